@@ -1,0 +1,15 @@
+"""The one base of every error that this pack raises on purpose."""
+
+
+class InteractiveActionError(Exception):
+    """A sentence for the user: what was wrong, what was found, what to do."""
+
+
+class MissingExtraError(InteractiveActionError):
+    """A part that is installed separately is not there."""
+
+    def __init__(self, need, extra):
+        super().__init__(
+            f"{need} is not installed, so this node cannot run. Install it into ComfyUI's Python with: "
+            f'pip install "interactive-action[{extra}]" (or, in the folder of this pack: pip install ".[{extra}]").'
+        )

@@ -1,0 +1,19 @@
+"""The ComfyUI rooms: each module lists its nodes in ``NODES``; no algorithm lives here."""
+
+from comfy_api.latest import ComfyExtension
+
+from . import captions, miniature, scoring, sim, tokens, training
+
+ROOMS = (sim, captions, training, tokens, scoring)
+
+
+class InteractiveActionExtension(ComfyExtension):
+    async def on_load(self):
+        miniature.register()
+
+    async def get_node_list(self):
+        return [node for room in ROOMS for node in room.NODES]
+
+
+async def comfy_entrypoint():
+    return InteractiveActionExtension()

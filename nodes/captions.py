@@ -1,0 +1,163 @@
+"""Nodes that put words to pictures."""
+
+import pathlib
+
+import folder_paths
+from comfy_api.latest import io, ui
+
+from ..captions.dataset import InteractionDataset
+from ..captions.templates import TEMPLATES, paired_prompts, parse_templates
+from ..captions.words import ACTION_WORDS
+from ..errors import InteractiveActionError
+from ..files import checked_name
+from . import sockets
+
+CATEGORY = "Interactive Action/captions"
+
+
+class CaptionInteraction(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionCaptions",
+            display_name="Caption Interaction",
+            category=CATEGORY,
+            description="Pair each picture with prompts that say 'Subject v* Object' and prompts that say 'Subject and Object'.",
+            search_aliases=["captions", "prompts", "templates", "data set"],
+            inputs=[
+                io.Image.Input("pictures", tooltip="Pictures of one interaction: recorded ones, or photographs."),
+                sockets.Recording.Input(
+                    "recording", optional=True, tooltip="The recording that the pictures come from; it knows what each picture shows."
+                ),
+                io.String.Input(
+                    "subject", default="", tooltip="Who acts, for example 'robot arm'. Empty: as the recording says."
+                ),
+                io.String.Input(
+                    "object", default="", tooltip="What is acted on, for example 'red cube'. Empty: as the recording says."
+                ),
+                io.String.Input(
+                    "templates",
+                    multiline=True,
+                    default="\n".join(TEMPLATES),
+                    tooltip="One prompt a line with {subject}, {object} and <v*>, 10 to 12 as in the paper. The teacher's prompts "
+                    "are the same lines with 'and' in place of <v*>.",
+                ),
+            ],
+            outputs=[sockets.Dataset.Output(display_name="data set")],
+        )
+
+    @classmethod
+    def execute(cls, pictures, subject, object, templates, recording=None):
+        parsed = parse_templates(templates)
+        count = len(pictures)
+        subjects = _names(subject, recording and recording.subject, count, "subject")
+        objects = _names(object, recording and recording.object, count, "object")
+        groups = [paired_prompts(parsed, *names) for names in zip(subjects, objects)]
+        dataset = InteractionDataset(
+            pictures[..., :3], tuple(with_token for with_token, _ in groups), tuple(with_and for _, with_and in groups)
+        )
+        shown = "\n".join(f"{y}   |   {y_and}" for y, y_and in zip(dataset.prompts[0], dataset.prompts_and[0]))
+        return io.NodeOutput(dataset, ui=ui.PreviewText(f"{count} pictures, each with {len(parsed)} pairs:\n{shown}"))
+
+
+def _names(typed, recorded, count, what):
+    if typed.strip():
+        return [typed.strip()] * count
+    if recorded is None:
+        raise InteractiveActionError(f"The pictures have no {what}. Write one, or connect the recording they come from.")
+    if len(recorded) != count:
+        raise InteractiveActionError(
+            f"There are {count} pictures but the recording names the {what} of {len(recorded)}. Connect all of its pictures, "
+            f"or write the {what}."
+        )
+    return list(recorded)
+
+
+class InteractionWords(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionWords",
+            display_name="Interaction Words",
+            category=CATEGORY,
+            description="Words and phrases of one action, to steer a token with. Convert to text to edit them.",
+            search_aliases=["steering", "positives", "verbs"],
+            inputs=[
+                io.Combo.Input(
+                    "action",
+                    options=list(ACTION_WORDS),
+                    default="any interaction",
+                    tooltip="The action whose words are wanted. The list of one action never holds a word of another.",
+                )
+            ],
+            outputs=[io.String.Output(display_name="words")],
+        )
+
+    @classmethod
+    def execute(cls, action):
+        words = "\n".join(ACTION_WORDS[action])
+        return io.NodeOutput(words, ui=ui.PreviewText(words))
+
+
+def dataset_folder():
+    return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action"
+
+
+class SaveDataset(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionSaveDataset",
+            display_name="Save Interaction Data Set",
+            category=CATEGORY,
+            description="Write pictures and prompts to a folder: numbered PNGs and metadata.jsonl, as Hugging Face image folders are.",
+            is_output_node=True,
+            inputs=[
+                sockets.Dataset.Input("dataset", tooltip="The captioned pictures."),
+                io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action."),
+            ],
+            outputs=[sockets.Dataset.Output(display_name="data set")],
+        )
+
+    @classmethod
+    def execute(cls, dataset, name):
+        folder = dataset_folder() / checked_name(name, "data set")
+        dataset.save(folder)
+        return io.NodeOutput(dataset, ui=ui.PreviewText(f"{len(dataset)} pictures written to {folder}"))
+
+
+class LoadDataset(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionLoadDataset",
+            display_name="Load Interaction Data Set",
+            category=CATEGORY,
+            description="Read pictures and prompts from a folder that was saved, or made by hand in the same layout.",
+            inputs=[
+                io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action."),
+            ],
+            outputs=[
+                sockets.Dataset.Output(display_name="data set"),
+                io.Image.Output(display_name="pictures"),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, name):
+        path = dataset_folder() / checked_name(name, "data set") / "metadata.jsonl"
+        return path.stat().st_mtime_ns
+
+    @classmethod
+    def execute(cls, name):
+        folder = dataset_folder() / checked_name(name, "data set")
+        if not folder.is_dir():
+            found = sorted(path.name for path in dataset_folder().glob("*") if path.is_dir() and not path.name.startswith("."))
+            raise InteractiveActionError(
+                f"There is no data set called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {dataset_folder()}."
+            )
+        dataset = InteractionDataset.load(folder)
+        return io.NodeOutput(dataset, dataset.pictures)
+
+
+NODES = [CaptionInteraction, InteractionWords, SaveDataset, LoadDataset]

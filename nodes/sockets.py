@@ -1,0 +1,10 @@
+"""The sockets for things ComfyUI has no word for; their names are promises to saved workflows."""
+
+from comfy_api.latest import io
+
+Scene = io.Custom("INTERACTIVE_ACTION_SCENE")
+Recording = io.Custom("INTERACTIVE_ACTION_RECORDING")
+Dataset = io.Custom("INTERACTIVE_ACTION_DATASET")
+Token = io.Custom("INTERACTIVE_ACTION_TOKEN")
+Detector = io.Custom("INTERACTIVE_ACTION_DETECTOR")
+ClipScorer = io.Custom("INTERACTIVE_ACTION_CLIP_SCORER")

@@ -1,0 +1,64 @@
+"""Teach a ComfyUI tokenizer new words without touching ComfyUI or the tokenizer that others hold.
+
+ComfyUI already knows how to put vectors into a prompt: ``embedding:name``. A placeholder such as ``<pick-up>``
+is therefore rewritten to that syntax under a name no file can have, and only the look-up of that name is ours.
+Prompt weights, ``embedding:`` files, line breaks and the splitting of long prompts stay ComfyUI's own.
+"""
+
+import copy
+
+import torch
+
+from ..errors import InteractiveActionError
+
+_MARK = "\ue000"  # a private-use character: it cannot stand at the start of a file's name by accident
+
+
+class _LearnedWords:
+    """Mixed into a copy of ComfyUI's ``SDTokenizer``."""
+
+    learned_words: dict[str, torch.Tensor]
+
+    def tokenize_with_weights(self, text, *args, **kwargs):
+        for index, placeholder in enumerate(self.learned_words):
+            text = text.replace(placeholder, f" {self.embedding_identifier}{_MARK}{index} ")
+        return super().tokenize_with_weights(text, *args, **kwargs)
+
+    def _try_get_embedding(self, embedding_name):
+        name, *rest = embedding_name.split()
+        if name.startswith(_MARK):
+            return list(self.learned_words.values())[int(name[len(_MARK) :])], name, " ".join(rest)
+        return super()._try_get_embedding(embedding_name)
+
+
+def teach(clip, tokens):
+    """A clone of ``clip`` (ComfyUI's CLIP of an SD 1.x checkpoint) that also knows ``tokens``.
+
+    Words taught earlier stay known; a placeholder that is already known gets the new vectors.
+    """
+    name = getattr(clip.tokenizer, "clip", None)
+    inner = getattr(clip.tokenizer, name, None) if name else None
+    encoder = getattr(clip.cond_stage_model, name, None) if name else None
+    if not hasattr(inner, "_try_get_embedding") or encoder is None:
+        raise InteractiveActionError(
+            f"Interactive tokens work with the text encoder of SD 1.x checkpoints so far, and this CLIP has a "
+            f"{type(clip.tokenizer).__name__}. Load an SD 1.x checkpoint."
+        )
+    width = encoder.transformer.get_input_embeddings().weight.shape[-1]
+    for token in tokens:
+        if token.width != width:
+            raise InteractiveActionError(
+                f"{token.placeholder} was learned for a text encoder of width {token.width}, and this CLIP has width "
+                f"{width}. Load the kind of checkpoint that the token was trained on."
+            )
+    taught = copy.copy(inner)
+    learned = {token.placeholder: token.vectors for token in tokens}
+    taught.learned_words = {**getattr(inner, "learned_words", {}), **learned}
+    # ComfyUI only looks for embeddings where a folder is set
+    taught.embedding_directory = inner.embedding_directory if inner.embedding_directory is not None else []
+    if not isinstance(inner, _LearnedWords):
+        taught.__class__ = type(f"Learned{type(inner).__name__}", (_LearnedWords, type(inner)), {})
+    clip = clip.clone()
+    clip.tokenizer = copy.copy(clip.tokenizer)
+    setattr(clip.tokenizer, name, taught)
+    return clip

@@ -1,0 +1,27 @@
+"""The learned thing itself: a few vectors in a text encoder's vocabulary space, with where they came from."""
+
+from dataclasses import dataclass, field
+
+import torch
+
+
+@dataclass(frozen=True)
+class InteractiveToken:
+    """``n`` learned vectors that stand in a prompt where ``placeholder`` is written.
+
+    name: file name and word without brackets, for example ``pick-up``.
+    vectors: float32 (n, d); d is the width of the text encoder's vocabulary table (768 for SD 1.x).
+    provenance: strings only; see ``tokens.files`` for the keys that are written.
+    """
+
+    name: str
+    vectors: torch.Tensor
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def placeholder(self):
+        return f"<{self.name}>"
+
+    @property
+    def width(self):
+        return self.vectors.shape[1]

@@ -1,0 +1,38 @@
+"""What a trainer sees of a diffusion model: one small protocol, whatever library runs the model."""
+
+from typing import Protocol
+
+import torch
+
+
+class Engine(Protocol):
+    """A frozen latent diffusion model. B pictures, latents (B, C, h, w), contexts (B, tokens, width of the U-Net's text).
+
+    device: where tensors given to ``predict_noise`` live. width: d, of the vocabulary table.
+    alphas_cumprod: float32 (T,), the noise schedule.
+    """
+
+    device: torch.device
+    width: int
+    alphas_cumprod: torch.Tensor
+
+    def encode_pictures(self, pictures):
+        """float32 (B, H, W, 3) in 0..1 -> (mean, std) of the latents, each (B, C, h, w), scaled as the U-Net wants them."""
+
+    def encode_prompts(self, prompts, vectors=None):
+        """Contexts of ``prompts`` (list of B strings). ``vectors`` (n, d) stand where v* is written; gradients reach them."""
+
+    def word_vectors(self, words):
+        """The vocabulary's static vectors (k, d) of the k tokens of ``words``."""
+
+    def predict_noise(self, z_t, t, context):
+        """The U-Net's eps (B, C, h, w) for noisy latents z_t at timesteps t (B,)."""
+
+    def fingerprint(self):
+        """sha256 over every weight that takes part, as loaded."""
+
+
+def add_noise(engine, z_0, noise, t):
+    """Eq. 1 in closed form: z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) noise, per picture."""
+    abar = engine.alphas_cumprod.to(z_0.device)[t].view(-1, 1, 1, 1)
+    return abar.sqrt() * z_0 + (1 - abar).sqrt() * noise

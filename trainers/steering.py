@@ -1,0 +1,37 @@
+"""Steering loss: pull v* towards words of interactive actions and away from the prompt's other words.
+
+000, Eq. 5 (an InfoNCE loss, as ReVersion's). As printed the similarity is the raw product v.P; the public code
+normalises both to unit length first, and only then does the printed temperature range make sense, so the
+cosine is followed here. Public code pools the positives and negatives of a whole batch; Eq. 5 indexes both by
+the picture i, and that is followed: one loss a picture, averaged.
+"""
+
+import re
+
+import torch
+from torch.nn.functional import normalize
+
+# Words that say nothing about what is in the picture make no useful negatives.
+FUNCTION_WORDS = frozenset(
+    """a an the this that these those one some any of in on at by to from for with without and or but as is are was
+    were be been being it its his her their my your our up down out over under into onto near next there here very
+    """.split()  # noqa: SIM905 (one line a word would be no easier to read)
+)
+
+
+def steering_loss(v, positives, negatives, gamma=0.07):
+    """Eq. 5 for one picture.
+
+    v: (d,) the learned vector. positives: (L, d). negatives: (M, d), M may be 0. gamma: temperature.
+    Returns a scalar; 0 when there is nothing to be told apart from.
+    """
+    v = normalize(v, dim=-1)
+    positive = normalize(positives, dim=-1) @ v / gamma
+    negative = normalize(negatives, dim=-1) @ v / gamma
+    return torch.logsumexp(torch.cat([positive, negative]), 0) - torch.logsumexp(positive, 0)
+
+
+def content_words(prompt, placeholder):
+    """The words of ``prompt`` that serve as negatives: all but v* and function words, in order, each once."""
+    words = re.findall(r"[^\W\d_]+(?:[-'][^\W\d_]+)*", prompt.replace(placeholder, " ").lower())
+    return tuple(dict.fromkeys(word for word in words if word not in FUNCTION_WORDS))

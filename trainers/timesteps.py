@@ -1,0 +1,38 @@
+"""Which noise levels a token is trained at.
+
+What happens between things is decided at high noise, how they look at low noise. A token that is to learn the
+first and not the second should therefore see mostly high timesteps.
+"""
+
+import math
+
+import torch
+
+from ..errors import InteractiveActionError
+
+HIGH_NOISE_START = 0.55  # below this share of the schedule, pictures of lifting and of pushing cost the same loss
+
+
+def _uniform(timesteps):
+    """Every timestep alike: Textual Inversion's law."""
+    return torch.ones(timesteps)
+
+
+def _high_noise(timesteps):
+    """Only the upper 45 % of the schedule, alike."""
+    return (torch.arange(timesteps) >= HIGH_NOISE_START * timesteps).float()
+
+
+def _cosine(timesteps, alpha=0.5):
+    """p(t) ~ 1 - alpha cos(pi t / T): ReVersion's relation-focal importance sampling, 3 : 1 from end to end."""
+    return 1 - alpha * torch.cos(math.pi * torch.arange(timesteps) / timesteps)
+
+
+TIMESTEP_LAWS = {"high noise": _high_noise, "cosine": _cosine, "uniform": _uniform}
+
+
+def timestep_weights(law, timesteps):
+    """Unnormalised probabilities (timesteps,) of the law called ``law``."""
+    if law not in TIMESTEP_LAWS:
+        raise InteractiveActionError(f"There is no timestep law called {law!r}. Choose one of: {', '.join(TIMESTEP_LAWS)}.")
+    return TIMESTEP_LAWS[law](timesteps)
