@@ -1,0 +1,97 @@
+"""Where things are: open-vocabulary detectors behind one small interface."""
+
+from typing import Protocol
+
+import torch
+from torchvision.ops import batched_nms, nms
+
+from ..errors import InteractiveActionError, MissingExtraError
+
+# Detectors give one thing several boxes. Of boxes with one label that share half their area the best stays; boxes
+# with different labels that are all but the same are one thing too, which cannot overlap with itself.
+SAME_LABEL_IOU, SAME_THING_IOU = 0.5, 0.9
+
+
+class Detector(Protocol):
+    name: str
+    threshold: float
+
+    def to(self, device):
+        """Move the model."""
+
+    def detect(self, pictures, labels):
+        """Find the labelled things.
+
+        Args:
+            pictures: float (B, H, W, 3) in 0..1.
+            labels: the names to look for, list[str]; or B such lists, one a picture.
+
+        Returns: B lists of ``{"x", "y", "width", "height", "label", "score"}``, pixels, best first.
+        """
+
+
+class ZeroShotDetector:
+    """Any GroundingDINO or OWL-ViT of transformers; the miniature's detector is a small OWL-ViT."""
+
+    def __init__(self, model, processor, threshold, name):
+        self.model, self.processor, self.threshold, self.name = model.eval(), processor, threshold, name
+        self.reads_one_sentence = "grounding" in model.config.model_type
+
+    def to(self, device):
+        self.model.to(device)
+
+    @torch.no_grad()
+    def detect(self, pictures, labels):
+        labels = [labels] * len(pictures) if isinstance(labels[0], str) else labels
+        if bad := next((label for line in labels for label in line if "." in label), None):
+            raise InteractiveActionError(
+                f'The name "{bad}" has a full stop in it, which parts names in a detector\'s text. Leave it out.')
+        height, width = pictures.shape[1:3]
+        bytes_first = (pictures.clamp(0, 1) * 255).round().to(torch.uint8).movedim(-1, 1).cpu()
+        inputs = self.processor(images=list(bytes_first), text=labels, truncation=True, return_tensors="pt",
+                                padding=True if self.reads_one_sentence else "max_length")
+        outputs = self.model(**inputs.to(self.model.device))
+        # Threshold -1 keeps every query, in order: the library turns boxes into pixels, the scores are read below.
+        boxes = [found["boxes"].float().cpu() for found in self.processor.image_processor.post_process_object_detection(
+            outputs, threshold=-1, target_sizes=[(height, width)] * len(pictures))]
+        return [self._choose(boxes[i], self._scores(outputs, inputs, i, len(line)), line, height, width)
+                for i, line in enumerate(labels)]
+
+    def _scores(self, outputs, inputs, i, count):
+        """How likely each query shows each label of picture i, (queries, count)."""
+        scores = outputs.logits[i].float().sigmoid().cpu()
+        if not self.reads_one_sentence:
+            return scores[:, :count]
+        # GroundingDINO read "a panda. a lemon." and scores every token; a label is as likely as its likeliest token.
+        stop = self.processor.tokenizer.convert_tokens_to_ids(".")
+        stops = (inputs["input_ids"][i] == stop).nonzero().flatten().tolist()
+        return torch.stack([scores[:, a + 1:b].amax(1) for a, b in zip([0, *stops], stops)], 1)
+
+    def _choose(self, boxes, scores, labels, height, width):
+        best, label = scores.max(1)
+        boxes = torch.stack([boxes[:, 0::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)], 2).flatten(1)
+        keep = (best > self.threshold) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+        boxes, best, label = boxes[keep], best[keep], label[keep]
+        keep = batched_nms(boxes, best, label, SAME_LABEL_IOU)
+        keep = keep[nms(boxes[keep], best[keep], SAME_THING_IOU)]
+        return [
+            {"x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1, "label": labels[k], "score": score}
+            for (x1, y1, x2, y2), k, score in zip(boxes[keep].tolist(), label[keep].tolist(), best[keep].tolist())
+        ]
+
+
+def load_detector(name, threshold):
+    """A transformers detector from a folder or a hub name; weights are read from safetensors alone."""
+    try:
+        from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
+    except ImportError as error:
+        raise MissingExtraError("transformers", "score") from error
+    try:
+        model = AutoModelForZeroShotObjectDetection.from_pretrained(name, use_safetensors=True)
+        processor = AutoProcessor.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise InteractiveActionError(
+            f'The detector "{name}" could not be loaded: {str(error).strip().splitlines()[0]} '
+            "Give a folder with a GroundingDINO or OWL-ViT in transformers' format (config.json, model.safetensors, "
+            'its processor), or a hub name such as "google/owlv2-base-patch16-ensemble".') from error
+    return ZeroShotDetector(model, processor, threshold, str(name))
