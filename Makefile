@@ -1,0 +1,43 @@
+# Every target first sets up what it needs, in this folder: `make demo` is enough on a fresh machine.
+# COMFYUI_PATH=... uses your own ComfyUI instead of fetching one; PYTHON=... says which Python (3.10 to 3.13) to build on.
+
+PYTHON ?= python3
+SETUP := $(PYTHON) tools/setup.py
+RUN := .venv/bin/python .
+
+.PHONY: help demo test serve bench miniature workflows lint clean
+
+help:  ## say what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+demo:  ## teach an action from simulation and use it, into demo/
+	@$(SETUP) vulkan
+	@$(RUN) tools.demo
+
+test:  ## check everything (TESTS=tests/sim for a part)
+	@$(SETUP) vulkan browser
+	@.venv/bin/python -m ruff check
+	@.venv/bin/python -m pytest $(TESTS)
+
+serve:  ## open ComfyUI with this pack on http://127.0.0.1:8188 (or PORT=...)
+	@$(SETUP)
+	@$(RUN) tools.serve $(PORT)
+
+bench:  ## measure something: BENCH=import and others, into benchmarks/results/
+	@$(SETUP) vulkan
+	@$(RUN) tools.bench $(BENCH)
+
+miniature:  ## train the embedded checkpoint again from nothing (hours)
+	@$(SETUP) vulkan
+	@$(RUN) miniature.make
+
+workflows:  ## write the shipped workflows and their pictures again
+	@$(SETUP) vulkan browser
+	@$(RUN) tools.workflows
+
+lint:  ## check the style only
+	@$(SETUP)
+	@.venv/bin/python -m ruff check
+
+clean:  ## remove what set-up installed into this folder
+	rm -rf .venv .comfyui .setup.log
