@@ -109,7 +109,7 @@ class InteractionDataset:
                     pictures.append(torch.from_numpy(numpy.array(picture.convert("RGB"))).float() / 255)
             except (KeyError, TypeError, ValueError, OSError) as error:
                 raise InteractiveActionError(
-                    f"Line {number} of {folder.name}/{METADATA} cannot be used: {error!r}. It must name a picture of the "
+                    f"Line {number} of {folder.name}/{METADATA} cannot be used: {type(error).__name__}: {error}. It must name a picture of the "
                     f"folder (file_name) and its prompts and prompts_and."
                 ) from error
             if pictures[-1].shape != pictures[0].shape:

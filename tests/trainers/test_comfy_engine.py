@@ -1,0 +1,97 @@
+"""ComfyUI's MODEL, CLIP and VAE as an engine."""
+
+import pytest
+import torch
+
+from interactive_action.errors import InteractiveActionError
+from interactive_action.tokens.placeholders import teach
+from interactive_action.tokens.token import InteractiveToken
+from interactive_action.trainers.engines import add_noise
+from interactive_action.trainers.engines.comfy import ComfyEngine
+
+
+def sample(checkpoint):
+    """Two steps of stock sampling."""
+    import comfy.sample
+
+    model, clip, vae = checkpoint
+    with torch.inference_mode():
+        positive, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in ("a panda and a cup", ""))
+        noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(0))
+        latent = comfy.sample.sample(model, noise, 2, 4.0, "ddim", "normal", positive, negative, torch.zeros_like(noise), disable_pbar=True)
+        return vae.decode(latent)
+
+
+def test_a_context_with_v_cut_in_equals_the_context_of_a_taught_word(checkpoint, engine):
+    vectors = torch.randn(2, engine.width, generator=torch.Generator().manual_seed(1))
+    cut_in = engine.encode_prompts(["a photo of a robot arm <v*> a red cube"], vectors)
+    taught = teach(checkpoint[1], [InteractiveToken("lift", vectors)])
+    spoken = taught.encode_from_tokens(taught.tokenize("a photo of a robot arm <lift> a red cube"))
+    assert torch.allclose(cut_in, spoken, atol=1e-5)
+
+
+def test_a_batch_of_prompts_equals_its_prompts_one_by_one(engine):
+    prompts = ["a panda and a cup", "a photo of a man with a lamp"]
+    together = engine.encode_prompts(prompts)
+    for row, prompt in zip(together, prompts):
+        assert torch.allclose(row, engine.encode_prompts([prompt])[0], atol=1e-5)
+
+
+def test_latents_equal_the_stock_encoders(checkpoint, engine, dataset):
+    mean, std = engine.encode_pictures(dataset.pictures)
+    stock = checkpoint[2].encode(dataset.pictures)
+    assert torch.allclose(mean, checkpoint[0].model.process_latent_in(stock).to(mean), atol=1e-4)
+    assert std.shape == mean.shape
+
+
+def test_word_vectors_are_the_vocabularys_rows_without_start_and_end(engine):
+    assert engine.word_vectors("").shape == (0, engine.width)
+    assert engine.word_vectors("panda").shape == (1, engine.width)
+    assert torch.equal(engine.word_vectors("panda cup")[1:], engine.word_vectors("cup"))
+
+
+def test_noise_is_added_as_in_equation_1(engine):
+    z_0, noise = torch.ones(2, 4, 1, 1), torch.full((2, 4, 1, 1), 2.0)
+    z_t = add_noise(engine, z_0, noise, torch.tensor([0, 999]))
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    abar = torch.cumprod(1 - betas, 0)
+    for row, t in zip(z_t, (0, 999)):
+        assert row.mean().item() == pytest.approx((abar[t].sqrt() + 2 * (1 - abar[t]).sqrt()).item(), rel=1e-4)
+
+
+def test_predicted_noise_is_what_the_samplers_see(checkpoint, engine):
+    """x_0 = (z_t - sqrt(1 - abar) eps) / sqrt(abar) must be the x_0 that ComfyUI's own wrapper gives a sampler."""
+    z_t = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(2))
+    context, t = engine.encode_prompts(["a frog and a ball"]), torch.tensor([700])
+    with torch.no_grad():
+        eps = engine.predict_noise(z_t, t, context)
+        abar = engine.alphas_cumprod[700]
+        sigma = ((1 - abar) / abar).sqrt()
+        x_0 = checkpoint[0].model.apply_model(z_t * (1 + sigma**2).sqrt(), sigma[None], c_crossattn=context)
+    assert torch.allclose((z_t - (1 - abar).sqrt() * eps) / abar.sqrt(), x_0, atol=1e-3)
+
+
+def test_stock_sampling_draws_the_same_pixels_before_and_after(checkpoint, dataset):
+    before = sample(checkpoint)
+    with ComfyEngine(*checkpoint) as engine:
+        v = engine.word_vectors("with").requires_grad_()
+        engine.predict_noise(torch.randn(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man <v*> a cup"], v)).sum().backward()
+    assert v.grad.abs().sum() > 0
+    assert torch.equal(sample(checkpoint), before)
+
+
+def test_a_prompt_beyond_the_encoders_window_is_refused(engine):
+    with pytest.raises(InteractiveActionError, match="longer than the text encoder's window"):
+        engine.encode_prompts(["cup " * 90])
+    with pytest.raises(InteractiveActionError, match="longer than the text encoder's window"):
+        engine.encode_prompts(["cup " * 70 + "<v*>"], torch.zeros(9, engine.width))
+
+
+def test_a_clip_of_another_width_is_refused_by_name(checkpoint):
+    import comfy.sd1_clip
+    import comfy.supported_models_base
+
+    model, _, vae = checkpoint
+    wide = comfy.sd.CLIP(comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel))
+    with pytest.raises(InteractiveActionError, match="This CLIP is 768 wide and the MODEL expects 128"), ComfyEngine(model, wide, vae):
+        pass
