@@ -1,0 +1,159 @@
+"""The miniature base model: a U-Net and a text encoder of Stable Diffusion 1's architecture, trained together.
+
+Objective: predict the noise (DDPM, Ho et al. 2020, eq. 14) on the scaled-linear schedule of Stable Diffusion 1, weighted by
+Min-SNR-5 (Hang et al. 2023), with captions dropped one time in ten for classifier-free guidance.
+"""
+
+import time
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from .autoencoder import LATENT_CHANNELS, save
+from .captions import PREFIXES, SIMULATED_PLACES, VAGUE_WORDS, caption
+from .hidden import HIDDEN_WORDS
+from .world import OBJECTS, PLACES, SUBJECTS
+
+CONTEXT = 128
+POSITIONS = 77
+START, END = 49406, 49407
+CHANNELS = (64, 128, 192)
+HEAD = 32
+DROPPED, UNKNOWN = 0.1, 0.02  # share of captions dropped, of words replaced by an unknown one
+SIMULATED_SHARE = 0.1
+
+
+@lru_cache(None)
+def _word_ids(word):
+    from open_clip.tokenizer import SimpleTokenizer
+
+    _word_ids.tokenizer = getattr(_word_ids, "tokenizer", None) or SimpleTokenizer()
+    return _word_ids.tokenizer.encode(word)
+
+
+def words():
+    """The ids in CLIP's vocabulary that captions use, sorted; the last two are start and end."""
+    text = [*PREFIXES, *SIMULATED_PLACES, *PLACES, *(w for w, _ in VAGUE_WORDS), *HIDDEN_WORDS.values(), *SUBJECTS, *OBJECTS,
+            "a an the one and red green blue yellow cube"]
+    ids = {i for phrase in text for word in phrase.split() for i in _word_ids(word)}
+    return sorted(ids) + [START, END]
+
+
+def token_rows(text, row_of, rng=None):
+    """Rows of the compact table (77,) for a caption, padded with "end" as ComfyUI does; row 0 stands for every unknown
+    token. With ``rng`` a few words become unknown."""
+    ids = [i for word in text.split() for i in _word_ids(word)]
+    rows = [row_of.get(i, 0) if rng is None or rng.random() >= UNKNOWN else 0 for i in ids]
+    return [row_of[START], *rows, *[row_of[END]] * (POSITIONS - 1 - len(rows))]
+
+
+def build():
+    """An untrained U-Net and text encoder. The text encoder's table has the rows unknown, *words()."""
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    unet = UNet2DConditionModel(
+        in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=CHANNELS, layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=CONTEXT, attention_head_dim=tuple(c // HEAD for c in CHANNELS))
+    text = CLIPTextModel(CLIPTextConfig(
+        vocab_size=1 + len(words()), hidden_size=CONTEXT, intermediate_size=4 * CONTEXT, num_hidden_layers=2,
+        num_attention_heads=CONTEXT // HEAD, max_position_embeddings=POSITIONS, bos_token_id=0, eos_token_id=2))
+    torch.nn.init.normal_(text.get_input_embeddings().weight, std=0.04)
+    return unet, text
+
+
+def alphas_cumprod():
+    """Stable Diffusion 1's schedule, (1000,)."""
+    return (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2).cumprod(0)
+
+
+def batch_of(latents, facts, simulated, size, step, seed, row_of):
+    """Latents (size, 4, h, w) and token rows (size, 77), decided by seed and step alone. ``simulated`` is a pair like
+    ``(latents, facts)`` or None."""
+    rng = np.random.default_rng((seed, step))
+    chosen, rows = [], []
+    for _ in range(size):
+        pool, told = simulated if simulated and rng.random() < SIMULATED_SHARE else (latents, facts)
+        k = rng.integers(len(told))
+        chosen.append(pool[k])
+        rows.append(token_rows("" if rng.random() < DROPPED else caption(told[k], rng), row_of, rng))
+    return torch.stack(chosen).float(), torch.tensor(rows)
+
+
+def train(latents, facts, simulated, checkpoint, seconds, batch=32, rate=8e-4, decay=0.9995, seed=0, stop_at=None,
+          progress=print):
+    """Train for a wall-clock budget (cosine in time), resuming from ``checkpoint``; returns the averaged models.
+
+    ``latents`` (N, 4, h, w) with N ``facts``. ``stop_at`` seconds of the budget end this call early.
+    """
+    torch.manual_seed(seed)
+    models = torch.nn.ModuleList(build()).to(memory_format=torch.channels_last)
+    averaged = torch.nn.ModuleList(build())
+    averaged.load_state_dict(models.state_dict())
+    optimizer = torch.optim.AdamW(models.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    step, spent = 0, 0.0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        models.load_state_dict(saved["models"])
+        averaged.load_state_dict(saved["averaged"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step, spent = saved["step"], saved["spent"]
+    row_of = {i: row for row, i in enumerate(words(), 1)}
+    alphas = alphas_cumprod()
+    weights = (alphas / (1 - alphas)).clamp(max=5) / (alphas / (1 - alphas))
+    pairs = list(zip(averaged.parameters(), models.parameters()))
+    stop_at = min(seconds, stop_at or seconds)
+    total, clock = 0.0, time.monotonic()
+    while spent < stop_at:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1, (step + 1) / 300) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * spent / seconds)))
+        clean, rows = batch_of(latents, facts, simulated, batch, step, seed, row_of)
+        generator = torch.Generator().manual_seed(seed * 10_000_019 + step)
+        noise = torch.randn(clean.shape, generator=generator)
+        t = torch.randint(0, 1000, (batch,), generator=generator)
+        signal = alphas[t].view(-1, 1, 1, 1)
+        noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
+        with torch.autocast("cpu", torch.bfloat16):
+            context = models[1](input_ids=rows).last_hidden_state
+            guess = models[0](noisy.to(memory_format=torch.channels_last), t, context).sample
+        errors = ((guess.float() - noise) ** 2).mean((1, 2, 3))
+        loss = (errors * weights[t]).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(models.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        with torch.no_grad():
+            keep = min(decay, (1 + step) / (10 + step))
+            torch._foreach_lerp_([a for a, _ in pairs], [m.detach() for _, m in pairs], 1 - keep)
+        total += errors.mean().item()
+        now = time.monotonic()
+        spent, clock = spent + now - clock, now
+        if step % 100 == 0:
+            progress(f"base step {step}, {spent:.0f} of {seconds:.0f} s, error {total / 100:.4f}")
+            total = 0.0
+        if step % 400 == 0 or spent >= stop_at:
+            save(checkpoint, dict(models=models.state_dict(), averaged=averaged.state_dict(),
+                                  optimizer=optimizer.state_dict(), step=step, spent=spent))
+    return averaged
+
+
+@torch.no_grad()
+def sample(unet, text, prompts, seed=0, steps=20, guidance=4.0, size=12):
+    """Latents (N, 4, size, size) for N prompts by DDIM with classifier-free guidance."""
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
+                              set_alpha_to_one=False, steps_offset=1)
+    scheduler.set_timesteps(steps)
+    row_of = {i: row for row, i in enumerate(words(), 1)}
+    rows = torch.tensor([token_rows(p, row_of) for p in [*prompts, *[""] * len(prompts)]])
+    context = text(input_ids=rows).last_hidden_state
+    x = torch.randn(len(prompts), LATENT_CHANNELS, size, size, generator=torch.Generator().manual_seed(seed))
+    for t in scheduler.timesteps:
+        told, untold = unet(torch.cat([x, x]), t, context).sample.chunk(2)
+        x = scheduler.step(untold + guidance * (told - untold), t, x).prev_sample
+    return x

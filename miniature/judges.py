@@ -1,0 +1,67 @@
+"""The miniature's judges: a detector, a CLIP and an interaction classifier, trained by the project on its own renders.
+
+They are for checks and evaluations; nothing is trained or tuned on them. Detector and CLIP are ordinary folders of
+transformers and open_clip. ``python . miniature.judges_train`` remakes all three, ``python . miniature.judges_check``
+measures them.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+MODELS = Path(__file__).parent / "models"
+DETECTOR, CLIP, JUDGE = MODELS / "detector", MODELS / "clip", MODELS / "judge"
+
+RELATIONS = ("and", "lift", "push", "sit", "alone")
+"""What the classifier tells apart: apart, three interactions, and a subject or an object by itself."""
+
+
+def load_detector(threshold=0.3):
+    """The embedded detector, as ``scoring.detectors.Detector``."""
+    from ..scoring.detectors import load_detector
+
+    return load_detector(DETECTOR, threshold)
+
+
+def load_clip_scorer():
+    """The embedded CLIP, as ``scoring.clip.ClipScorer``."""
+    from ..scoring.clip import load_clip_scorer
+
+    return load_clip_scorer(f"local-dir:{CLIP}")
+
+
+class InteractionJudge(nn.Module):
+    """A small convolutional net, pictures (B, 3, 96, 96) in 0..1 -> logits over ``RELATIONS`` (B, 5)."""
+
+    def __init__(self, widths=(32, 64, 96, 128)):
+        super().__init__()
+        layers, before = [], 3
+        for width in widths:
+            layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.GroupNorm(8, width), nn.SiLU(),
+                       nn.Conv2d(width, width, 3, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
+            before = width
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Linear(before * 9, len(RELATIONS))
+
+    def forward(self, pictures):
+        seen = self.features(pictures * 2 - 1)
+        return self.head(nn.functional.adaptive_avg_pool2d(seen, 3).flatten(1))  # 3 x 3: above and beside matter
+
+    @torch.no_grad()
+    def probabilities(self, pictures):
+        """Pictures (B, H, W, 3) in 0..1 -> probabilities over ``RELATIONS`` (B, 5)."""
+        channels_first = pictures.movedim(-1, 1).float()
+        return self(nn.functional.interpolate(channels_first, (96, 96), mode="area")).softmax(1)
+
+    def classify(self, pictures):
+        """The likeliest of ``RELATIONS`` for each picture (B, H, W, 3 in 0..1), list[str]."""
+        return [RELATIONS[k] for k in self.probabilities(pictures).argmax(1).tolist()]
+
+
+def load_interaction_judge():
+    from safetensors.torch import load_file
+
+    judge = InteractionJudge()
+    judge.load_state_dict({name: value.float() for name, value in load_file(JUDGE / "model.safetensors").items()})
+    return judge.eval()
