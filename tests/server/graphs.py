@@ -1,0 +1,56 @@
+"""Small graphs in ComfyUI's API format that several server tests build on."""
+
+import torch
+
+from interactive_action.captions.dataset import InteractionDataset
+
+CHECKPOINT = "interactive-action-miniature.safetensors"
+
+
+def save_noise_dataset(base, name="noise"):
+    """A data set of four pictures of noise in the server's data-set folder, for tests in which only mechanics count."""
+    folder = base / "datasets" / "interactive_action" / name
+    if not folder.exists():
+        pictures = torch.rand(4, 96, 96, 3, generator=torch.Generator().manual_seed(0))
+        InteractionDataset(pictures, (("a frog <v*> a cup",),) * 4, (("a frog and a cup",),) * 4).save(folder)
+    return name
+
+
+def training(dataset="noise", token="token", **settings):
+    """Load the checkpoint and a saved data set, train, save the token."""
+    settings = {
+        "action": "pick up", "steps": 6, "batch_size": 2, "learning_rate": 0.01, "seed": 1, "start_word": "handling",
+        "timestep_law": "high noise", "steering_words": "handling\nusing", "lambda_steer": 0.01, "lambda_distill": 0.2,
+        "gamma": 0.07, "positives_per_picture": 4, "vectors": 1, "weight_decay": 0.01, "save_state_every": 5, **settings,
+    }  # fmt: skip
+    return {
+        "ckpt": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},
+        "data": {"class_type": "InteractiveActionLoadDataset", "inputs": {"name": dataset}},
+        "train": {
+            "class_type": "InteractiveActionTrainToken",
+            "inputs": {"model": ["ckpt", 0], "clip": ["ckpt", 1], "vae": ["ckpt", 2], "dataset": ["data", 0], **settings},
+        },
+        "save": {
+            "class_type": "InteractiveActionSaveToken",
+            "inputs": {"token": ["train", 0], "name": token, "overwrite": True, "license": ""},
+        },
+    }
+
+
+def drawing(text="a panda and a cup", seed=1):
+    """Load the checkpoint and draw one picture with stock nodes."""
+    return {
+        "ckpt": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},
+        "yes": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["ckpt", 1], "text": text}},
+        "no": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["ckpt", 1], "text": ""}},
+        "latent": {"class_type": "EmptyLatentImage", "inputs": {"width": 96, "height": 96, "batch_size": 1}},
+        "draw": {
+            "class_type": "KSampler",
+            "inputs": {
+                "model": ["ckpt", 0], "positive": ["yes", 0], "negative": ["no", 0], "latent_image": ["latent", 0], "seed": seed,
+                "steps": 4, "cfg": 4.0, "sampler_name": "ddim", "scheduler": "normal", "denoise": 1.0,
+            },
+        },
+        "decode": {"class_type": "VAEDecode", "inputs": {"samples": ["draw", 0], "vae": ["ckpt", 2]}},
+        "show": {"class_type": "PreviewImage", "inputs": {"images": ["decode", 0]}},
+    }  # fmt: skip

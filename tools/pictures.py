@@ -1,0 +1,42 @@
+"""Sheets of pictures for people to look at."""
+
+from PIL import Image, ImageDraw, ImageFont
+
+GAP, LINE = 4, 22
+
+
+def contact_sheet(pictures, path, columns=8, side=192):
+    """Lay pictures out in rows and save them."""
+    pictures = pictures[: columns * 4]
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (columns * (side + GAP) + GAP, rows * (side + GAP) + GAP), "white")
+    for number, picture in enumerate(pictures):
+        _paste(sheet, picture, GAP + number % columns * (side + GAP), GAP + number // columns * (side + GAP), side)
+    sheet.save(path)
+
+
+def before_and_after(rows, before, after, path, each=4, side=128):
+    """One line a prompt: the first pictures without the token left, those of the same seeds with it right.
+
+    rows: (caption, pictures before, pictures after).
+    """
+    half = each * (side + GAP)
+    width, height = 2 * half + 5 * GAP, LINE + len(rows) * (side + LINE + GAP)
+    sheet = Image.new("RGB", (width, height), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    draw.text((GAP, 2), f"before: {before}", "black", font)
+    draw.text((half + 4 * GAP, 2), f"after: {after}", "black", font)
+    for line, (caption, left, right) in enumerate(rows):
+        top = LINE + line * (side + LINE + GAP)
+        for start, word, pictures in ((GAP, before.strip('"'), left), (half + 4 * GAP, after, right)):
+            draw.text((start, top), caption.replace("...", word), "dimgrey", font)
+            for number, picture in enumerate(pictures[:each]):
+                _paste(sheet, picture, start + number * (side + GAP), top + LINE, side)
+    sheet.save(path)
+
+
+def _paste(sheet, picture, x, y, side):
+    scale = side / max(picture.size)
+    sheet.paste(
+        picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.LANCZOS), (x, y)
+    )
