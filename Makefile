@@ -2,6 +2,7 @@
 # COMFYUI_PATH=... uses your own ComfyUI instead of fetching one; PYTHON=... says which Python (3.10 to 3.13) to build on.
 
 PYTHON ?= python3
+TESTS ?= tests
 SETUP := $(PYTHON) tools/setup.py
 RUN := .venv/bin/python .
 

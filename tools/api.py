@@ -100,7 +100,7 @@ class ComfyClient:
 
     def view(self, file):
         """The bytes of a file that a node made; `file` is an entry of its "images": filename, subfolder, type."""
-        return self._request("/view?" + urllib.parse.urlencode(file))
+        return self.get("/view?" + urllib.parse.urlencode(file))
 
     def upload(self, path):
         """Put a picture into the server's input folder; returns the name under which LoadImage finds it."""
@@ -108,6 +108,10 @@ class ComfyClient:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{path.name}"\r\n\r\n'
         body = head.encode() + path.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
         return json.loads(self._request("/upload/image", body, f"multipart/form-data; boundary={boundary}"))["name"]
+
+    def get(self, path):
+        """The bytes of anything else that the server has at `path`."""
+        return self._request(path)
 
     def _json(self, path, body=None):
         return json.loads(self._request(path, body))
@@ -136,4 +140,4 @@ def _reason(answer):
         for node_id, node in answer["node_errors"].items()
         for error in node["errors"]
     ]
-    return "\n".join(reasons) or f"{answer['error']['message']}: {answer['error']['details']}"
+    return "\n".join(reasons) or f"{answer['error']['message']}: {answer['error']['details']}".rstrip(": ")

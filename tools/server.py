@@ -85,6 +85,7 @@ class ComfyServer:
 
     def __enter__(self):
         command = server_command(self.base, self.address.rpartition(":")[2], self._arguments)
+        self.base.mkdir(parents=True, exist_ok=True)
         with open(self.base / "server.log", "wb") as log:
             self._process = subprocess.Popen(
                 command,

@@ -93,7 +93,7 @@ def install_packages(comfyui):
         return
     pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     both = [argument for path in needs for argument in ("-r", path)]
-    stage("the Python packages (PyTorch, SAPIEN, ComfyUI's; 3 GB to download)", pip + both)
+    stage("the Python packages (PyTorch, SAPIEN, ComfyUI's; 2.5 GB to download)", pip + both)
     stage("the robots (ManiSkill)", pip + ["--no-deps", ROBOTS])
     stamp.write_text(key)
 
