@@ -137,22 +137,27 @@ def _corners(boxes):
 def train_detector(renders, steps=3000, batch=32):
     from transformers import OwlViTConfig, OwlViTForObjectDetection, OwlViTImageProcessor, OwlViTProcessor
 
-    words = tokenizer(DETECTOR, 12)
+    words = tokenizer(DETECTOR, 16)
     torch.manual_seed(0)
     model = OwlViTForObjectDetection(OwlViTConfig(
         text_config={"vocab_size": len(words), "hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 2,
-                         "num_attention_heads": 3, "max_position_embeddings": 12, "bos_token_id": words.bos_token_id,
+                         "num_attention_heads": 3, "max_position_embeddings": 16, "bos_token_id": words.bos_token_id,
                          "eos_token_id": words.eos_token_id},
         vision_config={"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4,
                            "image_size": SIZE, "patch_size": PATCH},
         projection_dim=96))
+    for layer in (*model.class_head.children(), *model.box_head.children()):  # the library starts them far too large
+        if isinstance(layer, torch.nn.Linear):
+            layer.reset_parameters()
+    torch.nn.init.constant_(model.class_head.logit_scale.bias, 7.0)  # logits start at 8 (cosine - 0.6): nothing is there
+    torch.nn.init.constant_(model.class_head.logit_shift.bias, -0.6)
     names = labels()
 
     def loss(step, rng):
         pictures, masks, shown = _instances(renders, rng.integers(len(renders.facts), size=batch), rng)
         article = rng.choice(["", "a ", "a photo of a "])
         nonsense = ["".join(rng.choice(list(string.ascii_lowercase), rng.integers(3, 8))) for _ in range(6)]
-        asked = words([article + name for name in [*names, *nonsense]], padding="max_length", return_tensors="pt")
+        asked = words([article + name for name in [*names, *nonsense]], padding="max_length", truncation=True, return_tensors="pt")
         features = model.image_embedder(spoil(pictures, step) * 2 - 1)[0]
         flat = features.flatten(1, 2)
         text = model.owlvit.get_text_features(**asked).pooler_output
@@ -219,7 +224,7 @@ def train_clip(renders, steps=1500, batch=80):
         pixels = (spoil(pictures, step) * 2 - 1).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             seen = model.encode_image(pixels)
-        read = model.encode_text(words(list(texts), padding="max_length", return_tensors="pt").input_ids)
+        read = model.encode_text(words(list(texts), padding="max_length", truncation=True, return_tensors="pt").input_ids)
         seen, read = (torch.nn.functional.normalize(v.float(), dim=-1) for v in (seen, read))
         logits = model.logit_scale.exp().clamp(max=100) * seen @ read.T
         fit_ = torch.tensor([[fits(claim, f) for claim in claims] for f in facts]).float()

@@ -14,14 +14,24 @@ class ClipScorer:
         self.model.to(device)
 
     @torch.no_grad()
-    def cosine(self, pictures, texts):
-        """Cosine of each picture (B, H, W, 3 in 0..1) with its text: float (B,), -1..1, neither scaled nor clipped."""
-        device = next(self.model.parameters()).device
+    def see(self, pictures):
+        """Pictures (B, H, W, 3) in 0..1 -> embeddings of length one (B, d)."""
         channels_first = pictures.clamp(0, 1).movedim(-1, 1).float().cpu()
         pixels = torch.stack([self.preprocess(to_pil_image(picture)) for picture in channels_first])
-        seen = self.model.encode_image(pixels.to(device), normalize=True)
-        read = self.model.encode_text(self.tokenizer(list(texts)).to(device), normalize=True)
-        return (seen * read).sum(-1).float().cpu()
+        return self.model.encode_image(pixels.to(self._device), normalize=True).float().cpu()
+
+    @torch.no_grad()
+    def read(self, texts):
+        """B texts -> embeddings of length one (B, d)."""
+        return self.model.encode_text(self.tokenizer(list(texts)).to(self._device), normalize=True).float().cpu()
+
+    def cosine(self, pictures, texts):
+        """Cosine of each picture with its text, float (B,) in -1..1, neither scaled nor clipped."""
+        return (self.see(pictures) * self.read(texts)).sum(-1)
+
+    @property
+    def _device(self):
+        return next(self.model.parameters()).device
 
 
 def load_clip_scorer(name, pretrained=""):
