@@ -24,6 +24,15 @@ def checked_name(name, what):
     return name
 
 
+def free_path(folder, name, suffix=""):
+    """The first of name, name-2, name-3, ... (with ``suffix``) that does not exist in ``folder``."""
+    path, count = pathlib.Path(folder, f"{name}{suffix}"), 2
+    while path.exists():
+        path = path.with_name(f"{name}-{count}{suffix}")
+        count += 1
+    return path
+
+
 def write_atomically(path, data):
     """Write ``data`` (bytes) to ``path``: a crash leaves the old file or the new one, never a part."""
     path = pathlib.Path(path)

@@ -9,7 +9,7 @@ from ..captions.dataset import InteractionDataset
 from ..captions.templates import TEMPLATES, paired_prompts, parse_templates
 from ..captions.words import ACTION_WORDS
 from ..errors import InteractiveActionError
-from ..files import checked_name
+from ..files import checked_name, free_path
 from . import sockets
 
 CATEGORY = "Interactive Action/captions"
@@ -114,14 +114,14 @@ class SaveDataset(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 sockets.Dataset.Input("dataset", tooltip="The captioned pictures."),
-                io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action."),
+                io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action. If there is one already, a number is added."),
             ],
             outputs=[sockets.Dataset.Output(display_name="data set")],
         )
 
     @classmethod
     def execute(cls, dataset, name):
-        folder = dataset_folder() / checked_name(name, "data set")
+        folder = free_path(dataset_folder(), checked_name(name, "data set"))
         dataset.save(folder)
         return io.NodeOutput(dataset, ui=ui.PreviewText(f"{len(dataset)} pictures written to {folder}"))
 

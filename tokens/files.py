@@ -10,7 +10,7 @@ import pathlib
 import safetensors
 
 from ..errors import InteractiveActionError
-from ..files import checked_name, safetensors_bytes, write_atomically
+from ..files import checked_name, free_path, safetensors_bytes, write_atomically
 from .token import InteractiveToken
 
 FORMAT = "interactive-action-token-1"
@@ -21,13 +21,8 @@ def save_token(token, folder, overwrite=False):
 
     Without ``overwrite`` an existing file is kept and the next free name is taken (``pick-up-2``, ``pick-up-3``, ...).
     """
-    folder = pathlib.Path(folder)
     name = checked_name(token.name, "token")
-    path = folder / f"{name}.safetensors"
-    count = 2
-    while not overwrite and path.exists():
-        path = folder / f"{name}-{count}.safetensors"
-        count += 1
+    path = pathlib.Path(folder, f"{name}.safetensors") if overwrite else free_path(folder, name, ".safetensors")
     placeholder = f"<{path.stem}>"
     metadata = {
         **token.provenance,
