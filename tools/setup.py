@@ -180,21 +180,27 @@ def install_system_packages(purpose, packages, backports=None):
     """
     if not shutil.which("apt-get"):
         fail(f"This system lacks {purpose}. Install what Debian calls {packages} and run make again.")
-    steps = ["apt-get update"]
-    install = "apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300"
+    update, install = "{sudo}apt-get update", "{sudo}apt-get install -y --no-install-recommends"
+    steps = [update, f"{install} {packages}"]
     if backports:
         # From the mirror that apt uses already; Debian signs its backports with the same keys.
         line = f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(REPO_URI) {backports}-backports main"
         where = f"'Created-By: Packages' 'Codename: {backports}' 'Component: main'"
-        target = "/etc/apt/sources.list.d/interactive-action-backports.list"
-        steps += [f"apt-get indextargets --format '{line}' {where} | head -n 1 > {target}", "apt-get update"]
-        install += f" -t {backports}-backports"
-    command = " && ".join([*steps, f"{install} {packages}"])
-    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if root and output([*root, "true"]) is None:
-        command = f"sudo sh -c {shlex.quote(command)}"
-        fail(f"This system lacks {purpose}. Install it with this command and run make again:\n\n  {command}\n")
-    stage(f"{purpose}: {packages}", [*root, "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", command])
+        source = "{sudo}tee /etc/apt/sources.list.d/interactive-action-backports.list"
+        steps = [
+            update,
+            f"apt-get indextargets --format '{line}' {where} | head -n 1 | {source}",
+            update,
+            f"{install} -t {backports}-backports {packages}",
+        ]
+    script = "\n".join(steps)
+    if os.geteuid() == 0:
+        sudo = ""
+    elif output(["sudo", "-n", "true"]) is not None:
+        sudo = "sudo -n "
+    else:
+        fail(f"This system lacks {purpose}. Install it so, and run make again:\n\n{script.format(sudo='sudo ')}\n")
+    stage(f"{purpose}: {packages}", ["sh", "-ec", script.format(sudo=sudo)])
 
 
 # Commands
@@ -207,7 +213,8 @@ def stage(title, command):
     command = list(map(str, command))
     with open(LOG, "a") as log:
         print("+", shlex.join(command), file=log, flush=True)
-        status = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        status = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=quiet)
     if status:
         tail = "\n".join(LOG.read_text(errors="replace").splitlines()[-15:])
         fail(
