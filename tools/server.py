@@ -5,6 +5,7 @@ A script has one to itself with ``with ComfyServer() as server: outputs = server
 
 import os
 import pathlib
+import runpy
 import signal
 import socket
 import subprocess
@@ -30,6 +31,11 @@ def comfyui_path():
             "Run `make` with a target (it fetches ComfyUI), or set COMFYUI_PATH to your own."
         )
     return path
+
+
+def comfyui_version():
+    """The version of that ComfyUI."""
+    return runpy.run_path(str(comfyui_path() / "comfyui_version.py"))["__version__"]
 
 
 def enter_comfyui(base):
