@@ -1,0 +1,158 @@
+"""Simulate an interaction: describe a scene, record it from several cameras, look at its masks and boxes."""
+
+import comfy.model_management
+import comfy.utils
+import torch
+from comfy_api.latest import io, ui
+from PIL import Image
+
+from ..sim.actions import ACTIONS
+from ..sim.client import SIMULATOR
+from ..sim.keyframes import MOMENTS
+from ..sim.plan import LIMITS, Plan
+from ..sim.robots import ROBOTS
+from ..sim.scene import OBJECT_COLOURS, OBJECTS, PLACE_COLOURS, RANDOM, WIDEST_JITTER, Scene
+from . import sockets
+
+CATEGORY = "Interactive Action/sim"
+
+
+class InteractionScene(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        defaults = Scene()
+        return io.Schema(
+            node_id="InteractiveActionScene",
+            display_name="Interaction Scene",
+            category=CATEGORY,
+            description="One action of one robot on one object, for the physics simulator.",
+            search_aliases=["robot", "simulation", "SAPIEN", "ManiSkill", "Panda"],
+            inputs=[
+                io.Combo.Input("robot", options=list(ROBOTS), tooltip="Who acts."),
+                io.Combo.Input("action", options=list(ACTIONS), tooltip="What it does. Whether it succeeded is read from the physics."),
+                io.Combo.Input("object", options=list(OBJECTS), tooltip="What is acted on."),
+                io.Combo.Input(
+                    "object_colour", options=[RANDOM, *OBJECT_COLOURS], tooltip="The object's colour; random draws one for each take."
+                ),
+                io.Combo.Input("ground", options=[RANDOM, *PLACE_COLOURS], tooltip="The ground's colour; random draws one for each take."),
+                io.Combo.Input(
+                    "background", options=[RANDOM, *PLACE_COLOURS], tooltip="The colour behind the ground; random draws one for each take."
+                ),
+                io.Float.Input(
+                    "size_jitter",
+                    default=defaults.size_jitter,
+                    min=0.0,
+                    max=WIDEST_JITTER,
+                    step=0.01,
+                    tooltip="The largest relative change of the object's size from take to take.",
+                    advanced=True,
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=defaults.seed,
+                    min=0,
+                    max=2**63 - 1,
+                    control_after_generate=True,
+                    tooltip="Decides everything that is drawn: places, sizes, colours, light, motion and cameras. The same seed "
+                    "gives the same pictures.",
+                ),
+            ],
+            outputs=[sockets.Scene.Output(display_name="scene")],
+        )
+
+    @classmethod
+    def execute(cls, **settings):
+        return io.NodeOutput(Scene(**settings))
+
+
+class RecordInteraction(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        defaults = Plan()
+
+        def whole(name, tooltip, **how):
+            least, most = LIMITS[name]
+            return io.Int.Input(name, default=getattr(defaults, name), min=least, max=most, tooltip=tooltip, **how)
+
+        return io.Schema(
+            node_id="InteractiveActionRecord",
+            display_name="Record Interaction",
+            category=CATEGORY,
+            description="Simulate the action by contact and friction and photograph it from several cameras, with masks, boxes, depth "
+            "and contact forces. A take whose action did not succeed is told and taken again with another seed.",
+            search_aliases=["simulate", "robot", "render", "data set"],
+            inputs=[
+                sockets.Scene.Input("scene", tooltip="What happens, from Interaction Scene."),
+                whole("takes", "How often the action is run, each time with another place, size, light and motion."),
+                whole("cameras", "From how many sides each moment is seen."),
+                io.Combo.Input(
+                    "moments",
+                    options=list(MOMENTS),
+                    tooltip="Which part of the action becomes pictures, told by its contacts. Held teaches 'pick up': the object is off "
+                    "the ground.",
+                ),
+                whole("frames_per_take", "How many moments of each take, evenly from the first to the last; one alone is the last."),
+                whole("width", "The pictures' width in pixels: the size that your model was trained on.", step=8),
+                whole("height", "The pictures' height in pixels: the size that your model was trained on.", step=8),
+            ],
+            outputs=[
+                io.Image.Output(display_name="pictures"),
+                io.Mask.Output(display_name="subject_mask", tooltip="The robot."),
+                io.Mask.Output(display_name="object_mask", tooltip="The object."),
+                io.BoundingBox.Output(display_name="subject_boxes", tooltip="One list a picture."),
+                io.BoundingBox.Output(display_name="object_boxes", tooltip="One list a picture."),
+                io.Image.Output(display_name="depth", tooltip="Inverse depth: near is white. The recording has metres."),
+                sockets.Recording.Output(
+                    display_name="recording", tooltip="All of it, with contact forces, joint positions, cameras and the names of what is seen."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, scene, **settings):
+        plan = Plan(**settings)
+        bar = comfy.utils.ProgressBar(plan.pictures)
+
+        def show(done, total, picture):
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            if picture is not None:
+                bar.update_absolute(done, total, ("JPEG", Image.fromarray(picture), 512))
+
+        recording = SIMULATOR.record(scene, plan, show)
+        return io.NodeOutput(
+            _image(recording.pictures),
+            torch.from_numpy(recording.subject_masks).float(),
+            torch.from_numpy(recording.object_masks).float(),
+            recording.subject_boxes,
+            recording.object_boxes,
+            torch.from_numpy(recording.depth_pictures())[..., None].expand(-1, -1, -1, 3).contiguous(),
+            recording,
+            ui=ui.PreviewText(recording.summary()),
+        )
+
+
+class DrawRecording(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionDrawRecording",
+            display_name="Draw Masks and Boxes",
+            category=CATEGORY,
+            description="The pictures of a recording with masks and boxes drawn on them: the subject blue, the object orange.",
+            search_aliases=["overlay", "bounding box", "segmentation"],
+            is_output_node=True,
+            inputs=[sockets.Recording.Input("recording", tooltip="What to draw, from Record Interaction.")],
+            outputs=[io.Image.Output(display_name="overlay")],
+        )
+
+    @classmethod
+    def execute(cls, recording):
+        overlay = _image(recording.overlay())
+        return io.NodeOutput(overlay, ui=ui.PreviewImage(overlay, cls=cls))
+
+
+def _image(pictures):
+    return torch.from_numpy(pictures).float() / 255
+
+
+NODES = [InteractionScene, RecordInteraction, DrawRecording]

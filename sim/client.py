@@ -1,0 +1,131 @@
+"""Runs the simulator in a process of its own: its C++ may abort or hang, and must not take the server with it."""
+
+import functools
+import pathlib
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict
+
+from ..errors import InteractiveActionError
+from .protocol import receive, send
+from .recording import Recording
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SILENCE = 180.0  # seconds without a sign; a cold start on a busy machine needs 20
+STOPPING = 3.0  # seconds in which it must obey a stop
+TICK = 0.3  # seconds between calls of the progress while nothing comes
+
+
+class Simulator:
+    """A simulator that is started when first needed, used again, and started afresh when it has died."""
+
+    def __init__(self, silence=SILENCE):
+        self.silence = silence
+        self.process = None
+        self._busy = threading.Lock()
+
+    def record(self, scene, plan, progress=None):
+        """A ``Recording`` of ``scene`` by ``plan``.
+
+        ``progress(done, total, picture)`` is called with each picture, uint8 (H, W, 3), and while nothing comes every
+        now and then with None; if it raises, the recording is stopped and the exception passed on.
+        """
+        progress = progress or (lambda done, total, picture: None)
+        with self._busy:
+            self._start()
+            self._working = True
+            try:
+                send(self.process.stdin, {"scene": scene.to_json(), "plan": asdict(plan)})
+                return Recording(scene, **self._follow(plan.pictures, progress))
+            except BrokenPipeError:
+                raise self._death() from None
+            finally:
+                if self._working:
+                    self._stop()
+
+    def close(self):
+        """End the process."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdin.close()
+        self.process, self._working = None, False
+
+    def _start(self):
+        if self.process and self.process.poll() is None:
+            return
+        self.close()
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT), "sim.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words
+        )
+        self._messages = queue.Queue()
+        threading.Thread(target=_read, args=(self.process.stdout, self._messages), daemon=True).start()
+
+    def _follow(self, total, progress):
+        """The arrays of the recording, once all pictures have come."""
+        done = 0
+        while True:
+            message, arrays = self._next(self.silence, functools.partial(progress, done, total, None))
+            if message["kind"] == "recording":
+                return arrays
+            if message["kind"] == "error":
+                raise InteractiveActionError(message["sentence"])
+            done = message["done"]
+            progress(done, total, arrays["picture"])
+            send(self.process.stdin, {"answer": "go on"})
+
+    def _next(self, patience, tick):
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            try:
+                message = self._messages.get(timeout=TICK)
+            except queue.Empty:
+                tick()
+                continue
+            if message is None:
+                raise self._death()
+            self._working = message[0]["kind"] == "picture"
+            return message
+        self.close()
+        raise InteractiveActionError(
+            f"The simulator gave no sign for {patience:.0f} s and was ended. The next run starts it afresh; if it hangs "
+            "again, try another seed."
+        )
+
+    def _stop(self):
+        """Ask the process to leave the rest; end it if it does not."""
+        try:
+            send(self.process.stdin, {"answer": "stop"})
+            while self._working:
+                self._next(STOPPING, lambda: None)
+        except (InteractiveActionError, BrokenPipeError):
+            self.close()
+
+    def _death(self):
+        code = self.process.wait()
+        self._words.seek(0)
+        words = self._words.read().decode(errors="replace").strip()[-600:]
+        self.close()
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return InteractiveActionError(
+            f"The simulator ended in the middle of its work ({cause}). The next run starts it afresh; if it happens again, "
+            f"try another seed." + (f" It last said: {words}" if words else "")
+        )
+
+
+def _read(stream, messages):
+    with stream:
+        try:
+            while True:
+                messages.put(receive(stream))
+        except (EOFError, ValueError):
+            messages.put(None)
+
+
+SIMULATOR = Simulator()

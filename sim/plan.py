@@ -1,0 +1,32 @@
+"""What is to be recorded of a scene, checked before anything is started."""
+
+from dataclasses import dataclass
+
+from ..errors import InteractiveActionError
+from .keyframes import MOMENTS
+
+LIMITS = {"takes": (1, 1000), "cameras": (4, 64), "frames_per_take": (1, 100), "width": (32, 2048), "height": (32, 2048)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``takes`` runs of the action, each with another seed, at ``frames_per_take`` of its ``moments`` from every camera."""
+
+    takes: int = 8
+    cameras: int = 4
+    moments: str = "held"
+    frames_per_take: int = 2
+    width: int = 512
+    height: int = 512
+
+    def __post_init__(self):
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise InteractiveActionError(f"{name} must be a whole number from {least} to {most}, but is {value!r}.")
+        if self.moments not in MOMENTS:
+            raise InteractiveActionError(f"There are no moments {self.moments!r}. Choose one of: {', '.join(MOMENTS)}.")
+
+    @property
+    def pictures(self):
+        return self.takes * self.frames_per_take * self.cameras

@@ -1,0 +1,32 @@
+"""Messages between the simulator's process and ours: a line of json and plain arrays, so nothing is ever unpickled."""
+
+import json
+import math
+
+import numpy as np
+
+
+def send(stream, message, arrays=None):
+    """Write a dict that json knows and a dict of arrays of numbers or strings."""
+    arrays = {name: np.asarray(array) for name, array in (arrays or {}).items()}
+    described = [(name, array.dtype.str, array.shape) for name, array in arrays.items()]
+    stream.write(json.dumps({**message, "arrays": described}).encode() + b"\n")
+    for array in arrays.values():
+        stream.write(array.tobytes())
+    stream.flush()
+
+
+def receive(stream):
+    """The next (dict, dict of arrays); EOFError when the other side has gone."""
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    message = json.loads(line)
+    return message, {name: _array(stream, np.dtype(kind), shape) for name, kind, shape in message.pop("arrays")}
+
+
+def _array(stream, dtype, shape):
+    data = bytearray(stream.read(dtype.itemsize * math.prod(shape)))
+    if len(data) < dtype.itemsize * math.prod(shape):
+        raise EOFError
+    return np.ndarray(shape, dtype, data)

@@ -1,0 +1,140 @@
+"""What was recorded: plain arrays, so that anything else can make and read them too."""
+
+import io
+import json
+import pathlib
+from dataclasses import dataclass, fields
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ..errors import InteractiveActionError
+from .scene import Scene
+
+COLOURS = {"subject": (60, 130, 255), "object": (255, 140, 30)}
+
+
+@dataclass(eq=False)
+class Recording:
+    """N pictures of T takes of one action.
+
+    A picture: ``pictures`` uint8 (N, H, W, 3); ``subject_masks`` and ``object_masks`` bool (N, H, W); ``depth`` float32
+    (N, H, W) in metres along the view, 0 where there is nothing; ``intrinsics`` (N, 3, 3); ``extrinsics`` (N, 4, 4),
+    world to camera in OpenCV's axes; ``subject``, ``object`` and ``moment`` names (N,); ``take``, ``camera`` (N,)
+    counted from 0 and ``time`` (N,) in seconds.
+
+    The takes: each ``contact_*`` (C,) is one link of the robot pressing on the object for one step of physics, ``force``
+    in newtons; each ``step_*`` (S,) is one step, with ``joints`` (S, joints) in radians and metres and ``object_poses``
+    (S, 7), position in metres and quaternion wxyz. ``seeds`` (T,) succeeded; ``failed_seeds`` (F,) did not, for the
+    reasons ``failures`` (F,), and nothing of them is in here.
+    """
+
+    scene: Scene
+    pictures: np.ndarray
+    subject_masks: np.ndarray
+    object_masks: np.ndarray
+    depth: np.ndarray
+    intrinsics: np.ndarray
+    extrinsics: np.ndarray
+    subject: np.ndarray
+    object: np.ndarray
+    moment: np.ndarray
+    take: np.ndarray
+    camera: np.ndarray
+    time: np.ndarray
+    contact_take: np.ndarray
+    contact_time: np.ndarray
+    contact_link: np.ndarray
+    contact_force: np.ndarray
+    step_take: np.ndarray
+    step_time: np.ndarray
+    joints: np.ndarray
+    object_poses: np.ndarray
+    seeds: np.ndarray
+    failed_seeds: np.ndarray
+    failures: np.ndarray
+
+    def __len__(self):
+        return len(self.pictures)
+
+    @property
+    def action(self):
+        return self.scene.action
+
+    @property
+    def success_rate(self):
+        """Share of the seeds tried whose action succeeded."""
+        return len(self.seeds) / (len(self.seeds) + len(self.failed_seeds))
+
+    @property
+    def subject_boxes(self):
+        """One list a picture, of at most one box around the subject's mask."""
+        return [boxes_of(*pair) for pair in zip(self.subject_masks, self.subject)]
+
+    @property
+    def object_boxes(self):
+        """One list a picture, of at most one box around the object's mask."""
+        return [boxes_of(*pair) for pair in zip(self.object_masks, self.object)]
+
+    def depth_pictures(self):
+        """Inverse depth float32 (N, H, W) as ControlNets want it: 1 at the nearest point of the batch, 0 where there is nothing."""
+        inverse = np.divide(1, self.depth, out=np.zeros_like(self.depth), where=self.depth > 0)
+        return inverse / max(inverse.max(), 1e-6)
+
+    def summary(self):
+        """What a user wants to know at once: did it work, and how hard did the robot press."""
+        tried = len(self.seeds) + len(self.failed_seeds)
+        lines = [f"{len(self)} pictures of {len(self.seeds)} takes; '{self.action}' succeeded with {len(self.seeds)} of {tried} seeds."]
+        for link in sorted(set(self.contact_link.tolist())):
+            forces = self.contact_force[self.contact_link == link]
+            lines.append(f"{link} pressed on the object with {np.median(forces):.1f} N (median), {forces.max():.1f} N (most).")
+        lines += [f"Seed {seed} failed: {failure}" for seed, failure in zip(self.failed_seeds, self.failures)]
+        return "\n".join(lines)
+
+    def overlay(self):
+        """The pictures uint8 (N, H, W, 3) with masks tinted and boxes drawn: subject blue, object orange."""
+        drawn = self.pictures.astype(np.float32)
+        for masks, colour in ((self.subject_masks, COLOURS["subject"]), (self.object_masks, COLOURS["object"])):
+            drawn[masks] = 0.6 * drawn[masks] + 0.4 * np.array(colour)
+        drawn = [Image.fromarray(picture) for picture in drawn.astype(np.uint8)]
+        for boxes, colour in ((self.subject_boxes, COLOURS["subject"]), (self.object_boxes, COLOURS["object"])):
+            for picture, found in zip(drawn, boxes):
+                for box in found:
+                    x, y = box["x"], box["y"]
+                    corners = (x, y, x + box["width"] - 1, y + box["height"] - 1)
+                    ImageDraw.Draw(picture).rectangle(corners, outline=colour, width=max(1, picture.height // 200))
+        return np.stack([np.asarray(picture) for picture in drawn])
+
+    def arrays(self):
+        """Everything but the scene, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "scene"}
+
+    def save(self, folder):
+        """Write ``recording.npz`` and ``scene.json`` into a folder."""
+        from ..files import write_atomically  # imports torch, which the simulator's process does without
+
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **self.arrays())
+        write_atomically(pathlib.Path(folder, "scene.json"), json.dumps(self.scene.to_json(), indent=1).encode())
+        write_atomically(pathlib.Path(folder, "recording.npz"), buffer.getvalue())
+
+    @classmethod
+    def load(cls, folder):
+        """Read what ``save`` wrote."""
+        try:
+            scene = Scene(**json.loads(pathlib.Path(folder, "scene.json").read_text()))
+            with np.load(pathlib.Path(folder, "recording.npz"), allow_pickle=False) as arrays:
+                return cls(scene, **arrays)
+        except (OSError, ValueError, TypeError) as error:
+            raise InteractiveActionError(
+                f"{folder} is not a folder with a recording ({error}). It must hold scene.json and recording.npz as they were saved."
+            ) from error
+
+
+def boxes_of(mask, label):
+    """The box around ``mask`` bool (H, W) in pixels as a BOUNDING_BOX entry: a list of one, or of none if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return []
+    x, y = int(columns[0]), int(rows[0])
+    return [{"x": x, "y": y, "width": int(columns[-1]) + 1 - x, "height": int(rows[-1]) + 1 - y, "label": str(label), "score": 1.0}]

@@ -1,0 +1,63 @@
+"""The simulator's process: ``python <this pack> sim.worker``, started and spoken to by ``client.py``.
+
+It takes one request after the other from its input and ends when that closes, so it never outlives who started it.
+"""
+
+import os
+import sys
+import traceback
+
+from ..errors import InteractiveActionError, MissingExtraError
+from .plan import Plan
+from .protocol import receive, send
+from .scene import Scene
+
+
+class Stopped(Exception):
+    """The other side does not want the rest."""
+
+
+def serve(requests, replies):
+    """Answer each request with pictures, each waiting for "go on" or "stop", and then a recording, "stopped" or an error."""
+
+    def show(done, total, picture):
+        send(replies, {"kind": "picture", "done": done}, {"picture": picture})
+        if receive(requests)[0]["answer"] == "stop":
+            raise Stopped
+
+    while True:
+        request, _ = receive(requests)
+        try:
+            recording = _record(Scene(**request["scene"]), Plan(**request["plan"]), show)
+            send(replies, {"kind": "recording"}, recording.arrays())
+        except Stopped:
+            send(replies, {"kind": "stopped"})
+        except InteractiveActionError as error:
+            send(replies, {"kind": "error", "sentence": str(error)})
+        except (EOFError, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 (a mistake of ours must not end the process, nor stay unsaid)
+            traceback.print_exc()
+            sentence = f"The simulation failed with a {type(error).__name__}: {error}"
+            send(replies, {"kind": "error", "sentence": sentence})
+
+
+def _record(*request):
+    try:
+        from .record import record
+    except ImportError as error:
+        raise MissingExtraError(f"{error.name}, which simulates the scene,", "sim") from error
+    return record(*request)
+
+
+def main():
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints, C++ included, must not disturb the replies
+    try:
+        serve(sys.stdin.buffer, replies)
+    except (EOFError, BrokenPipeError):
+        os._exit(0)  # nobody is left to read; SAPIEN's own end takes seconds and may abort
+
+
+if __name__ == "__main__":
+    main()
