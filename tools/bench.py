@@ -20,7 +20,7 @@ def main(arguments):
     names = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
     if len(arguments) != 1 or arguments[0] not in names:
         sys.exit(f"Say which benchmark to run: {', '.join(f'make bench BENCH={name}' for name in names)}.")
-    figures = importlib.import_module(f"...benchmarks.{arguments[0]}", __name__).measure()
+    figures = importlib.import_module(f"..benchmarks.{arguments[0]}", __package__).measure()
     text = json.dumps({**figures, "machine": machine()}, indent=2) + "\n"
     write_atomically(BENCHMARKS / "results" / f"{arguments[0]}.json", text.encode())
     print(text, end="")
