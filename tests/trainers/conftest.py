@@ -12,11 +12,12 @@ def checkpoint():
     """(MODEL, CLIP, VAE) of the embedded checkpoint, loaded in inference mode as ComfyUI does while it executes a graph."""
     import comfy.sd
 
+    from interactive_action.miniature.export import FILE
     from interactive_action.nodes import miniature
 
     miniature.register()
     with torch.inference_mode():
-        return comfy.sd.load_checkpoint_guess_config(str(miniature.CHECKPOINT))[:3]
+        return comfy.sd.load_checkpoint_guess_config(str(FILE))[:3]
 
 
 @pytest.fixture
