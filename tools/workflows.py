@@ -46,6 +46,8 @@ LAYOUT = """
     return depth.get(node)
   }
   nodes.forEach(depthOf)
+  for (const widget of nodes.flatMap(node => node.widgets ?? []))
+    if (widget.name === 'control_after_generate') widget.value = 'fixed'  // the two halves compare the same seeds
   let x = 40
   for (let column = 0; column <= Math.max(...depth.values()); column++) {
     let y = 60, width = 0
