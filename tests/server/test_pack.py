@@ -1,5 +1,8 @@
 """The pack as the real ComfyUI and its web page see it."""
 
+import pytest
+
+from interactive_action.errors import InteractiveActionError
 from interactive_action.tools.browser import Browser
 from interactive_action.tools.server import ComfyServer
 
@@ -33,6 +36,25 @@ def loading_lines(server):
     return [line for line in server.log().partition("Starting server")[0].splitlines() if "interactive-action" in line]
 
 
+def defaults(node):
+    """The inputs of a new node in the page: the default of each, or the first choice of a list."""
+    sockets = {name: options[0] for name, (_, *options) in node["input"]["required"].items() if options}
+    return {
+        name: options.get("default", options.get("options", [None])[0])
+        for name, options in sockets.items()
+        if "default" in options or "options" in options
+    }
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A server whose Python has none of the extras."""
+    folder = tmp_path_factory.mktemp("bare")
+    (folder / "sitecustomize.py").write_text(WITHOUT_EXTRAS)
+    with ComfyServer(folder / "comfyui", environment={"PYTHONPATH": str(folder)}) as running:
+        yield running
+
+
 def test_the_pack_loads_without_a_warning(server):
     (line,) = loading_lines(server)  # the one among the import times
     assert "seconds:" in line and "FAILED" not in line
@@ -64,11 +86,21 @@ def test_every_node_has_a_help_page(client):
         assert client.get(f"/extensions/interactive-action/docs/{name}.md").strip(), name
 
 
-def test_every_node_is_there_without_the_extras(client, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(WITHOUT_EXTRAS)
-    with ComfyServer(tmp_path / "comfyui", environment={"PYTHONPATH": str(tmp_path)}) as bare:
-        assert "FAILED" not in "".join(loading_lines(bare))
-        assert our_nodes(bare.client()).keys() == our_nodes(client).keys()
+def test_every_node_is_there_without_the_extras(bare, client):
+    assert "FAILED" not in "".join(loading_lines(bare))
+    assert our_nodes(bare.client()).keys() == our_nodes(client).keys()
+
+
+def test_a_node_whose_extra_is_missing_says_what_installs_it(bare):
+    nodes = bare.client().nodes()
+    graph = {
+        "scene": {"class_type": "InteractiveActionScene", "inputs": defaults(nodes["InteractiveActionScene"])},
+        "record": {"class_type": "InteractiveActionRecord", "inputs": defaults(nodes["InteractiveActionRecord"])},
+        "show": {"class_type": "PreviewImage", "inputs": {"images": ["record", 0]}},
+    }
+    graph["record"]["inputs"]["scene"] = ["scene", 0]
+    with pytest.raises(InteractiveActionError, match=r"pip install .*\[sim\]"):
+        bare.client().run(graph)
 
 
 def test_the_web_page_knows_every_node(server, client):
