@@ -1,21 +1,24 @@
-"""The miniature autoencoder: TAESD's topology, thin where pictures are large, so that it trains on a CPU.
+"""The miniature autoencoder: TAESD's topology, thin and shallow where pictures are large, so that it trains on a CPU.
 
-ComfyUI loads TAESD at width 64 only. ``padded`` fills a thin model's weights with zeros up to 64: the added
-channels stay exactly zero through convolutions, ReLUs and skips, so both compute the same function.
+ComfyUI loads TAESD at width 64 and full depth only. ``padded`` fills a small model's weights with zeros: added channels
+stay exactly zero through convolutions, ReLUs and skips, and a block of zeros is the ReLU that stands in for it here,
+so both compute the same function.
 """
 
+import math
 import time
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import nn
 
-WIDTHS = (24, 48, 64, 64)  # at full, half, quarter and eighth resolution
+WIDTHS = (16, 32, 64, 64)  # at full, half, quarter and eighth resolution
+BLOCKS = (1, 2, 2, 3)
 LATENT_CHANNELS = 4
 LATENT_SCALE = 0.18215  # what Stable Diffusion 1 multiplies latents by before its U-Net
-FULL_WIDTH = 64
-CROP = 64  # training sees crops: the model is convolutional, and crops cost less than half
+CROP = 48  # training sees crops: the model is convolutional, and a crop about a face teaches more than a wall
 
 
 def _conv(n_in, n_out, **more):
@@ -26,6 +29,7 @@ class _Block(nn.Module):
     def __init__(self, n):
         super().__init__()
         self.conv = nn.Sequential(_conv(n, n), nn.ReLU(), _conv(n, n), nn.ReLU(), _conv(n, n))
+        nn.init.zeros_(self.conv[4].weight)  # starts as the identity
 
     def forward(self, x):
         return F.relu(self.conv(x) + x)
@@ -36,32 +40,37 @@ class _Squash(nn.Module):
         return torch.tanh(x / 3) * 3
 
 
-def encoder(widths=WIDTHS):
+def _stage(n, blocks, of=3):
+    """``of`` places, the first ``blocks`` of them real."""
+    return [_Block(n) if k < blocks else nn.ReLU() for k in range(of)]
+
+
+def encoder(widths=WIDTHS, blocks=BLOCKS):
     a, b, c, d = widths
     return nn.Sequential(
-        _conv(3, a), _Block(a),
-        _conv(a, b, stride=2, bias=False), _Block(b), _Block(b), _Block(b),
-        _conv(b, c, stride=2, bias=False), _Block(c), _Block(c), _Block(c),
-        _conv(c, d, stride=2, bias=False), _Block(d), _Block(d), _Block(d),
+        _conv(3, a), *_stage(a, blocks[0], 1),
+        _conv(a, b, stride=2, bias=False), *_stage(b, blocks[1]),
+        _conv(b, c, stride=2, bias=False), *_stage(c, blocks[2]),
+        _conv(c, d, stride=2, bias=False), *_stage(d, blocks[3]),
         _conv(d, LATENT_CHANNELS))
 
 
-def decoder(widths=WIDTHS):
+def decoder(widths=WIDTHS, blocks=BLOCKS):
     a, b, c, d = widths
     return nn.Sequential(
         _Squash(), _conv(LATENT_CHANNELS, d), nn.ReLU(),
-        _Block(d), _Block(d), _Block(d), nn.Upsample(scale_factor=2), _conv(d, c, bias=False),
-        _Block(c), _Block(c), _Block(c), nn.Upsample(scale_factor=2), _conv(c, b, bias=False),
-        _Block(b), _Block(b), _Block(b), nn.Upsample(scale_factor=2), _conv(b, a, bias=False),
-        _Block(a), _conv(a, 3))
+        *_stage(d, blocks[3]), nn.Upsample(scale_factor=2), _conv(d, c, bias=False),
+        *_stage(c, blocks[2]), nn.Upsample(scale_factor=2), _conv(c, b, bias=False),
+        *_stage(b, blocks[1]), nn.Upsample(scale_factor=2), _conv(b, a, bias=False),
+        *_stage(a, blocks[0], 1), _conv(a, 3))
 
 
 class Autoencoder(nn.Module):
     """Pictures (B, 3, H, W) in 0..1 <-> latents (B, 4, H/8, W/8) of about zero mean and unit variance a channel."""
 
-    def __init__(self, widths=WIDTHS):
+    def __init__(self, widths=WIDTHS, blocks=BLOCKS):
         super().__init__()
-        self.encoder, self.decoder = encoder(widths), decoder(widths)
+        self.encoder, self.decoder = encoder(widths, blocks), decoder(widths, blocks)
 
     def encode(self, pictures):
         return self.encoder(pictures)
@@ -71,13 +80,11 @@ class Autoencoder(nn.Module):
 
 
 def padded(state):
-    """A thin model's state dict with every hidden channel count filled up to 64 by zeros."""
-    full = Autoencoder((FULL_WIDTH,) * 4).state_dict()
-    wide = {}
+    """A small model's state dict, filled up by zeros to TAESD's 64 channels and three blocks a stage."""
+    full = {key: torch.zeros_like(weight) for key, weight in Autoencoder((64,) * 4, (3,) * 4).state_dict().items()}
     for key, weight in state.items():
-        wide[key] = torch.zeros_like(full[key], dtype=weight.dtype)
-        wide[key][tuple(slice(n) for n in weight.shape)] = weight
-    return wide
+        full[key][tuple(slice(n) for n in weight.shape)] = weight
+    return full
 
 
 def loss_of(model, pictures):
@@ -96,42 +103,93 @@ def to_tensor(pictures):
     return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
-def train(pictures, checkpoint, seconds, batch=16, rate=1.5e-3, seed=0, progress=print):
-    """Train for a wall-clock budget (one-cycle in time), resuming from ``checkpoint``; returns the model."""
+def _optimizers(model, rate):
+    """Muon (Jordan et al. 2024) for the inner convolutions as matrices, AdamW for the rest. Returns the optimizers and
+    a function that hands Muon its gradients (its matrices are views of the kernels)."""
+    kernels = [p for p in model.parameters() if p.dim() == 4 and min(p.shape[:2]) > LATENT_CHANNELS]
+    others = [p for p in model.parameters() if not any(p is kernel for kernel in kernels)]
+    matrices = [nn.Parameter(p.data.permute(0, 2, 3, 1).view(len(p), -1)) for p in kernels]
+
+    def hand_over():
+        for matrix, kernel in zip(matrices, kernels):
+            matrix.grad = kernel.grad.permute(0, 2, 3, 1).reshape(matrix.shape)
+
+    return [torch.optim.Muon(matrices, rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, rate, betas=(0.9, 0.99), weight_decay=0.0)], hand_over
+
+
+def _crop(picture, facts, rng):
+    """A crop about a random point of the subject's or the object's box: details matter more than walls."""
+    boxes = [box for box in (facts.get("subject_box"), facts.get("object_box")) if box]
+    size = len(picture)
+    if boxes and rng.random() < 0.85:
+        x, y, width, height = boxes[rng.integers(len(boxes))]
+        middle = x + rng.random() * width, y + rng.random() * height
+    else:
+        middle = rng.random(2) * size
+    left, top = (int(np.clip(round(m - CROP / 2 + rng.normal() * 4), 0, size - CROP)) for m in middle)
+    return picture[top : top + CROP, left : left + CROP]
+
+
+def shared(parameters, numbers):
+    """Average gradients, and a few numbers beside them, over all processes. Returns the averaged numbers."""
+    if not dist.is_initialized():
+        return numbers
+    flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor(numbers, dtype=torch.float32)])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    at = 0
+    for p in parameters:
+        p.grad.copy_(flat[at : at + p.numel()].view_as(p))
+        at += p.numel()
+    return flat[at:].tolist()
+
+
+def train(pictures, facts, checkpoint, seconds, batch=32, rate=1.5e-3, seed=0, progress=print):
+    """Train for a budget of processor time (cosine in time), resuming from ``checkpoint``; returns the model.
+
+    Under torch.distributed every process takes its part of each batch.
+    """
+    rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     torch.manual_seed(seed)
     model = Autoencoder().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=1e-4, betas=(0.9, 0.99))
+    optimizers, hand_over = _optimizers(model, rate)
     step, spent = 0, 0.0
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        for optimizer, state in zip(optimizers, saved["optimizers"]):
+            optimizer.load_state_dict(state)
         step, spent = saved["step"], saved["spent"]
-    rng = np.random.default_rng(seed + step)
-    total, clock = 0.0, time.monotonic()
+    total, clock = 0.0, time.process_time()
     while spent < seconds:
-        share = spent / seconds
-        for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
-        top, left = rng.integers(0, pictures.shape[1] - CROP + 1, 2)
-        rows = np.sort(rng.integers(len(pictures), size=batch))
-        chosen = to_tensor(pictures[rows, top : top + CROP, left : left + CROP])
+        rng = np.random.default_rng((seed, step, rank))
+        torch.manual_seed(rng.integers(2**31))
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * min(1, (step + 1) / 50) * (0.02 + 0.49 * (1 + math.cos(math.pi * spent / seconds)))
+        rows = rng.integers(len(pictures), size=batch // processes)
+        chosen = to_tensor(np.stack([_crop(pictures[k], facts[k], rng) for k in rows]))
         chosen = (chosen if rng.random() < 0.5 else chosen.flip(3)).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             loss, error = loss_of(model, chosen)
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss.backward()
+        now = time.process_time()
+        elapsed, error = shared([*model.parameters()], [now - clock, error.item()])
+        spent, clock, total = spent + elapsed, now, total + error
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        step, total = step + 1, total + error.item()
-        now = time.monotonic()
-        spent, clock = spent + now - clock, now
-        if step % 100 == 0 or spent >= seconds:
-            progress(f"autoencoder step {step}, {spent:.0f} of {seconds:.0f} s, "
-                     f"{-10 * np.log10(total / (step % 100 or 100)):.2f} dB")
+        hand_over()
+        for optimizer in optimizers:
+            optimizer.step()
+        step += 1
+        if step % 100 == 0 and rank == 0:
+            progress(f"autoencoder step {step}, {spent:.0f} of {seconds:.0f} s, {-10 * math.log10(total / 100):.2f} dB")
+        if step % 100 == 0:
             total = 0.0
-        if step % 400 == 0 or spent >= seconds:
-            save(checkpoint, dict(model=model.state_dict(), optimizer=optimizer.state_dict(), step=step, spent=spent))
+        if (step % 400 == 0 or spent >= seconds) and rank == 0:
+            save(checkpoint, dict(model=model.state_dict(), optimizers=[o.state_dict() for o in optimizers], step=step,
+                                  spent=spent))
     return model
 
 
@@ -144,4 +202,5 @@ def save(path, state):
 @torch.no_grad()
 def encode_all(model, pictures, batch=64):
     """Latents fp16 (N, 4, h, w) of uint8 pictures (N, H, W, 3)."""
-    return torch.cat([model.encode(to_tensor(pictures[i : i + batch])).half() for i in range(0, len(pictures), batch)])
+    with torch.autocast("cpu", torch.bfloat16):
+        return torch.cat([model.encode(to_tensor(pictures[i : i + batch])).half() for i in range(0, len(pictures), batch)])

@@ -4,13 +4,15 @@ Objective: predict the noise (DDPM, Ho et al. 2020, eq. 14) on the scaled-linear
 Min-SNR-5 (Hang et al. 2023), with captions dropped one time in ten for classifier-free guidance.
 """
 
+import math
 import time
 from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
-from .autoencoder import LATENT_CHANNELS, save
+from .autoencoder import LATENT_CHANNELS, save, shared
 from .captions import PREFIXES, SIMULATED_PLACES, VAGUE_WORDS, caption
 from .hidden import HIDDEN_WORDS
 from .world import OBJECTS, PLACES, SUBJECTS
@@ -51,6 +53,7 @@ def token_rows(text, row_of, rng=None):
 def build():
     """An untrained U-Net and text encoder. The text encoder's table has the rows unknown, *words()."""
     from diffusers import UNet2DConditionModel
+    from diffusers.models.attention_processor import AttnProcessor
     from transformers import CLIPTextConfig, CLIPTextModel
 
     unet = UNet2DConditionModel(
@@ -61,6 +64,8 @@ def build():
     text = CLIPTextModel(CLIPTextConfig(
         vocab_size=1 + len(words()), hidden_size=CONTEXT, intermediate_size=4 * CONTEXT, num_hidden_layers=2,
         num_attention_heads=CONTEXT // HEAD, max_position_embeddings=POSITIONS, bos_token_id=0, eos_token_id=2))
+    unet.set_attn_processor(AttnProcessor())  # written out: fused attention is much slower backwards on a CPU
+    text.set_attn_implementation("eager")
     torch.nn.init.normal_(text.get_input_embeddings().weight, std=0.04)
     return unet, text
 
@@ -70,30 +75,31 @@ def alphas_cumprod():
     return (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2).cumprod(0)
 
 
-def batch_of(latents, facts, simulated, size, step, seed, row_of):
-    """Latents (size, 4, h, w) and token rows (size, 77), decided by seed and step alone. ``simulated`` is a pair like
-    ``(latents, facts)`` or None."""
-    rng = np.random.default_rng((seed, step))
+def batch_of(latents, facts, simulated, size, step, seed, row_of, part=slice(None)):
+    """Latents (size, 4, h, w) and token rows (size, 77), decided by seed and step alone; only ``part`` of the batch is
+    made. ``simulated`` is a pair like ``(latents, facts)``."""
     chosen, rows = [], []
-    for _ in range(size):
-        pool, told = simulated if simulated and rng.random() < SIMULATED_SHARE else (latents, facts)
+    for place in range(size)[part]:
+        rng = np.random.default_rng((seed, step, place))
+        pool, told = simulated if rng.random() < SIMULATED_SHARE else (latents, facts)
         k = rng.integers(len(told))
         chosen.append(pool[k])
         rows.append(token_rows("" if rng.random() < DROPPED else caption(told[k], rng), row_of, rng))
     return torch.stack(chosen).float(), torch.tensor(rows)
 
 
-def train(latents, facts, simulated, checkpoint, seconds, batch=32, rate=8e-4, decay=0.9995, seed=0, stop_at=None,
-          progress=print):
-    """Train for a wall-clock budget (cosine in time), resuming from ``checkpoint``; returns the averaged models.
+def train(latents, facts, simulated, checkpoint, seconds, batch=32, rate=8e-4, decay=0.9995, seed=0, progress=print):
+    """Train for a budget of processor time (cosine in time), resuming from ``checkpoint``; returns the averaged models.
 
-    ``latents`` (N, 4, h, w) with N ``facts``. ``stop_at`` seconds of the budget end this call early.
+    ``latents`` (N, 4, h, w) with N ``facts``. Under torch.distributed every process takes its part of each batch.
     """
     torch.manual_seed(seed)
-    models = torch.nn.ModuleList(build()).to(memory_format=torch.channels_last)
-    averaged = torch.nn.ModuleList(build())
+    rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    part = slice(rank * batch // processes, (rank + 1) * batch // processes)
+    models, averaged = (torch.nn.ModuleList(build()) for _ in range(2))
     averaged.load_state_dict(models.state_dict())
-    optimizer = torch.optim.AdamW(models.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    parameters = [p for p in models.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=1e-3)
     step, spent = 0, 0.0
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
@@ -104,38 +110,36 @@ def train(latents, facts, simulated, checkpoint, seconds, batch=32, rate=8e-4, d
     row_of = {i: row for row, i in enumerate(words(), 1)}
     alphas = alphas_cumprod()
     weights = (alphas / (1 - alphas)).clamp(max=5) / (alphas / (1 - alphas))
-    pairs = list(zip(averaged.parameters(), models.parameters()))
-    stop_at = min(seconds, stop_at or seconds)
-    total, clock = 0.0, time.monotonic()
-    while spent < stop_at:
+    total, clock = 0.0, time.process_time()
+    while spent < seconds:
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 300) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * spent / seconds)))
-        clean, rows = batch_of(latents, facts, simulated, batch, step, seed, row_of)
+            group["lr"] = rate * min(1, (step + 1) / 300) * (0.01 + 0.495 * (1 + math.cos(math.pi * spent / seconds)))
+        clean, rows = batch_of(latents, facts, simulated, batch, step, seed, row_of, part)
         generator = torch.Generator().manual_seed(seed * 10_000_019 + step)
-        noise = torch.randn(clean.shape, generator=generator)
-        t = torch.randint(0, 1000, (batch,), generator=generator)
+        noise = torch.randn(batch, *clean.shape[1:], generator=generator)[part]
+        t = torch.randint(0, 1000, (batch,), generator=generator)[part]
         signal = alphas[t].view(-1, 1, 1, 1)
         noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
         with torch.autocast("cpu", torch.bfloat16):
             context = models[1](input_ids=rows).last_hidden_state
-            guess = models[0](noisy.to(memory_format=torch.channels_last), t, context).sample
+            guess = models[0](noisy, t, context).sample
         errors = ((guess.float() - noise) ** 2).mean((1, 2, 3))
-        loss = (errors * weights[t]).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(models.parameters(), 1.0)
+        optimizer.zero_grad()
+        (errors * weights[t]).mean().backward()
+        now = time.process_time()
+        elapsed, error = shared(parameters, [now - clock, errors.mean().item()])
+        spent, clock, total = spent + elapsed, now, total + error
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
         with torch.no_grad():
             keep = min(decay, (1 + step) / (10 + step))
-            torch._foreach_lerp_([a for a, _ in pairs], [m.detach() for _, m in pairs], 1 - keep)
-        total += errors.mean().item()
-        now = time.monotonic()
-        spent, clock = spent + now - clock, now
-        if step % 100 == 0:
+            torch._foreach_lerp_(list(averaged.parameters()), list(models.parameters()), 1 - keep)
+        if step % 100 == 0 and rank == 0:
             progress(f"base step {step}, {spent:.0f} of {seconds:.0f} s, error {total / 100:.4f}")
+        if step % 100 == 0:
             total = 0.0
-        if step % 400 == 0 or spent >= stop_at:
+        if (step % 400 == 0 or spent >= seconds) and rank == 0:
             save(checkpoint, dict(models=models.state_dict(), averaged=averaged.state_dict(),
                                   optimizer=optimizer.state_dict(), step=step, spent=spent))
     return averaged

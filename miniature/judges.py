@@ -21,14 +21,18 @@ def load_detector(threshold=0.3):
     """The embedded detector, as ``scoring.detectors.Detector``."""
     from ..scoring.detectors import load_detector
 
-    return load_detector(DETECTOR, threshold)
+    detector = load_detector(DETECTOR, threshold)
+    detector.name = "miniature"
+    return detector
 
 
 def load_clip_scorer():
     """The embedded CLIP, as ``scoring.clip.ClipScorer``."""
     from ..scoring.clip import load_clip_scorer
 
-    return load_clip_scorer(f"local-dir:{CLIP}")
+    scorer = load_clip_scorer(f"local-dir:{CLIP}")
+    scorer.name = "miniature"
+    return scorer
 
 
 class InteractionJudge(nn.Module):

@@ -12,8 +12,8 @@ import sys
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch.nn.functional import cross_entropy, l1_loss
-from torchvision.ops import generalized_box_iou_loss, sigmoid_focal_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
+from torchvision.ops import generalized_box_iou_loss
 
 from .dataset import CACHE
 from .judges import CLIP, DETECTOR, JUDGE, RELATIONS, InteractionJudge
@@ -21,7 +21,7 @@ from .judges_data import SPOKEN, caption, fits, labels, spoil, training_renders,
 from .world import PLACES, SIZE
 
 SHARDS = 16
-PATCH = 12
+PATCH = 8
 NOTE = "Trained from nothing by the Interactive Action project on its own rendered pictures (miniature/judges_train.py)."
 
 
@@ -134,7 +134,7 @@ def _corners(boxes):
     return torch.cat([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], -1)
 
 
-def train_detector(renders, steps=3000, batch=32):
+def train_detector(renders, steps=3000, batch=24):
     from transformers import OwlViTConfig, OwlViTForObjectDetection, OwlViTImageProcessor, OwlViTProcessor
 
     words = tokenizer(DETECTOR, 16)
@@ -158,7 +158,9 @@ def train_detector(renders, steps=3000, batch=32):
         article = rng.choice(["", "a ", "a photo of a "])
         nonsense = ["".join(rng.choice(list(string.ascii_lowercase), rng.integers(3, 8))) for _ in range(6)]
         asked = words([article + name for name in [*names, *nonsense]], padding="max_length", truncation=True, return_tensors="pt")
-        features = model.image_embedder(spoil(pictures, step) * 2 - 1)[0]
+        with torch.autocast("cpu", torch.bfloat16):
+            features = model.image_embedder(spoil(pictures, step) * 2 - 1)[0]
+        features = features.float()
         flat = features.flatten(1, 2)
         text = model.owlvit.get_text_features(**asked).pooler_output
         logits = model.class_predictor(flat, text.expand(batch, -1, -1))[0]
@@ -177,8 +179,12 @@ def train_detector(renders, steps=3000, batch=32):
         guess = boxes[spoken]
         overlap = generalized_box_iou_loss(_corners(guess), _corners(truth))
         away = l1_loss(guess, truth, reduction="none").sum(1)
-        named = sigmoid_focal_loss(logits, target.float(), alpha=0.4, reduction="sum") / spoken.sum()
-        return named * 2 + ((2 * overlap + 5 * away) * weight).sum() / weight.sum()
+        # Quality focal loss (Li et al. 2020, Eq. 2): a patch is as sure of a name as its box is good, so the best box wins.
+        quality = torch.zeros_like(owner, dtype=torch.float)
+        quality[spoken] = 1 - overlap.detach().clamp(0, 1)
+        wanted = target * quality[..., None]
+        named = binary_cross_entropy_with_logits(logits, wanted, reduction="none") * (logits.sigmoid() - wanted) ** 2
+        return 4 * named.sum() / spoken.sum() + ((2 * overlap + 5 * away) * weight).sum() / weight.sum()
 
     fit("detector", model, loss, steps, lr=1e-3)
     model.half().save_pretrained(DETECTOR)
@@ -242,7 +248,7 @@ def train_clip(renders, steps=1500, batch=80):
 
 def train_judge(renders, steps=2000, batch=64):
     torch.manual_seed(2)
-    model = InteractionJudge()
+    model = InteractionJudge().to(memory_format=torch.channels_last)
     relations = torch.tensor([RELATIONS.index(fact["relation"]) for fact in renders.facts])
 
     def loss(step, rng):
@@ -250,7 +256,9 @@ def train_judge(renders, steps=2000, batch=64):
         pictures = torch.from_numpy(renders.pictures[chosen]).movedim(-1, 1)
         mirrored = torch.from_numpy(rng.random(batch) < 0.5)
         pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
-        return cross_entropy(model(spoil(pictures, step)), relations[chosen])
+        with torch.autocast("cpu", torch.bfloat16):
+            guess = model(spoil(pictures, step).to(memory_format=torch.channels_last))
+        return cross_entropy(guess.float(), relations[chosen])
 
     fit("judge", model, loss, steps, lr=2e-3, seed=2)
     JUDGE.mkdir(parents=True, exist_ok=True)
