@@ -40,10 +40,12 @@ class LoadDetector(io.ComfyNode):
         from ..miniature import judges
         from ..scoring.detectors import load_detector
 
-        if source != EMBEDDED and not name.strip():
+        if source == EMBEDDED:
+            return io.NodeOutput(judges.load_detector(threshold))
+        if not name.strip():
             raise InteractiveActionError(
                 "No detector is named. Write a folder or a hub name, or choose the embedded detector.")
-        return io.NodeOutput(load_detector(judges.DETECTOR if source == EMBEDDED else name.strip(), threshold))
+        return io.NodeOutput(load_detector(name.strip(), threshold))
 
 
 class LoadClipScorer(io.ComfyNode):
@@ -75,7 +77,7 @@ class LoadClipScorer(io.ComfyNode):
         from ..scoring.clip import load_clip_scorer
 
         if source == EMBEDDED:
-            return io.NodeOutput(load_clip_scorer(f"local-dir:{judges.CLIP}"))
+            return io.NodeOutput(judges.load_clip_scorer())
         if not name.strip():
             raise InteractiveActionError(
                 "No CLIP is named. Write a model name of open_clip, or choose the embedded CLIP.")

@@ -1,0 +1,6 @@
+"""What is judged: did the interaction happen, and does the picture match its words?"""
+
+
+def why(error):
+    """The first line of a library's error, as a sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".: ") + "."

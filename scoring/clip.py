@@ -4,6 +4,7 @@ import torch
 from torchvision.transforms.functional import to_pil_image
 
 from ..errors import InteractiveActionError, MissingExtraError
+from . import why
 
 
 class ClipScorer:
@@ -48,7 +49,7 @@ def load_clip_scorer(name, pretrained=""):
         tokenizer = open_clip.get_tokenizer(name)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise InteractiveActionError(
-            f'The CLIP "{name}" ({pretrained or "no pretrained tag"}) could not be loaded: '
-            f"{str(error).strip().splitlines()[0]} Give an open_clip name with a pretrained tag or file "
-            '("ViT-B-32", "laion2b_s34b_b79k"), or "local-dir:" and a folder.') from error
+            f'The CLIP "{name}" ({pretrained or "no pretrained tag"}) could not be loaded: {why(error)} Give an '
+            'open_clip name with a pretrained tag or file ("ViT-B-32", "laion2b_s34b_b79k"), or "local-dir:" and a '
+            "folder.") from error
     return ClipScorer(model, preprocess, tokenizer, f"{name} {pretrained}".strip())

@@ -6,6 +6,7 @@ import torch
 from torchvision.ops import batched_nms, nms
 
 from ..errors import InteractiveActionError, MissingExtraError
+from . import why
 
 # Detectors give one thing several boxes. Of boxes with one label that share half their area the best stays; boxes
 # with different labels that are all but the same are one thing too, which cannot overlap with itself.
@@ -91,7 +92,7 @@ def load_detector(name, threshold):
         processor = AutoProcessor.from_pretrained(name)
     except (OSError, ValueError, KeyError) as error:
         raise InteractiveActionError(
-            f'The detector "{name}" could not be loaded: {str(error).strip().splitlines()[0]} '
+            f'The detector "{name}" could not be loaded: {why(error)} '
             "Give a folder with a GroundingDINO or OWL-ViT in transformers' format (config.json, model.safetensors, "
             'its processor), or a hub name such as "google/owlv2-base-patch16-ensemble".') from error
     return ZeroShotDetector(model, processor, threshold, str(name))
