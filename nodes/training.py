@@ -1,6 +1,5 @@
 """The node that learns a token."""
 
-import hashlib
 import json
 import pathlib
 
@@ -156,6 +155,7 @@ class TrainInteractiveToken(io.ComfyNode):
                 raise
             provenance = {
                 "interactive_action.action": action,
+                "interactive_action.method": "interactive-action",
                 "interactive_action.base_model": _checkpoint_name(model),
                 "interactive_action.base_model_sha256": base,
                 "interactive_action.dataset_sha256": dataset.sha256(),
@@ -173,8 +173,7 @@ class TrainInteractiveToken(io.ComfyNode):
 
 def state_path(run):
     """Where the state of a run lies until it is done: outside of what ComfyUI clears at its start."""
-    name = hashlib.sha256(run.encode()).hexdigest()[:16]
-    return pathlib.Path(folder_paths.get_user_directory()) / "interactive_action" / "training" / f"{name}.safetensors"
+    return pathlib.Path(folder_paths.get_user_directory()) / "interactive_action" / "training" / f"{run[:16]}.safetensors"
 
 
 def _checkpoint_name(model):
