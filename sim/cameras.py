@@ -45,12 +45,12 @@ class Rig:
         if colour.dtype != np.uint8:  # mani_skill's import changes the format for the whole process
             colour = colour.clip(0, 1) * 255
         colour = np.where((entities == 0)[..., None], self.world.background ** (1 / 2.2) * 255, colour)
-        s = self.scale
+        middle = (slice(self.scale // 2, None, self.scale),) * 2
         return {
-            "pictures": np.rint(_average(colour, s)).astype(np.uint8),
-            "subject_masks": _average(np.isin(entities, self.robot_ids)[..., None], s)[..., 0] >= 0.5,
-            "object_masks": _average((entities == self.object_id)[..., None], s)[..., 0] >= 0.5,
-            "depth": depth[s // 2 :: s, s // 2 :: s].astype(np.float32),
+            "pictures": np.rint(_average(colour, self.scale)).astype(np.uint8),
+            "subject_masks": np.isin(entities, self.robot_ids)[middle],
+            "object_masks": (entities == self.object_id)[middle],
+            "depth": depth[middle].astype(np.float32),
             "intrinsics": self.intrinsics,
             "extrinsics": extrinsics,
         }

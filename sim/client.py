@@ -1,6 +1,7 @@
 """Runs the simulator in a process of its own: its C++ may abort or hang, and must not take the server with it."""
 
 import functools
+import math
 import pathlib
 import queue
 import signal
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from dataclasses import asdict
 
 from ..errors import InteractiveActionError
@@ -81,8 +81,7 @@ class Simulator:
             send(self.process.stdin, {"answer": "go on"})
 
     def _next(self, patience, tick):
-        until = time.monotonic() + patience
-        while time.monotonic() < until:
+        for _ in range(math.ceil(patience / TICK)):  # ticks and not the clock: a computer may sleep in between
             try:
                 message = self._messages.get(timeout=TICK)
             except queue.Empty:

@@ -1,19 +1,14 @@
-"""Motion of the arm: screw paths, inverse kinematics along them, and a smooth time scaling."""
+"""Motion of the arm: straight paths, inverse kinematics along them, and a smooth time scaling."""
 
 import numpy as np
 import sapien
-from scipy.linalg import expm, logm
+from scipy.spatial.transform import Rotation
 
 from ..errors import InteractiveActionError
 from .world import TIMESTEP
 
 STRIDE = 0.01  # metres or tenths of a radian between the points of a path that are solved for
 FURTHEST_JOINT = 0.35  # radians; a longer way between neighbours means the solution has changed branch
-
-
-def screw(start, end, fraction):
-    """The pose (4, 4) at ``fraction`` of the screw motion that takes ``start`` to ``end`` (constant twist)."""
-    return start @ expm(fraction * np.real(logm(np.linalg.inv(start) @ end)))
 
 
 def smooth(fraction):
@@ -52,22 +47,24 @@ class Arm:
         self.world.articulation.set_qpos(self.targets)
 
     def move(self, pose, speed):
-        """Follow the screw to ``pose`` (4, 4) at a mean ``speed`` in m/s (0.1 m count as much as a radian)."""
+        """Move straight to ``pose`` (4, 4), turning evenly, at a mean ``speed`` in m/s; a radian counts as 0.1 m."""
         start = self.pose()
-        twist = np.real(logm(np.linalg.inv(start) @ pose))
-        length = np.linalg.norm(twist[:3, 3]) + 0.1 * np.linalg.norm(twist[[2, 0, 1], [1, 2, 0]])
-        knots = np.linspace(0, 1, max(2, round(length / STRIDE) + 1))
+        way, turn = pose[:3, 3] - start[:3, 3], Rotation.from_matrix(start[:3, :3].T @ pose[:3, :3]).as_rotvec()
+        length = np.linalg.norm(way) + 0.1 * np.linalg.norm(turn)
+        pieces = max(1, round(length / STRIDE))
         path = [self.targets]
-        for knot in knots[1:]:
-            path.append(self.inverse(start @ expm(knot * twist), path[-1]))
+        for share in np.arange(1, pieces + 1) / pieces:
+            at = start.copy()
+            at[:3, :3] = start[:3, :3] @ Rotation.from_rotvec(share * turn).as_matrix()
+            at[:3, 3] += share * way
+            path.append(self.inverse(at, path[-1]))
             if np.abs(path[-1] - path[-2]).max() > FURTHEST_JOINT:
                 raise InteractiveActionError("The arm would have to jump on the way to the object. Try another seed.")
-        path = np.array(path)
         steps = max(1, round(length / speed / TIMESTEP))
-        for step in range(1, steps + 1):
-            at = smooth(step / steps)
-            self.targets = np.array([np.interp(at, knots, joint) for joint in path.T])
-            self.world.step(self.targets)
+        clock = pieces * smooth(np.arange(1, steps + 1) / steps)
+        for targets in np.stack([np.interp(clock, range(pieces + 1), joint) for joint in np.array(path).T], 1):
+            self.targets = targets
+            self.world.step(targets)
 
     def fingers(self, opening, seconds):
         """Drive the fingers to ``opening`` metres each and wait."""

@@ -13,7 +13,8 @@ class Robot:
 
     ``rest`` are all joint positions; the first ``arm`` of them reach, the others are the fingers', ``open`` wide open.
     ``tool`` is the link between the fingertips: its z axis points out of the hand, the fingers close along its y axis.
-    ``framed`` are the links that a picture of the hand shows.
+    ``reach`` is how far an object may stick up between the fingers before it touches the palm. ``framed`` are the links
+    that a picture of the hand shows.
     """
 
     subject: str
@@ -23,6 +24,7 @@ class Robot:
     tool: str
     fingers: tuple
     open: float
+    reach: float
     framed: tuple
 
     def path(self):
@@ -66,6 +68,7 @@ ROBOTS = {
         tool="panda_hand_tcp",
         fingers=("panda_leftfinger", "panda_rightfinger"),
         open=0.04,
+        reach=0.035,
         framed=("panda_hand", "panda_leftfinger", "panda_rightfinger"),
     ),
 }

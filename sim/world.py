@@ -53,6 +53,7 @@ class World:
         self.object = self._build_object(scene.object, place)
         self._add_light(place.p, rng)
         self.links = {link.name: link for link in self.articulation.links}
+        self._names = {link.entity: link.name for link in self.articulation.links}
         self.model = self.articulation.create_pinocchio_model()
         self.time = 0.0
         self.states, self.contacts = [], []
@@ -79,13 +80,13 @@ class World:
         return entity
 
     def _add_light(self, target, rng):
-        self.scene.ambient_light = [rng.uniform(0.35, 0.55)] * 3
-        self.scene.add_directional_light([-1, rng.uniform(-0.7, 0.7), -0.6], [0.5] * 3)  # fills the shadows towards the cameras
-        direction = [rng.uniform(-0.6, 0.6), rng.uniform(-0.6, 0.6), -1]
-        brightness = rng.uniform(1.6, 2.6)
+        self.scene.ambient_light = [rng.uniform(0.3, 0.5)] * 3
+        sun = [rng.uniform(-0.6, 0.6), rng.uniform(-0.6, 0.6), -1]
         self.scene.add_directional_light(
-            direction, [brightness] * 3, shadow=True, position=target, shadow_scale=1.2, shadow_near=-3, shadow_far=3
+            sun, [rng.uniform(1.4, 2.2)] * 3, shadow=True, position=target, shadow_scale=1.2, shadow_near=-3, shadow_far=3
         )
+        for side in ([-0.6, 0.8, -0.4], [-0.6, -0.8, -0.4]):  # from where the cameras stand, so that no side is dark
+            self.scene.add_directional_light(side, [rng.uniform(0.5, 0.9)] * 3)
 
     def step(self, targets):
         """One step of physics with the joints (joints,) driven to ``targets``; logs state and contacts."""
@@ -94,7 +95,7 @@ class World:
         self.scene.step()
         self.time += TIMESTEP
         forces = self._forces()
-        self.contacts += [Contact(self.time, link, force) for link, force in forces.items()]
+        self.contacts += [Contact(self.time, link, force) for link, force in sorted(forces.items())]
         state = State(self.time, self.articulation.qpos, self.object.pose.p, self.object.pose.q)
         numbers = np.concatenate([state.qpos, state.position])
         if not np.isfinite(numbers).all() or np.abs(numbers).max() > LARGEST_QPOS:
@@ -107,17 +108,16 @@ class World:
 
     def _touching(self):
         """(link, contact) for each robot link that PhysX pairs with the object."""
-        names = {link.entity: name for name, link in self.links.items()}
         for contact in self.scene.get_contacts():
             entities = [body.entity for body in contact.bodies]
             if self.object in entities:
                 other = entities[1 - entities.index(self.object)]
-                yield names.get(other), contact
+                yield self._names.get(other), contact
 
     def _forces(self):
         forces = {}
         for link, contact in self._touching():
-            impulse = sum((point.impulse for point in contact.points), np.zeros(3))
+            impulse = np.sum([point.impulse for point in contact.points], 0)
             if link and (force := float(np.linalg.norm(impulse)) / TIMESTEP) > 0:
                 forces[link] = forces.get(link, 0.0) + force
         return forces

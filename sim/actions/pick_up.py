@@ -17,7 +17,8 @@ class PickUp:
         half = world.half_size
         upright = world.object.pose.to_transformation_matrix()
         self.yaw = (np.arctan2(upright[1, 0], upright[0, 0]) + np.pi / 4) % (np.pi / 2) - np.pi / 4  # a cube's nearest side
-        self.centre = world.object.pose.p + [0, 0, rng.uniform(0.0, 0.3) * half[2]]
+        height = max(rng.uniform(0.0, 0.3) * half[2], half[2] - world.robot.reach)
+        self.grasp = world.object.pose.p + [0, 0, height]
         self.start = rng.uniform([-0.06, -0.06, 0.11], [0.06, 0.06, 0.16])
         self.twist = rng.uniform(-0.5, 0.5)
         self.above = half[2] + rng.uniform(0.03, 0.06)
@@ -26,14 +27,13 @@ class PickUp:
 
     def run(self, arm, close=True):
         """Do it. With ``close`` False the hand stays open (the control that must fail)."""
-        grasp = _down(self.centre, self.yaw)
-        arm.set_start(_down(self.centre + self.start, self.yaw + self.twist))
+        arm.set_start(_down(self.grasp + self.start, self.yaw + self.twist))
         arm.world.check_start()
         arm.fingers(arm.robot.open, 0.1)
-        arm.move(_down(self.centre + [0, 0, self.above], self.yaw), self.speed)
-        arm.move(grasp, self.speed / 2)
+        arm.move(_down(self.grasp + [0, 0, self.above], self.yaw), self.speed)
+        arm.move(_down(self.grasp, self.yaw), self.speed / 2)
         arm.fingers(0.0 if close else arm.robot.open, 0.4)
-        arm.move(_down(self.centre + [0, 0, self.lift], self.yaw), self.speed / 2)
+        arm.move(_down(self.grasp + [0, 0, self.lift], self.yaw), self.speed / 2)
         arm.fingers(arm.targets[-1], 0.3)
 
     def succeeded(self, world):

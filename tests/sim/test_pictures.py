@@ -1,0 +1,130 @@
+"""Pictures, masks, boxes, depth and cameras say the same thing about the same world."""
+
+import numpy as np
+import pytest
+
+from interactive_action.errors import InteractiveActionError
+from interactive_action.sim.cameras import frame, look
+from interactive_action.sim.recording import Recording, boxes_of
+
+
+def points_on_the_ground(recording, index):
+    """World positions (points, 3) of the ground's pixels nearer than a metre and a half, from depth and camera."""
+    depth = recording.depth[index]
+    ground = (depth > 0) & (depth < 1.5) & ~recording.subject_masks[index] & ~recording.object_masks[index]
+    rows, columns = np.nonzero(ground)
+    rays = np.linalg.inv(recording.intrinsics[index]) @ [columns + 0.5, rows + 0.5, np.ones(len(rows))]
+    seen = np.vstack([rays * depth[ground], np.ones(len(rows))])
+    return (np.linalg.inv(recording.extrinsics[index]) @ seen)[:3].T
+
+
+def object_at(recording, index):
+    """Pixel (2,) and depth of the object's centre at the moment of a picture."""
+    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_take != recording.take[index]))
+    seen = (recording.extrinsics[index] @ [*recording.object_poses[step, :3], 1])[:3]
+    pixel = recording.intrinsics[index] @ seen / seen[2]
+    return pixel[:2], seen[2]
+
+
+def overlap(first, second):
+    width = min(first["x"] + first["width"], second["x"] + second["width"]) - max(first["x"], second["x"])
+    height = min(first["y"] + first["height"], second["y"] + second["height"]) - max(first["y"], second["y"])
+    return max(width, 0) * max(height, 0)
+
+
+@pytest.mark.parametrize("name", ["held", "whole"])
+def test_depth_and_cameras_put_the_ground_at_height_zero(name, request):
+    recording = request.getfixturevalue(name)
+    for index in range(len(recording)):
+        ground = points_on_the_ground(recording, index)
+        assert len(ground) > 100
+        assert np.abs(ground[:, 2]).max() < 0.01
+        assert abs(ground[:, 2].mean()) < 0.004
+
+
+@pytest.mark.parametrize("name", ["held", "whole"])
+def test_the_cameras_project_the_objects_centre_into_its_box_at_its_depth(name, request):
+    recording = request.getfixturevalue(name)
+    for index, (box,) in enumerate(recording.object_boxes):
+        (x, y), depth = object_at(recording, index)
+        assert box["x"] < x < box["x"] + box["width"]
+        assert box["y"] < y < box["y"] + box["height"]
+        seen = recording.depth[index][recording.object_masks[index]]
+        assert depth - 0.08 < seen.min() and np.median(seen) < depth
+
+
+def test_when_held_subject_and_object_overlap_and_fill_the_picture(held):
+    for (subject,), (object,), mask in zip(held.subject_boxes, held.object_boxes, held.object_masks):
+        assert overlap(subject, object) > 0
+        assert mask.mean() > 0.015
+        assert object["x"] > 0 and object["y"] > 0 and object["x"] + object["width"] < 96 and object["y"] + object["height"] < 96
+    assert held.subject_masks.mean() > 0.1
+    assert not (held.subject_masks & held.object_masks).any()
+
+
+def test_at_the_start_the_hand_is_apart_from_the_object(whole):
+    first = [overlap(*subject, *object) for subject, object in zip(whole.subject_boxes[:4], whole.object_boxes[:4])]
+    assert first.count(0) >= 3  # from one side the arm's box may reach over it
+    assert whole.moment[0] == "before contact" and whole.moment[-1] == "end"
+
+
+def test_the_objects_mask_shows_its_colour(whole):
+    for picture, mask in zip(whole.pictures, whole.object_masks):
+        red, green, blue = picture[mask].mean(0)
+        assert blue > 1.5 * red and blue > 1.5 * green
+    assert set(whole.object) == {"blue can"} and set(whole.subject) == {"robot arm"}
+
+
+def test_every_picture_has_its_own_view(held):
+    assert held.pictures.shape == (16, 96, 96, 3) and held.pictures.dtype == np.uint8
+    assert held.take.tolist() == [0] * 8 + [1] * 8
+    assert held.camera.tolist() == [0, 1, 2, 3] * 4
+    assert len({picture.tobytes() for picture in held.pictures}) == 16
+    assert np.allclose(held.extrinsics[:, :3, :3] @ held.extrinsics[:, :3, :3].transpose(0, 2, 1), np.eye(3))
+
+
+def test_a_box_is_the_extent_of_its_mask():
+    mask = np.zeros((5, 7), bool)
+    assert boxes_of(mask, "cup") == []
+    mask[1:3, 2:6] = True
+    assert boxes_of(mask, "cup") == [{"x": 2, "y": 1, "width": 4, "height": 2, "label": "cup", "score": 1.0}]
+
+
+def test_a_camera_frames_the_points_exactly():
+    points = np.array([[-1.0, 0.5, 0], [3.0, 1.0, 0], [0, 0, 2.0]])
+    x, y, z = frame(points, np.array([0.5, 0.5]))
+    assert (x, y, z) == pytest.approx((1.0, 0.75, -4.0))  # 4 wide at z = 0 is seen whole from 4 away with tan = 1/2
+    inside = np.abs(points[:, :2] - [x, y]) / (points[:, 2:] - z)
+    assert inside.max() == pytest.approx(0.5)
+
+
+def test_a_camera_at_the_front_looks_back_with_its_picture_upright():
+    right, down, forward = look(0.0, 0.0)
+    assert np.allclose([right, down, forward], [[0, 1, 0], [0, 0, -1], [-1, 0, 0]])
+
+
+def test_the_depth_picture_is_white_where_it_is_near(held):
+    shown = held.depth_pictures()
+    assert shown.max() == 1 and shown[held.depth == 0].sum() == 0
+    near, far = held.depth[held.depth > 0].min(), np.median(held.depth)
+    assert shown[held.depth == near].max() == 1
+    assert shown[np.unravel_index(np.abs(held.depth - far).argmin(), held.depth.shape)] == pytest.approx(near / far, rel=1e-3)
+
+
+def test_the_overlay_draws_on_what_it_marks_only(held):
+    overlay, marked = held.overlay(), held.subject_masks | held.object_masks
+    for box, (picture, drawn, mask) in zip(held.object_boxes, zip(held.pictures, overlay, marked)):
+        assert (picture != drawn).any(-1)[mask].mean() > 0.9
+        assert tuple(drawn[box[0]["y"], box[0]["x"]]) == (255, 140, 30)
+    assert (held.pictures != overlay).any(-1)[~marked].mean() < 0.1
+
+
+def test_a_recording_loads_as_it_was_saved(held, tmp_path):
+    held.save(tmp_path / "take")
+    loaded = Recording.load(tmp_path / "take")
+    assert loaded.scene == held.scene
+    for name, array in held.arrays().items():
+        assert array.dtype == loaded.arrays()[name].dtype and np.array_equal(array, loaded.arrays()[name]), name
+    assert sorted(path.name for path in (tmp_path / "take").iterdir()) == ["recording.npz", "scene.json"]
+    with pytest.raises(InteractiveActionError, match="not a folder with a recording"):
+        Recording.load(tmp_path)

@@ -1,0 +1,145 @@
+"""The simulator's process may die, hang or be left alone: each ends in a sentence, and the next run works."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from interactive_action.errors import InteractiveActionError
+from interactive_action.sim.client import ROOT
+from interactive_action.sim.plan import Plan
+from interactive_action.sim.protocol import receive, send
+from interactive_action.sim.scene import Scene
+
+from .conftest import PLAN, SCENE
+
+SHORT = Plan(takes=1, frames_per_take=1, width=32, height=32)
+
+
+class Cancelled(Exception):
+    pass
+
+
+def at_the_third_picture(act):
+    def progress(done, total, picture):
+        if done == 3 and picture is not None:
+            act()
+
+    return progress
+
+
+def assert_same(first, second):
+    for name, array in first.arrays().items():
+        assert np.array_equal(array, second.arrays()[name]), name
+
+
+def test_the_same_seed_gives_the_same_pixels_again_and_in_another_process(simulator, held):
+    assert_same(held, simulator.record(SCENE, PLAN))
+    simulator.close()
+    assert_same(held, simulator.record(SCENE, PLAN))
+    other = simulator.record(Scene(seed=SCENE.seed + 1), PLAN)
+    assert not np.array_equal(held.pictures, other.pictures)
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGABRT])
+def test_a_process_that_dies_in_the_middle_is_a_sentence_and_the_next_run_works(simulator, fault):
+    with pytest.raises(InteractiveActionError, match=f"ended in the middle of its work .{fault.name}"):
+        simulator.record(SCENE, PLAN, at_the_third_picture(lambda: simulator.process.send_signal(fault)))
+    assert len(simulator.record(SCENE, SHORT)) == 4
+
+
+def test_a_process_that_died_unnoticed_is_started_again(simulator):
+    simulator.record(SCENE, SHORT)
+    simulator.process.kill()
+    simulator.process.wait()
+    assert len(simulator.record(SCENE, SHORT)) == 4
+
+
+def test_a_process_that_hangs_is_ended_after_its_limit_and_the_next_run_works(simulator, monkeypatch):
+    simulator.record(SCENE, SHORT)
+    process = simulator.process
+    monkeypatch.setattr(simulator, "silence", 2.0)
+    with pytest.raises(InteractiveActionError, match="gave no sign for 2 s and was ended"):
+        simulator.record(SCENE, PLAN, at_the_third_picture(lambda: process.send_signal(signal.SIGSTOP)))
+    assert process.poll() is not None
+    monkeypatch.undo()
+    assert len(simulator.record(SCENE, SHORT)) == 4
+
+
+def test_cancel_stops_promptly_and_keeps_the_process(simulator):
+    simulator.record(SCENE, SHORT)
+    process, seen = simulator.process, []
+
+    def progress(done, total, picture):
+        seen.append(done)
+        if done == 3:
+            raise Cancelled
+
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        simulator.record(SCENE, PLAN, progress)
+    assert time.monotonic() - began < 10
+    assert max(seen) == 3
+    assert len(simulator.record(SCENE, SHORT)) == 4
+    assert simulator.process is process
+
+
+def test_cancel_works_while_the_process_gives_no_sign(simulator):
+    simulator.record(SCENE, SHORT)
+    simulator.process.send_signal(signal.SIGSTOP)
+
+    def progress(done, total, picture):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        simulator.record(SCENE, PLAN, progress)
+    assert len(simulator.record(SCENE, SHORT)) == 4
+
+
+def test_a_scene_that_only_the_process_can_refuse_comes_back_as_a_sentence(simulator, monkeypatch):
+    simulator.close()
+    for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
+        monkeypatch.setenv(name, "/nowhere.json")
+    with pytest.raises(InteractiveActionError, match="no Vulkan device.*mesa-vulkan-drivers"):
+        simulator.record(SCENE, SHORT)
+    simulator.close()
+
+
+def test_prints_do_not_disturb_the_messages():
+    script = (
+        f"import runpy; runpy.run_path({str(ROOT / '__main__.py')!r})['enter_pack']()\n"
+        "import os, sys\n"
+        "from interactive_action.sim import worker\n"
+        "from interactive_action.errors import InteractiveActionError\n"
+        "def noisy(*request):\n"
+        "    print('a print'); sys.stdout.flush(); os.write(1, b'a print of C++')\n"
+        "    raise InteractiveActionError('said')\n"
+        "worker._record = noisy\n"
+        "worker.main()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        for _ in range(2):
+            send(process.stdin, {"scene": {}, "plan": {}})
+            assert receive(process.stdout) == ({"kind": "error", "sentence": "said"}, {})
+        _, said = process.communicate(timeout=20)
+    assert said.count(b"a print of C++") == 2
+
+
+def test_the_process_ends_with_who_started_it():
+    script = (
+        f"import runpy; runpy.run_path({str(ROOT / '__main__.py')!r})['enter_pack']()\n"
+        "from interactive_action.sim.client import Simulator\n"
+        "from interactive_action.sim.plan import Plan\n"
+        "from interactive_action.sim.scene import Scene\n"
+        "simulator = Simulator()\n"
+        "simulator.record(Scene(), Plan(), lambda *_: print(simulator.process.pid, flush=True))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    gone, alive = psutil.wait_procs([worker], timeout=60)
+    assert gone or worker.status() == psutil.STATUS_ZOMBIE, alive
