@@ -10,18 +10,13 @@ from interactive_action.nodes import sim
 from interactive_action.sim.client import ROOT
 
 
-@pytest.fixture(scope="module", autouse=True)
-def end_the_simulator():
-    yield
-    sim.SIMULATOR.close()
-
-
 def scene(**changes):
     settings = {"robot": "panda", "action": "pick up", "object": "ball", "object_colour": "green", "ground": "sand", "background": "sky"}
     return sim.InteractionScene.execute(**{**settings, "size_jitter": 0.1, "seed": 5, **changes}).result[0]
 
 
-def test_record_gives_what_the_rest_of_the_pack_and_comfyui_take():
+def test_record_gives_what_the_rest_of_the_pack_and_comfyui_take(simulator, monkeypatch):
+    monkeypatch.setattr(sim, "SIMULATOR", simulator)  # the one that is running already
     settings = {"takes": 1, "cameras": 5, "moments": "held", "frames_per_take": 1, "width": 64, "height": 96}
     output = sim.RecordInteraction.execute(scene(), **settings)
     pictures, subject, object, subject_boxes, object_boxes, depth, recording = output.result
