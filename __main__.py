@@ -26,4 +26,9 @@ if __name__ == "__main__":
         sys.exit("Name the module to run, for example: python . tools.demo")
     enter_pack()
     module = sys.argv.pop(1)
-    runpy.run_module(f"{PACKAGE}.{module}", run_name="__main__", alter_sys=True)
+    from interactive_action.errors import InteractiveActionError
+
+    try:
+        runpy.run_module(f"{PACKAGE}.{module}", run_name="__main__", alter_sys=True)
+    except InteractiveActionError as error:
+        sys.exit(str(error))

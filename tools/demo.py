@@ -102,7 +102,7 @@ def use(client, bar, placeholder, share):
             node(prompt, f"Prompt {where}")[1]["inputs"]["text"] = f"{article(subject)} {word} {article(object)}"
             node(prompt, f"Draw {where}")[1]["inputs"]["seed"] = number
             node(prompt, f"IAScore {where}")[1]["inputs"].update(
-                subject=subject, object=object, text=f"{article(subject)} {PHRASE} {article(object)}"
+                subject=subject, object=object.split()[-1], text=f"{article(subject)} {PHRASE} {article(object)}"
             )
         node(prompt, "Empty Latent")[1]["inputs"]["batch_size"] = PICTURES_PER_PAIR
         outputs = run(client, prompt, bar, share / len(PAIRS))
