@@ -202,5 +202,8 @@ def save(path, state):
 @torch.no_grad()
 def encode_all(model, pictures, batch=64):
     """Latents fp16 (N, 4, h, w) of uint8 pictures (N, H, W, 3)."""
-    with torch.autocast("cpu", torch.bfloat16):
-        return torch.cat([model.encode(to_tensor(pictures[i : i + batch])).half() for i in range(0, len(pictures), batch)])
+    parts = []
+    for start in range(0, len(pictures), batch):
+        with torch.autocast("cpu", torch.bfloat16):
+            parts.append(model.encode(to_tensor(pictures[start : start + batch])).float())
+    return torch.cat(parts).half()

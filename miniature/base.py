@@ -24,6 +24,7 @@ CHANNELS = (64, 128, 192)
 HEAD = 32
 DROPPED, UNKNOWN = 0.1, 0.02  # share of captions dropped, of words replaced by an unknown one
 SIMULATED_SHARE = 0.1
+AVERAGE_EVERY = 10  # steps between two updates of the running average of the weights
 
 
 @lru_cache(None)
@@ -88,7 +89,7 @@ def batch_of(latents, facts, simulated, size, step, seed, row_of, part=slice(Non
     return torch.stack(chosen).float(), torch.tensor(rows)
 
 
-def train(latents, facts, simulated, checkpoint, seconds, batch=32, rate=8e-4, decay=0.9995, seed=0, progress=print):
+def train(latents, facts, simulated, checkpoint, seconds, batch=64, rate=1e-3, decay=0.998, seed=0, progress=print):
     """Train for a budget of processor time (cosine in time), resuming from ``checkpoint``; returns the averaged models.
 
     ``latents`` (N, 4, h, w) with N ``facts``. Under torch.distributed every process takes its part of each batch.
@@ -99,7 +100,7 @@ def train(latents, facts, simulated, checkpoint, seconds, batch=32, rate=8e-4, d
     models, averaged = (torch.nn.ModuleList(build()) for _ in range(2))
     averaged.load_state_dict(models.state_dict())
     parameters = [p for p in models.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True)
     step, spent = 0, 0.0
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
@@ -132,9 +133,10 @@ def train(latents, facts, simulated, checkpoint, seconds, batch=32, rate=8e-4, d
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
-        with torch.no_grad():
-            keep = min(decay, (1 + step) / (10 + step))
-            torch._foreach_lerp_(list(averaged.parameters()), list(models.parameters()), 1 - keep)
+        if step % AVERAGE_EVERY == 0:
+            with torch.no_grad():
+                keep = min(decay, (1 + step) / (10 + step)) ** AVERAGE_EVERY
+                torch._foreach_lerp_(list(averaged.parameters()), list(models.parameters()), 1 - keep)
         if step % 100 == 0 and rank == 0:
             progress(f"base step {step}, {spent:.0f} of {seconds:.0f} s, error {total / 100:.4f}")
         if step % 100 == 0:
