@@ -16,7 +16,7 @@ from .protocol import receive, send
 from .recording import Recording
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SILENCE = 180.0  # seconds without a sign; a cold start on a busy machine needs 20
+SILENCE = 300.0  # seconds without a sign; a cold start needs 5, on a very busy machine 100
 STOPPING = 3.0  # seconds in which it must obey a stop
 TICK = 0.3  # seconds between calls of the progress while nothing comes
 

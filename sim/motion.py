@@ -26,9 +26,9 @@ class Arm:
         self.mask = np.arange(len(self.targets)) < self.robot.arm
         self.limits = world.articulation.qlimits.T
 
-    def pose(self, qpos=None):
-        """Pose (4, 4) of the tool at the joint positions, by default the targets."""
-        self.model.compute_forward_kinematics(self.targets if qpos is None else qpos)
+    def pose(self):
+        """Pose (4, 4) of the tool at the joint targets."""
+        self.model.compute_forward_kinematics(self.targets)
         return self.model.get_link_pose(self.tool).to_transformation_matrix()
 
     def inverse(self, pose, start):

@@ -36,7 +36,10 @@ class Contact:
 
 
 class World:
-    """``rng`` decides what the scene leaves open: size, colours, light and where the object stands."""
+    """``rng`` decides what the scene leaves open: size, colours, light and where the object stands.
+
+    ``states`` and ``contacts`` are logged at each step of physics.
+    """
 
     def __init__(self, scene, rng):
         self.robot = ROBOTS[scene.robot]
@@ -104,7 +107,6 @@ class World:
                 f"{state.position.round(2).tolist()} m. Try another seed."
             )
         self.states.append(state)
-        return state
 
     def _touching(self):
         """(link, contact) for each robot link that PhysX pairs with the object."""

@@ -46,10 +46,9 @@ def test_the_same_seed_gives_the_same_pixels_again_and_in_another_process(simula
     assert_same(held, simulator.record(SCENE, PLAN))
 
 
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGABRT])
-def test_a_process_that_dies_in_the_middle_is_a_sentence_and_the_next_run_works(simulator, fault):
-    with pytest.raises(InteractiveActionError, match=f"ended in the middle of its work .{fault.name}"):
-        simulator.record(SCENE, PLAN, at_the_third_picture(lambda: simulator.process.send_signal(fault)))
+def test_a_process_that_dies_in_the_middle_is_a_sentence_and_the_next_run_works(simulator):
+    with pytest.raises(InteractiveActionError, match="ended in the middle of its work .SIGKILL"):
+        simulator.record(SCENE, PLAN, at_the_third_picture(lambda: simulator.process.kill()))
     assert len(simulator.record(SCENE, SHORT)) == 4
 
 
@@ -128,15 +127,19 @@ def test_prints_do_not_disturb_the_messages():
 
 def test_the_process_ends_with_who_started_it():
     script = (
-        f"import runpy; runpy.run_path({str(ROOT / '__main__.py')!r})['enter_pack']()\n"
+        f"import runpy, time; runpy.run_path({str(ROOT / '__main__.py')!r})['enter_pack']()\n"
         "from interactive_action.sim.client import Simulator\n"
         "from interactive_action.sim.plan import Plan\n"
         "from interactive_action.sim.scene import Scene\n"
+        "def show(done, total, picture):\n"
+        "    if picture is not None:\n"
+        "        print(simulator.process.pid, flush=True)\n"
+        "        time.sleep(600)\n"
         "simulator = Simulator()\n"
-        "simulator.record(Scene(), Plan(), lambda *_: print(simulator.process.pid, flush=True))\n"
+        "simulator.record(Scene(), Plan(takes=1, width=32, height=32), show)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
         worker = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    gone, alive = psutil.wait_procs([worker], timeout=60)
-    assert gone or worker.status() == psutil.STATUS_ZOMBIE, alive
+    gone, _ = psutil.wait_procs([worker], timeout=20)
+    assert gone or worker.status() == psutil.STATUS_ZOMBIE

@@ -1,0 +1,49 @@
+"""Recording on the real server: progress, Cancel, and a simulator that aborts while the server lives on."""
+
+import signal
+
+import psutil
+import pytest
+
+from interactive_action.errors import InteractiveActionError
+from interactive_action.tools.api import Cancelled
+
+
+def recording(takes=1, **changes):
+    """A graph that records small pictures: nodes "scene", "record", "draw"."""
+    scene = {"robot": "panda", "action": "pick up", "object": "cube", "object_colour": "red", "ground": "sand", "background": "sky"}
+    plan = {"takes": takes, "cameras": 4, "moments": "held", "frames_per_take": 1, "width": 64, "height": 64}
+    return {
+        "scene": {"class_type": "InteractiveActionScene", "inputs": {**scene, "size_jitter": 0.1, "seed": takes, **changes}},
+        "record": {"class_type": "InteractiveActionRecord", "inputs": {"scene": ["scene", 0], **plan}},
+        "draw": {"class_type": "InteractiveActionDrawRecording", "inputs": {"recording": ["record", 6]}},
+    }
+
+
+def at_the_second_picture(client, prompt, act):
+    for kind, data in client.follow(prompt):
+        if kind == "progress" and data["node"] == "record" and data["value"] == 2:
+            act(data["prompt_id"])
+
+
+def test_recording_tells_its_progress_obeys_cancel_and_survives_an_abort(client, server):
+    seen = []
+    outputs = client.run(recording(), lambda node, value, maximum: node == "record" and seen.append((value, maximum)))
+    assert seen[-1] == (4, 4) and len(seen) >= 4
+    assert "'pick up' succeeded with 1 of 1 seeds" in outputs["record"]["text"][0]
+    assert len(outputs["draw"]["images"]) == 4
+
+    with pytest.raises(Cancelled):
+        at_the_second_picture(client, recording(takes=50), client.interrupt)
+
+    (worker,) = [
+        process for process in psutil.Process(server._process.pid).children(recursive=True) if "sim.worker" in process.cmdline()
+    ]
+    with pytest.raises(InteractiveActionError, match=r"Record.*ended in the middle of its work .SIGABRT"):
+        at_the_second_picture(client, recording(takes=51), lambda _: worker.send_signal(signal.SIGABRT))
+    assert len(client.run(recording(takes=2))["draw"]["images"]) == 8
+
+
+def test_an_unknown_action_is_refused_before_anything_runs(client):
+    with pytest.raises(InteractiveActionError, match="InteractiveActionScene.*dance"):
+        client.run(recording(action="dance"))
