@@ -5,6 +5,7 @@ A subject is built for two hand points, so that its limbs reach whatever it hand
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -158,7 +159,7 @@ def monkey(hands, seated):
                              ball((s * 0.14, 0.25, 1.58), (0.18, 0.19, 0.19), tan)]),
         ball((0, 0.28, 1.35), (0.27, 0.24, 0.2), tan), *eyes(0.15, 0.41, 1.6, 0.075),
         ball((0, 0.52, 1.42), (0.07, 0.04, 0.045), (0.25, 0.13, 0.08)),
-        *[limb(a, b, 0.075, brown) for a, b in zip(tail, tail[1:])],
+        *[limb(a, b, 0.075, brown) for a, b in pairwise(tail)],
         *arms(0.38, 1.04, hands, 0.12, brown, tan), *feet(0.24, tan, seated, (0.19, 0.28, 0.13), brown)]
 
 
@@ -238,7 +239,7 @@ def _cup(color):
     teal, tea = (0.08, 0.6, 0.6), (0.35, 0.2, 0.1)
     ring = [(0.38 + 0.22 * np.cos(a), 0, 0.4 + 0.22 * np.sin(a)) for a in np.linspace(-1.5, 1.5, 5)]
     return [frustum((0, 0, 0.4), 0.32, 0.4, 1.25, teal), frustum((0, 0, 0.8), 0.35, 0.012, 1.0, tea),
-            *[limb(a, b, 0.065, teal) for a, b in zip(ring, ring[1:])]]
+            *[limb(a, b, 0.065, teal) for a, b in pairwise(ring)]]
 
 
 def _cart(color):

@@ -3,8 +3,8 @@
 World axes: x to the right, y away from the camera, z up; the floor is z = 0. About 10 ms for 96 x 96 pixels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 

@@ -1,6 +1,7 @@
 """Makes the embedded miniature model known to ComfyUI, so that its stock loader, encoder and sampler take it."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from ..miniature.export import expanded_vocabulary
 
@@ -15,20 +16,20 @@ def _model_class():
     from comfy import sd1_clip, supported_models, supported_models_base
 
     class MiniatureClip(sd1_clip.SD1ClipModel):
-        def __init__(self, device="cpu", dtype=None, model_options={}, **more):
-            model_options = {**model_options, "clip_l_model_config": CLIP_CONFIG}
+        def __init__(self, device="cpu", dtype=None, model_options=None, **more):
+            model_options = {**(model_options or {}), "clip_l_model_config": CLIP_CONFIG}
             super().__init__(device=device, dtype=dtype, model_options=model_options, **more)
 
     class InteractiveActionMiniature(supported_models.SD15):
         """Stable Diffusion 1 with 64 channels and a context of 128, numbers no other model has."""
 
-        unet_config = {**supported_models.SD15.unet_config, "context_dim": 128, "model_channels": 64}
-        unet_extra_config = {"num_heads": -1, "num_head_channels": 32}
+        unet_config: ClassVar = {**supported_models.SD15.unet_config, "context_dim": 128, "model_channels": 64}
+        unet_extra_config: ClassVar = {"num_heads": -1, "num_head_channels": 32}
 
         def process_clip_state_dict(self, state_dict):
             return super().process_clip_state_dict(expanded_vocabulary(state_dict))
 
-        def clip_target(self, state_dict={}):
+        def clip_target(self, state_dict=None):
             return supported_models_base.ClipTarget(sd1_clip.SD1Tokenizer, MiniatureClip)
 
     return InteractiveActionMiniature

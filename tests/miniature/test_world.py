@@ -74,7 +74,7 @@ def test_truth_reads_contact_and_height():
 
 
 def test_training_never_sees_what_is_held_out():
-    seen = {(s.subject, s.object, s.interaction) for s in map(lambda i: world.sample_scene(i, relation="lift"), range(400))}
+    seen = {(s.subject, s.object, s.interaction) for s in (world.sample_scene(i, relation="lift") for i in range(400))}
     assert not seen & world.HELD_OUT
     subject, thing, interaction = "panda", "strawberry", "lift"
     assert (subject, thing, interaction) in world.HELD_OUT
