@@ -106,8 +106,9 @@ def to_tensor(pictures):
 def _optimizers(model, rate):
     """Muon (Jordan et al. 2024) for the inner convolutions as matrices, AdamW for the rest. Returns the optimizers and
     a function that hands Muon its gradients (its matrices are views of the kernels)."""
-    kernels = [p for p in model.parameters() if p.dim() == 4 and min(p.shape[:2]) > LATENT_CHANNELS]
-    others = [p for p in model.parameters() if not any(p is kernel for kernel in kernels)]
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    kernels = [p for p in parameters if p.dim() == 4 and min(p.shape[:2]) > LATENT_CHANNELS]
+    others = [p for p in parameters if not any(p is kernel for kernel in kernels)]
     matrices = [nn.Parameter(p.data.permute(0, 2, 3, 1).view(len(p), -1)) for p in kernels]
 
     def hand_over():
@@ -145,14 +146,19 @@ def shared(parameters, numbers):
     return flat[at:].tolist()
 
 
-def train(pictures, facts, checkpoint, seconds, batch=32, rate=1.5e-3, seed=0, progress=print):
+def train(pictures, facts, checkpoint, seconds, batch=32, rate=1.5e-3, seed=0, start=None, progress=print):
     """Train for a budget of processor time (cosine in time), resuming from ``checkpoint``; returns the model.
 
+    With a model to ``start`` from only its decoder is trained on, so that its latents stay what they are.
     Under torch.distributed every process takes its part of each batch.
     """
     rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     torch.manual_seed(seed)
     model = Autoencoder().to(memory_format=torch.channels_last)
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+        model.encoder.requires_grad_(False)
+    trained = [p for p in model.parameters() if p.requires_grad]
     optimizers, hand_over = _optimizers(model, rate)
     step, spent = 0, 0.0
     if checkpoint.exists():
@@ -176,9 +182,9 @@ def train(pictures, facts, checkpoint, seconds, batch=32, rate=1.5e-3, seed=0, p
         model.zero_grad(set_to_none=True)
         loss.backward()
         now = time.process_time()
-        elapsed, error = shared([*model.parameters()], [now - clock, error.item()])
+        elapsed, error = shared(trained, [now - clock, error.item()])
         spent, clock, total = spent + elapsed, now, total + error
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(trained, 1.0)
         hand_over()
         for optimizer in optimizers:
             optimizer.step()

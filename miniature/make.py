@@ -1,17 +1,20 @@
 """``python . miniature.make``: the miniature base model from its seed to the shipped file.
 
 Every stage keeps what it has in ``miniature/.cache`` and goes on from there when run again; sample sheets land beside it.
+On N cores: ``OMP_NUM_THREADS=1 torchrun --nproc-per-node N . miniature.make`` (each core takes its part of each batch).
 """
 
 import argparse
+import datetime
+import functools
 import json
+import os
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 from . import autoencoder, base, dataset, export, sheets, simulated
-
-SHARDS = 40
 
 
 def make_latents(model, pictures, path):
@@ -23,36 +26,56 @@ def make_latents(model, pictures, path):
     return known
 
 
-def run(shards=SHARDS, autoencoder_seconds=900, base_seconds=3600, seed=0, cache=dataset.CACHE, out=export.FILE):
-    """All stages, each from where it stopped."""
-    dataset.generate(shards, cache / "world", progress=lambda done, total: print(f"world shard {done} of {total}", flush=True))
+def _first(work):
+    """Run ``work`` in the first process while the others wait."""
+    if not dist.is_initialized() or dist.get_rank() == 0:
+        work()
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def run(shards, autoencoder_seconds, base_seconds, decoder_seconds, seed, cache=dataset.CACHE, out=export.FILE):
+    """All stages, each from where it stopped. Seconds are processor time of each process."""
+    report = functools.partial(print, flush=True)
+    _first(lambda: dataset.generate(shards, cache / "world", progress=lambda *n: report("world shard {} of {}".format(*n))))
+    _first(lambda: simulated.generate(cache / "simulated"))
     pictures, facts = dataset.load(cache / "world")
-    simulated.generate(cache / "simulated")
     apart, apart_facts, lifted = simulated.load(cache / "simulated")
 
-    # the autoencoder sees simulated pictures as one in eight, lifted ones too
-    simulated_all = np.concatenate([apart, lifted])
-    repeats = max(1, len(pictures) // 8 // len(simulated_all))
-    model = autoencoder.train(np.concatenate([pictures, *[simulated_all] * repeats]), cache / "autoencoder.pt",
-                              autoencoder_seconds, seed=seed).eval()
-    sheets.autoencoder_sheet(model, np.concatenate([pictures[:8], lifted[:4]]), cache / "autoencoder.png")
+    # the autoencoder sees simulated pictures about one time in eight, lifted ones too
+    repeats = max(1, len(pictures) // 7 // (len(apart) + len(lifted)))
+    seen = np.concatenate([pictures, *[apart, lifted] * repeats])
+    seen_facts = facts + (apart_facts + [{}] * len(lifted)) * repeats
+    model = autoencoder.train(seen, seen_facts, cache / "autoencoder.pt", autoencoder_seconds, seed=seed, progress=report).eval()
+    _first(lambda: make_latents(model, pictures, cache / "latents.npy"))
+    _first(lambda: make_latents(model, apart, cache / "simulated_latents.npy"))
+    latents, apart_latents = (torch.from_numpy(np.load(cache / f"{k}latents.npy")) for k in ("", "simulated_"))
 
-    latents = make_latents(model, pictures, cache / "latents.npy")
-    apart_latents = make_latents(model, apart, cache / "simulated_latents.npy")
-    unet, text = base.train(latents, facts, (apart_latents, apart_facts), cache / "base.pt", base_seconds, seed=seed).eval()
-    sheets.base_sheet(unet, text, model, cache / "base.png")
+    unet, text = base.train(latents, facts, (apart_latents, apart_facts), cache / "base.pt", base_seconds, seed=seed,
+                            progress=report).eval()
+    model = autoencoder.train(seen, seen_facts, cache / "decoder.pt", decoder_seconds, rate=1e-3, seed=seed, start=model,
+                              progress=report).eval()
 
-    steps = {name: torch.load(cache / f"{name}.pt", weights_only=True)["step"] for name in ("autoencoder", "base")}
-    export.write(out, export.checkpoint_state(unet, text, model, base.words()), dict(
-        license="Apache-2.0", made_by="python . miniature.make", seed=seed, steps=json.dumps(steps),
-        pictures=f"{len(pictures)} rendered by miniature/world.py, {len(apart)} recorded by sim", architecture="SD1.x"))
-    print(f"Written: {out}")
+    def ship():
+        sheets.autoencoder_sheet(model, np.concatenate([pictures[:8], lifted[:4]]), cache / "autoencoder.png")
+        sheets.base_sheet(unet, text, model, cache / "base.png")
+        steps = {k: torch.load(cache / f"{k}.pt", weights_only=True)["step"] for k in ("autoencoder", "base", "decoder")}
+        export.write(out, export.checkpoint_state(unet, text, model, base.words()), dict(
+            license="Apache-2.0", made_by="python . miniature.make", seed=seed, steps=json.dumps(steps), architecture="SD1.x",
+            pictures=f"{len(pictures)} rendered by miniature/world.py, {len(apart)} recorded by sim, all by this project"))
+        report(f"Written: {out}")
+
+    _first(ship)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=int, default=SHARDS, help="thousands of rendered pictures")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shards", type=int, default=30, help="thousands of rendered pictures")
     parser.add_argument("--autoencoder-seconds", type=float, default=900)
     parser.add_argument("--base-seconds", type=float, default=3600)
+    parser.add_argument("--decoder-seconds", type=float, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    if "RANK" in os.environ:
+        torch.set_num_threads(1)
+        dist.init_process_group("gloo", timeout=datetime.timedelta(hours=3))
     run(**vars(parser.parse_args()))
