@@ -18,7 +18,7 @@ def sample(checkpoint):
     with torch.inference_mode():
         positive, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in ("a panda and a cup", ""))
         noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(0))
-        latent = comfy.sample.sample(model, noise, 2, 4.0, "ddim", "normal", positive, negative, torch.zeros_like(noise), disable_pbar=True)
+        latent = comfy.sample.sample(model, noise, 2, 4.0, "ddim", "normal", positive, negative, torch.zeros_like(noise), disable_pbar=True, seed=0)
         return vae.decode(latent)
 
 
