@@ -89,7 +89,14 @@ def batch_of(latents, facts, simulated, size, step, seed, row_of, part=slice(Non
     return torch.stack(chosen).float(), torch.tensor(rows)
 
 
-def train(latents, facts, simulated, checkpoint, seconds, batch=64, rate=1e-3, decay=0.998, seed=0, progress=print):
+def _timesteps(batch, generator):
+    """Half of them uniform, half from the noisy part, where it is decided who stands where and does what."""
+    t = torch.randint(0, 1000, (batch,), generator=generator)
+    noisy = torch.randint(400, 1000, (batch,), generator=generator)
+    return torch.where(torch.arange(batch) % 2 == 0, t, noisy)
+
+
+def train(latents, facts, simulated, checkpoint, seconds, batch=64, rate=1e-3, decay=0.999, seed=0, progress=print):
     """Train for a budget of processor time (cosine in time), resuming from ``checkpoint``; returns the averaged models.
 
     ``latents`` (N, 4, h, w) with N ``facts``. Under torch.distributed every process takes its part of each batch.
@@ -118,7 +125,7 @@ def train(latents, facts, simulated, checkpoint, seconds, batch=64, rate=1e-3, d
         clean, rows = batch_of(latents, facts, simulated, batch, step, seed, row_of, part)
         generator = torch.Generator().manual_seed(seed * 10_000_019 + step)
         noise = torch.randn(batch, *clean.shape[1:], generator=generator)[part]
-        t = torch.randint(0, 1000, (batch,), generator=generator)[part]
+        t = _timesteps(batch, generator)[part]
         signal = alphas[t].view(-1, 1, 1, 1)
         noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
         with torch.autocast("cpu", torch.bfloat16):

@@ -91,3 +91,24 @@ def test_words_the_model_never_learned_share_one_row():
     assert state[export.TABLE].shape == (export.VOCABULARY, 2)
     assert state[export.TABLE][537].tolist() == [2, 3] and state[export.TABLE][49406].tolist() == [4, 5]
     assert state[export.TABLE][1].tolist() == state[export.TABLE][40000].tolist() == [0, 1]
+
+
+def test_the_shipped_file_draws_a_picture_of_its_prompt_through_comfyui():
+    import comfy.sample
+    import comfy.sd
+    from safetensors import safe_open
+
+    room.register()
+    model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(export.FILE))[:3]
+    told, untold = (clip.encode_from_tokens_scheduled(clip.tokenize(p)) for p in ("a woman in the snow", ""))
+    noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(0))
+    latents = comfy.sample.sample(model, noise, 8, 4.0, "ddim", "normal", told, untold, torch.zeros_like(noise),
+                                  seed=0, disable_pbar=True)
+    picture = vae.decode(latents)[0]
+    assert picture.shape == (96, 96, 3)
+    assert picture.std() > 0.05
+    pink = (picture[..., 0] > 0.5) & (picture[..., 1] < 0.35) & (picture[..., 2] > 0.3)  # nothing else wears her dress
+    assert pink.float().mean() > 0.01
+    with safe_open(export.FILE, "pt") as file:
+        assert file.metadata()["license"] == "Apache-2.0"
+    assert export.FILE.stat().st_size <= 25e6
