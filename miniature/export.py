@@ -52,8 +52,7 @@ def checkpoint_state(unet, text, autoencoder, token_ids):
     """One state dict under a checkpoint's names. ``token_ids``: CLIP's ids of the text table's rows after the first."""
     state = {f"model.diffusion_model.{ldm_key(k)}": v for k, v in unet.state_dict().items()}
     for key, weight in text.state_dict().items():
-        if "position_ids" not in key:
-            state[f"cond_stage_model.transformer.text_model.{key.removeprefix('text_model.')}"] = weight
+        state[f"cond_stage_model.transformer.text_model.{key.removeprefix('text_model.')}"] = weight
     for key, weight in padded(autoencoder.state_dict()).items():
         state[f"first_stage_model.taesd_{key}"] = weight
     state = {key: weight.detach().half().contiguous().clone() for key, weight in state.items()}
@@ -84,7 +83,7 @@ def write(path, state, metadata):
 
 
 def read_modules(path=FILE):
-    """The shipped file back as diffusers and transformers modules: U-Net, text encoder, (taesd state, token ids)."""
+    """The shipped file back as a diffusers U-Net, a transformers text encoder, and the whole state dict."""
     from safetensors.torch import load_file
 
     from .base import build
@@ -94,5 +93,5 @@ def read_modules(path=FILE):
     unet.load_state_dict({k: state[f"model.diffusion_model.{ldm_key(k)}"].float() for k in unet.state_dict()})
     prefix = "cond_stage_model.transformer.text_model."
     text.load_state_dict({k: state[prefix + k.removeprefix("text_model.")].float()
-                          for k in text.state_dict() if "position_ids" not in k}, strict=False)
+                          for k in text.state_dict()})
     return unet.eval(), text.eval(), state
