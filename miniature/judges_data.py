@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
+from . import simulated
+from .autoencoder import Autoencoder, to_tensor
 from .bodies import OBJECTS, SUBJECTS
 from .dataset import CACHE, SHARD, save_array, save_text
 from .interactions import INTERACTIONS
@@ -44,7 +46,7 @@ def _make_shard(index):
 
 
 def training_renders(shards, workers=1):
-    """All training pictures, rendered where they are missing."""
+    """The everyday pictures to train on, rendered where they are missing."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     missing = [k for k in range(shards) if not (FOLDER / f"{k}.npy").exists()]
     with multiprocessing.get_context("fork").Pool(workers) as pool:
@@ -53,6 +55,32 @@ def training_renders(shards, workers=1):
     return Renders(np.concatenate([np.load(FOLDER / f"{k}.npy") for k in range(shards)]),
                    np.concatenate([np.load(FOLDER / f"{k}.masks.npy") for k in range(shards)]),
                    [fact for k in range(shards) for fact in json.loads((FOLDER / f"{k}.json").read_text())])
+
+
+def simulated_renders():
+    """The simulated pictures; their masks are boxes, and the lifted ones have none."""
+    apart, facts, lifted = simulated.load(CACHE / "simulated")
+    masks = np.zeros((len(apart) + len(lifted), 2, SIZE, SIZE), bool)
+    for mask, fact in zip(masks, facts):
+        for k, (x, y, width, height) in enumerate((fact["subject_box"], fact["object_box"])):
+            mask[k, y:y + height, x:x + width] = True
+        mask[0] &= ~mask[1]
+    lift = {**facts[0], "color": "", "relation": "lift", "subject_box": None, "object_box": None}
+    return Renders(np.concatenate([apart, lifted]), np.packbits(masks.reshape(len(masks), 2, -1), axis=-1),
+                   [*facts, *[lift] * len(lifted)])
+
+
+@torch.no_grad()
+def as_drawn(pictures, batch=64):
+    """Pictures (N, 96, 96, 3) uint8 with every second one as the base model's autoencoder would draw it."""
+    model = Autoencoder()
+    model.load_state_dict(torch.load(CACHE / "autoencoder.pt", weights_only=True)["model"])
+    drawn = pictures.copy()
+    for start in range(1, len(pictures), 2 * batch):
+        chosen = slice(start, start + 2 * batch, 2)
+        out = model.decode(model.encode(to_tensor(pictures[chosen])))
+        drawn[chosen] = (out.clamp(0, 1) * 255).round().byte().movedim(1, -1).numpy()
+    return drawn
 
 
 def unpack(masks):
@@ -113,7 +141,7 @@ def caption(facts, rng, words=None, full=False):
     """A caption in natural words and its ``Claim``. ``words`` fixes the relation's; ``full`` leaves nothing open."""
     subject, thing, color, place = facts["subject"], facts["object"], facts["color"], facts["place"]
     color = color if color and (full or rng.random() < 0.8) else ""
-    place = place if full or rng.random() < 0.5 else ""
+    place = place if place in PLACES and (full or rng.random() < 0.5) else ""
     relations = ANY if subject and thing else ("alone",)
     noun = ALSO.get(thing, (thing,))
     named = f"{color} {noun[rng.integers(len(noun))]}".strip()

@@ -1,6 +1,6 @@
 """Train the judges from nothing: ``python . miniature.judges_train [detector clip judge]``; resumes where it stopped.
 
-One core each, about 15 minutes for detector and CLIP and 4 for the classifier. Everything follows from the seed.
+Half an hour on one core; ``python . miniature.make`` must have run, for its autoencoder. Everything follows from seeds.
 """
 
 import json
@@ -15,14 +15,35 @@ from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
 from torchvision.ops import generalized_box_iou_loss
 
-from .dataset import CACHE
+from .dataset import CACHE, save_array
 from .judges import CLIP, DETECTOR, JUDGE, RELATIONS, InteractionJudge
-from .judges_data import SPOKEN, caption, fits, labels, spoil, training_renders, twist, unpack
+from .judges_data import (
+    SPOKEN,
+    Renders,
+    as_drawn,
+    caption,
+    fits,
+    labels,
+    simulated_renders,
+    spoil,
+    training_renders,
+    twist,
+    unpack,
+)
 from .world import PLACES, SIZE
 
 SHARDS = 16
 PATCH = 8
 NOTE = "Trained from nothing by the Interactive Action project on its own rendered pictures (miniature/judges_train.py)."
+
+
+def learning_material(shards=SHARDS):
+    """Everyday and simulated renders, half of them as the base model's autoencoder draws them."""
+    pictures, masks, facts = zip(training_renders(shards), simulated_renders())
+    pictures, drawn = np.concatenate(pictures), CACHE / "judges" / "drawn.npy"
+    if not drawn.exists():
+        save_array(drawn, as_drawn(pictures))
+    return Renders(np.load(drawn), np.concatenate(masks), [fact for part in facts for fact in part])
 
 
 def fit(name, model, loss, steps, lr, seed=0):
@@ -134,7 +155,7 @@ def _corners(boxes):
     return torch.cat([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], -1)
 
 
-def train_detector(renders, steps=3000, batch=24):
+def train_detector(renders, steps=2000, batch=24):
     from transformers import OwlViTConfig, OwlViTForObjectDetection, OwlViTImageProcessor, OwlViTProcessor
 
     words = tokenizer(DETECTOR, 16)
@@ -152,9 +173,10 @@ def train_detector(renders, steps=3000, batch=24):
     torch.nn.init.constant_(model.class_head.logit_scale.bias, 7.0)  # logits start at 8 (cosine - 0.6): nothing is there
     torch.nn.init.constant_(model.class_head.logit_shift.bias, -0.6)
     names = labels()
+    boxed = np.flatnonzero([bool(fact["subject_box"] or fact["object_box"]) for fact in renders.facts])
 
     def loss(step, rng):
-        pictures, masks, shown = _instances(renders, rng.integers(len(renders.facts), size=batch), rng)
+        pictures, masks, shown = _instances(renders, rng.choice(boxed, batch), rng)
         article = rng.choice(["", "a ", "a photo of a "])
         nonsense = ["".join(rng.choice(list(string.ascii_lowercase), rng.integers(3, 8))) for _ in range(6)]
         asked = words([article + name for name in [*names, *nonsense]], padding="max_length", truncation=True, return_tensors="pt")
@@ -210,7 +232,7 @@ CLIP_CONFIG = {
 }
 
 
-def train_clip(renders, steps=1500, batch=80):
+def train_clip(renders, steps=900, batch=80):
     from open_clip.model import CLIP as Model
 
     words = tokenizer(CLIP, 20)
@@ -246,7 +268,7 @@ def train_clip(renders, steps=1500, batch=80):
               CLIP / "open_clip_model.safetensors", metadata={"format": "pt", "made": NOTE})
 
 
-def train_judge(renders, steps=2000, batch=64):
+def train_judge(renders, steps=700, batch=64):
     torch.manual_seed(2)
     model = InteractionJudge().to(memory_format=torch.channels_last)
     relations = torch.tensor([RELATIONS.index(fact["relation"]) for fact in renders.facts])
@@ -266,10 +288,10 @@ def train_judge(renders, steps=2000, batch=64):
               JUDGE / "model.safetensors", metadata={"format": "pt", "made": NOTE, "classes": " ".join(RELATIONS)})
 
 
-TRAININGS = {"detector": train_detector, "clip": train_clip, "judge": train_judge}
+TRAININGS = {"detector": train_detector, "judge": train_judge, "clip": train_clip}
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    everything = training_renders(SHARDS)
+    everything = learning_material()
     for training in sys.argv[1:] or TRAININGS:
         TRAININGS[training](everything)
