@@ -141,5 +141,5 @@ def test_the_process_ends_with_who_started_it():
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
         worker = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    gone, _ = psutil.wait_procs([worker], timeout=20)
+    gone, _ = psutil.wait_procs([worker], timeout=60)
     assert gone or worker.status() == psutil.STATUS_ZOMBIE
