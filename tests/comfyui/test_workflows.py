@@ -35,8 +35,10 @@ def taught(server):
 
 def test_teaching_runs_headless_and_tells_its_progress(server, taught):
     _, _, seen = taught
-    assert seen["Train Interactive Token"][-1] == (6, 6)
-    assert len(seen["Train Interactive Token"]) >= 6
+    steps = seen["Train Interactive Token"]  # the server leaves out messages that follow each other too fast
+    assert len(steps) > 1
+    assert steps == sorted(set(steps))
+    assert steps[-1] == (6, 6)
     value, maximum = seen["Record Interaction"][-1]
     assert value == maximum > 1
     assert (server.base / "models" / "embeddings" / "pick-up.safetensors").is_file()
