@@ -167,7 +167,7 @@ class TrainInteractiveToken(io.ComfyNode):
         path.unlink(missing_ok=True)
         curves = torch.from_numpy(numpy.array(loss_curves(state.losses, config.steps, 1200, 400))).float()[None] / 255
         text = f"{config.steps} steps; total loss {numpy.mean(state.losses['total'][-50:]):.4f} over the last {min(50, config.steps)}."
-        token = InteractiveToken("v", state.vectors, provenance)
+        token = InteractiveToken("v", state.average, provenance)
         return io.NodeOutput(token, {"loss": state.losses["total"]}, curves, ui=ui.PreviewText(text))
 
 
