@@ -71,13 +71,13 @@ def training_steps(loss, state):
     A step that gives a number that is not finite raises and leaves ``state`` as it was before that step.
     """
     config = loss.config
-    v = torch.nn.Parameter(state.vectors.to(loss.engine.device))
+    v = torch.nn.Parameter(state.vectors.to(loss.engine.device, copy=True))
     longest = config.max_norm * loss.start().norm(dim=-1).mean().item() or float("inf")
     optimizer = torch.optim.AdamW([v], lr=config.learning_rate, weight_decay=config.weight_decay)
     optimizer.state[v] = {
         "step": torch.tensor(float(state.step)),
-        "exp_avg": state.exp_avg.to(v.device),
-        "exp_avg_sq": state.exp_avg_sq.to(v.device),
+        "exp_avg": state.exp_avg.to(v.device, copy=True),
+        "exp_avg_sq": state.exp_avg_sq.to(v.device, copy=True),
     }
     while state.step < config.steps:
         losses, v.grad, movable = _gradient(loss, v, step_generator(config.seed, state.step))
