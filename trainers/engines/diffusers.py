@@ -13,6 +13,7 @@ import torch
 
 from ...captions.templates import PLACEHOLDER
 from ...errors import InteractiveActionError, MissingExtraError
+from . import attention_projections
 
 ENCODE_BATCH = 8
 PREDICTION_TYPES = ("epsilon", "v_prediction")
@@ -138,6 +139,9 @@ class DiffusersEngine:
         abar = self.alphas_cumprod.to(z_t)[t].view(-1, 1, 1, 1)
         return abar.sqrt() * predicted + (1 - abar).sqrt() * z_t
 
+    def attention_projections(self):
+        return [layer for block in blocks(self._unet) for layer in attention_projections(block)]
+
     def fingerprint(self):
         digest = hashlib.sha256()
         for part in (self._unet, self._encoder, self._load_autoencoder()):
@@ -167,11 +171,16 @@ class DiffusersEngine:
         return ids, [place <= index < place + count for index in range(self._window)]
 
 
+def blocks(unet):
+    """The blocks of diffusers' U-Net in the order of its forward pass, which is not that of its modules."""
+    return (*unet.down_blocks, unet.mid_block, *unet.up_blocks)
+
+
 def cross_attentions(unet):
     """The cross-attention modules of diffusers' U-Net in the order of its forward pass."""
     return [
         transformer.attn2
-        for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks)
+        for block in blocks(unet)
         for attention in getattr(block, "attentions", ())
         for transformer in attention.transformer_blocks
         if transformer.attn2 is not None
