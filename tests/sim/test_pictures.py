@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from interactive_action.errors import InteractiveActionError
 from interactive_action.sim.cameras import frame, look
-from interactive_action.sim.recording import Recording, boxes_of
+from interactive_action.sim.recording import boxes_of
 
 
 def points_on_the_ground(recording, index):
@@ -117,14 +116,3 @@ def test_the_overlay_draws_on_what_it_marks_only(held):
         assert (picture != drawn).any(-1)[mask].mean() > 0.9
         assert tuple(drawn[box[0]["y"], box[0]["x"]]) == (255, 140, 30)
     assert (held.pictures != overlay).any(-1)[~marked].mean() < 0.1
-
-
-def test_a_recording_loads_as_it_was_saved(held, tmp_path):
-    held.save(tmp_path / "take")
-    loaded = Recording.load(tmp_path / "take")
-    assert loaded.scene == held.scene
-    for name, array in held.arrays().items():
-        assert array.dtype == loaded.arrays()[name].dtype and np.array_equal(array, loaded.arrays()[name]), name
-    assert sorted(path.name for path in (tmp_path / "take").iterdir()) == ["recording.npz", "scene.json"]
-    with pytest.raises(InteractiveActionError, match="not a folder with a recording"):
-        Recording.load(tmp_path)
