@@ -58,6 +58,8 @@ class DiffusersEngine:
         self._window = text_encoder.config.max_position_embeddings
         if checkpointing:
             unet.enable_gradient_checkpointing()
+        for part in before_cross_attention(unet):
+            part.forward = once(part)
         attentions = cross_attentions(unet)
         self.layers = len(attentions)
         for layer, attention in enumerate(attentions):
@@ -185,6 +187,34 @@ def cross_attentions(unet):
         for transformer in attention.transformer_blocks
         if transformer.attn2 is not None
     ]
+
+
+def before_cross_attention(unet):
+    """What is worth sharing of the part of the U-Net that sees z_t and t alone: its first residual block and self-attention."""
+    first = unet.down_blocks[0]
+    return [first.resnets[0], first.attentions[0].transformer_blocks[0].attn1] if hasattr(first, "attentions") else []
+
+
+def once(part):
+    """A forward that answers again what it was asked last without computing it: the teacher asks what the student has asked.
+
+    Answers with a gradient are not kept, and with hooks inside of ``part``, such as a LoRA's, it computes whatever it is asked.
+    """
+    forward, last = part.forward, []
+
+    def answer(*arguments, **named):
+        asked = [value for value in (*arguments, *named.values()) if value is not None]
+        if last and len(asked) == len(last[0]) and all(map(torch.equal, asked, last[0])) and not _hooked(part):
+            return last[1]
+        result = forward(*arguments, **named)
+        last[:] = [] if result.requires_grad or _hooked(part) else [asked, result]
+        return result
+
+    return answer
+
+
+def _hooked(part):
+    return any(module._forward_hooks for module in part.modules())
 
 
 def libraries():
