@@ -29,7 +29,7 @@ def key_frames(world, action, moments, count):
         "from contact to end": (contact, end),
         "whole action": (world.states[0].time, end),
         "before contact": (world.states[0].time, APART * contact),
-        "key moments": (contact, grasp, (grasp + end) / 2, end),
+        "key moments": sorted({contact, grasp, (grasp + end) / 2, end}),
         "first contact": (contact, min(contact + TOUCH, end)),
     }[moments]
     first, last = marks[0], marks[-1]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..poses import facing, shifted, turned_about
-from .action import COLOURS, Action, lean
+from .action import Action, lean, other_colour
 from .place_into import inside
 
 SHARE = 0.5  # of the beads that must lie in the bowl
@@ -24,7 +24,7 @@ class Pour(Action):
         world.side = float(rng.choice([-1, 1]))
         under = world.add("box", x, y, rng.uniform(-0.3, 0.3))
         cup.place(x, y, cup.yaw, 2 * under.half[2] + 0.0005)
-        world.target = world.add("bowl", x + rng.uniform(-0.02, 0.02), y + world.side * rng.uniform(0.2, 0.24), 0.0, str(rng.choice(COLOURS)))
+        world.target = world.add("bowl", x + rng.uniform(-0.02, 0.02), y + world.side * rng.uniform(0.2, 0.24), 0.0, other_colour(world, rng))
         floor = 2 * under.half[2] + 0.006 * world.scale
         colour = str(rng.choice(["orange", "yellow", "red"]))
         for bead in range(BEADS):
