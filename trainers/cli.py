@@ -6,7 +6,7 @@ A run is described by a TOML file; `config` writes one with every setting:
   python . trainers.cli config pick-up.safetensors > again.toml  the settings that a token was learned with
   python . trainers.cli train lift.toml                          learn; Ctrl-C stops, the same command goes on
 
-Over several GPUs:  accelerate launch . trainers.cli train lift.toml  (or torchrun --nproc-per-node 4 . ...)
+Over several GPUs:  accelerate launch --multi_gpu . trainers.cli train lift.toml  (or torchrun --nproc-per-node 4 . ...)
 """
 
 import argparse

@@ -17,9 +17,12 @@ def processes():
     if count == 1:
         yield 0, 1, 0
         return
+    index = int(os.environ.get("LOCAL_RANK", "0"))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(index)
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
-        yield dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0"))
+        yield dist.get_rank(), count, index
     finally:
         dist.destroy_process_group()
 
