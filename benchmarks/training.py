@@ -20,7 +20,7 @@ from torch.nn.functional import mse_loss
 from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
 from ..trainers.adi import ActionDifferent, ADIConfig, ADILoss
-from ..trainers.engines.diffusers import DiffusersEngine
+from ..trainers.engines.diffusers import DiffusersEngine, checkpoint_large_levels
 from ..trainers.engines.single_file import SCHEDULE, clip_tokenizer
 from ..trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
 from ..trainers.loop import TrainingState, training_steps
@@ -110,7 +110,7 @@ class OurStep:
 
     def __enter__(self):
         if self.unet is not None:
-            self.unet.enable_gradient_checkpointing()
+            checkpoint_large_levels(self.unet)
         return lambda: next(self.steps)
 
     def __exit__(self, *error):
