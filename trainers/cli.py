@@ -17,7 +17,7 @@ import pathlib
 import signal
 import sys
 
-from ..errors import InteractiveActionError
+from ..errors import InteractiveActionError, MissingExtraError
 
 DTYPES = ("float32", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -64,10 +64,7 @@ class Run:
     @classmethod
     def read(cls, path):
         """The run that the TOML file ``path`` describes, with paths made absolute."""
-        try:
-            import tomllib
-        except ImportError as error:
-            raise InteractiveActionError("Reading a run's file needs Python 3.11 or later. Use such a Python for the command line.") from error
+        tomllib = toml_reader()
         path = pathlib.Path(path)
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -89,6 +86,18 @@ class Run:
         if "positives" in (field.name for field in dataclasses.fields(config)):
             settings.setdefault("positives", ACTION_WORDS.get(self.action, ()))
         return config(**settings)
+
+
+def toml_reader():
+    """Python's own reader of TOML, or its twin for Python 3.10."""
+    try:
+        import tomllib
+    except ImportError:
+        try:
+            import tomli as tomllib
+        except ImportError as error:
+            raise MissingExtraError("tomli", "train") from error
+    return tomllib
 
 
 def train(path):

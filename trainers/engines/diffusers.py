@@ -235,5 +235,5 @@ def libraries():
         import diffusers
         import transformers
     except ImportError as error:
-        raise MissingExtraError("diffusers", "edit") from error
+        raise MissingExtraError("diffusers", "train") from error
     return diffusers, transformers
