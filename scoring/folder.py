@@ -30,7 +30,9 @@ def score_folder(folder, subject, object, text, detector, clip_scorer, phrase=""
     if not paths:
         raise InteractiveActionError(
             f'There is no picture in "{folder}". Name a folder with {", ".join(sorted(SUFFIXES))} files in it.')
-    said, rows, broken, waiting = read_metadata(folder), {}, {}, {}
+    said, rows, waiting = read_metadata(folder), {}, {}
+    broken = dict.fromkeys(sorted(said.keys() - {path.name for path in paths}),
+                           "It is named in metadata.jsonl, but there is no such picture.")
 
     def judge(names, pictures):
         words = [{"subject": subject, "object": object, "text": text} | said.get(name, {}) for name in names]

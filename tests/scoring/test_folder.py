@@ -59,6 +59,13 @@ def test_single_pictures_may_show_something_else(folder, models):
         score_folder(folder, *WORDS, *models)
 
 
+def test_a_picture_that_is_only_named_is_told(folder, models):
+    (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "e.png", "object": "lemon"}))
+    _, names, broken = score_folder(folder, *WORDS, *models)
+    assert names == ["a.png", "c.png", "d.png"]
+    assert set(broken) == {"b.png", "e.png"} and "no such picture" in broken["e.png"]
+
+
 def test_empty_and_unreadable_folders_are_sentences(tmp_path, models):
     with pytest.raises(InteractiveActionError, match="There is no picture"):
         score_folder(tmp_path, *WORDS, *models)
