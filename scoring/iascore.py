@@ -12,7 +12,8 @@ What the paper leaves open, and how it is settled:
 * several boxes of one class: the pair of a subject's and an object's box with the largest IoU counts;
 * subject and object of the same class: two different boxes are needed;
 * subject or object not found: IoU = 0;
-* boxes that only share an edge have IoU = 0; a box of one pixel has width 1, and a box of width 0 overlaps nothing.
+* boxes that only share an edge have IoU = 0; a box of one pixel has width 1, and a box of width 0 overlaps nothing;
+* a box of negative width or height, which a detector without training gives, is no box.
 """
 
 import re
@@ -93,7 +94,8 @@ def closest_pair(boxes, subject, object):
     Without any overlap these are the boxes with the highest scores; None stands for a class that was not found.
     """
     def of(label):
-        return sorted((box for box in boxes if box["label"].strip().lower() == label.strip().lower()),
+        return sorted((box for box in boxes if box["label"].strip().lower() == label.strip().lower()
+                       and min(box["width"], box["height"]) >= 0),
                       key=lambda box: -box.get("score", 1.0))
 
     subject_boxes, object_boxes = of(subject), of(object)

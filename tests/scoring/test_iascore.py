@@ -68,6 +68,10 @@ class TestClosestPair:
         assert closest_pair([panda, box(3, 3, 0, 0, "lemon")], "panda", "lemon")[0] == 0
         assert closest_pair([box(3, 3, 0, 0, "panda"), box(3, 3, 0, 0, "lemon")], "panda", "lemon")[0] == 0
 
+    def test_a_box_inside_out_is_no_box(self):
+        panda = box(0, 0, 10, 10, "panda")
+        assert closest_pair([panda, box(5, 5, -3, 4, "lemon")], "panda", "lemon") == (0.0, panda, None)
+
     def test_labels_are_compared_without_case(self):
         assert closest_pair([box(0, 0, 9, 9, "Panda"), box(0, 0, 9, 9, "lemon ")], "panda", "Lemon")[0] == 1
 
