@@ -2,9 +2,9 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import captions, miniature, scoring, sim, tokens, training
+from . import captions, miniature, prompts, scoring, sim, tokens, training, votes
 
-ROOMS = (sim, captions, training, tokens, scoring)
+ROOMS = (sim, captions, training, tokens, prompts, scoring, votes)
 
 
 class InteractiveActionExtension(ComfyExtension):

@@ -41,6 +41,17 @@ NOTES = {
     "action, object or room in **Interaction Scene**; which objects an action is offered for is said when they do not fit.",
     "import-a-recording": "## Import a recording\n\n**Load Recording** reads what *Record an action* has saved, or pictures of another "
     "engine or a camera that you put into a folder with a `metadata.jsonl`; they get prompts and become a data set.",
+    "draw-a-prompt-set": "## Draw a prompt set\n\n**Interaction Prompts** gives a list of prompts and a seed for each; the stock nodes behind "
+    "it run once a prompt, **Rebatch Images** makes one batch again, and **IAScore** judges all of it. Another word in the same node draws "
+    "from the same noise.\n\nFor your own checkpoint: choose the world *everyday (136 prompts)* and your action, and set count to 0.",
+    "draw-action-bench": "## Draw ActionBench\n\nEight actions of one body, 23 subjects, four pictures each, as ADI was measured. The embedded "
+    "checkpoint draws one pair only, and does not know the action.\n\nFor your own checkpoint: set count to 0 and write your learned words, "
+    "`<{action}>` for `<salute>` and its like.",
+    "let-people-vote": "## Let people vote\n\nTwo methods draw the same lines from the same seeds, and **Write Voting Page** puts them side by "
+    "side without telling which is which: `votes.html` and `votes.key.json` in the output folder. Send the page, keep the key.\n\nFor your own "
+    "token: connect its loader, write its word for the first method and other words for the second.",
+    "count-votes": "## Count votes\n\nPut the files that voters have sent you into the folder `votes` in ComfyUI's input folder. **Read Votes** "
+    "finds the key of *Let people vote* by the name of its page.",
 }
 THUMBNAILS = {
     "teach-an-action-from-simulation": ("simulated.png", (0, 0, 788, 396)),
@@ -52,6 +63,10 @@ THUMBNAILS = {
     "train-with-reversion": ("loss.png", None),
     "train-with-p-plus": ("before_after.png", None),
     "train-with-adi": ("simulated.png", (0, 0, 788, 396)),
+    "draw-a-prompt-set": ("../web/docs/prompt-set.jpg", None),
+    "draw-action-bench": ("../web/docs/prompt-set.jpg", (0, 0, 528, 264)),
+    "let-people-vote": ("../web/docs/voting-page.jpg", None),
+    "count-votes": ("../web/docs/votes.jpg", None),
 }
 
 # Columns by distance from the sources, each node below the last; a note above all.
