@@ -2,9 +2,9 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import captions, miniature, prompts, scoring, sim, tokens, training, votes
+from . import attention, captions, folders, miniature, prompts, reports, scoring, sim, tokens, training, votes
 
-ROOMS = (sim, captions, training, tokens, prompts, scoring, votes)
+ROOMS = (sim, captions, training, tokens, prompts, scoring, folders, attention, votes, reports)
 
 
 class InteractiveActionExtension(ComfyExtension):

@@ -52,6 +52,15 @@ NOTES = {
     "token: connect its loader, write its word for the first method and other words for the second.",
     "count-votes": "## Count votes\n\nPut the files that voters have sent you into the folder `votes` in ComfyUI's input folder. **Read Votes** "
     "finds the key of *Let people vote* by the name of its page.",
+    "see-where-words-attend": "## See where words attend\n\n**Record Attention** stands between checkpoint and sampler and changes no pixel; **Draw "
+    "Attention** lays the attention of each word over the pictures, for the layers on the way down, in the middle and on the way up.\n\nFor your "
+    "own token: put its loader before or behind **Record Attention**, and its word into prompt and words.",
+    "score-a-folder": "## Score a folder\n\nPut pictures of any sizes into the folder `pictures` in ComfyUI's input folder. Those that cannot be "
+    "read are named in the report and lose no other.\n\nFor real pictures: choose an OWLv2 or GroundingDINO in **Load Detector** and a real CLIP in "
+    "**Load CLIP Scorer**.",
+    "write-a-report": "## Write a report\n\nTwo methods draw the same prompts from the same noise, **IAScore** judges both, and **Write Report** "
+    "puts scores, pictures and all settings into one HTML file in the output folder.\n\nFor your own token: connect its loader and write its word "
+    "for the first method; its name in *tokens* puts it into the page.",
 }
 THUMBNAILS = {
     "teach-an-action-from-simulation": ("simulated.png", (0, 0, 788, 396)),
@@ -67,6 +76,9 @@ THUMBNAILS = {
     "draw-action-bench": ("../web/docs/prompt-set.jpg", (0, 0, 528, 264)),
     "let-people-vote": ("../web/docs/voting-page.jpg", None),
     "count-votes": ("../web/docs/votes.jpg", None),
+    "see-where-words-attend": ("../web/docs/attention.jpg", None),
+    "score-a-folder": ("../web/docs/folder.jpg", None),
+    "write-a-report": ("../web/docs/report.jpg", None),
 }
 
 # Columns by distance from the sources, each node below the last; a note above all.

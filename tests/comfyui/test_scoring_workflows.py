@@ -77,3 +77,39 @@ def test_votes_that_are_put_into_the_input_folder_are_counted(server, page):
         ("overall", "handling"): 0, ("overall", "and"): 2,
     }  # fmt: skip
     assert saved(server.client(), outputs, prompt, "Save the plot")[0].size == (800, 400)
+
+
+def test_recording_attention_changes_no_pixel_of_what_the_server_draws(client):
+    prompt = shortened("see-where-words-attend", 0)
+    prompt["pictures"] = {"class_type": "PreviewImage", "inputs": {"images": [node(prompt, "Decode")[0], 0]}, "_meta": {"title": "Pictures"}}
+    outputs = client.run(prompt)
+    recorded = saved(client, outputs, prompt, "Pictures")
+    sheets = saved(client, outputs, prompt, "Save the sheets")
+    assert len(sheets) == len(recorded) == 2 and sheets[0].width > 4 * 192  # the picture, three places, all layers
+    draw = node(prompt, "Draw")[1]["inputs"]
+    draw["model"] = [node(prompt, "Load Checkpoint")[0], 0]
+    for title in ("Record Attention", "Draw Attention", "Save the sheets"):
+        del prompt[node(prompt, title)[0]]
+    plain = saved(client, client.run(prompt), prompt, "Pictures")
+    assert [picture.tobytes() for picture in plain] == [picture.tobytes() for picture in recorded]
+
+
+def test_a_folder_is_scored_and_a_broken_picture_named(server, client):
+    folder = server.base / "input" / "pictures"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (96, 96), "red").save(folder / "a.png")
+    Image.new("RGB", (64, 128), "green").save(folder / "b.png")
+    (folder / "c.png").write_bytes(b"no picture")
+    prompt = load_prompt("score-a-folder")
+    report = json.loads(text_of(client.run(prompt), prompt, "Report"))
+    assert [row["picture"] for row in report["pictures"]] == ["a.png", "b.png"]
+    assert list(report["could not be read"]) == ["c.png"]
+
+
+def test_a_report_tells_the_settings_of_the_graph_that_wrote_it(server, client):
+    prompt = shortened("write-a-report", 2)
+    told = text_of(client.run(prompt), prompt, "Write Report")
+    page = (server.base / "output" / f"{told.removeprefix('written to ').partition('.html')[0]}.html").read_text(encoding="utf-8")
+    assert page.count("<figure>") == 4  # two methods, two prompts
+    assert "a panda picking up a strawberry" in page and "Judged by: detector miniature" in page
+    assert "<summary>Draw the first method</summary>" in page and "<dt>steps</dt><dd>2</dd>" in page
