@@ -5,8 +5,12 @@ zero, so the extended model draws what the plain one does until it is trained.
 """
 
 import hashlib
+import os
+import pathlib
+import tempfile
 
 import torch
+from safetensors.torch import save_file
 
 from ..errors import InteractiveActionError
 from .attention import StyleAttention
@@ -57,3 +61,17 @@ def check_plain(state):
 def fingerprint(state):
     """sha256 of the first convolution: it tells checkpoints apart without reading gigabytes."""
     return hashlib.sha256(state[CONV_IN].contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
+
+
+def write_checkpoint(path, state, metadata=None):
+    """Write tensors by name to ``path``, of which a crash leaves the old file or the new one; nothing is held in memory twice."""
+    path = pathlib.Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file({key: value.contiguous() for key, value in state.items()}, temporary, metadata=metadata)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

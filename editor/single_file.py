@@ -1,20 +1,17 @@
 """Reads and writes the single-file checkpoint of a style-conditioned InstructPix2Pix, the one that ComfyUI loads, without ComfyUI."""
 
 import dataclasses
-import os
 import pathlib
-import tempfile
 
 import safetensors
 import torch
-from safetensors.torch import save_file
 
 from ..errors import InteractiveActionError
 from ..miniature.export import TABLE_IDS, expanded_vocabulary
 from ..trainers.engines import single_file
 from ..trainers.engines.diffusers import libraries
 from .attention import StyleAttention
-from .extend import ATTENTION, CONV_IN, EXTENDED, UNET
+from .extend import ATTENTION, CONV_IN, EXTENDED, UNET, write_checkpoint
 from .model import StyleEditor
 
 ENCODE_BATCH = 8
@@ -104,17 +101,3 @@ def load_editor(path):
     names = convert_ldm_unet_checkpoint({key: key for key in state}, unet.config)
     alphas_cumprod = diffusers.DDPMScheduler(**single_file.SCHEDULE).alphas_cumprod
     return Editor(path, model, text_encoder, single_file.clip_tokenizer(), autoencoder, alphas_cumprod, names)
-
-
-def write_checkpoint(path, state, metadata=None):
-    """Write tensors by name to ``path``, of which a crash leaves the old file or the new one; nothing is held in memory twice."""
-    path = pathlib.Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file({key: value.contiguous() for key, value in state.items()}, temporary, metadata=metadata)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
