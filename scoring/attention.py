@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 from ..errors import InteractiveActionError
 from ..tokens.layers import CHUNK, cross_attention_layers
 
-KEPT = 64  # runs; at SD 1.5's size and 512 pixels each holds about 13 MB
+KEPT = 2**31  # bytes, of the newest runs: about 250 pictures at SD 1.5's size and 512 pixels
 PLACES = {"input": "down", "middle": "middle", "output": "up"}
 
 
@@ -33,6 +33,9 @@ class Run:
     def add(self, layer, attention):
         self.sums[layer] = self.sums.get(layer, 0) + attention
         self.calls[layer] = self.calls.get(layer, 0) + 1
+
+    def bytes(self):
+        return sum(total.nbytes for total in self.sums.values())
 
     def layers(self):
         """((place, block), transformer block) -> mean share of each token, float (B, h, w, tokens), summing to one."""
@@ -62,7 +65,7 @@ class Recorder:
         samples = execute(*args, **kwargs)
         run.sums = OrderedDict((layer, total.cpu()) for layer, total in run.sums.items())
         self.runs[fingerprint(samples)] = run
-        while len(self.runs) > KEPT:
+        while len(self.runs) > 1 and sum(kept.bytes() for kept in self.runs.values()) > KEPT:
             self.runs.popitem(last=False)
         return samples
 

@@ -7,7 +7,8 @@ import torch
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.nodes.attention import PLACES, RESOLUTIONS, DrawAttention, RecordAttention
-from interactive_action.scoring.attention import KEPT, Recorder, Run, grouped, word_maps, word_positions
+from interactive_action.scoring import attention
+from interactive_action.scoring.attention import Run, grouped, word_maps, word_positions
 from interactive_action.scoring.attention_sheet import overlay, stretched
 from interactive_action.tokens.layers import CHUNK, teach_layers
 from interactive_action.tokens.placeholders import teach
@@ -196,18 +197,15 @@ def test_the_nodes_draw_sheets_for_what_was_sampled_and_for_nothing_else(checkpo
         DrawAttention.execute(recorder, words=" \n", groups=PLACES, **given)
 
 
-def test_old_runs_are_forgotten(checkpoint):
-    recorder = Recorder(checkpoint[0].model.diffusion_model)
-
-    def execute(samples):
-        return samples
-
-    execute.class_obj = SimpleNamespace(model_options={"transformer_options": {}})
-    for number in range(KEPT + 1):
-        recorder.sample(execute, torch.full((1, 4, 2, 2), float(number)))
-    assert len(recorder.runs) == KEPT
+def test_the_oldest_runs_are_forgotten_when_they_hold_too_much(checkpoint, monkeypatch):
+    model, clip, _ = checkpoint
+    recording, recorder = record(model)
+    drawn = [draw(recording, clip, "a panda", steps=1)]
+    monkeypatch.setattr(attention, "KEPT", 2 * recorder.run_of(drawn[0]).bytes())
+    drawn += [draw(recording, clip, name, steps=1) for name in ("a frog", "a cup")]
+    assert [recorder.run_of(samples).bytes() for samples in drawn[1:]] == [attention.KEPT // 2] * 2
     with pytest.raises(InteractiveActionError, match="not known"):
-        recorder.run_of(torch.zeros(1, 4, 2, 2))
+        recorder.run_of(drawn[0])
 
 
 def test_a_model_without_a_u_net_is_refused_by_name():

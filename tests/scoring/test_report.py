@@ -111,6 +111,18 @@ def test_the_node_writes_scores_votes_pictures_and_tokens():
             WriteReport.execute(**{**given, **wrong})
 
 
+def test_a_graph_from_the_web_page_travels_inside(monkeypatch):
+    import folder_paths
+    from comfy_api.latest import io as comfy_io
+
+    hidden = {"UNIQUE_ID": "9", "PROMPT": {"9": {"class_type": "WriteReport", "inputs": {}}}, "EXTRA_PNGINFO": {"workflow": {"nodes": []}}}
+    monkeypatch.setattr(WriteReport, "hidden", comfy_io.HiddenHolder.from_dict({comfy_io.Hidden(name): value for name, value in hidden.items()}))
+    (page,) = WriteReport.execute("Title", PICTURE[None], "ours", "a panda", f"graph-{random.randrange(10**9)}").result
+    text = pathlib.Path(folder_paths.get_output_directory(), f"{page}.html").read_text(encoding="utf-8")
+    address = re.search(r'workflow.json" href="([^"]+)"', text)[1]
+    assert json.loads(base64.b64decode(address.partition(",")[2])) == {"nodes": []}
+
+
 def test_scores_that_were_judged_differently_are_said_to_be():
     from interactive_action.nodes.reports import scores_table
 
