@@ -2,14 +2,32 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import attention, captions, folders, miniature, prompts, reports, scoring, sim, tokens, training, votes
+from . import (
+    attention,
+    captions,
+    editing,
+    editor,
+    folders,
+    guidance,
+    miniature,
+    prompts,
+    reports,
+    scoring,
+    sim,
+    sim_to_real,
+    style_editor,
+    tokens,
+    training,
+    votes,
+)
 
-ROOMS = (sim, captions, training, tokens, prompts, scoring, folders, attention, votes, reports)
+ROOMS = (sim, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, sim_to_real)
 
 
 class InteractiveActionExtension(ComfyExtension):
     async def on_load(self):
         miniature.register()
+        style_editor.register()
 
     async def get_node_list(self):
         return [node for room in ROOMS for node in room.NODES]

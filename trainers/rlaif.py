@@ -41,7 +41,7 @@ class D3POConfig:
     weight_decay: float = 1e-4
     rank: int = 4
     beta: float = BETA
-    clip: float = CLIP
+    clip_ratio: float = CLIP
     max_norm: float = 1.0
     s_in: float = S_IN
     s_sty: float = S_STY
@@ -55,8 +55,8 @@ class D3POConfig:
         for name in ("learning_rate", "beta", "max_norm"):
             if not getattr(self, name) > 0:
                 raise InteractiveActionError(f"{name} is {getattr(self, name)}. It must be above 0.")
-        if not 0 < self.clip < 1:
-            raise InteractiveActionError(f"clip is {self.clip}. It must lie between 0 and 1.")
+        if not 0 < self.clip_ratio < 1:
+            raise InteractiveActionError(f"clip_ratio is {self.clip_ratio}. It must lie between 0 and 1.")
         if min(self.weight_decay, self.rank) < 0:
             raise InteractiveActionError("weight_decay and rank cannot be negative.")
         for name in ("s_in", "s_sty", "s_T"):
@@ -204,10 +204,10 @@ class D3POTraining:
             predict = self.predictor(pictures[chosen].repeat(2), styles[chosen].repeat(2))
             for k in range(len(self.ddim)):
                 ratio = self.log_ratio(weights, predict, x[k].to(self.engine.device), x[k + 1].to(self.engine.device), k)
-                part = share * d3po_loss(*ratio.chunk(2), self.config.beta, self.config.clip).sum()
+                part = share * d3po_loss(*ratio.chunk(2), self.config.beta, self.config.clip_ratio).sum()
                 gradient += torch.autograd.grad(part, weights)[0]
                 loss += part.item()
-                clipped += share / 2 * int((ratio.detach().expm1().abs() > self.config.clip).sum())
+                clipped += share / 2 * int((ratio.detach().expm1().abs() > self.config.clip_ratio).sum())
                 tick()
         return gradient, {"loss": loss, "clipped": clipped}
 

@@ -51,7 +51,7 @@ def slow_loss(training, weights, trajectories, pictures, styles, winner, tie):
                 reference = log_probability().detach()
                 with training.adapter.active(weights):
                     ratio = torch.exp(log_probability() - reference)
-                terms.append(config.beta * torch.log(ratio.clamp(1 - config.clip, 1 + config.clip)))
+                terms.append(config.beta * torch.log(ratio.clamp(1 - config.clip_ratio, 1 + config.clip_ratio)))
             losses.append(-torch.log(torch.sigmoid(terms[0] - terms[1])))
     return torch.stack(losses).mean()
 
@@ -92,8 +92,8 @@ def test_the_gradient_is_that_of_finite_differences(sampled):
 
 def test_the_two_of_a_pair_begin_alike_and_end_apart():
     one = training()
-    trajectory = one.trajectories(one.start(), torch.randn(2, *one.image.shape[1:]), torch.tensor([0, 1]), torch.tensor([0, 1]),
-                                  torch.Generator())  # fmt: skip
+    draw, index = torch.Generator().manual_seed(0), torch.tensor([0, 1])
+    trajectory = one.trajectories(one.start(), torch.randn(2, *one.image.shape[1:], generator=draw), index, index, draw)
     assert trajectory.shape == (4, 2, 2, 4, 2, 3)
     assert torch.equal(trajectory[0, 0], trajectory[0, 1])
     assert (trajectory[-1, 0] - trajectory[-1, 1]).abs().min(0).values.max() > 0.01
@@ -119,10 +119,11 @@ def test_memory_does_not_change_what_is_learned():
     tie = torch.tensor([False, False, False])
     small, large = (training(dataclasses.replace(CONFIG, batch_size=size)) for size in (1, 6))
     pictures, styles, winner = torch.tensor([0, 1, 2]), torch.tensor([0, 1, 0]), torch.tensor([0, 1, 0])
-    trajectory = large.trajectories(large.start(), torch.randn(3, *large.image.shape[1:]), pictures, styles, torch.Generator())
+    draw = torch.Generator().manual_seed(0)
+    trajectory = large.trajectories(large.start(), torch.randn(3, *large.image.shape[1:], generator=draw), pictures, styles, draw)
     at_once, _ = large.gradient(large.start(), [trajectory], pictures, styles, winner, tie)
     singly, _ = small.gradient(small.start(), trajectory.split(1, 2), pictures, styles, winner, tie)
-    assert torch.allclose(at_once, singly, atol=1e-8)
+    assert torch.allclose(at_once, singly, atol=1e-5) and at_once.abs().max() > 1e-3
 
 
 def test_ties_teach_nothing():
@@ -246,7 +247,7 @@ def test_the_reward_rises_on_noise_that_was_not_trained():
 
 
 @pytest.mark.parametrize(("setting", "sentence"), [
-    ({"pairs": 0}, "pairs is 0"), ({"beta": 0}, "beta is 0"), ({"clip": 1}, "clip is 1"), ({"rank": -1}, "rank cannot be negative"),
+    ({"pairs": 0}, "pairs is 0"), ({"beta": 0}, "beta is 0"), ({"clip_ratio": 1}, "clip_ratio is 1"), ({"rank": -1}, "rank cannot be negative"),
     ({"s_sty": -1}, "s_sty is -1"), ({"s_T": float("nan")}, "s_T is nan"), ({"learning_rate": float("nan")}, "learning_rate is nan"),
 ])  # fmt: skip
 def test_bad_settings_are_sentences(setting, sentence):
