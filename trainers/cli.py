@@ -20,6 +20,7 @@ import sys
 from ..errors import InteractiveActionError, MissingExtraError
 
 DTYPES = ("float32", "bfloat16")
+TUNING = ("dreambooth", "custom-diffusion")  # the methods that train weights of the U-Net
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -27,8 +28,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 class Run:
     """A run's file. Paths are relative to it. What has no default must be written.
 
-    model: a single-file SD 1.x checkpoint, or a folder that diffusers saved. dataset, action_different: data sets as Save
+    model: a single-file SD 1.x, SD 2.x or SDXL checkpoint, or a folder that diffusers saved. dataset, action_different: data sets as Save
     Interaction Dataset writes them; the second, for ADI alone, has the same contexts with other actions, in the same order.
+    prior: a data set of pictures that the model drew for their prompts_and, for dreambooth and custom-diffusion; may be left out.
     action: what the token means. Where it is one of the pack's actions its words steer, unless hyperparameters have ``positives``.
     hyperparameters: the method's, by the names under which they stand in a token's file.
     """
@@ -40,6 +42,7 @@ class Run:
     name: str = "v"
     output: str = "."
     action_different: str = ""
+    prior: str = ""
     prediction_type: str = ""
     device: str = "auto"
     dtype: str = "float32"
@@ -56,6 +59,8 @@ class Run:
                 raise InteractiveActionError(f"There is no {key} called {getattr(self, key)!r}. Choose one of: {', '.join(choices)}.")
         if (self.method == "adi") != bool(self.action_different):
             raise InteractiveActionError("action_different, a data set of other actions in the same contexts, belongs to the method adi, which needs it.")
+        if self.prior and self.method not in TUNING:
+            raise InteractiveActionError(f"prior, a data set that holds the model to what it knows, belongs to the methods {' and '.join(TUNING)}.")
         if self.checkpointing and self.hyperparameters.get("absorber_rank"):
             raise InteractiveActionError("An absorber cannot be checkpointed. Set checkpointing to false, or absorber_rank to 0.")
         if self.save_state_every < 1:
@@ -74,7 +79,7 @@ class Run:
         if missing:
             raise InteractiveActionError(f"{path.name} does not say {', '.join(missing)}. `python . trainers.cli config` shows how.")
         run = cls(**_typed(cls, values, path.name))
-        paths = {key: str(path.parent.resolve() / value) for key in ("model", "dataset", "action_different", "output") if (value := getattr(run, key))}
+        paths = {key: str(path.parent.resolve() / value) for key in ("model", "dataset", "action_different", "prior", "output") if (value := getattr(run, key))}
         return dataclasses.replace(run, **paths)
 
     def method_config(self):
@@ -101,7 +106,7 @@ def toml_reader():
 
 
 def train(path):
-    """Learn the token that the file ``path`` describes. Returns where it was saved, or None in a process that helps another."""
+    """Learn what the file ``path`` describes. Returns the files: the token's, the LoRA's or both; none in a process that helps another."""
     import torch
     from tqdm import tqdm
 
@@ -109,6 +114,8 @@ def train(path):
     from ..tokens.token import InteractiveToken
     from .loop import TrainingState, run_key, training_steps
     from .parallel import Parallel, processes
+    from .provenance import provenance
+    from .tuning import save_lora
 
     run = Run.read(path)
     config = run.method_config()
@@ -132,21 +139,15 @@ def train(path):
                 state.save(state_file, key)
             raise
         if rank:
-            return None
-        provenance = {
-            "interactive_action.action": run.action,
-            "interactive_action.method": run.method,
-            "interactive_action.base_model": pathlib.Path(run.model).name,
-            "interactive_action.base_model_sha256": base,
-            "interactive_action.dataset_sha256": loss.dataset.sha256(),
-            "interactive_action.pictures": str(len(loss.dataset)),
-            "interactive_action.hyperparameters": json.dumps(config.as_dict(), sort_keys=True),
-            "interactive_action.seed": str(config.seed),
-            "modelspec.architecture": f"stable-diffusion-v{2 if engine.width == 1024 else 1}/textual-inversion",
-        }
+            return []
+        learned = provenance(loss, run.method, run.action, pathlib.Path(run.model).name, base)
         if count > 1:
-            provenance["interactive_action.processes"] = str(count)
-        saved = save_token(InteractiveToken(run.name, loss.token(state.average), provenance), run.output)
+            learned["interactive_action.processes"] = str(count)
+        saved = []
+        if loss.learns_token:
+            saved.append(save_token(InteractiveToken(run.name, loss.token(state.average), learned, engine.widths), run.output))
+        if tensors := loss.lora(state.average):
+            saved.append(save_lora(f"{run.name}-lora", tensors, learned, run.output))
         state_file.unlink(missing_ok=True)
         return saved
 
@@ -176,10 +177,13 @@ def load_loss(run, engine, config):
 
     dataset = InteractionDataset.load(run.dataset)
     loss_class = methods()[run.method][1]
-    if not run.action_different:
-        return loss_class(engine, dataset, config), (dataset, config)
-    others = ActionDifferent.in_order(InteractionDataset.load(run.action_different).pictures, len(dataset))
-    return loss_class(engine, dataset, config, others), (dataset, config, others.pictures, others.anchors)
+    if run.prior:
+        prior = InteractionDataset.load(run.prior)
+        return loss_class(engine, dataset, config, prior), (dataset, config, prior)
+    if run.action_different:
+        others = ActionDifferent.in_order(InteractionDataset.load(run.action_different).pictures, len(dataset))
+        return loss_class(engine, dataset, config, others), (dataset, config, others)
+    return loss_class(engine, dataset, config), (dataset, config)
 
 
 def config_text(source):
@@ -257,8 +261,8 @@ def main(arguments):
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
         return 130
-    if saved:
-        print(f"The token is {saved}. Write <{saved.stem}> in a prompt.")
+    for file in saved:
+        print(f"Saved {file}.")
     return 0
 
 
