@@ -2,11 +2,12 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import (
+from . import (, triples
     attention,
     captions,
     editing,
     editor,
+    editor_training,
     folders,
     guidance,
     miniature,
@@ -21,7 +22,7 @@ from . import (
     votes,
 )
 
-ROOMS = (sim, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, sim_to_real)
+ROOMS = (sim, triples, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, editor_training, sim_to_real)
 
 
 class InteractiveActionExtension(ComfyExtension):

@@ -11,8 +11,8 @@ from interactive_action.nodes.editing import EditingRewardNode, GroundedMask, Sc
 from interactive_action.nodes.scoring import LoadDetector
 from interactive_action.nodes.sim_to_real import TABLE_4, SimToReal
 
-from .tiny_judges import dinov2, grounding_dino, sam2
 from .tiny_judges import depth_anything as depth_anything_in
+from .tiny_judges import dinov2, grounding_dino, sam2
 
 
 @pytest.fixture(scope="module")
