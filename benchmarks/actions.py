@@ -10,12 +10,12 @@ def measure():
     return {name: rate(name) for name in ACTIONS}
 
 
-def rate(name, layouts=LAYOUTS):
-    """Share of ``layouts`` random layouts in which the action ``name`` succeeded."""
+def rate(name, layouts=LAYOUTS, robot="panda"):
+    """Share of ``layouts`` random layouts in which the ``robot`` succeeded at the action ``name``."""
     from ..sim.actions import ACTIONS
     from ..sim.record import perform
     from ..sim.scene import Scene
 
     objects = ACTIONS[name].objects
-    failures = [perform(Scene(action=name, object=objects[seed % len(objects)]), seed)[1] for seed in range(layouts)]
+    failures = [perform(Scene(robot=robot, action=name, object=objects[seed % len(objects)]), seed)[1] for seed in range(layouts)]
     return failures.count("") / layouts

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import (, triples
+from . import (
     attention,
     captions,
     editing,
@@ -19,6 +19,7 @@ from . import (, triples
     style_editor,
     tokens,
     training,
+    triples,
     votes,
 )
 

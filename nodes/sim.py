@@ -15,7 +15,8 @@ from ..sim import folder as recordings
 from ..sim.actions import ACTIONS
 from ..sim.client import SIMULATOR
 from ..sim.keyframes import MOMENTS
-from ..sim.plan import LIMITS, RIGS, Plan
+from ..sim.plan import ANGLES, LIMITS, RIGS, Plan
+from ..sim.pool import Pool
 from ..sim.robots import ROBOTS
 from ..sim.rooms import ROOMS
 from ..sim.scene import OBJECT_COLOURS, OFFERED, PLACE_COLOURS, RANDOM, WIDEST_JITTER, Scene
@@ -89,15 +90,33 @@ class InteractionScene(io.ComfyNode):
         return io.NodeOutput(Scene(**settings))
 
 
+def whole(name, tooltip, **how):
+    least, most = LIMITS[name]
+    return io.Int.Input(name, default=getattr(Plan(), name), min=least, max=most, tooltip=tooltip, **how)
+
+
+def _real(name, tooltip):
+    least, most = ANGLES[name]
+    how = {"step": 0.1, "optional": True, "advanced": True}
+    return io.Float.Input(name, default=getattr(Plan(), name), min=least, max=most, tooltip=tooltip, **how)
+
+
+PICTURES = (
+    whole("cameras", "From how many sides each moment is seen."),
+    io.Combo.Input(
+        "moments",
+        options=list(MOMENTS),
+        tooltip="Which part of the action becomes pictures, told by its contacts. Held teaches 'pick up': the object is off the ground.",
+    ),
+    whole("frames_per_take", "How many moments of each take, evenly from the first to the last; one alone is the last."),
+    whole("width", "The pictures' width in pixels: the size that your model was trained on.", step=8),
+    whole("height", "The pictures' height in pixels: the size that your model was trained on.", step=8),
+)
+
+
 class RecordInteraction(io.ComfyNode):
     @classmethod
     def define_schema(cls):
-        defaults = Plan()
-
-        def whole(name, tooltip, **how):
-            least, most = LIMITS[name]
-            return io.Int.Input(name, default=getattr(defaults, name), min=least, max=most, tooltip=tooltip, **how)
-
         return io.Schema(
             node_id="InteractiveActionRecord",
             display_name="Record Interaction",
@@ -108,40 +127,55 @@ class RecordInteraction(io.ComfyNode):
             inputs=[
                 sockets.Scene.Input("scene", tooltip="What happens, from Interaction Scene."),
                 whole("takes", "How often the action is run, each time with another place, size, light and motion."),
-                whole("cameras", "From how many sides each moment is seen."),
-                io.Combo.Input(
-                    "moments",
-                    options=list(MOMENTS),
-                    tooltip="Which part of the action becomes pictures, told by its contacts. Held teaches 'pick up': the object is off "
-                    "the ground.",
-                ),
-                whole("frames_per_take", "How many moments of each take, evenly from the first to the last; one alone is the last."),
-                whole("width", "The pictures' width in pixels: the size that your model was trained on.", step=8),
-                whole("height", "The pictures' height in pixels: the size that your model was trained on.", step=8),
+                *PICTURES,
                 io.Combo.Input(
                     "rig",
                     options=list(RIGS),
-                    default=defaults.rig,
+                    default=Plan.rig,
                     optional=True,
-                    tooltip="Following cameras aim at hand and object for every picture. Still ones keep their place, so that another "
-                    "action with the same seed has the same background.",
+                    tooltip="Following cameras aim at hand and object for every picture; close ones go nearer where the object would be small. "
+                    "Still ones keep their place, so that another action with the same seed has the same background. An orbit goes evenly "
+                    "around, the wrist's go with the hand, and free ones stand where you say.",
+                ),
+                _real("field_of_view", "Angle of view from bottom to top in degrees."),
+                _real("azimuth", "Free and wrist cameras: where the first one stands, in degrees from the front; the others follow evenly around."),
+                _real("elevation", "Free cameras and an orbit: how high they stand, in degrees."),
+                _real("distance", "Free cameras: metres to the object. 0 frames hand and object."),
+                io.Int.Input(
+                    "workers",
+                    default=1,
+                    min=1,
+                    max=32,
+                    optional=True,
+                    advanced=True,
+                    tooltip="How many simulators work at once. The pictures are the same with any number; each takes half a gigabyte.",
                 ),
             ],
             outputs=_outputs(),
         )
 
     @classmethod
-    def execute(cls, scene, **settings):
+    def execute(cls, scene, workers=1, **settings):
         plan = Plan(**settings)
-        bar = comfy.utils.ProgressBar(plan.pictures)
-
-        def show(done, total, picture):
-            comfy.model_management.throw_exception_if_processing_interrupted()
-            if picture is not None:
-                bar.update_absolute(done, total, ("JPEG", Image.fromarray(picture), 512))
-
-        recording = SIMULATOR.record(scene, plan, show)
+        progress = show_progress(plan.pictures)
+        if workers == 1:
+            recording = SIMULATOR.record(scene, plan, progress)
+        else:
+            with Pool(workers) as pool:
+                recording = pool.record(scene, plan, progress)
         return io.NodeOutput(*_values(recording), ui=ui.PreviewText(recording.summary()))
+
+
+def show_progress(total):
+    """What shows each picture in the page and lets Cancel through."""
+    bar = comfy.utils.ProgressBar(total)
+
+    def show(done, total, picture):
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        if picture is not None:
+            bar.update_absolute(done, total, ("JPEG", Image.fromarray(picture), 512))
+
+    return show
 
 
 class DrawRecording(io.ComfyNode):
@@ -160,7 +194,7 @@ class DrawRecording(io.ComfyNode):
 
     @classmethod
     def execute(cls, recording):
-        overlay = _image(recording.overlay())
+        overlay = image(recording.overlay())
         return io.NodeOutput(overlay, ui=ui.PreviewImage(overlay, cls=cls))
 
 
@@ -241,7 +275,7 @@ def _outputs():
 
 def _values(recording):
     return (
-        _image(recording.pictures),
+        image(recording.pictures),
         torch.from_numpy(recording.subject_masks).float(),
         torch.from_numpy(recording.object_masks).float(),
         recording.subject_boxes,
@@ -251,7 +285,7 @@ def _values(recording):
     )
 
 
-def _image(pictures):
+def image(pictures):
     return torch.from_numpy(pictures).float() / 255
 
 

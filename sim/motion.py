@@ -44,25 +44,27 @@ class Arm:
         self.model, self.base = world.model, world.bases[index]  # the model stands at the origin
         self.tool = list(world.links).index(self.robot.tool)
         self.targets = articulation.qpos.copy()
-        self.mask = np.arange(len(self.targets)) < self.robot.arm
+        self.mask = np.arange(len(self.targets)) < len(self.targets) - len(self.robot.fingers)  # all but the fingers
+        self.reaching = np.isin(np.arange(len(self.targets)), self.robot.arm)
+        self.grip = np.array(self.robot.grip, float)
         self.limits = articulation.qlimits.T
         self.others = []  # arms that keep still while this one moves
 
     def pose(self, joints=None):
         """Pose (4, 4) of the tool at the joint targets."""
         self.model.compute_forward_kinematics(self.targets if joints is None else joints)
-        return self.base @ self.model.get_link_pose(self.tool).to_transformation_matrix()
+        return self.base @ self.model.get_link_pose(self.tool).to_transformation_matrix() @ self.grip
 
     def inverse(self, pose, start):
         """Joint positions (joints,) that bring the tool to ``pose`` (4, 4), near ``start``; the fingers stay."""
         qpos, found, _ = self.model.compute_inverse_kinematics(
             self.tool,
-            sapien.Pose(np.linalg.inv(self.base) @ pose),
+            sapien.Pose(np.linalg.inv(self.base) @ pose @ np.linalg.inv(self.grip)),
             initial_qpos=start,
-            active_qmask=self.mask.astype(np.int32),
+            active_qmask=self.reaching.astype(np.int32),
             max_iterations=200,
         )
-        reached = np.where(self.mask, qpos, start)
+        reached = np.where(self.reaching, qpos, start)
         if not found or (reached < self.limits[0] - 1e-3).any() or (reached > self.limits[1] + 1e-3).any():
             raise InteractiveActionError(f"The arm cannot reach {pose[:3, 3].round(3).tolist()} m. Try another seed.")
         return reached
@@ -75,7 +77,7 @@ class Arm:
     def set_start_of(self, poses, rng):
         """Put the arm at the first of ``poses`` in a posture from which it can go straight through all of them."""
         for attempt in range(STARTS):
-            wish = self.targets + (attempt > 0) * self.mask * rng.normal(0, 0.5, len(self.targets))
+            wish = self.targets + (attempt > 0) * self.reaching * rng.normal(0, 0.5, len(self.targets))
             try:
                 start = joints = self.inverse(poses[0], np.clip(wish, *self.limits))
                 for before, after in pairwise(poses):

@@ -38,6 +38,7 @@ class Scene:
     ``size_jitter`` is the largest relative change of the object's size. The same scene with the same seed gives the same
     pictures, pixel by pixel, on the same machine. ``action_seed`` draws the motion apart from the rest: the same seed with
     another one, or with another action on the same object, has the same object, room, light and still cameras; -1 is the seed.
+    ``stage`` is the action for which the place was prepared, if it is not the one that is done: see ``triples.py``.
     """
 
     robot: str = "panda"
@@ -50,6 +51,7 @@ class Scene:
     seed: int = 0
     room: str = "plain"
     action_seed: int = -1
+    stage: str = ""
 
     def __post_init__(self):
         for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OFFERED), ("room", ROOMS)):
@@ -59,6 +61,11 @@ class Scene:
         offered = ACTIONS[self.action].objects
         if self.object not in offered:
             raise InteractiveActionError(f"'{self.action}' is not offered for a {self.object}, but for: {', '.join(offered)}.")
+        if ROBOTS[self.robot].stands and ROOMS[self.room].below:
+            level = ", ".join(name for name, room in ROOMS.items() if not room.below)
+            raise InteractiveActionError(f"A {self.robot} stands on the floor, and things in the {self.room} on a table. Choose: {level}.")
+        if self.stage:
+            _check("stage", self.stage, ACTIONS)
         if not 0 <= self.size_jitter <= WIDEST_JITTER:
             raise InteractiveActionError(f"size_jitter must be between 0 and {WIDEST_JITTER}, but is {self.size_jitter}.")
         if isinstance(self.action_seed, bool) or not isinstance(self.action_seed, int) or self.action_seed < -1:

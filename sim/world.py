@@ -114,14 +114,18 @@ class World:
         self.room = ROOMS[scene.room]
         self.room(self.scene, PLACE_COLOURS[ground], rng.spawn(1)[0])
         self.articulation = self.robot.load(self.scene)
-        self.articulations, self.bases = [self.articulation], [np.eye(4, dtype=np.float32)]
+        self.articulations, self.bases = [self.articulation], [np.float32(self.robot.stand)]
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
         self.items, self.loose = [], []  # the loose ones need not be framed
         self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour)
         self.object, self._object_entities = self.item.entity, self.item.entities
         self._first_box = np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0] + [*place, 0] + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
         self._add_light([*place, self.item.half[2]], rng)
-        ACTIONS[scene.action].arrange(self, rng.spawn(1)[0])
+        ACTIONS[scene.stage or scene.action].arrange(self, rng.spawn(1)[0])
+        if scene.stage:  # still cameras are to show all that was prepared
+            boxes = [item.pose[:3, 3] + np.array([[-1], [1]]) * item.half for item in self.items if item not in self.loose]
+            lows, highs = zip(self._first_box, *boxes)
+            self._first_box = np.array([np.min(lows, 0), np.max(highs, 0)])
         self.links = {link.name: link for link in self.articulation.links}
         self._names = {
             link.entity: link.name + (f" {number}" if number else "")
@@ -156,6 +160,11 @@ class World:
     def subject(self):
         """Who acts, in words."""
         return self.robot.subject if len(self.articulations) == 1 else f"two {self.robot.subject}s"
+
+    @property
+    def hand(self):
+        """Pose (4, 4) of what the first robot leads: its z axis points out of the hand."""
+        return self.links[self.robot.tool].entity_pose.to_transformation_matrix() @ np.array(self.robot.grip, float)
 
     @property
     def half_size(self):
