@@ -10,7 +10,7 @@ from . import sockets
 
 CATEGORY = "Interactive Action/scoring"
 DEPTH = "depth-anything/Depth-Anything-V2-Small-hf"
-KINDS = {"DreamSim": None, "DINOv2": "facebook/dinov2-base", "CLIP": "openai/clip-vit-base-patch32"}
+KINDS = {"DINOv2": "facebook/dinov2-base", "CLIP": "openai/clip-vit-base-patch32", "DreamSim": None}
 BATCH = 16
 
 
@@ -67,7 +67,8 @@ class EditingRewardNode(io.ComfyNode):
                                         "preprocessor_config.json, or a hub name."),
                 io.Combo.Input("encoder", options=list(KINDS),
                                tooltip="What compares the edit with the style picture. The paper finds DreamSim best; DINOv2 makes edits "
-                                       "grainy, CLIP smooth and tinted. DreamSim is an extra and fetches its weights into models/dreamsim."),
+                                       "grainy, CLIP smooth and tinted. DreamSim needs its authors' package (pip install dreamsim), which fetches "
+                                       "weights into models/dreamsim and code of DINO's authors."),
                 io.String.Input("encoder_model", default="", optional=True,
                                 tooltip=f"For DINOv2 and CLIP: a folder in transformers' format or a hub name. Empty: {KINDS['DINOv2']} or "
                                         f"{KINDS['CLIP']}. Unused by DreamSim."),

@@ -54,6 +54,9 @@ class DreamSimEncoder:
 
     def to(self, device):
         self.model.to(device)
+        for part in self.model.modules():
+            if isinstance(getattr(part, "device", None), str):
+                part.device = str(device)  # where it puts its projections, which are no parameters
 
     @torch.no_grad()
     def see(self, pictures):
@@ -70,7 +73,7 @@ def squeezed(pictures, size):
 def load_encoder(kind, name):
     """One of ``ENCODERS``: DINOv2 and CLIP from a folder or hub name of transformers, DreamSim from the folder of its weights.
 
-    Weights are read with safetensors, DreamSim's own files with ``weights_only``.
+    Weights are read from safetensors alone; DreamSim is loaded by its authors' package, which is installed by those who trust it.
     """
     if kind not in ENCODERS:
         raise InteractiveActionError(f"There is no encoder called {kind!r}. Choose one of: {', '.join(ENCODERS)}.")
@@ -100,20 +103,23 @@ def _load_dreamsim(folder):
     try:
         from dreamsim import dreamsim
     except ImportError as error:
-        raise MissingExtraError("DreamSim", "edit") from error
+        raise InteractiveActionError(
+            "DreamSim is not installed. Install its authors' package into ComfyUI's Python with: pip install dreamsim. At its first use it "
+            "fetches weights and, through torch.hub, code of DINO's authors. Or choose DINOv2 or CLIP, which need neither."
+        ) from error
     try:
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         model, _ = dreamsim(device="cpu", cache_dir=str(folder))  # fetches its weights into the folder if they are not there
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise InteractiveActionError(
-            f'DreamSim could not be loaded from "{folder}": {why(error)} Name a folder that holds its weights, or into which they '
-            "can be fetched."
+            f'DreamSim could not be loaded from "{folder}": {why(error)} Its weights are fetched into that folder at the first use, or put '
+            "there by hand."
         ) from error
     return DreamSimEncoder(model, "DreamSim")
 
 
 ENCODERS = {
-    "DreamSim": _load_dreamsim,
     "DINOv2": _load_transformers("Dinov2Model", "facebook/dinov2-base"),
     "CLIP": _load_transformers("CLIPVisionModelWithProjection", "openai/clip-vit-base-patch32"),
+    "DreamSim": _load_dreamsim,
 }

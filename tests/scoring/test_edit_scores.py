@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from interactive_action.errors import InteractiveActionError, MissingExtraError
+from interactive_action.errors import InteractiveActionError
 from interactive_action.scoring.detectors import load_detector
 from interactive_action.scoring.editing import EditingReward, advantage
 from interactive_action.scoring.encoders import DreamSimEncoder, load_encoder
@@ -141,18 +141,21 @@ def test_dreamsim_is_asked_for_pictures_of_its_size_and_made_one_long(pictures):
         def __init__(self):
             super().__init__()
             self.scale = torch.nn.Parameter(torch.tensor(2.0))
+            self.device = "cuda"
 
         def embed(self, pixels):
             assert pixels.shape == (2, 3, 224, 224) and 0 <= pixels.min() <= pixels.max() <= 1
             return self.scale * pixels.mean((2, 3))
 
-    seen = DreamSimEncoder(Embedder(), "DreamSim").see(pictures)
-    assert torch.allclose(seen, MeanColour().see(pictures), atol=1e-3)
+    encoder = DreamSimEncoder(Embedder(), "DreamSim")
+    assert torch.allclose(encoder.see(pictures), MeanColour().see(pictures), atol=1e-3)
+    encoder.to(torch.device("cpu"))
+    assert encoder.model.device == "cpu"
 
 
 def test_without_dreamsim_the_sentence_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "dreamsim", None)
-    with pytest.raises(MissingExtraError, match=r"DreamSim is not installed.*\.\[edit\]"):
+    with pytest.raises(InteractiveActionError, match="DreamSim is not installed.*pip install dreamsim.*Or choose DINOv2"):
         load_encoder("DreamSim", "models")
     with pytest.raises(InteractiveActionError, match="no encoder called 'LPIPS'"):
         load_encoder("LPIPS", "")
