@@ -8,6 +8,7 @@ from . import (
     editing,
     editor,
     editor_training,
+    film,
     folders,
     guidance,
     miniature,
@@ -23,7 +24,7 @@ from . import (
     votes,
 )
 
-ROOMS = (sim, triples, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, editor_training, sim_to_real)
+ROOMS = (sim, triples, film, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, editor_training, sim_to_real)
 
 
 class InteractiveActionExtension(ComfyExtension):
