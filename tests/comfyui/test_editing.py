@@ -1,6 +1,7 @@
 """The shipped workflows about edits on the real server, with small models of the real architectures in the places of the real ones."""
 
 import json
+import runpy
 
 import pytest
 import torch
@@ -10,16 +11,16 @@ from safetensors.torch import load_file, save_file
 from interactive_action.editor.extend import CONV_IN, PLAIN, widened
 from interactive_action.miniature.export import FILE
 from interactive_action.tools.demo import load_prompt, node
+from interactive_action.tools.server import ROOT
 
-from ..scoring import tiny_judges
+JUDGES = runpy.run_path(str(ROOT / "tests" / "scoring" / "tiny_judges.py"))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Folders of small judges by name."""
     folder = tmp_path_factory.mktemp("judges")
-    make = {"depth": tiny_judges.depth_anything, "dinov2": tiny_judges.dinov2, "sam2": tiny_judges.sam2, "dino": tiny_judges.grounding_dino}
-    return {name: make(folder / name) for name, make in make.items()}
+    return {name: JUDGES[name](folder / name) for name in ("depth_anything", "dinov2", "sam2", "grounding_dino")}
 
 
 def put_picture(path, seed, size=(64, 64)):
@@ -32,9 +33,9 @@ def test_an_edit_is_scored(server, folder):
     for seed, name in enumerate(("picture", "edit", "style")):
         put_picture(server.base / "input" / f"{name}.png", seed)
     prompt = load_prompt("score-an-edit")
-    node(prompt, "Load Detector")[1]["inputs"].update(name=folder["dino"], threshold=0.0)
+    node(prompt, "Load Detector")[1]["inputs"].update(name=folder["grounding_dino"], threshold=0.0)
     node(prompt, "Where the edit belongs")[1]["inputs"].update(segmenter=folder["sam2"])
-    node(prompt, "Editing Reward")[1]["inputs"].update(depth_model=folder["depth"], encoder_model=folder["dinov2"])
+    node(prompt, "Editing Reward")[1]["inputs"].update(depth_model=folder["depth_anything"], encoder_model=folder["dinov2"])
     outputs = server.client().run(prompt)
     report = json.loads(outputs[node(prompt, "Report")[0]]["text"][0])
     assert report["structure"] > 0 and report["semantics"] > 0 and report["best"] == 1
@@ -59,7 +60,7 @@ def test_an_edit_is_taught(server, folder):
     node(prompt, "Extend InstructPix2Pix for Style")[1]["inputs"].update(ckpt_name="plain-editor.safetensors", name="taught-editor")
     for title in ("Pictures to practise on", "Pictures of the style"):
         node(prompt, f"{title}, 256 x 256")[1]["inputs"].update(width=64, height=64)
-    node(prompt, "Editing Reward")[1]["inputs"].update(depth_model=folder["depth"], encoder_model=folder["dinov2"])
+    node(prompt, "Editing Reward")[1]["inputs"].update(depth_model=folder["depth_anything"], encoder_model=folder["dinov2"])
     node(prompt, "Train Editor from AI Feedback")[1]["inputs"].update(steps=2, pairs=2, batch_size=4, denoising_steps=2)
     seen = []
     outputs = server.client().run(prompt, lambda key, value, maximum: seen.append((key, value, maximum)))
