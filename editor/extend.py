@@ -20,7 +20,7 @@ CONV_IN = f"{UNET}input_blocks.0.0.weight"
 ATTENTION = f"{UNET}style_attention."
 PLAIN, EXTENDED = 8, 12  # input channels of InstructPix2Pix and of ours
 ORIGIN = "interactive_action.extended_from"  # the metadata's key of the plain model's ``fingerprint``
-_OTHERS = {4: "draws from text alone", 9: "is an inpainting model", EXTENDED: "takes a style picture already"}
+_OTHERS = {4: ": it draws from text alone", 9: ": it is an inpainting model", EXTENDED: ": it takes a style picture already"}
 
 
 def extended(state):
@@ -52,9 +52,9 @@ def check_plain(state):
         )
     channels = state[CONV_IN].shape[1]
     if channels != PLAIN:
-        what = f", which {_OTHERS[channels]}" if channels in _OTHERS else ""
         raise InteractiveActionError(
-            f"This checkpoint's U-Net takes {channels} channels{what}. InstructPix2Pix takes {PLAIN}: choose such a checkpoint."
+            f"This checkpoint's U-Net takes {channels} input channels{_OTHERS.get(channels, '')}. InstructPix2Pix takes {PLAIN}: choose "
+            f"such a checkpoint."
         )
 
 

@@ -122,7 +122,7 @@ def test_extending_keeps_every_other_weight_and_the_precision_and_drops_averages
 
 @pytest.mark.parametrize(
     ("channels", "sentence"),
-    [(4, "takes 4 channels, which draws from text alone"), (9, "inpainting"), (12, "a style picture already"), (5, "takes 5 channels. Instruct")],
+    [(4, "takes 4 input channels: it draws from text alone"), (9, "inpainting"), (12, "a style picture already"), (5, "takes 5 input channels. Instruct")],
 )
 def test_another_number_of_channels_is_told(channels, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
