@@ -61,6 +61,15 @@ NOTES = {
     "write-a-report": "## Write a report\n\nTwo methods draw the same prompts from the same noise, **IAScore** judges both, and **Write Report** "
     "puts scores, pictures and all settings into one HTML file in the output folder.\n\nFor your own token: connect its loader and write its word "
     "for the first method; its name in *tokens* puts it into the page.",
+    "score-an-edit": "## Score an edit\n\n**Score Edits** tells how far an edit kept the structure of its picture, and how far it took the look of "
+    "the style picture where **Grounded Mask** finds the thing. Connect several edits of one picture at once: *best* is the best of them."
+    "\n\nThe models are fetched from the hub at first use, or named by folder.",
+    "teach-an-edit": "## Teach an edit\n\nPut some pictures to practise on into the folder `pictures` in ComfyUI's input folder, and about five of "
+    "the wanted look into `styles`. **Train Editor from AI Feedback** edits each picture twice, lets **Editing Reward** choose, and learns from the "
+    "choice. Look at the reward, not at the loss.\n\nThe paper takes 128 pairs a step; 16 are a first try. What was learned loads as a LoRA over "
+    "the extended checkpoint.",
+    "compare-simulation-and-robot": "## Compare simulation and robot\n\nWhich simulation foretells success on the robot? It begins with the "
+    "paper's own table; write yours, or name a `.csv` in the input folder.",
     "edit-with-text-and-style": "## Edit with text and style\n\nNeeds an InstructPix2Pix checkpoint of SD 1.x in `models/checkpoints`, such as its "
     "authors' `instruct-pix2pix-00-22000.safetensors`, and two pictures of yours. The first node extends the checkpoint once, into "
     "`style-editor.safetensors`.\n\nA model that was only extended follows the text and not yet the style: it has to be taught. With an extended "
@@ -83,6 +92,9 @@ THUMBNAILS = {
     "see-where-words-attend": ("../web/docs/attention.jpg", None),
     "score-a-folder": ("../web/docs/folder.jpg", None),
     "write-a-report": ("../web/docs/report.jpg", None),
+    "score-an-edit": ("../web/docs/score-edits.jpg", None),
+    "teach-an-edit": ("../web/docs/teach-an-edit.jpg", None),
+    "compare-simulation-and-robot": ("../web/docs/sim-to-real.jpg", None),
     "edit-with-text-and-style": ("../web/docs/three-conditions.jpg", None),
 }
 
