@@ -3,13 +3,16 @@
 They use the engine alone, and random numbers of their own, so that they change nothing of what is learned.
 """
 
+import io
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 
 from ..errors import InteractiveActionError
+from ..files import write_atomically
 
 LOGGER = logging.getLogger(__name__)
 
@@ -71,3 +74,11 @@ def draw(loss, trained, samples):
             z_0 = (z - (1 - abar[now]).sqrt() * eps) / abar[now].sqrt()
             z = z_0 if following is None else abar[following].sqrt() * z_0 + (1 - abar[following]).sqrt() * eps
     return engine.decode_latents(z)
+
+
+def save_pictures(pictures, folder, step):
+    """Write each as ``folder/000100-0.png``, after step 100."""
+    for number, picture in enumerate((pictures * 255).round().to(torch.uint8).numpy()):
+        data = io.BytesIO()
+        Image.fromarray(picture).save(data, "PNG")
+        write_atomically(folder / f"{step:06d}-{number}.png", data.getvalue())

@@ -30,7 +30,7 @@ class TinyEngine:
         return mean, 0.1 * mean.abs()
 
     def decode_latents(self, latents):
-        return (latents[:, :3].movedim(1, -1) + 0.5).clamp(0, 1).float()
+        return torch.sigmoid(latents[:, :3].movedim(1, -1)).float()
 
     def word_vectors(self, words):
         return self.table[[sum(word.encode()) % 63 for word in words.split()]]
