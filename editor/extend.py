@@ -64,7 +64,7 @@ def fingerprint(state):
 
 
 def write_checkpoint(path, state, metadata=None):
-    """Write tensors by name to ``path``, of which a crash leaves the old file or the new one; nothing is held in memory twice."""
+    """Write tensors by name to ``path``: a crash leaves the old file or the new one, never a part."""
     path = pathlib.Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
