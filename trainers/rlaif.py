@@ -204,9 +204,10 @@ class D3POTraining:
             predict = self.predictor(pictures[chosen].repeat(2), styles[chosen].repeat(2))
             for k in range(len(self.ddim)):
                 ratio = self.log_ratio(weights, predict, x[k].to(self.engine.device), x[k + 1].to(self.engine.device), k)
-                part = share * d3po_loss(*ratio.chunk(2), self.config.beta, self.config.clip_ratio).sum()
-                gradient += torch.autograd.grad(part, weights)[0]
-                loss += part.item()
+                part = d3po_loss(*ratio.chunk(2), self.config.beta, self.config.clip_ratio).sum()
+                scale = x[k, 0].numel()  # undoes the mean over dimensions, whose gradient half precision would lose
+                gradient += share / scale * torch.autograd.grad(scale * part, weights)[0]
+                loss += share * part.item()
                 clipped += share / 2 * int((ratio.detach().expm1().abs() > self.config.clip_ratio).sum())
                 tick()
         return gradient, {"loss": loss, "clipped": clipped}

@@ -90,6 +90,33 @@ def test_the_node_gives_a_taught_model_a_lora_and_a_report_and_leaves_the_model_
     assert shown.shape[0] == 1 and len(json.loads(report)["reward"]) == 2
 
 
+def test_a_run_that_was_cancelled_goes_on_and_ends_at_the_same_bits(load, pictures):
+    import comfy.utils
+
+    from interactive_action.nodes.editor_training import TrainEditor
+
+    class CancelledError(BaseException):
+        pass
+
+    def cancel(value, total, preview, node_id=None):
+        if value > 0.7 * total:
+            raise CancelledError
+
+    def run():
+        return TrainEditor.execute(*load("taught"), pictures, pictures, REWARD, "make it gold", seed=1, **SETTINGS).result
+
+    whole = run()
+    comfy.utils.set_progress_bar_global_hook(cancel)
+    try:
+        with pytest.raises(CancelledError):
+            run()
+    finally:
+        comfy.utils.set_progress_bar_global_hook(None)
+    resumed = run()
+    assert all(torch.equal(part, whole[1][name]) for name, part in resumed[1].items())
+    assert resumed[3] == whole[3]
+
+
 def test_a_model_without_style_channels_is_a_sentence(load, pictures):
     from interactive_action.nodes.editor_training import TrainEditor
 
