@@ -88,7 +88,7 @@ class Recorder:
     def _wanted(self, options):
         """Whether the step at hand lies between start and end."""
         sigmas = options["sample_sigmas"]
-        step = int((sigmas[:-1] >= options["sigmas"].flatten()[0]).sum()) - 1
+        step = max(int((sigmas[:-1] >= options["sigmas"].flatten()[0]).sum()) - 1, 0)  # some samplers begin with more noise
         share = (step + 0.5) / max(len(sigmas) - 1, 1)
         return self.start <= share <= self.end
 
