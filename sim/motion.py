@@ -35,6 +35,13 @@ def distance(start, end):
     return np.linalg.norm(end[:3, 3] - start[:3, 3]) + 0.1 * turn
 
 
+def timed(path, seconds):
+    """Joint targets (steps, joints), one for each step of physics, that go through ``path`` (points, joints) smoothly."""
+    steps = max(1, round(seconds / TIMESTEP))
+    clock = (len(path) - 1) * smooth(np.arange(1, steps + 1) / steps)
+    return np.stack([np.interp(clock, range(len(path)), joint) for joint in np.transpose(path)], 1)
+
+
 class Arm:
     """Moves the robot ``index`` of a world; keeps the joint targets (joints,)."""
 
@@ -113,7 +120,7 @@ class Arm:
         """Joint targets (steps, joints) of the straight way to ``pose`` (4, 4) at a mean ``speed`` in m/s."""
         start = self.pose()
         path = self.path(self.targets, start, pose)
-        return self._timed(path, distance(start, pose) / speed)
+        return timed(path, distance(start, pose) / speed)
 
     def move(self, pose, speed):
         """Move straight to ``pose`` (4, 4), turning evenly, at a mean ``speed`` in m/s; a radian counts as 0.1 m."""
@@ -126,12 +133,7 @@ class Arm:
             path += list(self.path(path[-1], at, pose)[1:])
             length += distance(at, pose)
             at = pose
-        self.run(self._timed(np.array(path), length / speed))
-
-    def _timed(self, path, seconds):
-        steps = max(1, round(seconds / TIMESTEP))
-        clock = (len(path) - 1) * smooth(np.arange(1, steps + 1) / steps)
-        return np.stack([np.interp(clock, range(len(path)), joint) for joint in path.T], 1)
+        self.run(timed(np.array(path), length / speed))
 
     def run(self, way):
         """Drive the joints through ``way`` (steps, joints), one row for each step of physics."""

@@ -12,6 +12,7 @@ from .cameras import Rig
 from .keyframes import key_frames
 from .motion import Arm
 from .takes import Later, collect
+from .two_hands import TwoHands
 from .world import World
 
 
@@ -39,7 +40,7 @@ def take(scenes, plan, seed, progress=None):
     for scene, world in zip(scenes, worlds):
         shots = []
         for shot in _photograph(world, scene, plan, seed):
-            shots.append({"subject": world.subject, "object": f"{world.object_colour} {scene.object}", **shot})
+            shots.append({"subject": world.subject, "object": world.called, **shot})
             if progress:
                 progress(next(done), shot["pictures"])
         contacts = [(contact.time, contact.link, contact.force) for contact in world.contacts]
@@ -61,7 +62,7 @@ def perform(scene, seed, **how):
     world = World(scene, of_world)
     action = world.action = ACTIONS[scene.action](world, of_action)
     try:
-        action.run(Arm(world), **how)
+        action.run(TwoHands(world) if world.robot.palms else Arm(world), **how)
     except InteractiveActionError as error:
         return world, str(error)
     return world, "" if action.succeeded(world) else action.failure

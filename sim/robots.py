@@ -21,7 +21,8 @@ class Robot:
     out of the hand, the fingers close along its y axis, and the fingertips end a centimetre beyond it. ``base`` is the place
     (3,) where the robot stands; one that ``stands`` does so on the floor and not on a table. ``hand`` is a second URDF whose
     ``hand_root`` is mounted on the first one's ``flange``. ``reach`` is how far an object may stick up between the fingers before it touches the palm. ``framed`` are the links
-    that a picture of the hand shows.
+    that a picture of the hand shows. A robot that takes things between two ``palms`` has ((link, joints), (link, joints)), left and
+    right, instead of fingers that close; still cameras then show the ``space`` ((low), (high)) before it, and its head ends at ``crown``.
     """
 
     subject: str
@@ -39,6 +40,9 @@ class Robot:
     hand: str = ""
     hand_root: str = ""
     flange: str = ""
+    palms: tuple = ()
+    space: tuple = ()
+    crown: float = 0.0
 
     @property
     def stand(self):
@@ -74,6 +78,7 @@ class Robot:
     def load(self, scene, pose=None):
         """The robot in a sapien scene, its base at ``pose`` or at its own place; driven as ManiSkill drives its Panda."""
         import sapien
+        import sapien.physx
 
         loader = scene.create_urdf_loader()
         loader.fix_root_link = True
@@ -86,6 +91,8 @@ class Robot:
         for link in articulation.links:
             link.disable_gravity = True
             for shape in link.collision_shapes:  # no collisions of the robot with itself
+                if self.palms:  # as rough as fingers, but what is between them may turn
+                    shape.physical_material = sapien.physx.PhysxMaterial(2.0, 2.0, 0.0)
                 first, second, third, fourth = shape.get_collision_groups()
                 shape.set_collision_groups([first, second, third | 1 << 29, fourth])
         for number, joint in enumerate(articulation.active_joints):
@@ -149,5 +156,21 @@ ROBOTS = {
         urdf="panda/panda_v2_gripper.urdf",
         rest=(0.45, 0.0, 0.4, np.pi, 0.0, 0.0, 0.04, 0.04),
         arm=tuple(range(6)),
+    ),
+    "unitree g1": Robot(  # its legs are one piece; the thumbs are turned aside, so that the palms can press
+        subject="robot",
+        urdf="g1_humanoid/g1_simplified_upper_body.urdf",
+        rest=(*[0.0] * 7, 1.3, 1.3, *[0.0] * 8, 1.2, 0.0, 0.0, -1.2, 0.0, 0.0, 1.0, -1.0),
+        arm=(1, 3, 5, 7, 9),
+        tool="left_palm_link",
+        fingers=(),
+        open=0.0,
+        reach=0.0,
+        framed=("torso_link", "head_link", "left_palm_link", "right_palm_link"),
+        base=(0.0, 0.0, 0.755),
+        stands=True,
+        palms=(("left_palm_link", (1, 3, 5, 7, 9)), ("right_palm_link", (2, 4, 6, 8, 10))),
+        space=((-0.2, -0.45, 0.5), (0.5, 0.45, 1.75)),
+        crown=1.27,
     ),
 }

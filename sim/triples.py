@@ -6,8 +6,8 @@ import numpy as np
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
-from .actions.action import Action
 from .recording import Recording
+from .scene import OF_ANYTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Triples:
 
 def others_of(scene):
     """The actions that can be done in the context of ``scene`` without bringing or moving anything."""
-    return [name for name, other in ACTIONS.items() if name != scene.action and scene.object in other.objects and other.arrange is Action.arrange]
+    return [name for name in OF_ANYTHING if name != scene.action and (scene.mesh or scene.object in ACTIONS[name].objects)]
 
 
 def record_triples(simulator, scene, others, plan, progress=None):
