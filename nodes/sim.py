@@ -1,4 +1,4 @@
-"""Simulate an interaction: describe a scene, record it from several cameras, look at its masks and boxes, keep it."""
+"""Simulate an interaction: record it from several cameras, look at its masks and boxes, keep it."""
 
 import pathlib
 
@@ -12,82 +12,12 @@ from PIL import Image
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path
 from ..sim import folder as recordings
-from ..sim.actions import ACTIONS
 from ..sim.client import SIMULATOR
 from ..sim.keyframes import MOMENTS
 from ..sim.plan import ANGLES, LIMITS, RIGS, Plan
 from ..sim.pool import Pool
-from ..sim.robots import ROBOTS
-from ..sim.rooms import ROOMS
-from ..sim.scene import OBJECT_COLOURS, OFFERED, PLACE_COLOURS, RANDOM, WIDEST_JITTER, Scene
 from . import sockets
-
-CATEGORY = "Interactive Action/sim"
-
-
-class InteractionScene(io.ComfyNode):
-    @classmethod
-    def define_schema(cls):
-        defaults = Scene()
-        return io.Schema(
-            node_id="InteractiveActionScene",
-            display_name="Interaction Scene",
-            category=CATEGORY,
-            description="One action of one robot on one object, for the physics simulator.",
-            search_aliases=["robot", "simulation", "SAPIEN", "ManiSkill", "Panda"],
-            inputs=[
-                io.Combo.Input("robot", options=list(ROBOTS), tooltip="Who acts."),
-                io.Combo.Input("action", options=list(ACTIONS), tooltip="What it does. Whether it succeeded is read from the physics."),
-                io.Combo.Input("object", options=list(OFFERED), tooltip="What is acted on. An action is offered for some of these only and says for which."),
-                io.Combo.Input(
-                    "object_colour", options=[RANDOM, *OBJECT_COLOURS], tooltip="The object's colour; random draws one for each take."
-                ),
-                io.Combo.Input("ground", options=[RANDOM, *PLACE_COLOURS], tooltip="The ground's colour; random draws one for each take."),
-                io.Combo.Input(
-                    "background", options=[RANDOM, *PLACE_COLOURS], tooltip="The colour behind the ground; random draws one for each take."
-                ),
-                io.Float.Input(
-                    "size_jitter",
-                    default=defaults.size_jitter,
-                    min=0.0,
-                    max=WIDEST_JITTER,
-                    step=0.01,
-                    tooltip="The largest relative change of the object's size from take to take.",
-                    advanced=True,
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=defaults.seed,
-                    min=0,
-                    max=2**63 - 1,
-                    control_after_generate=True,
-                    tooltip="Decides everything that is drawn: places, sizes, colours, light, motion and cameras. The same seed "
-                    "gives the same pictures.",
-                ),
-                io.Combo.Input(
-                    "room",
-                    options=list(ROOMS),
-                    default="plain",
-                    optional=True,
-                    tooltip="Where it happens. All but the plain one are furnished anew for each take: paint, wood, furniture.",
-                ),
-                io.Int.Input(
-                    "action_seed",
-                    default=defaults.action_seed,
-                    min=-1,
-                    max=2**63 - 1,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Draws the motion apart from everything else: keep the seed and change this for another motion in the same "
-                    "place. -1 takes the seed.",
-                ),
-            ],
-            outputs=[sockets.Scene.Output(display_name="scene")],
-        )
-
-    @classmethod
-    def execute(cls, **settings):
-        return io.NodeOutput(Scene(**settings))
+from .scene import CATEGORY, InteractionScene
 
 
 def whole(name, tooltip, **how):
