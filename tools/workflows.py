@@ -39,6 +39,11 @@ NOTES = {
     "record-an-action": "## Record an action\n\nA simulated robot puts an apple into a basket or a bowl in a kitchen, four moments "
     "a take from four sides, and all that the simulator knows is kept in `datasets/interactive_action_recordings`.\n\nChoose another "
     "action, object or room in **Interaction Scene**; which objects an action is offered for is said when they do not fit.",
+    "make-a-data-set-of-triples": "## Make a data set of triples\n\n**Record Triples** does other actions in exactly the context of each "
+    "picture. Both are kept, the action is captioned, and **Train Token (ADI)** learns what the others do not share with it.\n\nFor your own "
+    "checkpoint: width and height 512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
+    "film-an-action": "## Film an action\n\nA mobile robot puts an apple down, seen by four still cameras; **Film Recording** makes a video of "
+    "it at its own speed.\n\nFor one camera alone choose its number; *free* cameras stand where you say.",
     "import-a-recording": "## Import a recording\n\n**Load Recording** reads what *Record an action* has saved, or pictures of another "
     "engine or a camera that you put into a folder with a `metadata.jsonl`; they get prompts and become a data set.",
     "draw-a-prompt-set": "## Draw a prompt set\n\n**Interaction Prompts** gives a list of prompts and a seed for each; the stock nodes behind "
@@ -80,6 +85,8 @@ THUMBNAILS = {
     "use-a-token": ("before_after.png", None),
     "train-from-a-saved-data-set": ("loss.png", None),
     "record-an-action": ("../web/docs/actions.jpg", (0, 288, 864, 720)),
+    "make-a-data-set-of-triples": ("../web/docs/triples.jpg", None),
+    "film-an-action": ("../web/docs/film.jpg", None),
     "import-a-recording": ("../web/docs/actions.jpg", (432, 432, 1296, 864)),
     "train-with-textual-inversion": ("loss.png", None),
     "train-with-reversion": ("loss.png", None),
