@@ -36,6 +36,12 @@ NOTES = {
     "train-with-adi": "## ADI\n\nThe same scene is recorded twice, while the cube is held and before it is touched: the same context with "
     "another action. **ADI Gradient Mask** keeps what such pairs share out of the word.\n\nFor your own checkpoint: width and height "
     "512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
+    "train-with-dreambooth": "## DreamBooth\n\nA baseline: a LoRA learns what a rare word means, held back by pictures that the checkpoint draws "
+    "itself. **Save LoRA Weights** puts it where the stock **Load LoRA** finds it; write the rare word in prompts.\n\nFor your own "
+    "checkpoint: 1000 steps with learning_rate 0.0001 and batch_size 2, and 50 prior pictures or more of its own size.",
+    "train-with-custom-diffusion": "## Custom Diffusion\n\nA baseline: a word is learned and, with it, the keys and values of all "
+    "cross-attentions. Token and LoRA belong together. **Training Samples** draws while it is learned and keeps what scored best by "
+    "IAScore.\n\nFor your own checkpoint: 2000 steps with learning_rate 0.00001 and batch_size 2, and prior pictures.",
     "record-an-action": "## Record an action\n\nA simulated robot puts an apple into a basket or a bowl in a kitchen, four moments "
     "a take from four sides, and all that the simulator knows is kept in `datasets/interactive_action_recordings`.\n\nChoose another "
     "action, object or room in **Interaction Scene**; which objects an action is offered for is said when they do not fit.",
@@ -66,6 +72,10 @@ NOTES = {
     "write-a-report": "## Write a report\n\nTwo methods draw the same prompts from the same noise, **IAScore** judges both, and **Write Report** "
     "puts scores, pictures and all settings into one HTML file in the output folder.\n\nFor your own token: connect its loader and write its word "
     "for the first method; its name in *tokens* puts it into the page.",
+    "edit-with-text-and-style": "## Edit with text and style\n\nNeeds an InstructPix2Pix checkpoint of SD 1.x in `models/checkpoints`, such as its "
+    "authors' `instruct-pix2pix-00-22000.safetensors`, and two pictures of yours. The first node extends the checkpoint once, into "
+    "`style-editor.safetensors`.\n\nA model that was only extended follows the text and not yet the style: it has to be taught. With an extended "
+    "model that was, take **Load Checkpoint** instead of the first node. Fewer steps do, too.",
     "score-an-edit": "## Score an edit\n\n**Score Edits** tells how far an edit kept the structure of its picture, and how far it took the look of "
     "the style picture where **Grounded Mask** finds the thing. Connect several edits of one picture at once: *best* is the best of them."
     "\n\nThe models are fetched from the hub at first use, or named by folder.",
@@ -75,10 +85,6 @@ NOTES = {
     "the extended checkpoint.",
     "compare-simulation-and-robot": "## Compare simulation and robot\n\nWhich simulation foretells success on the robot? It begins with the "
     "paper's own table; write yours, or name a `.csv` in the input folder.",
-    "edit-with-text-and-style": "## Edit with text and style\n\nNeeds an InstructPix2Pix checkpoint of SD 1.x in `models/checkpoints`, such as its "
-    "authors' `instruct-pix2pix-00-22000.safetensors`, and two pictures of yours. The first node extends the checkpoint once, into "
-    "`style-editor.safetensors`.\n\nA model that was only extended follows the text and not yet the style: it has to be taught. With an extended "
-    "model that was, take **Load Checkpoint** instead of the first node. Fewer steps do, too.",
 }
 THUMBNAILS = {
     "teach-an-action-from-simulation": ("simulated.png", (0, 0, 788, 396)),
@@ -92,6 +98,8 @@ THUMBNAILS = {
     "train-with-reversion": ("loss.png", None),
     "train-with-p-plus": ("before_after.png", None),
     "train-with-adi": ("simulated.png", (0, 0, 788, 396)),
+    "train-with-dreambooth": ("../web/docs/dreambooth.jpg", None),
+    "train-with-custom-diffusion": ("../web/docs/dreambooth.jpg", None),
     "draw-a-prompt-set": ("../web/docs/prompt-set.jpg", None),
     "draw-action-bench": ("../web/docs/prompt-set.jpg", (0, 0, 528, 264)),
     "let-people-vote": ("../web/docs/voting-page.jpg", None),
@@ -99,10 +107,10 @@ THUMBNAILS = {
     "see-where-words-attend": ("../web/docs/attention.jpg", None),
     "score-a-folder": ("../web/docs/folder.jpg", None),
     "write-a-report": ("../web/docs/report.jpg", None),
+    "edit-with-text-and-style": ("../web/docs/three-conditions.jpg", None),
     "score-an-edit": ("../web/docs/score-edits.jpg", None),
     "teach-an-edit": ("../web/docs/teach-an-edit.jpg", None),
     "compare-simulation-and-robot": ("../web/docs/sim-to-real.jpg", None),
-    "edit-with-text-and-style": ("../web/docs/three-conditions.jpg", None),
 }
 
 # Columns by distance from the sources, each node below the last; a note above all.
