@@ -126,7 +126,8 @@ def _maniskill():
     if run.returncode:
         sys.exit(
             f"ManiSkill's own loop did not run: {run.stderr.strip().splitlines()[-1]}. Install its requirements into a folder of their own "
-            "(pip install --no-deps --target maniskill gymnasium farama-notifications dacite h5py tabulate imageio pytorch_kinematics==0.7.6 "
-            "arm-pytorch-utilities pytorch-seed tyro docstring-parser typeguard) and run this again with PYTHONPATH=maniskill."
+            "(pip install --no-deps --target maniskill gymnasium farama-notifications cloudpickle dacite h5py tabulate imageio tyro "
+            "pytorch_kinematics==0.7.6 arm-pytorch-utilities pytorch-seed docstring-parser typeguard GitPython gitdb smmap nvidia-ml-py "
+            "defusedxml; pip install --target maniskill ipython) and run this again with PYTHONPATH=maniskill."
         )
     return json.loads(run.stdout.splitlines()[-1])
