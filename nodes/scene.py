@@ -31,7 +31,7 @@ class InteractionScene(io.ComfyNode):
                 io.Combo.Input("action", options=list(ACTIONS), tooltip="What it does. Whether it succeeded is read from the physics."),
                 io.Combo.Input("object", options=list(OFFERED), tooltip="What is acted on. An action is offered for some of these only and says for which."),
                 io.Combo.Input(
-                    "object_colour", options=[RANDOM, *OBJECT_COLOURS], tooltip="The object's colour; random draws one for each take."
+                    "object_colour", options=[RANDOM, *OBJECT_COLOURS], tooltip="The object's colour; random draws red, green, blue or yellow for each take."
                 ),
                 io.Combo.Input("ground", options=[RANDOM, *PLACE_COLOURS], tooltip="The ground's colour; random draws one for each take."),
                 io.Combo.Input(

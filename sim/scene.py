@@ -20,6 +20,7 @@ OBJECT_COLOURS = {
     "orange": (0.90, 0.30, 0.02),
     "purple": (0.32, 0.05, 0.50),
 }
+PLAIN_COLOURS = ("red", "green", "blue", "yellow")  # what random draws from: every model knows their names
 PLACE_COLOURS = {  # dark enough for a white robot to stand out
     "grey": (0.22, 0.22, 0.23),
     "sand": (0.42, 0.32, 0.19),

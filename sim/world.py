@@ -12,7 +12,7 @@ from .meshes import thing_of
 from .objects import FRONT, OBJECTS, Thing
 from .robots import ROBOTS
 from .rooms import ROOMS
-from .scene import OBJECT_COLOURS, PLACE_COLOURS, RANDOM
+from .scene import OBJECT_COLOURS, PLACE_COLOURS, PLAIN_COLOURS, RANDOM
 from .shapes import build_free, build_jointed
 
 TIMESTEP = 1 / 200
@@ -106,7 +106,7 @@ class World:
     def __init__(self, scene, rng):
         self.robot = ROBOTS[scene.robot]
         self.scale = 1 + rng.uniform(-1, 1) * scene.size_jitter
-        self.object_colour = _choose(scene.object_colour, OBJECT_COLOURS, rng)
+        self.object_colour = _choose(scene.object_colour, PLAIN_COLOURS, rng)
         ground = _choose(scene.ground, PLACE_COLOURS, rng)
         self.background = np.array(PLACE_COLOURS[_choose(scene.background, PLACE_COLOURS, rng, ground)])
 
