@@ -52,7 +52,9 @@ def test_simulation_and_robot_are_compared(server):
 
 def test_an_edit_is_taught(server, folder):
     state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(FILE).items()}
-    save_file({**state, CONV_IN: widened(state[CONV_IN], PLAIN)}, server.base / "models" / "checkpoints" / "plain-editor.safetensors")
+    checkpoints = server.base / "models" / "checkpoints"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    save_file({**state, CONV_IN: widened(state[CONV_IN], PLAIN)}, checkpoints / "plain-editor.safetensors")
     for seed in range(2):
         put_picture(server.base / "input" / "pictures" / f"{seed}.png", seed)
         put_picture(server.base / "input" / "styles" / f"{seed}.png", seed + 2, (40, 56))
