@@ -19,7 +19,7 @@ from .graphs import drawing, save_noise_dataset, training
 def shortened(name, token, **more):
     """A shipped workflow that trains three steps on pictures of noise: (prompt, its trainer's id)."""
     prompt = load_prompt(name)
-    [(key, trainer)] = [(key, value) for key, value in prompt.items() if value["class_type"].startswith("InteractiveActionTrain") and "steps" in value["inputs"]]
+    [(key, trainer)] = [(key, value) for key, value in prompt.items() if "save_state_every" in value["inputs"]]
     trainer["inputs"].update(steps=3, batch_size=2, **more)
     if any(value["class_type"] == "InteractiveActionSaveToken" for value in prompt.values()):
         node(prompt, "Save Interactive Token")[1]["inputs"].update(name=token)
