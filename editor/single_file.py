@@ -81,7 +81,7 @@ def load_editor(path):
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
     path = pathlib.Path(path)
-    state = single_file._read(path, (UNET, single_file.TEXT, "cond_stage_model."))
+    state = single_file.read_weights(path, (UNET, single_file.TEXT, "cond_stage_model."))
     channels = state[CONV_IN].shape[1] if CONV_IN in state else "no"
     if channels != EXTENDED:
         raise InteractiveActionError(
@@ -92,10 +92,10 @@ def load_editor(path):
     attention = {key.removeprefix(ATTENTION): state.pop(key) for key in list(state) if key.startswith(ATTENTION)}
     style_attention = StyleAttention(attention["to_k.weight"].shape[1], len(attention["to_k.weight"]))
     style_attention.load_state_dict(attention)
-    unet = single_file._unet(state, miniature)
+    unet = single_file.read_unet(state, miniature)
     model = StyleEditor(unet, style_attention)
-    text_encoder = single_file._text_encoder(expanded_vocabulary(state), miniature)
-    autoencoder = single_file._autoencoder(path)
+    text_encoder = single_file.read_text_encoder(expanded_vocabulary(state), miniature)
+    autoencoder = single_file.read_autoencoder(path)
     for part in (model, text_encoder, autoencoder):
         part.eval().requires_grad_(False)
     names = convert_ldm_unet_checkpoint({key: key for key in state}, unet.config)

@@ -34,7 +34,7 @@ def load_single_file(path, prediction_type=None, **options):
     """
     diffusers, _ = libraries()
     path = pathlib.Path(path)
-    state = _read(path, (UNET, "cond_stage_model.", "conditioner.", "v_pred", "ztsnr", "edm_"))
+    state = read_weights(path, (UNET, "cond_stage_model.", "conditioner.", "v_pred", "ztsnr", "edm_"))
     texts = [prefix for prefix in (TEXT, OPEN_TEXT, XL_TEXT, XL_OPEN_TEXT) if _any(state, prefix)]
     if f"{UNET}input_blocks.0.0.weight" not in state or texts not in ([TEXT], [OPEN_TEXT], [XL_TEXT, XL_OPEN_TEXT]) or _any(state, "edm_"):
         raise InteractiveActionError(
@@ -44,12 +44,12 @@ def load_single_file(path, prediction_type=None, **options):
     miniature, pair = TABLE_IDS in state, len(texts) == 2
     state = expanded_vocabulary(state)
     return DiffusersEngine(
-        _unet(state, miniature),
+        read_unet(state, miniature),
         [
-            TextEncoder(_text_encoder(state, miniature, prefix), clip_tokenizer("!" if prefix in OPEN else "<|endoftext|>"), penultimate=pair)
+            TextEncoder(read_text_encoder(state, miniature, prefix), clip_tokenizer("!" if prefix in OPEN else "<|endoftext|>"), penultimate=pair)
             for prefix in texts
         ],
-        functools.partial(_autoencoder, path, XL_LATENT_SCALE if pair else LATENT_SCALE),
+        functools.partial(read_autoencoder, path, XL_LATENT_SCALE if pair else LATENT_SCALE),
         diffusers.DDPMScheduler(**SCHEDULE, rescale_betas_zero_snr="ztsnr" in state).alphas_cumprod,
         prediction_type or ("v_prediction" if "v_pred" in state else "epsilon"),
         **options,
@@ -69,7 +69,7 @@ def clip_tokenizer(pad="<|endoftext|>"):
     return transformers.CLIPTokenizer(vocab=vocabulary, merges=list(spoken.bpe_ranks), pad_token=pad)
 
 
-def _unet(state, miniature):
+def read_unet(state, miniature):
     """A UNet2DConditionModel with the checkpoint's weights."""
     from diffusers import UNet2DConditionModel
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
@@ -110,7 +110,7 @@ def _unet(state, miniature):
     return model
 
 
-def _text_encoder(state, miniature, prefix=TEXT):
+def read_text_encoder(state, miniature, prefix=TEXT):
     """The CLIPTextModel, for SDXL's OpenCLIP with projection, whose weights begin with ``prefix``."""
     from diffusers.loaders.single_file_utils import convert_open_clip_checkpoint
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
@@ -145,12 +145,12 @@ def _text_encoder(state, miniature, prefix=TEXT):
     return model
 
 
-def _autoencoder(path, scale=LATENT_SCALE):
+def read_autoencoder(path, scale=LATENT_SCALE):
     """An AutoencoderKL, or AutoencoderTiny where the checkpoint has TAESD's weights."""
     from diffusers import AutoencoderKL, AutoencoderTiny
     from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
-    state = _read(path, (AUTOENCODER,))
+    state = read_weights(path, (AUTOENCODER,))
     tiny = {key.removeprefix(f"{AUTOENCODER}taesd_"): value for key, value in state.items() if ".taesd_" in key}
     if tiny:
         # ComfyUI divides TAESD's latents by vae_scale and multiplies by that of its latents
@@ -176,7 +176,7 @@ def _tiny_key(key):
     return f"{side}.layers.{int(number) - (side == 'decoder')}.{rest}"
 
 
-def _read(path, prefixes):
+def read_weights(path, prefixes):
     """The tensors of ``path`` whose names begin with one of ``prefixes``, in float32."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
