@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -96,6 +97,7 @@ def test_recording_attention_changes_no_pixel_of_what_the_server_draws(client):
 
 def test_a_folder_is_scored_and_a_broken_picture_named(server, client):
     folder = server.base / "input" / "pictures"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     Image.new("RGB", (96, 96), "red").save(folder / "a.png")
     Image.new("RGB", (64, 128), "green").save(folder / "b.png")
