@@ -255,6 +255,30 @@ class TrainingOptions(io.ComfyNode):
                     advanced=True,
                     tooltip="Gradient checkpointing: about half of the memory for about a third more time. The result is the same.",
                 ),
+                io.Int.Input(
+                    "checkpoint_every",
+                    default=0,
+                    min=0,
+                    max=100000,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Steps between checkpoints that are kept as tokens (or LoRAs) of their own, ready to be loaded. 0: none.",
+                ),
+                io.Boolean.Input(
+                    "latents_on_disk",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Keep the encoded pictures in files, for this run and later ones, instead of in memory: for thousands of pictures.",
+                ),
+                io.String.Input(
+                    "run_file",
+                    default="",
+                    optional=True,
+                    advanced=True,
+                    tooltip="A name: the trainer first writes output/<name>/run.toml with all settings and pictures, which the command line runs, "
+                    "also on several GPUs. Empty: nothing is written.",
+                ),
             ],
             outputs=[sockets.TrainingOptions.Output(display_name="options")],
         )
