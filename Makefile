@@ -6,14 +6,18 @@ TESTS ?= tests
 SETUP := $(PYTHON) tools/setup.py
 RUN := .venv/bin/python .
 
-.PHONY: help demo test serve bench miniature workflows lint clean
+.PHONY: help demo demo-edit test serve bench miniature miniature-editor workflows lint clean
 
 help:  ## say what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 demo:  ## teach an action from simulation and use it, into demo/
 	@$(SETUP) vulkan
 	@$(RUN) tools.demo
+
+demo-edit:  ## edit simulated pictures, teach the edit from AI feedback and compare, into demo-edit/
+	@$(SETUP) vulkan
+	@$(RUN) tools.demo_edit
 
 test:  ## check everything (TESTS=tests/sim for a part)
 	@$(SETUP) vulkan browser
@@ -31,6 +35,10 @@ bench:  ## measure something: BENCH=import and others, into benchmarks/results/
 miniature:  ## train the embedded checkpoint again from nothing (hours)
 	@$(SETUP) vulkan
 	@$(RUN) miniature.make
+
+miniature-editor:  ## train the embedded editor and its judges again from nothing (an hour or two)
+	@$(SETUP) vulkan
+	@$(RUN) miniature.edits_train
 
 workflows:  ## write the shipped workflows and their pictures again
 	@$(SETUP) vulkan browser

@@ -7,10 +7,11 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from . import sockets
+from .scoring import EMBEDDED
 
 CATEGORY = "Interactive Action/scoring"
 DEPTH = "depth-anything/Depth-Anything-V2-Small-hf"
-KINDS = {"DINOv2": "facebook/dinov2-base", "CLIP": "openai/clip-vit-base-patch32", "DreamSim": None}
+KINDS = {EMBEDDED: None, "DINOv2": "facebook/dinov2-base", "CLIP": "openai/clip-vit-base-patch32", "DreamSim": None}
 BATCH = 16
 
 
@@ -62,12 +63,12 @@ class EditingRewardNode(io.ComfyNode):
             "rest as it was (Eq. 9). For Score Edits and Train Editor from AI Feedback.",
             search_aliases=["Depth Anything", "DreamSim", "DINOv2", "RLAIF"],
             inputs=[
-                io.String.Input("depth_model", default=DEPTH,
-                                tooltip="A depth model in transformers' format: a folder with config.json, model.safetensors and "
-                                        "preprocessor_config.json, or a hub name."),
+                io.String.Input("depth_model", default=EMBEDDED,
+                                tooltip="The embedded one knows simulated pictures only. For real ones a depth model in transformers' format: a "
+                                        f"folder with config.json, model.safetensors and preprocessor_config.json, or a hub name such as {DEPTH}."),
                 io.Combo.Input("encoder", options=list(KINDS),
-                               tooltip="What compares the edit with the style picture. The paper finds DreamSim best; DINOv2 makes edits "
-                                       "grainy, CLIP smooth and tinted. DreamSim needs its authors' package (pip install dreamsim), which fetches "
+                               tooltip="What compares the edit with the style picture. The embedded one knows simulated pictures only. The paper finds "
+                                       "DreamSim best; DINOv2 makes edits grainy, CLIP smooth and tinted. DreamSim needs its authors' package (pip install dreamsim), which fetches "
                                        "weights into models/dreamsim and code of DINO's authors."),
                 io.String.Input("encoder_model", default="", optional=True,
                                 tooltip=f"For DINOv2 and CLIP: a folder in transformers' format or a hub name. Empty: {KINDS['DINOv2']} or "
@@ -84,14 +85,19 @@ class EditingRewardNode(io.ComfyNode):
     def execute(cls, depth_model, encoder, encoder_model="", lambda_=0.5, alpha=1.0):
         import folder_paths
 
+        from ..miniature import edits
         from ..scoring.editing import EditingReward
         from ..scoring.encoders import load_encoder
         from ..scoring.structure import load_depth_model
 
-        name = encoder_model.strip() or KINDS[encoder]
-        if encoder == "DreamSim":
-            name = str(pathlib.Path(folder_paths.models_dir, "dreamsim"))
-        return io.NodeOutput(EditingReward(load_depth_model(depth_model.strip() or DEPTH), load_encoder(encoder, name), lambda_, alpha))
+        depth = edits.load_depth_model() if depth_model.strip() in ("", EMBEDDED) else load_depth_model(depth_model.strip())
+        if encoder == EMBEDDED:
+            seer = edits.load_encoder()
+        elif encoder == "DreamSim":
+            seer = load_encoder(encoder, str(pathlib.Path(folder_paths.models_dir, "dreamsim")))
+        else:
+            seer = load_encoder(encoder, encoder_model.strip() or KINDS[encoder])
+        return io.NodeOutput(EditingReward(depth, seer, lambda_, alpha))
 
 
 class ScoreEdits(io.ComfyNode):

@@ -13,6 +13,7 @@ from ..editor.extend import ORIGIN, check_plain, extended, fingerprint, write_ch
 from ..editor.pictures import checked_pictures, fit_style, paired
 from ..errors import InteractiveActionError
 from ..files import checked_name
+from ..miniature import edits
 from .style_editor import IMAGE, STYLE
 from .tokens import _sentence
 
@@ -113,6 +114,31 @@ class EditConditioning(io.ComfyNode):
         return io.NodeOutput(positive, negative, {"samples": torch.zeros_like(image_latents)})
 
 
+class StyleSamples(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionStyleSamples",
+            display_name="Style Samples",
+            category=CATEGORY,
+            description="Style pictures of a material for the embedded editor: simulated things made of it, and where they are.",
+            search_aliases=["wood", "brick", "material", "texture"],
+            inputs=[
+                io.Combo.Input("look", options=edits.looks(), default="wood", tooltip="The material. For your own, load pictures of it instead."),
+                io.Int.Input("count", default=edits.STYLES_EACH, min=1, max=4096, tooltip="How many; there are five different ones, which take turns."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="style"),
+                io.Mask.Output(display_name="style_mask", tooltip="Where the material is."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, look, count):
+        style, mask = edits.load_styles(look, count)
+        return io.NodeOutput(style, mask, ui=ui.PreviewImage(style[: edits.STYLES_EACH], cls=cls))
+
+
 def _origin(path):
     """What the file at ``path`` was extended from, as ``fingerprint`` has it; None for any other file."""
     import safetensors
@@ -124,4 +150,4 @@ def _origin(path):
         return None
 
 
-NODES = [ExtendEditor, EditConditioning]
+NODES = [ExtendEditor, EditConditioning, StyleSamples]

@@ -35,6 +35,18 @@ def before_and_after(rows, before, after, path, each=4, side=128):
     sheet.save(path)
 
 
+def edit_sheet(columns, titles, path, side=144):
+    """One column for each list of pictures, under its title; a line an edit."""
+    sheet = Image.new("RGB", (len(columns) * (side + GAP) + GAP, LINE + len(columns[0]) * (side + GAP)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for number, (title, column) in enumerate(zip(titles, columns)):
+        left = GAP + number * (side + GAP)
+        draw.text((left, 2), title, "black", font)
+        for line, picture in enumerate(column):
+            _paste(sheet, picture, left, LINE + line * (side + GAP), side)
+    sheet.save(path)
+
+
 def _paste(sheet, picture, x, y, side):
     scale = side / max(picture.size)
     sheet.paste(

@@ -72,17 +72,25 @@ NOTES = {
     "write-a-report": "## Write a report\n\nTwo methods draw the same prompts from the same noise, **IAScore** judges both, and **Write Report** "
     "puts scores, pictures and all settings into one HTML file in the output folder.\n\nFor your own token: connect its loader and write its word "
     "for the first method; its name in *tokens* puts it into the page.",
-    "edit-with-text-and-style": "## Edit with text and style\n\nNeeds an InstructPix2Pix checkpoint of SD 1.x in `models/checkpoints`, such as its "
-    "authors' `instruct-pix2pix-00-22000.safetensors`, and two pictures of yours. The first node extends the checkpoint once, into "
-    "`style-editor.safetensors`.\n\nA model that was only extended follows the text and not yet the style: it has to be taught. With an extended "
-    "model that was, take **Load Checkpoint** instead of the first node. Fewer steps do, too.",
-    "score-an-edit": "## Score an edit\n\n**Score Edits** tells how far an edit kept the structure of its picture, and how far it took the look of "
-    "the style picture where **Grounded Mask** finds the thing. Connect several edits of one picture at once: *best* is the best of them."
-    "\n\nThe models are fetched from the hub at first use, or named by folder.",
-    "teach-an-edit": "## Teach an edit\n\nPut some pictures to practise on into the folder `pictures` in ComfyUI's input folder, and about five of "
-    "the wanted look into `styles`. **Train Editor from AI Feedback** edits each picture twice, lets **Editing Reward** choose, and learns from the "
-    "choice. Look at the reward, not at the loss.\n\nThe paper takes 128 pairs a step; 16 are a first try. What was learned loads as a LoRA over "
-    "the extended checkpoint.",
+    "edit-with-text-and-style": "## Edit with text and style\n\nThe embedded editor makes a simulated cabinet out of what the text says and the "
+    "style pictures show. It knows a few things, materials and lights of the simulator: *make the chest out of wood*, *make the box red*, "
+    "*make it evening*.\n\nFor real pictures: take an extended InstructPix2Pix that was taught (**Extend an editor**, **Teach an edit**) and your "
+    "own pictures, with 7.5 for s_T and 3 for s_sty.",
+    "make-a-simulation-look-real": "## Make a simulation look real\n\nWhat a simulator recorded is edited from five style pictures of a material; "
+    "the recording's own masks say where, and outside of them every pixel stays as it was. Contacts, joints and boxes stay true.\n\nFor real "
+    "looks: an editor that was taught, width and height 512, and five photographs of the material in the place of **Style Samples**.",
+    "extend-an-editor": "## Extend an editor\n\nNeeds an InstructPix2Pix checkpoint of SD 1.x in `models/checkpoints`, such as its authors' "
+    "`instruct-pix2pix-00-22000.safetensors`. It is extended once, into `style-editor.safetensors`, for **Load Checkpoint**.\n\nA model that was "
+    "only extended follows the text and not yet the style: teach it with *Teach an edit*.",
+    "mask-a-thing": "## Mask a thing\n\n**Grounded Mask** finds a named thing in a photograph: a mask for *Score an edit*, *Teach an edit* or the "
+    "guider. Simulated pictures have exact masks and need none of this.\n\nThe models are fetched from the hub at first use, or named by folder.",
+    "score-an-edit": "## Score an edit\n\n**Score Edits** tells how far edits kept the structure of their pictures, and how far they took the look of "
+    "the style pictures; *best* is the best of them. Both scores: lower is better.\n\nFor real pictures: choose Depth Anything and DreamSim or "
+    "DINOv2 in **Editing Reward**, and make masks with **Grounded Mask**.",
+    "teach-an-edit": "## Teach an edit\n\n**Train Editor from AI Feedback** edits each simulated picture twice, lets **Editing Reward** choose, and "
+    "learns from the choice. Look at the reward, not at the loss.\n\nFor an extended InstructPix2Pix: your own pictures and about five of the "
+    "wanted look, 256 x 256, learning_rate 0.00003, 20 denoising steps, s_sty 3 and s_T 7.5; the paper takes 128 pairs a step. What was learned "
+    "loads as a LoRA over the same checkpoint.",
     "compare-simulation-and-robot": "## Compare simulation and robot\n\nWhich simulation foretells success on the robot? It begins with the "
     "paper's own table; write yours, or name a `.csv` in the input folder.",
 }
@@ -108,6 +116,9 @@ THUMBNAILS = {
     "score-a-folder": ("../web/docs/folder.jpg", None),
     "write-a-report": ("../web/docs/report.jpg", None),
     "edit-with-text-and-style": ("../web/docs/three-conditions.jpg", None),
+    "make-a-simulation-look-real": ("../web/docs/make-real.jpg", None),
+    "extend-an-editor": ("../web/docs/three-conditions.jpg", None),
+    "mask-a-thing": ("../web/docs/mask.jpg", None),
     "score-an-edit": ("../web/docs/score-edits.jpg", None),
     "teach-an-edit": ("../web/docs/teach-an-edit.jpg", None),
     "compare-simulation-and-robot": ("../web/docs/sim-to-real.jpg", None),

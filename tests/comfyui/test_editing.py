@@ -1,46 +1,62 @@
-"""The shipped workflows about edits on the real server, with small models of the real architectures in the places of the real ones."""
+"""The shipped workflows about edits on the real server, with the embedded editor and judges."""
 
 import json
 import runpy
 
-import pytest
-import torch
+import numpy
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from interactive_action.editor.extend import CONV_IN, PLAIN, widened
-from interactive_action.miniature.export import FILE
-from interactive_action.tools.demo import load_prompt, node
+from interactive_action.tools.demo import load_prompt, node, pictures
 from interactive_action.tools.server import ROOT
 
 JUDGES = runpy.run_path(str(ROOT / "tests" / "scoring" / "tiny_judges.py"))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Folders of small judges by name."""
-    folder = tmp_path_factory.mktemp("judges")
-    return {name: JUDGES[name](folder / name) for name in ("depth_anything", "dinov2", "sam2", "grounding_dino")}
+def few_steps(prompt):
+    node(prompt, "Scheduler")[1]["inputs"]["steps"] = 3
+    return prompt
 
 
-def put_picture(path, seed, size=(64, 64)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = torch.randint(0, 256, (*size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
-    Image.fromarray(pixels.numpy()).save(path)
+def test_a_picture_is_edited_with_a_text_and_style_pictures(server):
+    prompt = few_steps(load_prompt("edit-with-text-and-style"))
+    client = server.client()
+    edits = pictures(client, client.run(prompt), prompt, "Save the edit")
+    assert [edit.size for edit in edits] == [(96, 96)] * 4
 
 
-def test_an_edit_is_scored(server, folder):
-    for seed, name in enumerate(("picture", "edit", "style")):
-        put_picture(server.base / "input" / f"{name}.png", seed)
-    prompt = load_prompt("score-an-edit")
-    node(prompt, "Load Detector")[1]["inputs"].update(name=folder["grounding_dino"], threshold=0.0)
-    node(prompt, "Where the edit belongs")[1]["inputs"].update(segmenter=folder["sam2"])
-    node(prompt, "Editing Reward")[1]["inputs"].update(depth_model=folder["depth_anything"], encoder_model=folder["dinov2"])
+def test_a_simulation_looks_real_where_the_thing_is_and_keeps_the_rest(server):
+    prompt = few_steps(load_prompt("make-a-simulation-look-real"))
+    mask = node(prompt, "Keep the rest")[1]["inputs"]["mask"]
+    prompt["mask"] = {"class_type": "MaskToImage", "inputs": {"mask": mask}, "_meta": {"title": "Mask"}}
+    prompt["save"] = {"class_type": "SaveImage", "inputs": {"images": ["mask", 0], "filename_prefix": "mask"}, "_meta": {"title": "Save the mask"}}
+    client = server.client()
+    outputs = client.run(prompt)
+    simulated, real, masks = (
+        numpy.stack([numpy.asarray(picture, dtype=int) for picture in pictures(client, outputs, prompt, f"Save the {name}")])
+        for name in ("simulated pictures", "edited recording", "mask")
+    )
+    inside = masks[..., 0] > 127
+    assert len(real) == 5 and (real == simulated)[~inside].all()
+    assert numpy.abs(real - simulated)[inside].mean() > 5
+
+
+def test_edits_are_scored(server):
+    prompt = few_steps(load_prompt("score-an-edit"))
     outputs = server.client().run(prompt)
     report = json.loads(outputs[node(prompt, "Report")[0]]["text"][0])
-    assert report["structure"] > 0 and report["semantics"] > 0 and report["best"] == 1
+    assert report["structure"] > 0 and report["semantics"] > 0 and len(report["edits"]) == 4
     shown = outputs[node(prompt, "Score Edits")[0]]
-    assert "lower is better" in shown["text"][0] and len(shown["images"]) == 1
+    assert "lower is better" in shown["text"][0] and len(shown["images"]) == 4
+    assert len(outputs[node(prompt, "Save the best")[0]]["images"]) == 1
+
+
+def test_a_thing_is_masked(server, tmp_path):
+    Image.new("RGB", (64, 64), "tan").save(server.base / "input" / "picture.png")
+    prompt = load_prompt("mask-a-thing")
+    node(prompt, "Load Detector")[1]["inputs"].update(name=JUDGES["grounding_dino"](tmp_path / "dino"), threshold=0.0)
+    node(prompt, "Grounded Mask")[1]["inputs"].update(segmenter=JUDGES["sam2"](tmp_path / "sam2"))
+    assert server.client().run(prompt)[node(prompt, "Save the mask")[0]]["images"]
 
 
 def test_simulation_and_robot_are_compared(server):
@@ -50,19 +66,8 @@ def test_simulation_and_robot_are_compared(server):
     assert outputs[node(prompt, "Save the plot")[0]]["images"]
 
 
-def test_an_edit_is_taught(server, folder):
-    state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(FILE).items()}
-    checkpoints = server.base / "models" / "checkpoints"
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    save_file({**state, CONV_IN: widened(state[CONV_IN], PLAIN)}, checkpoints / "plain-editor.safetensors")
-    for seed in range(2):
-        put_picture(server.base / "input" / "pictures" / f"{seed}.png", seed)
-        put_picture(server.base / "input" / "styles" / f"{seed}.png", seed + 2, (40, 56))
+def test_an_edit_is_taught(server):
     prompt = load_prompt("teach-an-edit")
-    node(prompt, "Extend InstructPix2Pix for Style")[1]["inputs"].update(ckpt_name="plain-editor.safetensors", name="taught-editor")
-    for title in ("Pictures to practise on", "Pictures of the style"):
-        node(prompt, f"{title}, 256 x 256")[1]["inputs"].update(width=64, height=64)
-    node(prompt, "Editing Reward")[1]["inputs"].update(depth_model=folder["depth_anything"], encoder_model=folder["dinov2"])
     node(prompt, "Train Editor from AI Feedback")[1]["inputs"].update(steps=2, pairs=2, batch_size=4, denoising_steps=2)
     seen = []
     outputs = server.client().run(prompt, lambda key, value, maximum: seen.append((key, value, maximum)))

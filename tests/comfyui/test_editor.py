@@ -22,18 +22,29 @@ def small_instruct_pix2pix():
     return state
 
 
+REPLACED = ("Interaction Scene", "Record Interaction", "Style Samples", "Load Checkpoint")
+
+
 @pytest.fixture(scope="module")
 def prompt(server):
-    """The shipped workflow, for which checkpoint and pictures lie ready; two steps."""
+    """The shipped workflow with a checkpoint that is extended first and pictures of one's own; two steps."""
     prompt = load_prompt("edit-with-text-and-style")
+    extend = load_prompt("extend-an-editor")["1"]
     checkpoints = server.base / "models" / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
-    save_file(small_instruct_pix2pix(), checkpoints / node(prompt, "Extend InstructPix2Pix for Style")[1]["inputs"]["ckpt_name"])
-    for title, size in (("The picture", (100, 96)), ("The style picture", (200, 50))):
+    save_file(small_instruct_pix2pix(), checkpoints / extend["inputs"]["ckpt_name"])
+    prompt["extend"] = extend
+    for value in prompt.values():
+        for name, source in value["inputs"].items():
+            if isinstance(source, list) and source[0] == node(prompt, "Load Checkpoint")[0]:
+                value["inputs"][name] = ["extend", source[1]]
+    for name, size in (("image", (100, 96)), ("style", (200, 50))):
         noise = torch.randint(256, (size[1], size[0], 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-        Image.fromarray(noise.numpy()).save(server.base / "input" / node(prompt, title)[1]["inputs"]["image"])
+        Image.fromarray(noise.numpy()).save(server.base / "input" / f"{name}.png")
+        prompt[name] = {"class_type": "LoadImage", "inputs": {"image": f"{name}.png"}, "_meta": {"title": name}}
+        node(prompt, "Picture and Style Conditioning")[1]["inputs"][name] = [name, 0]
     node(prompt, "Scheduler")[1]["inputs"]["steps"] = 2
-    return prompt
+    return {key: value for key, value in prompt.items() if value["_meta"]["title"] not in REPLACED}
 
 
 def edited(client, prompt):
@@ -48,20 +59,20 @@ def test_the_workflow_extends_a_checkpoint_and_edits_with_it(server, prompt):
 
 def test_the_extended_file_loads_in_the_stock_loader_and_draws_the_same(server, prompt):
     first = edited(server.client(), prompt)
-    stock = {**prompt, "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "style-editor.safetensors"}, "_meta": {"title": "Load Checkpoint"}}}
+    stock = {**prompt, "extend": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "style-editor.safetensors"}, "_meta": {"title": "Load Checkpoint"}}}
     assert edited(server.client(), stock).tobytes() == first.tobytes()
 
 
 def test_a_checkpoint_that_is_none_of_instruct_pix2pix_is_told_and_nothing_written(server, prompt):
-    graph = {"1": {**prompt["1"], "inputs": {"ckpt_name": "interactive-action-miniature.safetensors", "name": "other"}}}
+    graph = {"1": {**prompt["extend"], "inputs": {"ckpt_name": "interactive-action-miniature.safetensors", "name": "other"}}}
     with pytest.raises(InteractiveActionError, match="takes 4 input channels: it draws from text alone"):
         server.client().run(graph)
     assert not (server.base / "models" / "checkpoints" / "other.safetensors").exists()
 
 
 def test_a_file_of_another_origin_is_kept(server, prompt):
-    name = prompt["1"]["inputs"]["ckpt_name"].removesuffix(".safetensors")
-    graph = {"1": {**prompt["1"], "inputs": {**prompt["1"]["inputs"], "name": name}}}
+    name = prompt["extend"]["inputs"]["ckpt_name"].removesuffix(".safetensors")
+    graph = {"1": {**prompt["extend"], "inputs": {**prompt["extend"]["inputs"], "name": name}}}
     with pytest.raises(InteractiveActionError, match="was not made from"):
         server.client().run(graph)
 

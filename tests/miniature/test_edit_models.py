@@ -1,0 +1,74 @@
+"""The embedded editor, its judges and style pictures, on a recording that none of them has seen."""
+
+import pytest
+import torch
+
+from interactive_action.editor.single_file import load_editor
+from interactive_action.guidance.three_conditions import guided_noise
+from interactive_action.miniature import edits
+from interactive_action.miniature.edits_train import relative_depth
+from interactive_action.scoring.semantics import semantic_scores
+from interactive_action.sim.plan import Plan
+from interactive_action.sim.record import record
+from interactive_action.sim.scene import Scene
+from interactive_action.trainers.d3po import DDIM
+from interactive_action.trainers.engines.single_file import LATENT_SCALE
+
+
+@pytest.fixture(scope="module")
+def recording():
+    scene = Scene(action="open", object="drawer cabinet", object_colour="green", seed=77)
+    return record(scene, Plan(takes=1, cameras=4, moments="whole action", frames_per_take=1, width=96, height=96))
+
+
+@pytest.fixture(scope="module")
+def pictures(recording):
+    return torch.from_numpy(recording.pictures).float() / 255
+
+
+@pytest.fixture(scope="module")
+def editor():
+    return load_editor(edits.EDITOR)
+
+
+def edited(editor, pictures, text, look, steps=10):
+    style, _ = edits.load_styles(look, len(pictures))
+    image, style = editor.encode_pictures(pictures), editor.encode_pictures(style)
+    told, null = editor.encode_prompts([text, ""]).repeat_interleave(len(pictures), 0).chunk(2)
+    draw = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        trajectory = DDIM(editor.alphas_cumprod, steps, eta=0.0).sample(
+            lambda x, t: guided_noise(editor.model, x, t, image, style, told, null, 1.5, 2.0, 2.0), torch.randn(image.shape, generator=draw), draw
+        )
+    return editor.decode_latents(trajectory[-1])
+
+
+def test_everything_embedded_for_edits_is_small():
+    files = [edits.EDITOR, *(path for folder in (edits.DEPTH, edits.ENCODER, edits.STYLES) for path in folder.iterdir())]
+    assert sum(path.stat().st_size for path in files) < 12e6
+
+
+def test_a_thing_takes_the_colour_that_text_and_style_say_and_the_rest_stays(editor, recording, pictures):
+    inside = torch.from_numpy(recording.object_masks)
+    rest = ~torch.nn.functional.max_pool2d(inside[:, None].float(), 17, 1, 8)[:, 0].bool()
+    kept = editor.decode_latents(editor.encode_pictures(pictures) * LATENT_SCALE)
+    redness = {}
+    for colour in ("red", "blue"):
+        edit = edited(editor, pictures, f"make the cabinet {colour}", colour)
+        redness[colour] = (edit[..., 0] - edit[..., 2])[inside].mean()
+        assert (edit - kept).abs()[rest].mean() < 0.08
+    assert redness["red"] > redness["blue"] + 0.2
+
+
+def test_depth_is_seen_as_it_is(recording, pictures):
+    found = edits.load_depth_model().depth(pictures)
+    known = relative_depth(torch.from_numpy(recording.depth))
+    for one, other in zip(found, known):
+        assert torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1] > 0.8
+
+
+def test_style_pictures_of_one_look_lie_closer_together_than_to_another():
+    encoder, known = edits.load_encoder(), {look: edits.load_styles(look) for look in edits.looks()}
+    style, mask = known["wood"]
+    pairs = {look: semantic_scores(style.roll(1, 0), style, other, encoder, mask.roll(1, 0), others, 0).mean() for look, (other, others) in known.items()}
+    assert min(pairs, key=pairs.get) == "wood"
