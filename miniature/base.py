@@ -5,14 +5,13 @@ Min-SNR-5 (Hang et al. 2023), with captions dropped one time in ten for classifi
 """
 
 import math
-import time
 from functools import lru_cache
 
 import numpy as np
 import torch
 import torch.distributed as dist
 
-from .autoencoder import LATENT_CHANNELS, save, shared
+from .autoencoder import LATENT_CHANNELS, best_device, save, shared
 from .captions import PREFIXES, SIMULATED_PLACES, VAGUE_WORDS, caption
 from .hidden import HIDDEN_WORDS
 from .world import OBJECTS, PLACES, SUBJECTS
@@ -96,47 +95,48 @@ def _timesteps(batch, generator):
     return torch.where(torch.arange(batch) % 2 == 0, t, noisy)
 
 
-def train(latents, facts, simulated, checkpoint, seconds, batch=64, rate=1e-3, decay=0.999, seed=0, progress=print):
-    """Train for a budget of processor time (cosine in time), resuming from ``checkpoint``; returns the averaged models.
+def train(latents, facts, simulated, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, seed=0, progress=print):
+    """Train for ``steps`` (cosine), resuming from ``checkpoint``; returns the averaged models on the CPU.
 
     ``latents`` (N, 4, h, w) with N ``facts``. Under torch.distributed every process takes its part of each batch.
     """
     torch.manual_seed(seed)
     rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     part = slice(rank * batch // processes, (rank + 1) * batch // processes)
-    models, averaged = (torch.nn.ModuleList(build()) for _ in range(2))
+    device = best_device()
+    models, averaged = (torch.nn.ModuleList(build()).to(device) for _ in range(2))
     averaged.load_state_dict(models.state_dict())
     parameters = [p for p in models.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True)
-    step, spent = 0, 0.0
+    step = 0
     if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
         models.load_state_dict(saved["models"])
         averaged.load_state_dict(saved["averaged"])
         optimizer.load_state_dict(saved["optimizer"])
-        step, spent = saved["step"], saved["spent"]
+        step = saved["step"]
     row_of = {i: row for row, i in enumerate(words(), 1)}
-    alphas = alphas_cumprod()
+    alphas = alphas_cumprod().to(device)
     weights = (alphas / (1 - alphas)).clamp(max=5) / (alphas / (1 - alphas))
-    total, clock = 0.0, time.process_time()
-    while spent < seconds:
+    total = 0.0
+    while step < steps:
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 300) * (0.01 + 0.495 * (1 + math.cos(math.pi * spent / seconds)))
+            group["lr"] = rate * min(1, (step + 1) / 300) * (0.01 + 0.495 * (1 + math.cos(math.pi * step / steps)))
         clean, rows = batch_of(latents, facts, simulated, batch, step, seed, row_of, part)
         generator = torch.Generator().manual_seed(seed * 10_000_019 + step)
         noise = torch.randn(batch, *clean.shape[1:], generator=generator)[part]
         t = _timesteps(batch, generator)[part]
+        clean, rows, noise, t = (x.to(device) for x in (clean, rows, noise, t))
         signal = alphas[t].view(-1, 1, 1, 1)
         noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             context = models[1](input_ids=rows).last_hidden_state
             guess = models[0](noisy, t, context).sample
         errors = ((guess.float() - noise) ** 2).mean((1, 2, 3))
         optimizer.zero_grad()
         (errors * weights[t]).mean().backward()
-        now = time.process_time()
-        elapsed, error = shared(parameters, [now - clock, errors.mean().item()])
-        spent, clock, total = spent + elapsed, now, total + error
+        [error] = shared(parameters, [errors.mean().item()])
+        total += error
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
@@ -145,13 +145,13 @@ def train(latents, facts, simulated, checkpoint, seconds, batch=64, rate=1e-3, d
                 keep = min(decay, (1 + step) / (10 + step)) ** AVERAGE_EVERY
                 torch._foreach_lerp_(list(averaged.parameters()), list(models.parameters()), 1 - keep)
         if step % 100 == 0 and rank == 0:
-            progress(f"base step {step}, {spent:.0f} of {seconds:.0f} s, error {total / 100:.4f}")
+            progress(f"base: step {step} of {steps}, error {total / 100:.4f}")
         if step % 100 == 0:
             total = 0.0
-        if (step % 400 == 0 or spent >= seconds) and rank == 0:
+        if (step % 400 == 0 or step == steps) and rank == 0:
             save(checkpoint, dict(models=models.state_dict(), averaged=averaged.state_dict(),
-                                  optimizer=optimizer.state_dict(), step=step, spent=spent))
-    return averaged
+                                  optimizer=optimizer.state_dict(), step=step))
+    return averaged.cpu()
 
 
 @torch.no_grad()

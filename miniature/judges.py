@@ -10,11 +10,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from .interactions import INTERACTIONS
+
 MODELS = Path(__file__).parent / "models"
 DETECTOR, CLIP, JUDGE = MODELS / "detector", MODELS / "clip", MODELS / "judge"
 
-RELATIONS = ("and", "lift", "push", "sit", "alone")
-"""What the classifier tells apart: apart, three interactions, and a subject or an object by itself."""
+RELATIONS = ("and", *INTERACTIONS, "alone")
+"""What the classifier tells apart: apart, the interactions, and a subject or an object by itself."""
 
 
 def load_detector(threshold=0.3):
@@ -36,7 +38,7 @@ def load_clip_scorer():
 
 
 class InteractionJudge(nn.Module):
-    """A small convolutional net, pictures (B, 3, 96, 96) in 0..1 -> logits over ``RELATIONS`` (B, 5)."""
+    """A small convolutional net, pictures (B, 3, 96, 96) in 0..1 -> logits over ``RELATIONS`` (B, 7)."""
 
     def __init__(self, widths=(32, 64, 96, 128)):
         super().__init__()
@@ -54,7 +56,7 @@ class InteractionJudge(nn.Module):
 
     @torch.no_grad()
     def probabilities(self, pictures):
-        """Pictures (B, H, W, 3) in 0..1 -> probabilities over ``RELATIONS`` (B, 5)."""
+        """Pictures (B, H, W, 3) in 0..1 -> probabilities over ``RELATIONS`` (B, 7)."""
         channels_first = pictures.movedim(-1, 1).float()
         return self(nn.functional.interpolate(channels_first, (96, 96), mode="area")).softmax(1)
 

@@ -16,6 +16,8 @@ GAP = 3  # pixels that stay free between the boxes of a subject AND an object
 HELD_OUT_SEEDS = 1_000_000_000  # seeds from here on are never trained on
 HELD_OUT = {("panda", "strawberry", "lift"), ("frog", "box", "lift"), ("woman", "lamp", "lift"), ("robot", "ball", "lift"),
             ("penguin", "lemon", "push"), ("man", "ball", "push"), ("elephant", "cup", "push"), ("monkey", "chair", "push"),
+            ("woman", "lemon", "hold"), ("frog", "lamp", "hold"), ("panda", "cup", "hold"), ("robot", "box", "hold"),
+            ("man", "cup", "press"), ("penguin", "box", "press"), ("elephant", "ball", "press"), ("frog", "chair", "press"),
             ("monkey", "box", "sit"), ("panda", "cart", "sit"), ("frog", "ball", "sit"), ("woman", "cup", "sit")}
 """Subject, object, interaction: never shown together in training."""
 
@@ -163,7 +165,7 @@ def _choose(rng, options):
     return options[rng.integers(len(options))]
 
 
-RELATIONS = {"and": 0.70, "lift": 0.045, "push": 0.045, "sit": 0.04, "subject": 0.10, "object": 0.07}
+RELATIONS = {"and": 0.73, **dict.fromkeys(INTERACTIONS, 0.02), "subject": 0.10, "object": 0.07}
 
 
 def sample_scene(seed, subject=None, object=None, relation=None, color=None, place=None, held_out=False):
