@@ -187,6 +187,20 @@ def robot_arm(hands, color):
         *[limb((h[0], h[1], wrist[2] - 0.02), h, 0.085, dark, square=True) for h in hands]]
 
 
+def robot_hand(hands, color):
+    """What a close-up shows of a robot arm: a forearm that leaves the picture, a wide palm, two fingers to ``hands``."""
+    dark = (0.2, 0.21, 0.24)
+    tip = (np.asarray(hands[0]) + hands[1]) / 2
+    palm, wide = tip + (0, 0, 0.55), max(abs(hands[1][0] - hands[0][0]) / 2 + 0.28, 0.6)
+    return [
+        *[limb((h[0], h[1], palm[2]), h, 0.1, dark, square=True) for h in hands],
+        box(palm, (wide, 0.24, 0.2), color), frustum(palm + (0, 0, 0.4), 0.3, 0.24, 0.9, color),
+        ball(palm + (0, 0, 0.75), 0.34, dark), limb(palm + (0, 0, 0.75), palm + (0, -0.5, 3.0), 0.3, color)]
+
+
+HAND_PARTS = 4  # of ``robot_hand``: the ones that a close-up is framed by
+
+
 @dataclass(frozen=True)
 class Subject:
     """Where a body can touch: shoulder and belly for the arms, the top of its head, the underside it sits on."""

@@ -32,6 +32,13 @@ def rest(subject, rng):
     return tuple((s * (x + rng.uniform(0.14, 0.3)), rng.uniform(0.0, 0.25), z - rng.uniform(0.38, 0.55)) for s in (-1, 1))
 
 
+def hover(thing, rng):
+    """A robot hand in the air above an object, or above a place beside it."""
+    x, y = rng.normal(0, 0.35, 2)
+    z, open_ = OBJECTS[thing].height + rng.uniform(0.3, 0.9), rng.uniform(0.2, 0.5)
+    return (x - open_, y, z), (x + open_, y, z)
+
+
 def lift(subject, thing, rng):
     """The object is held above the head (by the arm: in its fingers), off the ground."""
     half, height = OBJECTS[thing].half, OBJECTS[thing].height
