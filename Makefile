@@ -6,10 +6,10 @@ TESTS ?= tests
 SETUP := $(PYTHON) tools/setup.py
 RUN := .venv/bin/python .
 
-.PHONY: help demo test serve bench miniature workflows lint clean
+.PHONY: help demo test serve bench miniature miniature-check workflows lint clean
 
 help:  ## say what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 demo:  ## teach an action from simulation and use it, into demo/
 	@$(SETUP) vulkan
@@ -31,6 +31,10 @@ bench:  ## measure something: BENCH=import and others, into benchmarks/results/
 miniature:  ## train the embedded checkpoint again from nothing (hours)
 	@$(SETUP) vulkan
 	@$(RUN) miniature.make
+
+miniature-check:  ## measure what the embedded models draw on held-out prompts (ten minutes)
+	@$(SETUP)
+	@$(RUN) miniature.check
 
 workflows:  ## write the shipped workflows and their pictures again
 	@$(SETUP) vulkan browser

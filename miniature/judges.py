@@ -65,9 +65,10 @@ class InteractionJudge(nn.Module):
         return [RELATIONS[k] for k in self.probabilities(pictures).argmax(1).tolist()]
 
 
-def load_interaction_judge():
+def load_interaction_judge(number=1):
+    """The first or the second classifier: the same net, taught from another seed."""
     from safetensors.torch import load_file
 
     judge = InteractionJudge()
-    judge.load_state_dict({name: value.float() for name, value in load_file(JUDGE / "model.safetensors").items()})
+    judge.load_state_dict({name: value.float() for name, value in load_file(JUDGE / f"{number}.safetensors").items()})
     return judge.eval()
