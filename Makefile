@@ -5,6 +5,7 @@ PYTHON ?= python3
 TESTS ?= tests
 SETUP := $(PYTHON) tools/setup.py
 RUN := .venv/bin/python .
+WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
 .PHONY: help demo test serve bench miniature miniature-check workflows lint clean
 
@@ -28,9 +29,12 @@ bench:  ## measure something: BENCH=import and others, into benchmarks/results/
 	@$(SETUP) vulkan
 	@$(RUN) tools.bench $(BENCH)
 
-miniature:  ## train the embedded checkpoint again from nothing (hours)
+miniature:  ## train the embedded models again from nothing and measure them (hours)
 	@$(SETUP) vulkan
-	@$(RUN) miniature.make
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . miniature.make
+	@$(RUN) miniature.judges_train
+	@$(RUN) miniature.judges_check
+	@$(RUN) miniature.check
 
 miniature-check:  ## measure what the embedded models draw on held-out prompts (ten minutes)
 	@$(SETUP)

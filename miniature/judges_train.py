@@ -1,10 +1,11 @@
-"""Train the judges from nothing: ``python . miniature.judges_train [detector clip judge]``; resumes where it stopped.
+"""Train the judges from nothing: ``python . miniature.judges_train [detector judges clip]``; resumes where it stopped.
 
-Half an hour on one core; ``python . miniature.make`` must have run, for its autoencoder. Everything follows from seeds.
+Each trains on a core of its own; ``python . miniature.make`` must have run, for its autoencoder. Everything follows from seeds.
 """
 
 import json
 import math
+import multiprocessing
 import os
 import string
 import sys
@@ -292,8 +293,13 @@ def train_judges(renders, steps=1000, batch=64):
 
 TRAININGS = {"detector": train_detector, "judges": train_judges, "clip": train_clip}
 
+
+def train(name):
+    TRAININGS[name](MATERIAL)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    everything = learning_material()
-    for training in sys.argv[1:] or TRAININGS:
-        TRAININGS[training](everything)
+    MATERIAL = learning_material()
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:  # forked: all read the same pictures
+        pool.map(train, sys.argv[1:] or TRAININGS, chunksize=1)

@@ -1,7 +1,7 @@
-"""``python . miniature.make``: the miniature base model from its seed to the shipped file.
+"""The miniature base model from its seed to the shipped file: ``make miniature``.
 
 Every stage keeps what it has in ``miniature/.cache`` and goes on from there when run again; sample sheets land beside it.
-On N cores: ``OMP_NUM_THREADS=1 torchrun --nproc-per-node N . miniature.make`` (each core takes its part of each batch).
+Without a GPU one process a core trains: ``torchrun --nproc-per-node N . miniature.make``, each takes its part of a batch.
 """
 
 import argparse
