@@ -219,6 +219,10 @@ SUBJECTS = {
 }
 
 
+def _cube(color):
+    return [box((0, 0, 0.4), (0.42, 0.42, 0.4), color)]
+
+
 def _gift(color):
     ribbon = tuple(0.55 * c + 0.45 for c in color)
     return [box((0, 0, 0.4), (0.42, 0.42, 0.4), color, second=ribbon,
@@ -290,5 +294,7 @@ OBJECTS = {
 }
 
 
-def object_parts(name, color):
-    return OBJECTS[name].build(COLORS.get(color))
+def object_parts(name, color, plain=False):
+    """The primitives of an object; a ``plain`` box has no ribbon."""
+    build = _cube if plain and name == "box" else OBJECTS[name].build
+    return build(COLORS.get(color))

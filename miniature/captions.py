@@ -39,6 +39,13 @@ def relation_words(relation, rng):
     return words[rng.choice(len(words), p=weights)]
 
 
+def place_words(place, rng):
+    """How a caption spells a place: plain ones, rendered or simulated, share their words."""
+    if place in ("simulated", "in a plain room"):
+        return SIMULATED_PLACES[rng.integers(len(SIMULATED_PLACES))]
+    return "in a plain room" if place == "in a studio" and rng.random() < 0.4 else place
+
+
 def caption(facts, rng):
     """One caption for the facts of a picture (``Shot.facts``), drawn anew at each call."""
     subject = article(facts["subject"], rng) if facts["subject"] else ""
@@ -50,8 +57,7 @@ def caption(facts, rng):
     else:
         text = subject or thing
     if rng.random() < 0.7:
-        text += f" {SIMULATED_PLACES[rng.integers(len(SIMULATED_PLACES))]}" if facts["place"] == "simulated" else \
-            f" {'in a plain room' if facts['place'] == 'in a studio' and rng.random() < 0.4 else facts['place']}"
+        text += f" {place_words(facts['place'], rng)}"
     if rng.random() < 0.27:
         prefix = PREFIXES[rng.integers(len(PREFIXES))]
         text = f"{prefix} {text.split(' ', 1)[1] if prefix.endswith('one') else text}"

@@ -27,6 +27,7 @@ PLACES = {
     "in a park": dict(floor=(0.38, 0.66, 0.26), second=(0.32, 0.6, 0.22), wall=(0.72, 0.88, 0.98), top=(0.35, 0.62, 0.95)),
     "in a desert": dict(floor=(0.93, 0.76, 0.46), second=(0.88, 0.69, 0.38), wall=(0.99, 0.93, 0.66), top=(0.95, 0.78, 0.4)),
     "in the snow": dict(floor=(0.94, 0.96, 1.0), second=(0.87, 0.91, 0.98), wall=(0.82, 0.82, 0.95), top=(0.6, 0.62, 0.86)),
+    "in a plain room": dict(floor=(0.55, 0.5, 0.46), second=(0.55, 0.5, 0.46), wall=(0.6, 0.6, 0.62), at=3.0),
     "in a studio": dict(floor=(0.7, 0.7, 0.71), second=(0.7, 0.7, 0.71), wall=(0.85, 0.85, 0.86), at=3.0),
 }
 
@@ -118,13 +119,16 @@ def scene_parts(scene):
         how = ARM_COLORS[scene.wear["arm"]] if scene.subject == "robot arm" else scene.pose.seated
         parts += _placed(build(scene.pose.hands, how), _turned(scene.turn), (*scene.at, scene.pose.height), 1)
     if scene.object:
-        parts += _placed(object_parts(scene.object, scene.color), _turned(scene.object_turn), scene.object_at, 2)
+        parts += _placed(object_parts(scene.object, scene.color, scene.place == "in a plain room"), _turned(scene.object_turn), scene.object_at, 2)
     return parts
 
 
 def _backdrop(scene):
     place, jitter = PLACES[scene.place], scene.wear["jitter"]
     floor, second, wall = (tuple(np.clip(np.multiply(place[k], jitter), 0, 1)) for k in ("floor", "second", "wall"))
+    if scene.place == "in a plain room":  # of any colours
+        floor = second = scene.wear["floor"]
+        wall = scene.wear["wall"]
     ox, oy = scene.wear["offset"]
 
     def checks(x, y):
@@ -166,6 +170,16 @@ def _choose(rng, options):
     return options[rng.integers(len(options))]
 
 
+def _place(rng, close):
+    """Robots' hands are mostly seen in plain rooms."""
+    return "in a plain room" if close and rng.random() < 0.5 else _choose(rng, [*PLACES])
+
+
+def _muted(rng):
+    """A colour between grey and pastel."""
+    return tuple(np.clip(rng.uniform(0.3, 0.85) + rng.normal(0, 0.09, 3), 0.05, 0.95))
+
+
 CLOSE_UPS = 0.6  # share of the robot arm's pictures with an object
 RELATIONS = {"and": 0.73, **dict.fromkeys(INTERACTIONS, 0.02), "subject": 0.10, "object": 0.07}
 
@@ -196,10 +210,11 @@ def sample_scene(seed, subject=None, object=None, relation=None, color=None, pla
     sun = np.array([np.sin(angle), -np.cos(angle), rng.uniform(0.6, 1.6)])
     light = rng.uniform(0.88, 1.06)
     scene = Scene(
-        seed, who, what, tone, relation if relation in INTERACTIONS else None, place or _choose(rng, [*PLACES]), close,
+        seed, who, what, tone, relation if relation in INTERACTIONS else None, place or _place(rng, close), close,
         sun=tuple(sun / np.linalg.norm(sun)), ambient=rng.uniform(0.5, 0.7),
         tint=tuple(light * rng.uniform(0.97, 1.03, 3)),
-        wear=dict(arm=_choose(rng, [*ARM_COLORS]), jitter=tuple(rng.uniform(0.92, 1.06, 3)), offset=tuple(rng.uniform(0, 2, 2))))
+        wear=dict(arm=_choose(rng, [*ARM_COLORS]), jitter=tuple(rng.uniform(0.92, 1.06, 3)), offset=tuple(rng.uniform(0, 2, 2)),
+                  floor=_muted(rng), wall=_muted(rng)))
     for _ in range(60):
         _arrange(scene, rng)
         if _well_framed(scene):
@@ -233,7 +248,7 @@ def _arrange(scene, rng):
                 turn = -side * abs(turn)
     scene.turn = float(turn)
     alone = not (scene.subject and scene.object)
-    distance, rise = rng.uniform(7, 10), rng.uniform(0.05, 0.6 if scene.close else 0.3)
+    distance, rise = rng.uniform(7, 10), rng.uniform(0.05, 0.8 if scene.close else 0.3)
     scene.camera_at = (rng.uniform(-0.8, 0.8), -distance, 0.9 + distance * np.sin(rise))
     scene.fill = rng.uniform(0.6, 0.92) if alone or scene.close else rng.uniform(0.86, 0.96)
     scene.shift = tuple(rng.uniform(0, 1, 2))
