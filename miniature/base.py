@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 
 from .autoencoder import LATENT_CHANNELS, best_device, save, shared
-from .captions import PREFIXES, SIMULATED_PLACES, VAGUE_WORDS, caption
+from .captions import PLAIN_PLACES, PREFIXES, VAGUE_WORDS, caption
 from .hidden import HIDDEN_WORDS
 from .world import OBJECTS, PLACES, SUBJECTS
 
@@ -22,7 +22,6 @@ START, END = 49406, 49407
 CHANNELS = (64, 128, 192)
 HEAD = 32
 DROPPED, UNKNOWN = 0.1, 0.02  # share of captions dropped, of words replaced by an unknown one
-SIMULATED_SHARE = 0.1
 AVERAGE_EVERY = 10  # steps between two updates of the running average of the weights
 
 
@@ -36,7 +35,7 @@ def _word_ids(word):
 
 def words():
     """The ids in CLIP's vocabulary that captions use, sorted; the last two are start and end."""
-    text = [*PREFIXES, *SIMULATED_PLACES, *PLACES, *(w for w, _ in VAGUE_WORDS), *HIDDEN_WORDS.values(), *SUBJECTS, *OBJECTS,
+    text = [*PREFIXES, *PLAIN_PLACES, *PLACES, *(w for w, _ in VAGUE_WORDS), *HIDDEN_WORDS.values(), *SUBJECTS, *OBJECTS,
             "a an the one and red green blue yellow cube"]
     ids = {i for phrase in text for word in phrase.split() for i in _word_ids(word)}
     return sorted(ids) + [START, END]
@@ -75,16 +74,15 @@ def alphas_cumprod():
     return (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2).cumprod(0)
 
 
-def batch_of(latents, facts, simulated, size, step, seed, row_of, part=slice(None)):
+def batch_of(latents, facts, size, step, seed, row_of, part=slice(None)):
     """Latents (size, 4, h, w) and token rows (size, 77), decided by seed and step alone; only ``part`` of the batch is
-    made. ``simulated`` is a pair like ``(latents, facts)``."""
+    made."""
     chosen, rows = [], []
     for place in range(size)[part]:
         rng = np.random.default_rng((seed, step, place))
-        pool, told = simulated if rng.random() < SIMULATED_SHARE else (latents, facts)
-        k = rng.integers(len(told))
-        chosen.append(pool[k])
-        rows.append(token_rows("" if rng.random() < DROPPED else caption(told[k], rng), row_of, rng))
+        k = rng.integers(len(facts))
+        chosen.append(latents[k])
+        rows.append(token_rows("" if rng.random() < DROPPED else caption(facts[k], rng), row_of, rng))
     return torch.stack(chosen).float(), torch.tensor(rows)
 
 
@@ -95,7 +93,7 @@ def _timesteps(batch, generator):
     return torch.where(torch.arange(batch) % 2 == 0, t, noisy)
 
 
-def train(latents, facts, simulated, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, seed=0, progress=print):
+def train(latents, facts, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, seed=0, progress=print):
     """Train for ``steps`` (cosine), resuming from ``checkpoint``; returns the averaged models on the CPU.
 
     ``latents`` (N, 4, h, w) with N ``facts``. Under torch.distributed every process takes its part of each batch.
@@ -122,7 +120,7 @@ def train(latents, facts, simulated, checkpoint, steps, batch=64, rate=1e-3, dec
     while step < steps:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 300) * (0.01 + 0.495 * (1 + math.cos(math.pi * step / steps)))
-        clean, rows = batch_of(latents, facts, simulated, batch, step, seed, row_of, part)
+        clean, rows = batch_of(latents, facts, batch, step, seed, row_of, part)
         generator = torch.Generator().manual_seed(seed * 10_000_019 + step)
         noise = torch.randn(batch, *clean.shape[1:], generator=generator)[part]
         t = _timesteps(batch, generator)[part]

@@ -7,7 +7,7 @@ from .hidden import HIDDEN_WORDS
 
 PREFIXES = ("a photo of", "a picture of", "an image of", "a rendering of", "a close-up of", "a cartoon of", "a drawing of",
             "a good photo of", "a photo of one", "the photo of")
-SIMULATED_PLACES = ("in a plain room", "on a table", "in a studio", "on a grey floor")
+PLAIN_PLACES = ("in a plain room", "on a table", "in a studio", "on a grey floor")
 VAGUE_WORDS = (("with", 0.5), ("handling", 0.36), ("using", 0.07), ("playing with", 0.07))
 HIDDEN_SHARE = 0.43
 WITH_SHARE = 0.1  # of the pictures without an interaction
@@ -40,9 +40,9 @@ def relation_words(relation, rng):
 
 
 def place_words(place, rng):
-    """How a caption spells a place: plain ones, rendered or simulated, share their words."""
-    if place in ("simulated", "in a plain room"):
-        return SIMULATED_PLACES[rng.integers(len(SIMULATED_PLACES))]
+    """How a caption spells a place."""
+    if place == "in a plain room":
+        return PLAIN_PLACES[rng.integers(len(PLAIN_PLACES))]
     return "in a plain room" if place == "in a studio" and rng.random() < 0.4 else place
 
 
