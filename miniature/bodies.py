@@ -187,15 +187,20 @@ def robot_arm(hands, color):
         *[limb((h[0], h[1], wrist[2] - 0.02), h, 0.085, dark, square=True) for h in hands]]
 
 
-def robot_hand(hands, color):
-    """What a close-up shows of a robot arm: a forearm that leaves the picture, a wide palm, two fingers to ``hands``."""
+def robot_hand(hands, look):
+    """What a close-up shows of a robot arm: a forearm that leaves the picture, a palm, two fingers to ``hands``.
+
+    look: (colour, size); a large hand holds an object by its fingertips, a small one is hardly wider than the object.
+    """
+    color, size = look
     dark = (0.2, 0.21, 0.24)
     tip = (np.asarray(hands[0]) + hands[1]) / 2
-    palm, wide = tip + (0, 0, 0.55), max(abs(hands[1][0] - hands[0][0]) / 2 + 0.28, 0.6)
+    palm, wide = tip + (0, 0, 0.35 + 0.2 * size), max(abs(hands[1][0] - hands[0][0]) / 2 + 0.1, 0.6) * size
     return [
         *[limb((h[0], h[1], palm[2]), h, 0.1, dark, square=True) for h in hands],
-        box(palm, (wide, 0.24, 0.2), color), frustum(palm + (0, 0, 0.4), 0.3, 0.24, 0.9, color),
-        ball(palm + (0, 0, 0.75), 0.34, dark), limb(palm + (0, 0, 0.75), palm + (0, -0.5, 3.0), 0.3, color)]
+        box(palm, (wide, 0.24 * size, 0.2 * size), color), frustum(palm + (0, 0, 0.4 * size), 0.3 * size, 0.24 * size, 0.9, color),
+        ball(palm + (0, 0, 0.75 * size), 0.34 * size, dark),
+        limb(palm + (0, 0, 0.75 * size), palm + (0, -0.5, 0.75 * size + 3.0), 0.3 * size, color)]
 
 
 HAND_PARTS = 4  # of ``robot_hand``: the ones that a close-up is framed by

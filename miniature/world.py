@@ -116,7 +116,9 @@ def scene_parts(scene):
     parts = []
     if scene.subject:
         build = robot_hand if scene.close else robot_arm if scene.subject == "robot arm" else SUBJECTS[scene.subject].build
-        how = ARM_COLORS[scene.wear["arm"]] if scene.subject == "robot arm" else scene.pose.seated
+        how = scene.pose.seated
+        if scene.subject == "robot arm":
+            how = (ARM_COLORS[scene.wear["arm"]], scene.wear["size"]) if scene.close else ARM_COLORS[scene.wear["arm"]]
         parts += _placed(build(scene.pose.hands, how), _turned(scene.turn), (*scene.at, scene.pose.height), 1)
     if scene.object:
         parts += _placed(object_parts(scene.object, scene.color, scene.place == "in a plain room"), _turned(scene.object_turn), scene.object_at, 2)
@@ -214,7 +216,7 @@ def sample_scene(seed, subject=None, object=None, relation=None, color=None, pla
         sun=tuple(sun / np.linalg.norm(sun)), ambient=rng.uniform(0.5, 0.7),
         tint=tuple(light * rng.uniform(0.97, 1.03, 3)),
         wear=dict(arm=_choose(rng, [*ARM_COLORS]), jitter=tuple(rng.uniform(0.92, 1.06, 3)), offset=tuple(rng.uniform(0, 2, 2)),
-                  floor=_muted(rng), wall=_muted(rng)))
+                  floor=_muted(rng), wall=_muted(rng), size=rng.uniform(1.0, 2.0)))
     for _ in range(60):
         _arrange(scene, rng)
         if _well_framed(scene):
