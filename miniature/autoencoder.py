@@ -89,7 +89,7 @@ def padded(state):
 def loss_of(model, pictures):
     """L1 and squared error of picture and edges; latents held near unit variance and made robust to small noise."""
     latents = model.encode(pictures)
-    out = model.decode(latents + 0.06 * torch.randn_like(latents)).float()
+    out = model.decode(latents + 0.04 * torch.randn_like(latents)).float()
     mean, variance = latents.float().mean((0, 2, 3)), latents.float().var((0, 2, 3))
     error = out - pictures
     edges = [error.diff(dim=d).abs().mean() for d in (2, 3)]

@@ -252,7 +252,7 @@ def _arrange(scene, rng):
     alone = not (scene.subject and scene.object)
     distance, rise = rng.uniform(7, 10), rng.uniform(0.05, 0.8 if scene.close else 0.3)
     scene.camera_at = (rng.uniform(-0.8, 0.8), -distance, 0.9 + distance * np.sin(rise))
-    scene.fill = rng.uniform(0.6, 0.92) if alone or scene.close else rng.uniform(0.86, 0.96)
+    scene.fill = rng.uniform(0.4, 0.92) if scene.close else rng.uniform(0.6, 0.92) if alone else rng.uniform(0.86, 0.96)
     scene.shift = tuple(rng.uniform(0, 1, 2))
 
 
