@@ -53,3 +53,31 @@ ACTION_WORDS = {
     "hand over": ("handing over", "passing", "giving", "offering", "presenting", "exchanging", "receiving from"),
     "sit on": ("sitting on", "seated on", "perched on", "resting on", "lounging on", "riding", "straddling", "kneeling on"),
 }
+
+# What each action looks most like in a single picture: the words of these are what its token is best kept away from.
+MISTAKEN_FOR = {
+    "any interaction": (),
+    "pick up": ("push", "slide", "put down"),
+    "hold": ("put down", "throw", "hand over"),
+    "carry": ("hold", "put down", "throw"),
+    "push": ("pull", "pick up", "strike"),
+    "pull": ("push", "pick up", "hold"),
+    "slide": ("pick up", "push", "turn"),
+    "put down": ("pick up", "carry", "throw"),
+    "put into": ("pick up", "stack", "pour"),
+    "stack": ("put into", "pick up", "strike"),
+    "open": ("close", "press"),
+    "close": ("open", "strike"),
+    "press": ("pick up", "strike", "turn"),
+    "turn": ("press", "pull", "pick up"),
+    "pour": ("put into", "hold"),
+    "throw": ("hold", "hand over", "put down"),
+    "strike": ("press", "push", "hold"),
+    "hand over": ("throw", "hold", "pull"),
+    "sit on": ("carry", "push", "strike"),
+}
+
+
+def negative_words(action):
+    """Words and phrases of the actions that ``action`` is mistaken for."""
+    return tuple(word for other in MISTAKEN_FOR[action] for word in ACTION_WORDS[other])

@@ -1,9 +1,9 @@
 """Measure the judges on renders that they were not trained on: ``python . miniature.judges_check [sheet.png]``.
 
-Prints the figures as JSON; with a file name it also draws a sheet of pictures with the detector's boxes.
+Prints the figures on renders, and on the same ones as the base model's autoencoder draws them. With a file name it
+also draws a sheet of pictures with the detector's boxes.
 """
 
-import json
 import sys
 
 import numpy as np
@@ -12,16 +12,18 @@ from torchvision.ops import box_iou
 
 from ..scoring.iascore import corners
 from .bodies import OBJECTS, SUBJECTS
+from .check import load
 from .judges import RELATIONS, load_clip_scorer, load_detector, load_interaction_judge
-from .judges_data import CHECK_SEED, caption, fits, shoot
+from .judges_data import CHECK_SEED, as_drawn, caption, fits, shoot
 
 BATCH = 50
 
 
-def check(count=600, progress=None):
-    """The figures of all three judges on ``count`` held-out renders."""
+def check(count=600, autoencoder=None):
+    """The figures of all three judges on ``count`` held-out renders, or on what an autoencoder makes of them."""
     renders = shoot(CHECK_SEED, count)
-    pictures = torch.from_numpy(renders.pictures).float() / 255
+    seen = renders.pictures if autoencoder is None else as_drawn(autoencoder, renders.pictures)
+    pictures = torch.from_numpy(seen).float() / 255
     return {**check_detector(pictures, renders.facts), **check_clip(pictures, renders.facts),
             **check_judge(pictures, renders.facts)}
 
@@ -131,6 +133,9 @@ def sheet(path, rows=6, columns=8):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(json.dumps({name: round(value, 4) for name, value in check().items()}, indent=1))
+    renders, drawn = check(), check(autoencoder=load()[2])
+    print(f"{'':30}{'renders':>10}{'as drawn':>10}")
+    for figure, value in renders.items():
+        print(f"{figure:30}{value:10.3f}{drawn[figure]:10.3f}")
     if len(sys.argv) > 1:
         sheet(sys.argv[1])

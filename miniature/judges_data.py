@@ -13,7 +13,7 @@ import torch
 from torchvision.transforms import v2
 
 from . import simulated
-from .autoencoder import Autoencoder, to_tensor
+from .autoencoder import to_tensor
 from .bodies import OBJECTS, SUBJECTS
 from .dataset import CACHE, SHARD, save_array, save_text
 from .interactions import INTERACTIONS
@@ -71,16 +71,11 @@ def simulated_renders():
 
 
 @torch.no_grad()
-def as_drawn(pictures, batch=64):
-    """Pictures (N, 96, 96, 3) uint8 with every second one as the base model's autoencoder would draw it."""
-    model = Autoencoder()
-    model.load_state_dict(torch.load(CACHE / "autoencoder.pt", weights_only=True)["model"])
-    drawn = pictures.copy()
-    for start in range(1, len(pictures), 2 * batch):
-        chosen = slice(start, start + 2 * batch, 2)
-        out = model.decode(model.encode(to_tensor(pictures[chosen])))
-        drawn[chosen] = (out.clamp(0, 1) * 255).round().byte().movedim(1, -1).numpy()
-    return drawn
+def as_drawn(autoencoder, pictures, batch=64):
+    """Pictures (N, 96, 96, 3) uint8 as the base model's autoencoder draws them."""
+    return np.concatenate([
+        (autoencoder.decode(autoencoder.encode(to_tensor(pictures[k:k + batch]))).clamp(0, 1) * 255)
+        .round().byte().movedim(1, -1).numpy() for k in range(0, len(pictures), batch)])
 
 
 def unpack(masks):

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
 from torchvision.ops import generalized_box_iou_loss
 
+from .autoencoder import Autoencoder
 from .dataset import CACHE, save_array
 from .judges import CLIP, DETECTOR, JUDGE, RELATIONS, InteractionJudge
 from .judges_data import (
@@ -43,7 +44,10 @@ def learning_material(shards=SHARDS):
     pictures, masks, facts = zip(training_renders(shards), simulated_renders())
     pictures, drawn = np.concatenate(pictures), CACHE / "judges" / "drawn.npy"
     if not drawn.exists():
-        save_array(drawn, as_drawn(pictures))
+        autoencoder = Autoencoder()
+        autoencoder.load_state_dict(torch.load(CACHE / "autoencoder.pt", weights_only=True)["model"])
+        pictures[1::2] = as_drawn(autoencoder, pictures[1::2])
+        save_array(drawn, pictures)
     return Renders(np.load(drawn), np.concatenate(masks), [fact for part in facts for fact in part])
 
 

@@ -9,10 +9,13 @@ from comfy_api.latest import io, ui
 from ..errors import InteractiveActionError
 from ..files import checked_name
 from ..tokens.files import load_token, save_token
+from ..tokens.layers import cross_attention_layers, teach_layers
 from ..tokens.placeholders import teach
 from . import sockets
 
 CATEGORY = "Interactive Action/tokens"
+LAYERS = "interactive_tokens"  # the folder of layer-wise tokens below models: where `embedding:` does not search
+folder_paths.add_model_folder_path(LAYERS, str(pathlib.Path(folder_paths.models_dir, LAYERS)))
 
 
 class SaveToken(io.ComfyNode):
@@ -22,7 +25,8 @@ class SaveToken(io.ComfyNode):
             node_id="InteractiveActionSaveToken",
             display_name="Save Interactive Token",
             category=CATEGORY,
-            description="Write a token to models/embeddings as one small file that ComfyUI, A1111 and diffusers load.",
+            description="Write a token to models/embeddings as one small file that ComfyUI, A1111 and diffusers load; a layer-wise "
+            "token to models/interactive_tokens, for Interactive Token Loader.",
             is_output_node=True,
             inputs=[
                 sockets.Token.Input("token", tooltip="A trained token."),
@@ -52,7 +56,8 @@ class SaveToken(io.ComfyNode):
     def execute(cls, token, name, overwrite, license):
         provenance = {**token.provenance, **({"modelspec.license": license} if license.strip() else {})}
         token = dataclasses.replace(token, name=checked_name(name, "token"), provenance=provenance)
-        path = save_token(token, folder_paths.get_folder_paths("embeddings")[0], overwrite)
+        folder = folder_paths.get_folder_paths(LAYERS if token.layers else "embeddings")[0]
+        path = save_token(token, folder, overwrite)
         saved = load_token(path)
         return io.NodeOutput(saved, saved.placeholder, ui=ui.PreviewText(f"Saved {path.name}. Write {saved.placeholder} in a prompt."))
 
@@ -68,10 +73,13 @@ class InteractiveTokenLoader(io.ComfyNode):
             "Several loaders in a row teach several tokens.",
             search_aliases=["embedding", "textual inversion", "interactive action"],
             inputs=[
-                io.Model.Input("model", tooltip="The MODEL that will draw; tokens with one vector for all layers leave it as it is."),
+                io.Model.Input("model", tooltip="The MODEL that will draw; only layer-wise tokens change what comes out."),
                 io.Clip.Input("clip", tooltip="The CLIP that learns the word. The CLIP that you connect here is not changed."),
                 io.Combo.Input(
-                    "token_name", options=_token_files(), tooltip="A file in models/embeddings. Its word is its name in angle brackets."
+                    "token_name",
+                    options=_token_files(),
+                    tooltip="A file in models/embeddings, or a layer-wise one in models/interactive_tokens. Its word is its name "
+                    "in angle brackets.",
                 ),
             ],
             outputs=[
@@ -83,17 +91,12 @@ class InteractiveTokenLoader(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, token_name, **_):
-        status = pathlib.Path(folder_paths.get_full_path_or_raise("embeddings", token_name)).stat()
+        status = _token_path(token_name).stat()
         return f"{status.st_mtime_ns}-{status.st_size}"
 
     @classmethod
     def execute(cls, model, clip, token_name):
-        path = folder_paths.get_full_path("embeddings", token_name)
-        if path is None:
-            raise InteractiveActionError(
-                f"There is no token file {token_name!r} in models/embeddings. Found: {', '.join(_token_files()) or 'none'}."
-            )
-        return _taught(model, clip, load_token(path))
+        return _taught(model, clip, load_token(_token_path(token_name)))
 
 
 class ApplyToken(io.ComfyNode):
@@ -122,13 +125,35 @@ class ApplyToken(io.ComfyNode):
 
 
 def _taught(model, clip, token):
-    return io.NodeOutput(
-        model.clone(), teach(clip, [token]), token.placeholder, ui=ui.PreviewText(f"Write {token.placeholder} in a prompt.")
-    )
+    if token.layers:
+        layers = len(cross_attention_layers(model.model.diffusion_model))
+        if token.layers != layers:
+            raise InteractiveActionError(
+                f"{token.placeholder} was learned for {token.layers} cross-attention layers, and this MODEL has {layers}. Load the kind "
+                f"of checkpoint that the token was trained on."
+            )
+        model = teach_layers(model)
+    else:
+        model = model.clone()
+    return io.NodeOutput(model, teach(clip, [token]), token.placeholder, ui=ui.PreviewText(f"Write {token.placeholder} in a prompt."))
 
 
 def _token_files():
-    return [name for name in folder_paths.get_filename_list("embeddings") if name.endswith(".safetensors")]
+    """Names of plain tokens as they are, of layer-wise ones with their folder before them."""
+    names = [*folder_paths.get_filename_list("embeddings"), *(f"{LAYERS}/{name}" for name in folder_paths.get_filename_list(LAYERS))]
+    return [name for name in names if name.endswith(".safetensors")]
+
+
+def _token_path(name):
+    """The file that one of ``_token_files`` names."""
+    folder, slash, rest = name.partition("/")
+    layered = slash and folder == LAYERS
+    path = folder_paths.get_full_path(LAYERS, rest) if layered else folder_paths.get_full_path("embeddings", name)
+    if path is None:
+        raise InteractiveActionError(
+            f"There is no token file {name!r} in models/embeddings or models/{LAYERS}. Found: {', '.join(_token_files()) or 'none'}."
+        )
+    return pathlib.Path(path)
 
 
 def _sentence(check, *arguments):

@@ -22,7 +22,7 @@ class Rig:
         self.fills = rng.uniform(0.85, 1.0, count) * FILL
         self.focal = height / 2 / np.tan(FIELD_OF_VIEW / 2)  # of both axes: square pixels
         self.camera = world.scene.add_camera("camera", width * self.scale, height * self.scale, FIELD_OF_VIEW, 0.01, 50)
-        self.robot_ids, self.object_id = world.ids()
+        self.robot_ids, self.object_ids = world.ids()
 
     @property
     def intrinsics(self):
@@ -49,7 +49,7 @@ class Rig:
         return {
             "pictures": np.rint(_average(colour, self.scale)).astype(np.uint8),
             "subject_masks": np.isin(entities, self.robot_ids)[middle],
-            "object_masks": (entities == self.object_id)[middle],
+            "object_masks": np.isin(entities, self.object_ids)[middle],
             "depth": depth[middle].astype(np.float32),
             "intrinsics": self.intrinsics,
             "extrinsics": extrinsics,

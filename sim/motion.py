@@ -1,14 +1,16 @@
-"""Motion of the arm: straight paths, inverse kinematics along them, and a smooth time scaling."""
+"""Motion of an arm: straight paths of its hand, inverse kinematics along them, and the pieces that actions are made of."""
 
 import numpy as np
 import sapien
 from scipy.spatial.transform import Rotation
 
 from ..errors import InteractiveActionError
+from .poses import shifted
 from .world import TIMESTEP
 
 STRIDE = 0.01  # metres or tenths of a radian between the points of a path that are solved for
 FURTHEST_JOINT = 0.35  # radians; a longer way between neighbours means the solution has changed branch
+STARTS = 12  # postures from which a long way is tried
 
 
 def smooth(fraction):
@@ -16,25 +18,47 @@ def smooth(fraction):
     return fraction**3 * (10 - 15 * fraction + 6 * fraction**2)
 
 
+def between(start, end, share):
+    """The pose at ``share`` of the straight and even way from one pose to another."""
+    at = start.copy()
+    turn = Rotation.from_matrix(start[:3, :3].T @ end[:3, :3]).as_rotvec()
+    at[:3, :3] = start[:3, :3] @ Rotation.from_rotvec(share * turn).as_matrix()
+    at[:3, 3] += share * (end[:3, 3] - start[:3, 3])
+    return at
+
+
+def distance(start, end):
+    """Length of the way from one pose to another in metres; a radian counts as 0.1 m."""
+    turn = Rotation.from_matrix(start[:3, :3].T @ end[:3, :3]).magnitude()
+    return np.linalg.norm(end[:3, 3] - start[:3, 3]) + 0.1 * turn
+
+
 class Arm:
-    """Moves one robot of one world; keeps the joint targets (joints,)."""
+    """Moves the robot ``index`` of a world; keeps the joint targets (joints,)."""
 
-    def __init__(self, world):
-        self.world, self.robot, self.model = world, world.robot, world.model
+    def __init__(self, world, index=0):
+        self.world, self.robot, self.index = world, world.robot, index
+        self.articulation = articulation = world.articulations[index]
+        self.model, self.base = world.model, world.bases[index]  # the model stands at the origin
         self.tool = list(world.links).index(self.robot.tool)
-        self.targets = world.articulation.qpos.copy()
+        self.targets = articulation.qpos.copy()
         self.mask = np.arange(len(self.targets)) < self.robot.arm
-        self.limits = world.articulation.qlimits.T
+        self.limits = articulation.qlimits.T
+        self.others = []  # arms that keep still while this one moves
 
-    def pose(self):
+    def pose(self, joints=None):
         """Pose (4, 4) of the tool at the joint targets."""
-        self.model.compute_forward_kinematics(self.targets)
-        return self.model.get_link_pose(self.tool).to_transformation_matrix()
+        self.model.compute_forward_kinematics(self.targets if joints is None else joints)
+        return self.base @ self.model.get_link_pose(self.tool).to_transformation_matrix()
 
     def inverse(self, pose, start):
         """Joint positions (joints,) that bring the tool to ``pose`` (4, 4), near ``start``; the fingers stay."""
         qpos, found, _ = self.model.compute_inverse_kinematics(
-            self.tool, sapien.Pose(pose), initial_qpos=start, active_qmask=self.mask.astype(np.int32), max_iterations=200
+            self.tool,
+            sapien.Pose(np.linalg.inv(self.base) @ pose),
+            initial_qpos=start,
+            active_qmask=self.mask.astype(np.int32),
+            max_iterations=200,
         )
         reached = np.where(self.mask, qpos, start)
         if not found or (reached < self.limits[0] - 1e-3).any() or (reached > self.limits[1] + 1e-3).any():
@@ -44,30 +68,109 @@ class Arm:
     def set_start(self, pose):
         """Put the arm, not moving, with its tool at ``pose``."""
         self.targets = self.inverse(pose, self.targets)
-        self.world.articulation.set_qpos(self.targets)
+        self.articulation.set_qpos(self.targets)
+
+    def set_start_of(self, poses, rng):
+        """Put the arm at the first of ``poses`` in a posture from which it can go straight through all of them."""
+        for attempt in range(STARTS):
+            wish = self.targets + (attempt > 0) * self.mask * rng.normal(0, 0.5, len(self.targets))
+            try:
+                start = joints = self.inverse(poses[0], np.clip(wish, *self.limits))
+                for before, after in zip(poses, poses[1:]):
+                    joints = self.path(joints, before, after)[-1]
+            except InteractiveActionError as error:
+                last = error
+                continue
+            self.targets = start
+            self.articulation.set_qpos(start)
+            return poses
+        raise last
+
+    def set_start_of_any(self, ways, rng):
+        """The first of ``ways``, each a list of poses, that the arm can go, once it stands at its start."""
+        for way in ways:
+            try:
+                return self.set_start_of(way, rng)
+            except InteractiveActionError as error:
+                last = error
+        raise last
+
+    def path(self, joints, start, end):
+        """Joint positions (points, joints) of the straight way between two poses, from ``joints``, which are at the first."""
+        pieces = max(1, round(distance(start, end) / STRIDE))
+        path = [joints]
+        for share in np.arange(1, pieces + 1) / pieces:
+            path.append(self.inverse(between(start, end, share), path[-1]))
+            if np.abs(path[-1] - path[-2]).max() > FURTHEST_JOINT:
+                raise InteractiveActionError("The arm would have to jump on the way to the object. Try another seed.")
+        return np.array(path)
+
+    def way(self, pose, speed):
+        """Joint targets (steps, joints) of the straight way to ``pose`` (4, 4) at a mean ``speed`` in m/s."""
+        start = self.pose()
+        path = self.path(self.targets, start, pose)
+        return self._timed(path, distance(start, pose) / speed)
 
     def move(self, pose, speed):
         """Move straight to ``pose`` (4, 4), turning evenly, at a mean ``speed`` in m/s; a radian counts as 0.1 m."""
-        start = self.pose()
-        way, turn = pose[:3, 3] - start[:3, 3], Rotation.from_matrix(start[:3, :3].T @ pose[:3, :3]).as_rotvec()
-        length = np.linalg.norm(way) + 0.1 * np.linalg.norm(turn)
-        pieces = max(1, round(length / STRIDE))
-        path = [self.targets]
-        for share in np.arange(1, pieces + 1) / pieces:
-            at = start.copy()
-            at[:3, :3] = start[:3, :3] @ Rotation.from_rotvec(share * turn).as_matrix()
-            at[:3, 3] += share * way
-            path.append(self.inverse(at, path[-1]))
-            if np.abs(path[-1] - path[-2]).max() > FURTHEST_JOINT:
-                raise InteractiveActionError("The arm would have to jump on the way to the object. Try another seed.")
-        steps = max(1, round(length / speed / TIMESTEP))
-        clock = pieces * smooth(np.arange(1, steps + 1) / steps)
-        for targets in np.stack([np.interp(clock, range(pieces + 1), joint) for joint in np.array(path).T], 1):
+        self.run(self.way(pose, speed))
+
+    def follow(self, poses, speed):
+        """Move through all ``poses`` without stopping, at a mean ``speed`` in m/s."""
+        path, at, length = [self.targets], self.pose(), 0.0
+        for pose in poses:
+            path += list(self.path(path[-1], at, pose)[1:])
+            length += distance(at, pose)
+            at = pose
+        self.run(self._timed(np.array(path), length / speed))
+
+    def _timed(self, path, seconds):
+        steps = max(1, round(seconds / TIMESTEP))
+        clock = (len(path) - 1) * smooth(np.arange(1, steps + 1) / steps)
+        return np.stack([np.interp(clock, range(len(path)), joint) for joint in path.T], 1)
+
+    def run(self, way):
+        """Drive the joints through ``way`` (steps, joints), one row for each step of physics."""
+        for targets in way:
             self.targets = targets
-            self.world.step(targets)
+            self.step()
+
+    def step(self):
+        """One step of physics with all arms at their targets."""
+        self.world.step(*(arm.targets for arm in sorted((self, *self.others), key=lambda arm: arm.index)))
+
+    def wait(self, seconds):
+        for _ in range(round(seconds / TIMESTEP)):
+            self.step()
 
     def fingers(self, opening, seconds):
         """Drive the fingers to ``opening`` metres each and wait."""
         self.targets = np.where(self.mask, self.targets, opening)
-        for _ in range(round(seconds / TIMESTEP)):
-            self.world.step(self.targets)
+        self.wait(seconds)
+
+    def open_hand(self, seconds=0.1):
+        self.fingers(self.robot.open, seconds)
+
+    def close_hand(self, seconds=0.4):
+        self.fingers(0.0, seconds)
+
+    def shift(self, x, y, z, speed):
+        """Move the hand by that much, in metres in the world, without turning it."""
+        self.move(shifted(self.pose(), x, y, z), speed)
+
+    def back_off(self, metres, speed):
+        """Draw the hand back the way it points."""
+        self.shift(*(-metres * self.pose()[:3, 2]), speed)
+
+    def partner(self):
+        """The arm of the second robot. Whichever of the two moves, the other keeps its place."""
+        other = Arm(self.world, 1)
+        self.others, other.others = [other], [self]
+        return other
+
+    def together(self, *moves):
+        """Move arms at the same time: each of ``moves`` is (arm, way); a shorter way waits at its end."""
+        for step in range(max(len(way) for _, way in moves)):
+            for arm, way in moves:
+                arm.targets = way[min(step, len(way) - 1)]
+            self.step()

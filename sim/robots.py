@@ -39,8 +39,8 @@ class Robot:
             )
         return path
 
-    def load(self, scene):
-        """The robot, its base at the origin, in a sapien scene; driven as ManiSkill drives its Panda."""
+    def load(self, scene, pose=None):
+        """The robot in a sapien scene, its base at ``pose`` or at the origin; driven as ManiSkill drives its Panda."""
         loader = scene.create_urdf_loader()
         loader.fix_root_link = True
         for finger in self.fingers:
@@ -48,6 +48,8 @@ class Robot:
             loader.set_link_patch_radius(finger, 0.1)
             loader.set_link_min_patch_radius(finger, 0.1)
         articulation = loader.load(str(self.path()))
+        if pose is not None:
+            articulation.pose = pose
         for link in articulation.links:
             link.disable_gravity = True
             for shape in link.collision_shapes:  # no collisions of the robot with itself

@@ -4,7 +4,9 @@ from dataclasses import asdict, dataclass
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
+from .objects import OBJECTS
 from .robots import ROBOTS
+from .rooms import ROOMS
 
 RANDOM = "random"
 OBJECT_COLOURS = {
@@ -25,8 +27,6 @@ PLACE_COLOURS = {  # dark enough for a white robot to stand out
     "rose": (0.38, 0.19, 0.19),
     "plum": (0.16, 0.09, 0.18),
 }
-# Half sizes in metres (x, y, z) before the jitter. Their widths fit the Panda's hand, which opens 8 cm.
-OBJECTS = {"cube": (0.033, 0.033, 0.033), "ball": (0.033, 0.033, 0.033), "can": (0.030, 0.030, 0.050)}
 WIDEST_JITTER = 0.15
 
 
@@ -46,12 +46,16 @@ class Scene:
     background: str = RANDOM
     size_jitter: float = 0.1
     seed: int = 0
+    room: str = "plain"
 
     def __post_init__(self):
-        for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OBJECTS)):
+        for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OBJECTS), ("room", ROOMS)):
             _check(name, getattr(self, name), known)
         for name, known in (("object_colour", OBJECT_COLOURS), ("ground", PLACE_COLOURS), ("background", PLACE_COLOURS)):
             _check(name, getattr(self, name), (RANDOM, *known))
+        offered = ACTIONS[self.action].objects
+        if self.object not in offered:
+            raise InteractiveActionError(f"'{self.action}' is not offered for a {self.object}, but for: {', '.join(offered)}.")
         if not 0 <= self.size_jitter <= WIDEST_JITTER:
             raise InteractiveActionError(f"size_jitter must be between 0 and {WIDEST_JITTER}, but is {self.size_jitter}.")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:

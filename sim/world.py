@@ -4,26 +4,33 @@ from dataclasses import dataclass
 
 import numpy as np
 import sapien
-import sapien.render
+import sapien.physx
 
 from ..errors import InteractiveActionError
+from .actions import ACTIONS
+from .objects import OBJECTS, Thing
 from .robots import ROBOTS
-from .scene import OBJECT_COLOURS, OBJECTS, PLACE_COLOURS, RANDOM
+from .rooms import ROOMS
+from .scene import OBJECT_COLOURS, PLACE_COLOURS, RANDOM
+from .shapes import build_free, build_jointed
 
 TIMESTEP = 1 / 200
-DENSITY = 300.0  # kg/m3, a light wood
 DEEPEST_START = 0.002  # metres of penetration that contact offsets alone can cause
 LARGEST_QPOS = 10.0
 
 
 @dataclass(frozen=True)
 class State:
-    """The whole world at one time: joint positions (joints,) and the object's position (3,) and quaternion wxyz (4,)."""
+    """The whole world at one time: joint positions (joints,) of the robots, the object's position (3,) and quaternion wxyz
+    (4,), and of the other ``things`` their poses (things, 7) and of what has joints their positions ``openings`` (jointed,).
+    """
 
     time: float
     qpos: np.ndarray
     position: np.ndarray
     quaternion: np.ndarray
+    things: np.ndarray
+    openings: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,60 @@ class Contact:
     force: float
 
 
+@dataclass(eq=False)
+class Item:
+    """A thing in this world. ``entity`` is what is acted on: the thing itself, or the part of it that moves on its joint."""
+
+    name: str
+    colour: str
+    thing: Thing
+    scale: float
+    entity: sapien.Entity
+    articulation: sapien.physx.PhysxArticulation | None = None
+
+    @property
+    def half(self):
+        """Half sizes (3,) in metres of the box around it."""
+        return self.thing.half * self.scale
+
+    @property
+    def entities(self):
+        """All that its mask shows."""
+        return [link.entity for link in self.articulation.links] if self.articulation else [self.entity]
+
+    @property
+    def pose(self):
+        """Pose (4, 4) of its middle; of its fixed part, if it has a joint."""
+        return (self.articulation.pose if self.articulation else self.entity.pose).to_transformation_matrix()
+
+    @property
+    def yaw(self):
+        return np.arctan2(self.pose[1, 0], self.pose[0, 0])
+
+    @property
+    def opening(self):
+        """Position of its joint in metres or radians."""
+        return float(self.articulation.qpos[0])
+
+    @property
+    def reach(self):
+        """How far its joint goes, in metres or radians."""
+        return self.thing.joint.reach * (self.scale if self.thing.joint.kind == "slide" else 1)
+
+    def at(self, point):
+        """Where ``point`` (3,) of ``objects.py`` is in the world."""
+        pose = self.pose
+        return pose[:3, :3] @ ((np.array(point) - self.thing.middle) * self.scale) + pose[:3, 3]
+
+    def place(self, x, y, yaw, height=0.0):
+        """Stand it there, its lowest point ``height`` over the ground."""
+        pose = sapien.Pose([x, y, self.half[2] + height], _yaw(yaw))
+        if self.articulation:
+            self.articulation.pose = pose
+        else:
+            self.entity.set_pose(pose)
+
+
 class World:
     """``rng`` decides what the scene leaves open: size, colours, light and where the object stands.
 
@@ -43,44 +104,51 @@ class World:
 
     def __init__(self, scene, rng):
         self.robot = ROBOTS[scene.robot]
-        self.half_size = np.array(OBJECTS[scene.object]) * (1 + rng.uniform(-1, 1) * scene.size_jitter)
+        self.scale = 1 + rng.uniform(-1, 1) * scene.size_jitter
         self.object_colour = _choose(scene.object_colour, OBJECT_COLOURS, rng)
         ground = _choose(scene.ground, PLACE_COLOURS, rng)
         self.background = np.array(PLACE_COLOURS[_choose(scene.background, PLACE_COLOURS, rng, ground)])
 
         self.scene = sapien.Scene()
         self.scene.timestep = TIMESTEP
-        self.scene.add_ground(0, render_material=_material(PLACE_COLOURS[ground], roughness=0.9))
+        self.room = ROOMS[scene.room]
+        self.room(self.scene, PLACE_COLOURS[ground], rng.spawn(1)[0])
         self.articulation = self.robot.load(self.scene)
-        place = sapien.Pose([rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15), self.half_size[2]], _yaw(rng.uniform(-np.pi, np.pi)))
-        self.object = self._build_object(scene.object, place)
-        self._add_light(place.p, rng)
+        self.articulations, self.bases = [self.articulation], [np.eye(4, dtype=np.float32)]
+        place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
+        self.items = []
+        self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour)
+        self.object, self._object_entities = self.item.entity, self.item.entities
+        self._add_light([*place, self.item.half[2]], rng)
+        ACTIONS[scene.action].arrange(self, rng.spawn(1)[0])
         self.links = {link.name: link for link in self.articulation.links}
-        self._names = {link.entity: link.name for link in self.articulation.links}
+        self._names = {
+            link.entity: link.name + (f" {number}" if number else "")
+            for number, articulation in enumerate(self.articulations)
+            for link in articulation.links
+        }
         self.model = self.articulation.create_pinocchio_model()
         self.time = 0.0
         self.states, self.contacts = [], []
 
-    def _build_object(self, kind, place):
-        builder = self.scene.create_actor_builder()
-        material = _material(OBJECT_COLOURS[self.object_colour], roughness=0.5)
-        physical = self.scene.create_physical_material(1.0, 1.0, 0.0)
-        sizes, upright = self.half_size, sapien.Pose(q=[0.7071068, 0, -0.7071068, 0])  # a cylinder's axis is x
-        common = {"density": DENSITY, "material": physical}
-        if kind == "cube":
-            builder.add_box_visual(half_size=sizes, material=material)
-            builder.add_box_collision(half_size=sizes, **common)
-        elif kind == "ball":
-            builder.add_sphere_visual(radius=sizes[0], material=material)
-            builder.add_sphere_collision(radius=sizes[0], patch_radius=0.02, min_patch_radius=0.02, **common)
-        else:
-            builder.add_cylinder_visual(upright, radius=sizes[0], half_length=sizes[2], material=material)
-            builder.add_cylinder_collision(upright, radius=sizes[0], half_length=sizes[2], **common)
-        builder.initial_pose = place
-        entity = builder.build(name=kind)
-        body = entity.find_component_by_type(sapien.physx.PhysxRigidDynamicComponent)
-        body.linear_damping, body.angular_damping = 0.5, 2.0  # a ball must not roll away for ever
-        return entity
+    def add(self, name, x, y, yaw=0.0, colour="grey", height=0.0):
+        """Put a thing of ``OBJECTS`` on the ground; its ``Item``."""
+        thing, scale = OBJECTS[name], self.scale
+        pose = sapien.Pose([x, y, thing.half[2] * scale + height], _yaw(yaw))
+        build = build_jointed if thing.joint else build_free
+        made = build(self.scene, thing, scale, {**PLACE_COLOURS, **OBJECT_COLOURS}[colour], pose, name)
+        item = Item(name, colour, thing, scale, *((made.links[1].entity, made) if thing.joint else (made,)))
+        self.items.append(item)
+        return item
+
+    def add_robot(self, pose):
+        """Another robot like the first, its base at ``pose`` (4, 4)."""
+        self.articulations.append(self.robot.load(self.scene, sapien.Pose(pose)))
+        self.bases.append(np.float32(pose))
+
+    @property
+    def half_size(self):
+        return self.item.half
 
     def _add_light(self, target, rng):
         self.scene.ambient_light = [rng.uniform(0.3, 0.5)] * 3
@@ -91,16 +159,17 @@ class World:
         for side in ([-0.6, 0.8, -0.4], [-0.6, -0.8, -0.4]):  # from where the cameras stand, so that no side is dark
             self.scene.add_directional_light(side, [rng.uniform(0.5, 0.9)] * 3)
 
-    def step(self, targets):
-        """One step of physics with the joints (joints,) driven to ``targets``; logs state and contacts."""
-        for joint, target in zip(self.articulation.active_joints, targets):
-            joint.set_drive_target(target)
+    def step(self, *targets):
+        """One step of physics with the joints (joints,) of each robot driven to its ``targets``; logs state and contacts."""
+        for articulation, wanted in zip(self.articulations, targets):
+            for joint, target in zip(articulation.active_joints, wanted):
+                joint.set_drive_target(target)
         self.scene.step()
         self.time += TIMESTEP
         forces = self._forces()
         self.contacts += [Contact(self.time, link, force) for link, force in sorted(forces.items())]
-        state = State(self.time, self.articulation.qpos, self.object.pose.p, self.object.pose.q)
-        numbers = np.concatenate([state.qpos, state.position])
+        state = self._state()
+        numbers = np.concatenate([state.qpos, state.position, state.things[:, :3].ravel(), state.openings])
         if not np.isfinite(numbers).all() or np.abs(numbers).max() > LARGEST_QPOS:
             raise InteractiveActionError(
                 f"The simulation blew up after {self.time:.2f} s: joints {state.qpos.round(2).tolist()}, object at "
@@ -108,13 +177,38 @@ class World:
             )
         self.states.append(state)
 
+    def _state(self):
+        pose, others = self.object.pose, [item for item in self.items if item is not self.item]
+        return State(
+            self.time,
+            np.concatenate([articulation.qpos for articulation in self.articulations]),
+            pose.p,
+            pose.q,
+            np.array([np.concatenate([item.entity.pose.p, item.entity.pose.q]) for item in others]).reshape(-1, 7),
+            np.array([item.opening for item in self.items if item.articulation]),
+        )
+
+    def pressing(self, seconds, least=0.5):
+        """Names of the robots' links that have pressed on the object with at least ``least`` newtons in the last ``seconds``."""
+        since = np.searchsorted([contact.time for contact in self.contacts], self.time - seconds, side="right")
+        return {contact.link for contact in self.contacts[since:] if contact.force >= least}
+
+    def touch(self, first, second):
+        """Whether two items press on each other after the last step."""
+        for contact in self.scene.get_contacts():
+            entities = [body.entity for body in contact.bodies]
+            if any(entity in first.entities for entity in entities) and any(entity in second.entities for entity in entities):
+                if np.abs([point.impulse for point in contact.points]).max() > 0:
+                    return True
+        return False
+
     def _touching(self):
         """(link, contact) for each robot link that PhysX pairs with the object."""
         for contact in self.scene.get_contacts():
             entities = [body.entity for body in contact.bodies]
-            if self.object in entities:
-                other = entities[1 - entities.index(self.object)]
-                yield self._names.get(other), contact
+            for one, other in (entities, entities[::-1]):
+                if one in self._object_entities and other not in self._object_entities:
+                    yield self._names.get(other), contact
 
     def _forces(self):
         forces = {}
@@ -134,33 +228,38 @@ class World:
             )
 
     def restore(self, state):
-        """Put robot and object where they were, for a picture; physics is not run."""
-        self.articulation.set_qpos(state.qpos)
-        self.object.set_pose(sapien.Pose(state.position, state.quaternion))
+        """Put robots and things where they were, for a picture; physics is not run."""
+        for articulation, qpos in zip(self.articulations, np.split(state.qpos, len(self.articulations))):
+            articulation.set_qpos(qpos)
+        openings, things = iter(state.openings), iter(state.things)
+        for item in self.items:
+            pose = np.concatenate([state.position, state.quaternion]) if item is self.item else next(things)
+            if item.articulation:
+                item.articulation.set_qpos([next(openings)])
+            else:
+                item.entity.set_pose(sapien.Pose(pose[:3], pose[3:]))
 
     def corners(self):
         """(points, 3) corners of the boxes around the framed links and the object, and the object's place on the ground."""
-        body = self.object.find_component_by_type(sapien.physx.PhysxRigidDynamicComponent)
-        boxes = [body.compute_global_aabb_tight()]
-        boxes += [self.links[name].compute_global_aabb_tight() for name in self.robot.framed]
+        boxes = [_body(entity).compute_global_aabb_tight() for entity in self.item.entities]
+        links = [link for articulation in self.articulations for link in articulation.links if link.name in self.robot.framed]
+        boxes += [link.compute_global_aabb_tight() for link in links]
         below = boxes[0] * [1, 1, 0]
         return np.concatenate([np.stack(np.meshgrid(*box.T), -1).reshape(-1, 3) for box in (*boxes, below)])
 
     def ids(self):
-        """Segmentation ids: the robot's links (links,), and the object's."""
-        return [link.entity.per_scene_id for link in self.articulation.links], self.object.per_scene_id
+        """Segmentation ids of the robots' links (links,) and of the object's parts (parts,)."""
+        links = [link.entity.per_scene_id for articulation in self.articulations for link in articulation.links]
+        return links, [entity.per_scene_id for entity in self.item.entities]
+
+
+def _body(entity):
+    return entity.find_component_by_type(sapien.physx.PhysxRigidBaseComponent)
 
 
 def _choose(name, known, rng, other=None):
     drawn = rng.choice([key for key in known if key != other])  # drawn even if not needed: a fixed colour changes nothing else
     return str(drawn) if name == RANDOM else name
-
-
-def _material(colour, roughness):
-    material = sapien.render.RenderMaterial()
-    material.base_color = [*colour, 1]
-    material.roughness, material.metallic, material.specular = roughness, 0.0, 0.3
-    return material
 
 
 def _yaw(angle):

@@ -1,19 +1,27 @@
-"""One file that ComfyUI's ``embedding:``, A1111 and diffusers load too.
+"""A token's file: for a plain token one that ComfyUI's ``embedding:``, A1111 and diffusers load too.
 
 The common ground of the three is a safetensors file with exactly ONE tensor (n, d): ComfyUI takes the first
 tensor it finds, A1111 and diffusers insist on a single key, and diffusers takes that key as the word.
 Everything else is string metadata, which all of them ignore.
+
+A layer-wise token means nothing to any of them, so it is kept apart, in a folder that they do not search, and its
+numbers lie in one row (L * n * d,) under the key ``interactive_action.layers``: one that is copied to the embeddings
+nonetheless has a width that no model has, and ComfyUI says so and leaves it out instead of drawing with it. The shape
+is metadata, ``interactive_action.shape``: "L,n,d".
 """
 
 import pathlib
 
 import safetensors
+import torch
 
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path, safetensors_bytes, write_atomically
 from .token import InteractiveToken
 
 FORMAT = "interactive-action-token-1"
+LAYERS_FORMAT = "interactive-action-layers-1"
+LAYERS_KEY = "interactive_action.layers"
 
 
 def save_token(token, folder, overwrite=False):
@@ -33,12 +41,17 @@ def save_token(token, folder, overwrite=False):
         "modelspec.title": path.stem,
         "modelspec.trigger_phrase": placeholder,
     }
-    write_atomically(path, safetensors_bytes({placeholder: token.vectors.detach().float().cpu()}, metadata))
+    key, vectors = placeholder, token.vectors.detach().float().cpu()
+    if token.layers:
+        shape = ",".join(map(str, vectors.shape))
+        metadata |= {"interactive_action.format": LAYERS_FORMAT, "interactive_action.shape": shape}
+        key, vectors = LAYERS_KEY, vectors.flatten()
+    write_atomically(path, safetensors_bytes({key: vectors}, metadata))
     return path
 
 
 def load_token(path):
-    """Read a token, or any plain embedding of one (n, d) or (d,) tensor, from ``path``."""
+    """Read a token, layer-wise or not, or any plain embedding of one (n, d) or (d,) tensor, from ``path``."""
     path = pathlib.Path(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -58,6 +71,18 @@ def load_token(path):
     vectors = tensors[0].float()
     return InteractiveToken(
         name=placeholder.strip("<>"),
-        vectors=vectors if vectors.ndim == 2 else vectors[None],
+        vectors=_layers(path, vectors, metadata) if keys == [LAYERS_KEY] else torch.atleast_2d(vectors),
         provenance={key: value for key, value in metadata.items() if key != "format"},
     )
+
+
+def _layers(path, numbers, metadata):
+    """A layer-wise token's numbers in their shape (L, n, d)."""
+    try:
+        layers, count, width = map(int, metadata["interactive_action.shape"].split(","))
+        return numbers.view(layers, count, width)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise InteractiveActionError(
+            f"The layer-wise token {path.name} holds {numbers.numel()} numbers, and their shape cannot be told ({error}). "
+            f"Save it again, or copy the file anew."
+        ) from error

@@ -15,14 +15,25 @@ _MARK = "\ue000"  # a private-use character: it cannot stand at the start of a f
 
 
 class _LearnedWords:
-    """Mixed into a copy of ComfyUI's ``SDTokenizer``."""
+    """Mixed into a copy of ComfyUI's ``SDTokenizer``. Once it knows a layer-wise word, every prompt gets one version a layer."""
 
     learned_words: dict[str, torch.Tensor]
 
     def tokenize_with_weights(self, text, *args, **kwargs):
+        layers = max((len(vectors) for vectors in self.learned_words.values() if vectors.ndim == 3), default=0)
+        if layers:
+            versions = [self._of_layer(layer).tokenize_with_weights(text, *args, **kwargs) for layer in range(layers)]
+            return [row for chunk in zip(*versions) for row in chunk]  # the order that tokens.layers describes
         for index, placeholder in enumerate(self.learned_words):
             text = text.replace(placeholder, f" {self.embedding_identifier}{_MARK}{index} ")
         return super().tokenize_with_weights(text, *args, **kwargs)
+
+    def _of_layer(self, layer):
+        """A copy that knows one layer's vectors of each layer-wise word."""
+        words = {word: vectors[layer] if vectors.ndim == 3 else vectors for word, vectors in self.learned_words.items()}
+        version = copy.copy(self)
+        version.learned_words = words
+        return version
 
     def _try_get_embedding(self, embedding_name):
         name, *rest = embedding_name.split()

@@ -10,7 +10,8 @@ class InteractiveToken:
     """``n`` learned vectors that stand in a prompt where ``placeholder`` is written.
 
     name: file name and word without brackets, for example ``pick-up``.
-    vectors: float32 (n, d); d is the width of the text encoder's vocabulary table (768 for SD 1.x).
+    vectors: float32 (n, d); d is the width of the text encoder's vocabulary table (768 for SD 1.x). A layer-wise token has
+        others for each of the U-Net's L cross-attention layers: (L, n, d), in the order of ``trainers.engines.Engine``.
     provenance: strings only; see ``tokens.files`` for the keys that are written.
     """
 
@@ -24,4 +25,9 @@ class InteractiveToken:
 
     @property
     def width(self):
-        return self.vectors.shape[1]
+        return self.vectors.shape[-1]
+
+    @property
+    def layers(self):
+        """L of a layer-wise token, otherwise None."""
+        return len(self.vectors) if self.vectors.ndim == 3 else None

@@ -1,7 +1,7 @@
-"""The training loop of a token: AdamW on v* alone, exact to the bit across interruptions.
+"""The training loop of every method's token: AdamW on v* alone, exact to the bit across interruptions.
 
-Every step draws from a generator seeded by (seed, step), so nothing but the vectors, AdamW's two moments and
-the losses so far need to be kept for a run to go on as if it had never stopped.
+Every step draws from a generator seeded by (seed, step), so nothing but the vectors, their average, AdamW's two
+moments and the losses so far need to be kept for a run to go on as if it had never stopped.
 """
 
 import hashlib
@@ -19,9 +19,13 @@ from ..files import safetensors_bytes, write_atomically
 
 @dataclass
 class TrainingState:
-    """Where a run stands after ``step`` steps. vectors and both moments: float32 (n, d); losses: name -> one float a step."""
+    """Where a run stands after ``step`` steps.
+
+    vectors, their running average and AdamW's two moments: float32, all of v*'s shape. losses: name -> one float a step.
+    """
 
     vectors: torch.Tensor
+    average: torch.Tensor
     exp_avg: torch.Tensor
     exp_avg_sq: torch.Tensor
     step: int = 0
@@ -29,11 +33,11 @@ class TrainingState:
 
     @classmethod
     def begin(cls, vectors):
-        return cls(vectors, torch.zeros_like(vectors), torch.zeros_like(vectors))
+        return cls(vectors, vectors.clone(), torch.zeros_like(vectors), torch.zeros_like(vectors))
 
     def save(self, path, run):
         """Write to ``path`` in one piece; ``run`` names the run that may go on from here (``run_key``)."""
-        tensors = {"vectors": self.vectors, "exp_avg": self.exp_avg, "exp_avg_sq": self.exp_avg_sq}
+        tensors = {name: getattr(self, name) for name in ("vectors", "average", "exp_avg", "exp_avg_sq")}
         metadata = {"run": run, "step": str(self.step), "losses": json.dumps(self.losses)}
         write_atomically(path, safetensors_bytes(tensors, metadata))
 
@@ -50,42 +54,66 @@ class TrainingState:
         return cls(**tensors, step=int(metadata["step"]), losses=json.loads(metadata["losses"]))
 
 
-def run_key(base_model, dataset, config):
-    """A name for a run: equal only if model, data and every hyperparameter are, so that resuming cannot mix two runs."""
-    parts = [base_model, dataset.sha256(), json.dumps(config.as_dict(), sort_keys=True)]
+def run_key(base_model, dataset, config, *tensors):
+    """A name for a run: equal only if model, data and every hyperparameter are, so that resuming cannot mix two runs.
+
+    tensors: what else the loss was given, such as masks.
+    """
+    parts = [base_model, dataset.sha256(), type(config).__name__, json.dumps(config.as_dict(), sort_keys=True)]
+    parts += [hashlib.sha256(tensor.cpu().contiguous().numpy().tobytes()).hexdigest() for tensor in tensors]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def training_steps(loss, state):
     """Train ``state`` in place, one step an iteration, until ``loss.config.steps`` are done; yields it after each step.
 
-    loss: an ``InteractiveActionLoss`` or any callable (v, generator) -> dict with ``total``, with ``config`` and ``engine``.
+    loss: of one of the methods, or anything with ``config``, ``engine`` and ``textual_inversion``'s ``start`` and ``gradient``.
     A step that gives a number that is not finite raises and leaves ``state`` as it was before that step.
     """
     config = loss.config
-    v = torch.nn.Parameter(state.vectors.to(loss.engine.device))
+    v = torch.nn.Parameter(state.vectors.to(loss.engine.device, copy=True))
+    longest = config.max_norm * loss.start().norm(dim=-1).mean().item() or float("inf")
     optimizer = torch.optim.AdamW([v], lr=config.learning_rate, weight_decay=config.weight_decay)
     optimizer.state[v] = {
         "step": torch.tensor(float(state.step)),
-        "exp_avg": state.exp_avg.to(v.device),
-        "exp_avg_sq": state.exp_avg_sq.to(v.device),
+        "exp_avg": state.exp_avg.to(v.device, copy=True),
+        "exp_avg_sq": state.exp_avg_sq.to(v.device, copy=True),
     }
     while state.step < config.steps:
-        losses = loss(v, step_generator(config.seed, state.step))
-        (v.grad,) = torch.autograd.grad(losses["total"], [v])
-        if not torch.isfinite(losses["total"]) or not torch.isfinite(v.grad).all():
+        losses, v.grad, movable = _gradient(loss, v, step_generator(config.seed, state.step))
+        if not numpy.isfinite(losses["total"]) or not torch.isfinite(v.grad).all():
             raise InteractiveActionError(
-                f"Training broke down at step {state.step + 1}: the loss is {losses['total'].item()}. Lower the learning rate "
+                f"Training broke down at step {state.step + 1}: the loss is {losses['total']}. Lower the learning rate "
                 f"({config.learning_rate}), or run the model in float32 or bfloat16."
             )
+        before = v.detach().clone()
         optimizer.step()
+        with torch.no_grad():
+            v.copy_(torch.where(movable, v, before))  # AdamW's momentum and decay move channels without a gradient, too
+            if v.norm(dim=-1).max() > longest:
+                v.mul_((longest / v.norm(dim=-1, keepdim=True)).clamp(max=1))
         moments = optimizer.state[v]
         state.vectors = v.detach().cpu().clone()
         state.exp_avg, state.exp_avg_sq = moments["exp_avg"].cpu().clone(), moments["exp_avg_sq"].cpu().clone()
         state.step += 1
+        decay = min(config.ema_decay, state.step / (10 + state.step))  # so that a short run forgets its start, too
+        state.average = state.vectors.lerp(state.average, decay)
         for name, value in losses.items():
-            state.losses.setdefault(name, []).append(value.item())
+            state.losses.setdefault(name, []).append(value)
         yield state
+
+
+def _gradient(loss, v, generator):
+    """(losses as floats, gradient, which channels may move) of one step: means over ``accumulation`` batches."""
+    count = loss.config.accumulation
+    losses, gradient, movable = {}, torch.zeros_like(v), torch.zeros_like(v, dtype=torch.bool)
+    for _ in range(count):
+        terms, part, kept = loss.gradient(v, generator)
+        gradient += part / count
+        movable |= kept
+        for name, value in terms.items():
+            losses[name] = losses.get(name, 0.0) + value.item() / count
+    return losses, gradient, movable
 
 
 def step_generator(seed, step):

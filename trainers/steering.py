@@ -11,12 +11,42 @@ import re
 import torch
 from torch.nn.functional import normalize
 
+from ..captions.templates import PLACEHOLDER
+
 # Words that say nothing about what is in the picture make no useful negatives.
 FUNCTION_WORDS = frozenset(
     """a an the this that these those one some any of in on at by to from for with without and or but as is are was
     were be been being it its his her their my your our up down out over under into onto near next there here very
     """.split()  # noqa: SIM905 (one line a word would be no easier to read)
 )
+
+
+class Steering:
+    """Eq. 5 for the pictures of a data set, with the words' vectors looked up once.
+
+    config: with ``positives``, ``negatives``, ``positives_per_picture`` and ``gamma`` of ``reversion.ReVersionConfig``.
+    """
+
+    def __init__(self, engine, dataset, config):
+        self.engine, self.config = engine, config
+        self.positives = [engine.word_vectors(word) for word in config.positives]
+        self.negatives = {
+            prompt: engine.word_vectors(" ".join((*content_words(prompt, PLACEHOLDER), *config.negatives)))
+            for prompt in {prompt for group in dataset.prompts for prompt in group}
+        }
+
+    def __call__(self, v, prompts, generator):
+        """The mean over ``prompts`` for v (n, d): the vectors' mean is steered. A scalar."""
+        losses = [
+            steering_loss(v.mean(0), self._draw_positives(generator), self.negatives[prompt].to(v), self.config.gamma)
+            for prompt in prompts
+        ]
+        return torch.stack(losses).mean()
+
+    def _draw_positives(self, generator):
+        count = min(self.config.positives_per_picture, len(self.positives))
+        drawn = torch.randperm(len(self.positives), generator=generator)[:count]
+        return torch.cat([self.positives[i] for i in drawn]).to(self.engine.device)
 
 
 def steering_loss(v, positives, negatives, gamma=0.07):

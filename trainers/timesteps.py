@@ -1,4 +1,4 @@
-"""Which noise levels a token is trained at.
+"""Which noise levels a token is trained at, and how much each counts.
 
 What happens between things is decided at high noise, how they look at low noise. A token that is to learn the
 first and not the second should therefore see mostly high timesteps.
@@ -36,3 +36,12 @@ def timestep_weights(law, timesteps):
     if law not in TIMESTEP_LAWS:
         raise InteractiveActionError(f"There is no timestep law called {law!r}. Choose one of: {', '.join(TIMESTEP_LAWS)}.")
     return TIMESTEP_LAWS[law](timesteps)
+
+
+def min_snr_weights(alphas_cumprod, gamma):
+    """min(SNR, gamma) / SNR per timestep (T,): min-SNR weighting of a loss on the noise (Hang et al. 2023, Eq. 8 there).
+
+    It keeps the low noise levels, of which there are many and which are easy, from outvoting the others. gamma 0: all ones.
+    """
+    snr = alphas_cumprod / (1 - alphas_cumprod)
+    return torch.clamp(gamma / snr, max=1) if gamma else torch.ones_like(snr)

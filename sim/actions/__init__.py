@@ -1,5 +1,32 @@
-"""One class an action: how the robot does it, and how the simulation tells that it was done."""
+"""One file an action: how the robot does it, and how the simulation tells that it was done."""
 
+from .carry import Carry
+from .drop import Drop
+from .hand_over import HandOver
+from .hold import Hold
+from .insert import Insert
+from .lift_together import LiftTogether
+from .open_close import Close, Open, Turn
 from .pick_up import PickUp
+from .place_into import PlaceInto
+from .place_on import PlaceOn
+from .pour import Pour
+from .press import Press
+from .push import Pull, Push
+from .shake import Shake
+from .slide import Slide
+from .stack import Stack
+from .strike import Strike
+from .take_out import TakeOut
+from .tip_over import TipOver
+from .touch import Touch
 
-ACTIONS = {action.name: action for action in (PickUp,)}
+ACTIONS = {
+    action.name: action
+    for action in (
+        PickUp,
+        *(Hold, Carry, Shake, Drop, Slide, PlaceOn, PlaceInto, Stack, TakeOut),
+        *(Push, Pull, TipOver, Strike, Touch, Press),
+        *(Open, Close, Turn, Pour, Insert, HandOver, LiftTogether),
+    )
+}

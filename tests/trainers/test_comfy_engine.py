@@ -96,3 +96,41 @@ def test_a_clip_of_another_width_is_refused_by_name(checkpoint):
     wide = comfy.sd.CLIP(comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel))
     with pytest.raises(InteractiveActionError, match="This CLIP is 768 wide and the MODEL expects 128"), ComfyEngine(model, wide, vae):
         pass
+
+
+def test_layers_that_say_the_same_predict_what_one_context_does(engine):
+    vectors = torch.randn(2, engine.width, generator=torch.Generator().manual_seed(1))
+    prompts, t = ["a man <v*> a cup", "a photo of a frog <v*> a ball"], torch.tensor([700, 20])
+    z_t = torch.randn(2, 4, 12, 12, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        flat = engine.encode_prompts(prompts, vectors)
+        layered = engine.encode_prompts(prompts, vectors.repeat(engine.layers, 1, 1))
+        assert layered.shape == (engine.layers, *flat.shape)
+        assert torch.allclose(layered, flat.expand_as(layered), atol=1e-5)
+        assert torch.allclose(engine.predict_noise(z_t, t, layered), engine.predict_noise(z_t, t, flat), atol=1e-4)
+
+
+def test_every_layers_vectors_get_a_gradient_of_their_own(engine):
+    vectors = engine.word_vectors("with").repeat(engine.layers, 1, 1).requires_grad_()
+    context = engine.encode_prompts(["a man <v*> a cup"], vectors)
+    engine.predict_noise(torch.randn(1, 4, 12, 12), torch.tensor([500]), context).sum().backward()
+    lengths = vectors.grad.norm(dim=-1).flatten()
+    assert (lengths > 0).all()
+    assert len(lengths.unique()) == engine.layers
+
+
+def test_what_is_trained_in_layers_is_what_the_stock_nodes_draw_with(checkpoint, engine):
+    """The noise from a layer-wise context here equals the noise of MODEL and CLIP that were taught the token."""
+    from interactive_action.tokens.layers import teach_layers
+
+    vectors = torch.randn(engine.layers, 1, engine.width, generator=torch.Generator().manual_seed(1))
+    z_t, t = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(2)), torch.tensor([700])
+    with torch.no_grad():
+        eps = engine.predict_noise(z_t, t, engine.encode_prompts(["a frog <v*> a ball"], vectors))
+        taught = teach(checkpoint[1], [InteractiveToken("lift", vectors)])
+        context = taught.encode_from_tokens(taught.tokenize("a frog <lift> a ball"))
+        abar = engine.alphas_cumprod[700]
+        sigma = ((1 - abar) / abar).sqrt()
+        options = teach_layers(checkpoint[0]).model_options["transformer_options"]
+        x_0 = checkpoint[0].model.apply_model(z_t * (1 + sigma**2).sqrt(), sigma[None], c_crossattn=context, transformer_options=options)
+    assert torch.allclose((z_t - (1 - abar).sqrt() * eps) / abar.sqrt(), x_0, atol=1e-3)

@@ -15,6 +15,7 @@ from comfy.model_base import ModelType
 
 from ...captions.templates import PLACEHOLDER
 from ...errors import InteractiveActionError
+from ...tokens.layers import LayerPatch, cross_attention_layers
 
 ENCODE_BATCH = 8
 
@@ -59,6 +60,7 @@ class ComfyEngine:
         self._sampling = self._model.model_sampling
         self.alphas_cumprod = 1 / (self._sampling.sigmas.detach().clone().float() ** 2 + 1)
         self.width = self._table.shape[1]
+        self._layer_patch = LayerPatch(cross_attention_layers(self._model.diffusion_model))
         expected = self._model.model_config.unet_config.get("context_dim")
         if expected != self.width:
             raise InteractiveActionError(
@@ -68,6 +70,10 @@ class ComfyEngine:
 
     def __exit__(self, *error):
         return self._stack.__exit__(*error)
+
+    @property
+    def layers(self):
+        return len(self._layer_patch.index)
 
     @property
     def _table(self):
@@ -97,7 +103,8 @@ class ComfyEngine:
         return torch.cat(means).to(self.device), torch.cat(stds).to(self.device)
 
     def encode_prompts(self, prompts, vectors=None):
-        rows = [self._tokens(prompt, vectors) for prompt in prompts]
+        layers = vectors if vectors is not None and vectors.ndim == 3 else [vectors]
+        rows = [self._tokens(prompt, layer) for layer in layers for prompt in prompts]
         if len({len(row) for row in rows}) > 1:
             raise InteractiveActionError("The prompts of one batch have different lengths. Keep each below 75 tokens.")
         encoder = self._encoder
@@ -108,7 +115,8 @@ class ComfyEngine:
         # CLIP's layers add to their input in place; what backward needs of it is copied first.
         with torch.autograd.graph.saved_tensors_hooks(lambda x: x.clone() if x.requires_grad else x, lambda x: x):
             context = encoder.encode_token_weights({self._clip.tokenizer.clip_name: rows})[0]
-        return context.view(len(rows), -1, context.shape[-1]).to(self.device)
+        context = context.view(len(layers), len(prompts), -1, context.shape[-1]).to(self.device)
+        return context if layers is vectors else context[0]
 
     def word_vectors(self, words):
         with torch.no_grad():
@@ -119,6 +127,9 @@ class ComfyEngine:
         sigma = self._sampling.sigmas.to(z_t)[t].view(-1, 1, 1, 1)
         x = z_t * (sigma**2 + 1).sqrt()  # from the paper's variance-preserving z_t to ComfyUI's z_0 + sigma noise
         options = {"optimized_attention_override": lambda _, *args, **kwargs: attention_pytorch(*args, **kwargs)}
+        if context.ndim == 4:
+            context = context.movedim(0, 1).flatten(1, 2)
+            options["patches"] = {"attn2_patch": [self._layer_patch]}
         denoised = self._model.apply_model(x, sigma.flatten(), c_crossattn=context, transformer_options=options)
         return (x - denoised.float()) / sigma
 

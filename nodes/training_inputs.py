@@ -1,0 +1,221 @@
+"""The inputs that trainer nodes share, and the two nodes that plug into them."""
+
+from comfy_api.latest import io, ui
+
+from ..trainers.adi import ActionDifferent, ADIConfig
+from ..trainers.gradient_masks import STRATEGIES
+from ..trainers.timesteps import TIMESTEP_LAWS
+from . import sockets
+
+CATEGORY = "Interactive Action/training"
+
+
+def inputs_of(defaults, *names):
+    """The named inputs, in their order, with a method's defaults."""
+
+    def whole(name, least, most, tooltip, **how):
+        return io.Int.Input(name, default=getattr(defaults, name), min=least, max=most, tooltip=tooltip, **how)
+
+    def real(name, least, most, step, tooltip, **how):
+        return io.Float.Input(name, default=getattr(defaults, name), min=least, max=most, step=step, tooltip=tooltip, **how)
+
+    makers = {
+        "model": lambda name: io.Model.Input(name, tooltip="MODEL of an SD 1.x checkpoint."),
+        "clip": lambda name: io.Clip.Input(name, tooltip="CLIP of the same checkpoint."),
+        "vae": lambda name: io.Vae.Input(name, tooltip="VAE of the same checkpoint."),
+        "dataset": lambda name: sockets.Dataset.Input(name, tooltip="Pictures with their paired prompts, from Caption Interaction."),
+        "action": lambda name: io.String.Input(
+            name, default="pick up", tooltip="What the token means, in plain words; written into the token's file."
+        ),
+        "steps": lambda name: whole(name, 1, 100000, "Optimiser steps."),
+        "batch_size": lambda name: whole(name, 1, 256, "Pictures a step; for ADI triples of pictures."),
+        "learning_rate": lambda name: real(name, 1e-7, 1.0, 1e-5, "AdamW's learning rate.", round=False),
+        "seed": lambda name: io.Int.Input(
+            name,
+            default=0,
+            min=0,
+            max=0xFFFFFFFFFFFFFFFF,
+            control_after_generate=io.ControlAfterGenerate.fixed,
+            tooltip="Same seed, model, data and settings: the same token, byte for byte.",
+        ),
+        "start_word": lambda name: io.String.Input(
+            name,
+            default=defaults.start_word,
+            tooltip="The word v* starts from: best a vague word for any interaction. Not 'and' where there is a distillation: it "
+            "has no gradient there and v* stays stuck.",
+        ),
+        "timestep_law": lambda name: io.Combo.Input(
+            name,
+            options=list(TIMESTEP_LAWS),
+            default=defaults.timestep_law,
+            tooltip="Which noise levels are trained. Interactions are decided at high noise; uniform training cannot tell "
+            "lifting from pushing. 'cosine' favours high noise 3 : 1.",
+        ),
+        "steering_words": lambda name: io.String.Input(
+            name,
+            multiline=True,
+            default="\n".join(defaults.positives),
+            tooltip="One word or phrase a line, towards which v* is steered. Words of another action pull the token to "
+            "that action: leave them out. Interaction Words has lists.",
+        ),
+        "lambda_steer": lambda name: real(name, 0.0, 10.0, 0.001, "Weight of the steering loss (Eq. 5)."),
+        "lambda_distill": lambda name: real(
+            name, 0.0, 10.0, 0.01, "Weight of the distillation (Eq. 6): more keeps subject and object safer and learns the action less."
+        ),
+        "gamma": lambda name: real(name, 0.001, 10.0, 0.01, "Temperature of the steering loss.", advanced=True),
+        "positives_per_picture": lambda name: whole(name, 1, 64, "How many steering words are drawn for each picture.", advanced=True),
+        "vectors": lambda name: whole(name, 1, 16, "How many vectors v* has.", advanced=True),
+        "weight_decay": lambda name: real(name, 0.0, 1.0, 0.001, "AdamW's weight decay.", advanced=True),
+        "save_state_every": lambda name: io.Int.Input(
+            name,
+            default=100,
+            min=1,
+            max=100000,
+            tooltip="Steps between state files. Queue the same graph again after a crash or Cancel and training goes on from there.",
+            advanced=True,
+        ),
+        "negative_words": lambda name: io.String.Input(
+            name,
+            multiline=True,
+            default="\n".join(defaults.negatives),
+            optional=True,
+            tooltip="One word or phrase a line, away from which v* is steered, beside the prompts' own words: actions that yours "
+            "is mistaken for.",
+        ),
+        "options": lambda name: sockets.TrainingOptions.Input(
+            name, optional=True, tooltip="From Training Options: accumulation, averaging, min-SNR, limits and a mask. May stay empty."
+        ),
+    }
+    return [makers[name](name) for name in names]
+
+
+MODEL = ("model", "clip", "vae", "dataset")
+COMMON = ("action", "steps", "batch_size", "learning_rate", "seed", "start_word", "timestep_law")
+STEERING = ("gamma", "positives_per_picture")
+LAST = ("vectors", "weight_decay", "save_state_every")
+
+
+def outputs():
+    return [
+        sockets.Token.Output(display_name="token"),
+        io.LossMap.Output(display_name="loss"),
+        io.Image.Output(display_name="loss curves"),
+    ]
+
+
+class ADIGradientMask(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionADIGradientMask",
+            display_name="ADI Gradient Mask",
+            category=CATEGORY,
+            description="Give each picture of an action pictures of other actions in the same context, and say which channels of the "
+            "token's gradient they mask. Plugs into Train Token (ADI).",
+            search_aliases=["action-different", "triples", "disentangled"],
+            inputs=[
+                sockets.Dataset.Input("dataset", tooltip="The pictures of the action: the same data set that is trained."),
+                io.Image.Input(
+                    "action_different",
+                    tooltip="Pictures of the same contexts with other actions: a second recording of the same scene and seed, your own, or "
+                    "some that were generated.",
+                ),
+                io.Float.Input(
+                    "beta",
+                    default=ADIConfig.beta,
+                    min=0.05,
+                    max=0.95,
+                    step=0.05,
+                    tooltip="Share of channels that each of the two masks hides. More keeps less of the scene, and learns less.",
+                ),
+                io.Combo.Input(
+                    "strategy",
+                    options=list(STRATEGIES),
+                    default=ADIConfig.strategy,
+                    tooltip="Which channels are kept. 'intersection' of both masks is the paper's method; the others are its comparisons.",
+                ),
+                sockets.Recording.Input(
+                    "recording", optional=True, tooltip="The recording of the data set's pictures. With both, pictures are matched by scene."
+                ),
+                sockets.Recording.Input(
+                    "other_recording",
+                    optional=True,
+                    tooltip="The recording of the action-different pictures. Without, they are matched in order, round after round.",
+                ),
+            ],
+            outputs=[sockets.GradientMask.Output(display_name="gradient mask")],
+        )
+
+    @classmethod
+    def execute(cls, dataset, action_different, beta, strategy, recording=None, other_recording=None):
+        pictures = action_different[..., :3]
+        if recording is not None and other_recording is not None:
+            different = ActionDifferent.matched(pictures, _contexts(recording), _contexts(other_recording))
+        else:
+            different = ActionDifferent.in_order(pictures, len(dataset))
+        text = f"{len(different.pictures)} triples with {len(dataset)} pictures of the action; {beta:.0%} of the channels masked by each pair."
+        return io.NodeOutput((different, {"beta": beta, "strategy": strategy}), ui=ui.PreviewText(text))
+
+
+class TrainingOptions(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionTrainingOptions",
+            display_name="Training Options",
+            category=CATEGORY,
+            description="What users of other trainers may miss: gradient accumulation, averaging, min-SNR, a limit of length and a mask of "
+            "the loss. Plugs into every trainer of tokens.",
+            search_aliases=["ema", "min-snr", "gradient accumulation", "masked loss"],
+            inputs=[
+                io.Int.Input("accumulation", default=1, min=1, max=256, tooltip="Batches whose gradients are averaged for one step."),
+                io.Float.Input(
+                    "min_snr_gamma",
+                    default=0.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.5,
+                    tooltip="min-SNR weighting of the denoising loss; 5 is usual. 0 leaves it out.",
+                ),
+                io.Float.Input(
+                    "ema_decay",
+                    default=0.0,
+                    min=0.0,
+                    max=0.9999,
+                    step=0.001,
+                    round=False,
+                    tooltip="The token is a running average of the vectors with this decay, 0.99 for example. 0: the last vectors.",
+                ),
+                io.Float.Input(
+                    "max_norm",
+                    default=0.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    tooltip="How long a vector may become, in lengths of the start word's. Long ones drown the rest of a prompt. 0: no limit.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="One a picture: where the denoising loss counts, for example subject and object of the recording together.",
+                ),
+                io.Float.Input(
+                    "outside", default=0.0, min=0.0, max=1.0, step=0.05, tooltip="How much the loss counts outside of the mask."
+                ),
+            ],
+            outputs=[sockets.TrainingOptions.Output(display_name="options")],
+        )
+
+    @classmethod
+    def execute(cls, outside, mask=None, **options):
+        if mask is not None:
+            options["loss_weights"] = mask + (1 - mask) * outside
+        return io.NodeOutput(options)
+
+
+def _contexts(recording):
+    """What a picture shows beside the action, what matters most first: object, take, camera."""
+    return list(zip(recording.object.tolist(), recording.seeds[recording.take].tolist(), recording.camera.tolist()))
+
+
+NODES = [ADIGradientMask, TrainingOptions]

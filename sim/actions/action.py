@@ -1,0 +1,64 @@
+"""What all actions share."""
+
+import numpy as np
+
+from ..objects import GRASPED
+
+COLOURS = ("blue", "green", "yellow", "purple")  # of what else is there, so that the object is not mistaken for it
+MOVED, TILTED = 0.03, 0.35  # metres and radians from which on it shows that something has been done to the object
+
+
+class Action:
+    """One member of a family of trajectories, drawn by ``rng``. ``objects`` are those it is offered for."""
+
+    name = ""
+    failure = ""
+    objects = GRASPED
+
+    @staticmethod
+    def arrange(world, rng):
+        """Put what else the action needs into the world, and move the object if it must stand elsewhere."""
+
+    def __init__(self, world, rng):
+        self.item, self.rng = world.item, rng
+
+    def run(self, arm):
+        """Do it."""
+        raise NotImplementedError
+
+    def succeeded(self, world):
+        """Whether it was done, read from the simulation."""
+        raise NotImplementedError
+
+    def shows(self, first, state):
+        """Whether a picture of ``state`` shows that it is being done, when the world began as ``first``."""
+        moved = np.linalg.norm(state.position - first.position) > MOVED
+        opened = np.abs(state.openings - first.openings).max(initial=0) > MOVED
+        return bool(moved or opened or tilt(first, state) > TILTED)
+
+
+def tilt(first, state):
+    """Angle in radians by which the object has turned since ``first``."""
+    return 2 * np.arccos(min(1.0, abs(float(np.dot(first.quaternion, state.quaternion)))))
+
+
+def lean(state):
+    """Angle in radians between the object's upright axis and the world's."""
+    _, x, y, _ = state.quaternion
+    return float(np.arccos(np.clip(1 - 2 * (x * x + y * y), -1, 1)))
+
+
+def still(world, seconds=0.1, metres=0.003):
+    """Whether the object has come to rest."""
+    recent = [state.position for state in world.states if state.time > world.time - seconds]
+    return bool(np.ptp(recent, axis=0).max() < metres)
+
+
+def beside(world, rng, nearest=0.18, furthest=0.30):
+    """A place (2,) within reach of the arm, at that distance in metres from the object."""
+    object = world.item.pose[:2, 3]
+    for _ in range(1000):
+        place = rng.uniform([0.38, -0.28], [0.62, 0.28])
+        if nearest < np.linalg.norm(place - object) < furthest:
+            break
+    return place

@@ -1,0 +1,23 @@
+"""Lift the object, open the hand and let it fall."""
+
+from .pick_up import PickUp, let_go
+
+FALL = 0.05  # metres
+
+
+class Drop(PickUp):
+    name = "drop"
+    failure = "the object was not lifted, or did not fall out of the hand."
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        self.lift = rng.uniform(0.14, 0.2)
+
+    def run(self, arm):
+        super().run(arm)
+        arm.open_hand(0.6)
+
+    def succeeded(self, world):
+        """From where it was held it has fallen at least 5 cm, and no hand touches it."""
+        heights = [state.position[2] for state in world.states]
+        return bool(max(heights) - heights[-1] > FALL) and let_go(world)

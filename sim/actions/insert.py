@@ -1,0 +1,31 @@
+"""Put the peg into the hole of a socket."""
+
+import numpy as np
+
+from .action import COLOURS, beside, lean
+from .pick_up import let_go
+from .place_on import PlaceOn
+
+DEPTH = 0.02  # metres
+
+
+class Insert(PlaceOn):
+    name = "insert"
+    failure = "the peg is not in the hole."
+    objects = ("peg",)
+
+    @staticmethod
+    def arrange(world, rng):
+        world.target = world.add("socket", *beside(world, rng), rng.uniform(-0.4, 0.4), str(rng.choice(COLOURS)))
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        self.way = self.target.pose[:2, 3] - self.item.pose[:2, 3]
+        self.top = self.target.thing.inside[1] * self.target.scale
+
+    def succeeded(self, world):
+        """Let go, upright, its foot at least 2 cm below the top of the hole."""
+        state = world.states[-1]
+        foot = np.array(state.position) - [0, 0, self.item.half[2]]
+        away = np.hypot(*(foot[:2] - self.target.pose[:2, 3]))
+        return let_go(world) and lean(state) < 0.25 and bool(foot[2] < 2 * self.target.half[2] - DEPTH and away < 0.02)

@@ -1,0 +1,64 @@
+"""Two robots press a large object between their hands and lift it."""
+
+import numpy as np
+
+from ..poses import down, shifted
+from .action import Action, lean
+from .pick_up import displacement
+
+APART = 1.1  # metres between the two robots
+LEAST_RISE = 0.06
+
+
+class LiftTogether(Action):
+    """The family: where the object stands, how high the hands take it, how hard they press and how far they lift."""
+
+    name = "lift with two hands"
+    failure = "the object was not held between the two hands."
+    objects = ("parcel", "box")
+
+    @staticmethod
+    def arrange(world, rng):
+        add_opposite(world)
+        world.item.place(APART / 2 + rng.uniform(-0.03, 0.03), rng.uniform(-0.08, 0.08), rng.uniform(-0.12, 0.12))
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        self.middle = self.item.pose[:3, 3]
+        self.along = self.item.pose[:3, 0]
+        self.level = rng.uniform(0.3, 0.5) * self.item.half[2]
+        self.lift = rng.uniform(0.12, 0.2)
+        self.press = rng.uniform(0.02, 0.03)
+        self.gap = rng.uniform(0.05, 0.08)
+        self.speed = rng.uniform(0.12, 0.2)
+
+    def run(self, arm):
+        other = arm.partner()
+        both = [(arm, -1), (other, 1)]
+        reach = self.item.half[0] + 0.012
+        poses = {}
+        for hand, side in both:
+            hand.targets[~hand.mask] = 0.0
+            base = down(self.middle + [0, 0, self.level], self.item.yaw + (np.pi if side > 0 else 0))
+            ready, touch, squeeze = (shifted(base, *(side * away * self.along)) for away in (reach + self.gap, reach, reach - self.press))
+            poses[hand] = [ready, touch, squeeze, shifted(squeeze, 0, 0, self.lift)]
+            hand.set_start_of(poses[hand], self.rng)
+        arm.world.check_start()
+        for step in (1, 2, 3):
+            speed = self.speed if step != 2 else self.speed / 2
+            arm.together((arm, arm.way(poses[arm][step], speed)), (other, other.way(poses[other][step], speed)))
+        arm.wait(0.4)
+
+    def succeeded(self, world):
+        """It has risen, still level, and at the end both robots press on it."""
+        links = world.pressing(0.05)
+        second = {link for link in links if link.endswith(SECOND)}
+        return bool(displacement(world)[2] > LEAST_RISE and second and links - second and lean(world.states[-1]) < 0.3)
+
+
+SECOND = " 1"  # ends the names of the second robot's links
+
+
+def add_opposite(world, apart=APART):
+    """A second robot that faces the first."""
+    world.add_robot(np.diag([-1.0, -1.0, 1.0, 1.0]) + np.eye(4, k=3) * apart)

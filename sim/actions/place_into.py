@@ -1,0 +1,29 @@
+"""Put the object down inside something."""
+
+import numpy as np
+
+from .action import still
+from .pick_up import let_go
+from .place_on import PlaceOn
+
+
+class PlaceInto(PlaceOn):
+    name = "place into"
+    failure = "the object does not lie inside its target."
+    targets = ("basket", "bowl")
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        self.top = self.target.thing.inside[1] * self.target.scale + 0.01
+
+    def succeeded(self, world):
+        """Let go, at rest, its middle within the walls of the target."""
+        return let_go(world) and still(world) and inside(self.item, self.target)
+
+
+def inside(item, target):
+    """Whether the middle of an item is within what another can hold."""
+    radius, _, rim = np.array(target.thing.inside) * target.scale
+    bottom = target.at([*target.thing.middle[:2], 0])
+    away = np.array(item.entity.pose.p) - bottom
+    return bool(np.hypot(*away[:2]) < radius and 0 < away[2] < rim + item.half[2])

@@ -1,0 +1,54 @@
+"""Put the object down on something."""
+
+import numpy as np
+
+from .action import COLOURS, beside, still
+from .pick_up import PickUp, let_go
+
+CLEARANCE = 0.008  # metres above where it will stand at which the hand lets it go
+
+
+class PlaceOn(PickUp):
+    name = "place on"
+    failure = "the object does not rest on its target."
+    targets = ("box", "stand", "plate")
+    objects = ("cube", "ball", "can", "block", "bottle", "cup", "apple", "lemon", "lamp", "vase", "jar", "candle", "sponge", "toy house", "spool")
+
+    @classmethod
+    def arrange(cls, world, rng):
+        world.target = world.add(
+            str(rng.choice(cls.targets)), *beside(world, rng), rng.uniform(-0.4, 0.4), str(rng.choice(COLOURS))
+        )
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        self.target = world.target
+        self.top = 2 * self.target.half[2] if self.target.thing.surface else 0.0
+        if self.target.thing.inside:
+            self.top = self.target.thing.inside[1] * self.target.scale
+        self.way = self.target.pose[:2, 3] - self.item.pose[:2, 3] + rng.uniform(-0.008, 0.008, 2)
+        self.over = self.target.half[2] * 2 + rng.uniform(0.04, 0.07)
+
+    def run(self, arm):
+        self.take(arm)
+        arm.move(self.aloft(self.over), self.speed)
+        arm.move(self.aloft(self.over, *self.way), self.speed)
+        arm.move(self.aloft(self.top + CLEARANCE, *self.way), self.speed / 2)
+        arm.open_hand(0.3)
+        arm.move(self.aloft(self.top + CLEARANCE + 2 * self.item.half[2], *self.way), self.speed)
+        arm.wait(0.4)
+
+    def succeeded(self, world):
+        """At rest, let go, and carried by the target alone."""
+        first, last = world.states[0], world.states[-1]
+        away = np.hypot(*(last.position[:2] - self.target.pose[:2, 3]))
+        rests = self.item.at([*self.item.thing.middle[:2], 0])[2] > self.top - 0.01 or not self.target.thing.surface
+        return (
+            let_go(world)
+            and still(world)
+            and world.touch(self.item, self.target)
+            and bool(rests and away < max(self.target.half[:2]) and last.position[2] > first.position[2] - 0.005)
+        )
+
+    def shows(self, first, state):
+        return bool(np.hypot(*(state.position[:2] - self.target.pose[:2, 3])) < max(self.target.half[:2]))

@@ -1,0 +1,42 @@
+"""Press the object down with the fingertips: a button gives way."""
+
+import numpy as np
+
+from ..poses import down
+from .action import Action
+
+DEPTH = 0.8  # share of its way that the button must go
+
+
+class Press(Action):
+    name = "press"
+    failure = "the button was not pressed down."
+    objects = ("button",)
+
+    @staticmethod
+    def arrange(world, rng):
+        x, y, _ = world.item.pose[:3, 3]
+        world.item.place(x, y, rng.uniform(-np.pi, np.pi))
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        x, y, _ = self.item.pose[:3, 3]
+        self.top = np.array([x, y, 2 * self.item.half[2]]) + [*rng.uniform(-0.006, 0.006, 2), 0]
+        self.yaw = rng.uniform(-0.7, 0.7)
+        self.start = rng.uniform([-0.05, -0.05, 0.07], [0.05, 0.05, 0.12])
+        self.speed = rng.uniform(0.08, 0.15)
+
+    def run(self, arm):
+        arm.targets[~arm.mask] = 0.0
+        arm.set_start(down(self.top + self.start, self.yaw + 0.2))
+        arm.world.check_start()
+        arm.move(down(self.top + [0, 0, 0.03], self.yaw), self.speed)
+        arm.move(down(self.top - [0, 0, self.item.reach + 0.004], self.yaw), self.speed)
+        arm.wait(0.3)
+
+    def succeeded(self, world):
+        """At the end the hand presses and the button is down; it springs back when nothing presses."""
+        return bool(world.pressing(0.05) and self.item.opening > DEPTH * self.item.reach and world.states[0].openings[0] < 0.002)
+
+    def shows(self, first, state):
+        return bool(state.openings[0] > DEPTH * self.item.reach)

@@ -1,0 +1,31 @@
+"""Take hold of the object and slide it over the ground, without lifting it."""
+
+import numpy as np
+
+from .pick_up import PickUp, displacement, held
+from .action import MOVED
+
+FAR, LIFTED = 0.07, 0.01  # metres
+
+
+class Slide(PickUp):
+    name = "slide"
+    failure = "the object did not follow the hand, or left the ground."
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        side = -np.sign(self.grasp[1]) or 1.0
+        self.way = rng.uniform(-0.04, 0.04), side * rng.uniform(0.1, 0.2)
+
+    def run(self, arm):
+        self.take(arm)
+        arm.move(self.aloft(0.0, *self.way), self.speed / 2)
+        arm.wait(0.2)
+
+    def succeeded(self, world):
+        """At least 7 cm from where it stood, never 1 cm above it, both fingers on it."""
+        heights = np.array([state.position[2] for state in world.states])
+        return held(world) and bool(np.hypot(*displacement(world)[:2]) > FAR and heights.max() < heights[0] + LIFTED)
+
+    def shows(self, first, state):
+        return bool(np.linalg.norm(state.position - first.position) > MOVED)

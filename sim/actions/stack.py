@@ -1,0 +1,24 @@
+"""Put the object on its like."""
+
+from .action import COLOURS, beside, lean
+from .place_on import PlaceOn
+
+
+class Stack(PlaceOn):
+    name = "stack"
+    failure = "the object does not stand on the one below."
+    objects = ("cube", "can", "block", "jar", "sponge", "spool")
+
+    @staticmethod
+    def arrange(world, rng):
+        world.target = world.add(
+            world.item.name, *beside(world, rng), world.item.yaw + rng.uniform(-0.2, 0.2), str(rng.choice(COLOURS))
+        )
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        self.top = 2 * self.target.half[2]
+
+    def succeeded(self, world):
+        """As on any target, and upright."""
+        return super().succeeded(world) and lean(world.states[-1]) < 0.2

@@ -1,0 +1,34 @@
+"""Hit the object with the closed hand, so that it flies off."""
+
+import numpy as np
+
+from .push import Push
+
+
+class Strike(Push):
+    name = "strike"
+    failure = "the object did not fly off when it was struck."
+    objects = ("cube", "ball", "can", "block", "apple", "lemon", "jar", "sponge", "cup", "spool")
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        self.behind -= 0.08 * self.direction
+        self.length = 0.26
+        self.swing = rng.uniform(1.0, 1.2)
+
+    def run(self, arm):
+        arm.targets[~arm.mask] = 0.0
+        arm.set_start_of([self.hand(self.behind), self.hand(self.behind + self.length * self.direction)], self.rng)
+        arm.world.check_start()
+        arm.wait(0.05)
+        arm.move(self.hand(self.behind + self.length * self.direction), self.swing)
+        arm.wait(0.6)
+
+    def succeeded(self, world):
+        """Faster than 0.3 m/s when the hand leaves it, and it goes on for 2 cm or more by itself."""
+        left = max(contact.time for contact in world.contacts) if world.contacts else np.inf
+        free = np.array([state.position for state in world.states if state.time > left])
+        if len(free) < 20:
+            return False
+        speed = np.linalg.norm(free[4] - free[0]) / (4 * (world.states[1].time - world.states[0].time))
+        return bool(speed > 0.3 and np.linalg.norm(free[-1] - free[0]) > 0.02)

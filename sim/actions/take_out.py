@@ -1,0 +1,35 @@
+"""Lift the object out of a basket and hold it beside."""
+
+import numpy as np
+
+from .action import COLOURS
+from .pick_up import PickUp
+
+
+class TakeOut(PickUp):
+    name = "take out"
+    failure = "the object is not out of its basket, in the hand."
+    objects = ("cube", "ball", "can", "bottle", "cup", "lemon", "apple", "lamp", "vase", "jar", "candle", "toy house")
+
+    @staticmethod
+    def arrange(world, rng):
+        x, y, _ = world.item.pose[:3, 3]
+        world.target = world.add("basket", x, y, 0.0, str(rng.choice(COLOURS)))
+        floor = world.target.thing.inside[1] * world.scale
+        world.item.place(x, y, world.item.yaw, floor + 0.001)
+
+    def __init__(self, world, rng):
+        super().__init__(world, rng)
+        side = -np.sign(self.grasp[1]) or 1.0
+        self.way = rng.uniform(-0.05, 0.03), side * rng.uniform(0.2, 0.28)
+        self.lift = 2 * world.target.half[2] + rng.uniform(0.03, 0.06)
+
+    def run(self, arm):
+        super().run(arm)
+        arm.move(self.aloft(self.lift, *self.way), self.speed)
+        arm.wait(0.2)
+
+    def succeeded(self, world):
+        """Held aloft, beside the basket, in which it lay at first."""
+        away = np.hypot(*(world.states[-1].position[:2] - world.target.pose[:2, 3]))
+        return super().succeeded(world) and bool(away > world.target.half[0])

@@ -1,0 +1,284 @@
+"""The things that can be acted on, made of a few shapes each. To add one, add an entry: nothing else knows their names.
+
+Lengths are half sizes in metres before the jitter, heights are above the ground the thing stands on. A part without a
+colour of its own takes the colour that the scene asks for.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+STEEL, DARK, CREAM, WOOD, LEAF = (0.55, 0.56, 0.58), (0.03, 0.03, 0.035), (0.75, 0.70, 0.58), (0.30, 0.16, 0.07), (0.05, 0.25, 0.04)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One solid: ``half`` is (x, y, z) of a box, (radius,) of a ball, (radius, z) of an upright cylinder.
+
+    A ``turned`` part is turned on a lathe instead, from its ``outline`` ((radius, height), ...) from bottom to top; with a
+    ``wall`` in metres it is hollow and open on top. ``at`` is its middle, but the ground below it if it is turned.
+    """
+
+    shape: str
+    half: tuple = ()
+    at: tuple = (0.0, 0.0, 0.0)
+    colour: tuple | None = None
+    outline: tuple = ()
+    wall: float = 0.0
+
+    def bounds(self):
+        """Lowest and highest corner (2, 3)."""
+        if self.shape == "turned":
+            radius, height = np.max(self.outline, 0)
+            return np.array([[-radius, -radius, 0], [radius, radius, height]]) + self.at
+        x, y, z = {"box": lambda: self.half, "ball": lambda: self.half * 3, "cylinder": lambda: (self.half[0], *self.half)}[self.shape]()
+        return np.array([[-x, -y, -z], [x, y, z]]) + self.at
+
+
+def box(x, y, z, at=None, colour=None):
+    return Part("box", (x, y, z), at or (0.0, 0.0, z), colour)
+
+
+def ball(radius, at=None, colour=None):
+    return Part("ball", (radius,), at or (0.0, 0.0, radius), colour)
+
+
+def cylinder(radius, z, at=None, colour=None):
+    return Part("cylinder", (radius, z), at or (0.0, 0.0, z), colour)
+
+
+def turned(*outline, wall=0.0, at=(0.0, 0.0, 0.0), colour=None):
+    return Part("turned", (), at, colour, outline, wall)
+
+
+@dataclass(frozen=True)
+class Grip:
+    """Where a hand from above takes hold: ``height`` of the fingertips over the ground, ``radius`` from the middle if it is
+    a rim that is held. ``turns`` is in how many directions it can be grasped: 4 like a cube, 2 like a book; ``play`` how far
+    the hand may take it higher, as a share of half the thing's height.
+    """
+
+    height: float
+    radius: float = 0.0
+    turns: int = 4
+    play: float = 0.3
+
+
+@dataclass(frozen=True)
+class Joint:
+    """What moves: ``parts`` about or along ``axis`` through ``at``, from 0 to ``reach`` in metres or radians.
+
+    ``handle`` is where a hand takes it: the middle of the bar, the direction from which the hand comes and the one along
+    which the fingers close, both in the thing's axes at 0. ``spring`` in N/m or Nm/rad drives it back to 0; ``damping`` is per second.
+    """
+
+    kind: str
+    at: tuple
+    axis: tuple
+    reach: float
+    parts: tuple
+    handle: tuple = ()
+    spring: float = 0.0
+    damping: float = 2.0
+
+
+@dataclass(frozen=True)
+class Thing:
+    """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers."""
+
+    parts: tuple
+    grip: Grip | None = None
+    density: float = 300.0  # kg/m3, a light wood
+    inside: tuple = ()
+    surface: float = 0.0
+    joint: Joint | None = None
+    bounds: np.ndarray = field(init=False, compare=False)
+
+    def __post_init__(self):
+        every = [part.bounds() for part in (*self.parts, *(self.joint.parts if self.joint else ()))]
+        object.__setattr__(self, "bounds", np.array([np.min(every, (0, 1)), np.max(every, (0, 1))]))
+
+    @property
+    def half(self):
+        """Half sizes (3,) of the box around it, whose middle is its origin in the simulation."""
+        return (self.bounds[1] - self.bounds[0]) / 2
+
+    @property
+    def middle(self):
+        return (self.bounds[1] + self.bounds[0]) / 2
+
+
+FRONT, ACROSS, UP = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)  # a thing with a front shows it to -x
+
+OBJECTS = {
+    "cube": Thing((box(0.033, 0.033, 0.033),), Grip(0.033), surface=0.033),
+    "ball": Thing((ball(0.033),), Grip(0.033)),
+    "can": Thing((cylinder(0.030, 0.050),), Grip(0.050), surface=0.030),
+    "block": Thing((box(0.055, 0.025, 0.022),), Grip(0.022, turns=2), surface=0.025),
+    "bottle": Thing(
+        (
+            turned((0.028, 0), (0.030, 0.004), (0.030, 0.085), (0.013, 0.112), (0.012, 0.130)),
+            cylinder(0.0145, 0.009, (0, 0, 0.139), DARK),
+        ),
+        Grip(0.132, play=0.0),
+    ),
+    "cup": Thing((turned((0.026, 0), (0.033, 0.085), wall=0.004),), Grip(0.058, play=0.1), inside=(0.028, 0.004, 0.085)),
+    "bowl": Thing(
+        (turned((0.030, 0), (0.052, 0.012), (0.070, 0.032), (0.078, 0.055), wall=0.004),),
+        Grip(0.046, radius=0.0745, play=0.0),
+        inside=(0.070, 0.004, 0.055),
+    ),
+    "plate": Thing((turned((0.055, 0), (0.065, 0.006), (0.090, 0.014), wall=0.004),), inside=(0.082, 0.004, 0.014), surface=0.06),
+    "book": Thing(
+        (
+            box(0.062, 0.003, 0.075, (0, 0.014, 0.075)),
+            box(0.062, 0.003, 0.075, (0, -0.014, 0.075)),
+            box(0.003, 0.011, 0.075, (-0.059, 0, 0.075)),
+            box(0.056, 0.011, 0.070, (0.0, 0, 0.075), CREAM),
+        ),
+        Grip(0.122, turns=2, play=0.1),
+    ),
+    "apple": Thing(
+        (
+            turned((0.012, 0), (0.024, 0.004), (0.031, 0.022), (0.033, 0.038), (0.028, 0.052), (0.015, 0.060)),
+            cylinder(0.002, 0.007, (0, 0, 0.065), WOOD),
+        ),
+        Grip(0.038, play=0.0),
+    ),
+    "lemon": Thing(
+        (turned((0.009, 0), (0.020, 0.010), (0.028, 0.024), (0.030, 0.036), (0.027, 0.050), (0.016, 0.064), (0.007, 0.072)),),
+        Grip(0.040, play=0.0),
+    ),
+    "lamp": Thing(
+        (
+            cylinder(0.038, 0.006, None, DARK),
+            cylinder(0.012, 0.055, (0, 0, 0.067), STEEL),
+            turned((0.034, 0), (0.024, 0.050), at=(0, 0, 0.11)),
+        ),
+        Grip(0.132, play=0.0),
+        density=500.0,
+    ),
+    "vase": Thing((turned((0.020, 0), (0.033, 0.035), (0.030, 0.070), (0.017, 0.105), (0.024, 0.125)),), Grip(0.106, play=0.0)),
+    "jar": Thing((cylinder(0.030, 0.035), cylinder(0.032, 0.009, (0, 0, 0.079), STEEL)), Grip(0.060, play=0.1), surface=0.032),
+    "candle": Thing((cylinder(0.024, 0.045), cylinder(0.0015, 0.006, (0, 0, 0.096), DARK)), Grip(0.072, play=0.1)),
+    "sponge": Thing((box(0.050, 0.032, 0.012), box(0.050, 0.032, 0.006, (0, 0, 0.030), LEAF)), Grip(0.020, turns=2, play=0.1)),
+    "toy house": Thing((box(0.028, 0.028, 0.036), turned((0.036, 0), (0.003, 0.020), at=(0, 0, 0.072), colour=WOOD)), Grip(0.057, play=0.0)),
+    "spool": Thing((cylinder(0.032, 0.006), cylinder(0.018, 0.026, (0, 0, 0.038), CREAM), cylinder(0.032, 0.006, (0, 0, 0.070))), Grip(0.045, play=0.0)),
+    "peg": Thing((cylinder(0.0145, 0.055), cylinder(0.0145, 0.010, (0, 0, 0.120), DARK)), Grip(0.105, play=0.0)),
+    "bead": Thing((ball(0.008),)),
+    "box": Thing((box(0.055, 0.055, 0.040),), surface=0.055),
+    "parcel": Thing((box(0.09, 0.15, 0.05), box(0.0905, 0.02, 0.0505, None, CREAM)), density=100.0),
+    "basket": Thing((turned((0.075, 0), (0.095, 0.075), wall=0.006),), Grip(0.066, radius=0.091, play=0.0), inside=(0.080, 0.006, 0.075)),
+    "stand": Thing((cylinder(0.075, 0.012), cylinder(0.02, 0.012, (0, 0, 0.036)), cylinder(0.075, 0.006, (0, 0, 0.054))), surface=0.07),
+    "socket": Thing(
+        (
+            *(box(0.045, 0.01375, 0.030, (0, side * 0.03125, 0.030)) for side in (-1, 1)),
+            *(box(0.01375, 0.0175, 0.030, (side * 0.03125, 0, 0.030)) for side in (-1, 1)),
+            box(0.045, 0.045, 0.004, None, DARK),
+        ),
+        density=900.0,
+        inside=(0.0175, 0.008, 0.060),
+    ),
+    "cart": Thing(
+        (
+            box(0.060, 0.040, 0.012, (0, 0, 0.030)),
+            *(box(0.060, 0.003, 0.020, (0, side * 0.037, 0.055)) for side in (-1, 1)),
+            *(box(0.003, 0.034, 0.020, (side * 0.057, 0, 0.055)) for side in (-1, 1)),
+            *(ball(0.018, (x * 0.045, y * 0.030, 0.018), DARK) for x in (-1, 1) for y in (-1, 1)),
+        ),
+    ),
+    "chair": Thing(
+        (
+            box(0.045, 0.045, 0.006, (0, 0, 0.070)),
+            box(0.006, 0.045, 0.045, (0.039, 0, 0.120)),
+            *(box(0.006, 0.006, 0.032, (x * 0.038, y * 0.038, 0.032), WOOD) for x in (-1, 1) for y in (-1, 1)),
+        ),
+    ),
+    "drawer cabinet": Thing(
+        (
+            box(0.14, 0.16, 0.008, (0, 0, 0.31)),
+            box(0.14, 0.16, 0.008, (0, 0, 0.12)),
+            box(0.008, 0.16, 0.103, (0.132, 0, 0.215)),
+            *(box(0.14, 0.008, 0.155, (0, side * 0.152, 0.155)) for side in (-1, 1)),
+            box(0.14, 0.144, 0.056, (0.0, 0, 0.056)),
+        ),
+        joint=Joint(
+            "slide",
+            (0, 0, 0.215),
+            (-1, 0, 0),
+            0.16,
+            (
+                box(0.008, 0.140, 0.080, (-0.138, 0, 0.215), CREAM),
+                box(0.120, 0.135, 0.006, (-0.010, 0, 0.15), WOOD),
+                *(box(0.120, 0.006, 0.05, (-0.010, side * 0.129, 0.20), WOOD) for side in (-1, 1)),
+                *(box(0.016, 0.006, 0.006, (-0.162, side * 0.05, 0.235), STEEL) for side in (-1, 1)),
+                box(0.006, 0.056, 0.006, (-0.184, 0, 0.235), STEEL),
+            ),
+            handle=((-0.184, 0, 0.235), FRONT, UP),
+        ),
+    ),
+    **{
+        name: Thing(
+            (
+                box(0.11, wide, 0.010, (0, 0, top)),
+                box(0.11, wide, 0.010, (0, 0, bottom)),
+                box(0.008, wide, (top - bottom) / 2, (0.102, 0, (top + bottom) / 2)),
+                *(box(0.11, 0.008, (top + 0.01) / 2, (0, side * (wide - 0.008), (top + 0.01) / 2)) for side in (-1, 1)),
+                *((box(0.11, wide - 0.016, (bottom - 0.01) / 2, (0, 0, (bottom - 0.01) / 2), DARK),) if bottom > 0.02 else ()),
+                *((box(0.10, wide - 0.02, 0.004, (0, 0, (top + bottom) / 2), CREAM),) if name != "microwave" else ()),
+            ),
+            joint=Joint(
+                "hinge",
+                (-0.112, hinge * wide, 0),
+                (0, 0, -hinge),
+                1.3,
+                (
+                    box(0.008, wide - 0.002, (top - bottom) / 2, (-0.120, 0, (top + bottom) / 2), colour),
+                    *(
+                        box(0.014, 0.006, 0.006, (-0.142, -hinge * (wide - 0.03), handle + side * 0.05), STEEL)
+                        for side in (-1, 1)
+                    ),
+                    box(0.006, 0.006, 0.056, (-0.160, -hinge * (wide - 0.03), handle), STEEL),
+                ),
+                handle=((-0.160, -hinge * (wide - 0.03), handle), FRONT, ACROSS),
+            ),
+        )
+        for name, wide, bottom, top, handle, hinge, colour in (
+            ("cupboard", 0.12, 0.08, 0.38, 0.26, 1, CREAM),
+            ("fridge", 0.13, 0.012, 0.42, 0.26, -1, None),
+            ("microwave", 0.15, 0.13, 0.31, 0.22, 1, DARK),
+        )
+    },
+    "chest": Thing(
+        (
+            box(0.10, 0.13, 0.008),
+            *(box(0.10, 0.008, 0.058, (0, side * 0.122, 0.074)) for side in (-1, 1)),
+            *(box(0.008, 0.114, 0.058, (side * 0.092, 0, 0.074)) for side in (-1, 1)),
+        ),
+        joint=Joint(
+            "hinge",
+            (0.104, 0, 0.136),
+            (0, 1, 0),
+            1.3,
+            (box(0.10, 0.13, 0.008, (0, 0, 0.144), WOOD), box(0.018, 0.030, 0.006, (-0.116, 0, 0.144), STEEL)),
+            handle=((-0.120, 0, 0.144), FRONT, UP),
+        ),
+    ),
+    "button": Thing(
+        (box(0.050, 0.050, 0.020), turned((0.034, 0), (0.030, 0.012), wall=0.003, at=(0, 0, 0.040), colour=STEEL)),
+        joint=Joint("slide", (0, 0, 0.05), (0, 0, -1), 0.016, (cylinder(0.025, 0.013, (0, 0, 0.061), (0.80, 0.03, 0.03)),), spring=150.0),
+    ),
+    "tap": Thing(
+        (cylinder(0.045, 0.010), cylinder(0.020, 0.050, (0, 0, 0.070)), box(0.055, 0.012, 0.012, (-0.055, 0, 0.090), STEEL)),
+        joint=Joint(
+            "hinge",
+            (0, 0, 0.13),
+            (0, 0, 1),
+            1.5,
+            (cylinder(0.012, 0.012, (0, 0, 0.132), STEEL), box(0.040, 0.009, 0.015, (0, 0, 0.158), (0.75, 0.04, 0.03))),
+            handle=((0, 0, 0.162), (0.0, 0.0, -1.0), ACROSS),
+            damping=0.2,
+        ),
+    ),
+}
+GRASPED = tuple(name for name, thing in OBJECTS.items() if thing.grip)  # what one hand can pick up

@@ -1,0 +1,52 @@
+"""Poses (4, 4) of a hand in the world: its z axis points out of the hand, its fingers close along its y axis."""
+
+import numpy as np
+
+
+def down(position, yaw):
+    """At ``position``, pointing down, the fingers closing along the world's y turned by ``yaw``."""
+    pose = np.eye(4)
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    pose[:3, :3] = [[cos, sin, 0], [sin, -cos, 0], [0, 0, -1]]
+    pose[:3, 3] = position
+    return pose
+
+
+def facing(position, forward, closing):
+    """At ``position``, pointing ``forward`` (3,), the fingers closing along ``closing`` (3,)."""
+    pose = np.eye(4)
+    z = np.array(forward, float) / np.linalg.norm(forward)
+    y = closing - z * np.dot(closing, z)
+    y /= np.linalg.norm(y)
+    pose[:3, :3] = np.stack([np.cross(y, z), y, z], 1)
+    pose[:3, 3] = position
+    return pose
+
+
+def shifted(pose, *way):
+    """``pose`` moved by ``way`` (3,) metres in the world."""
+    moved = pose.copy()
+    moved[:3, 3] += way
+    return moved
+
+
+def turned_about(pose, point, axis, angle):
+    """``pose`` turned by ``angle`` about the line through ``point`` along ``axis``."""
+    turn = rotation(axis, angle)
+    moved = np.eye(4)
+    moved[:3, :3] = turn @ pose[:3, :3]
+    moved[:3, 3] = point + turn @ (pose[:3, 3] - point)
+    return moved
+
+
+def rotation(axis, angle):
+    """Rotation (3, 3) by ``angle`` about ``axis`` (Rodrigues)."""
+    x, y, z = np.array(axis, float) / np.linalg.norm(axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+
+def nearest(angle, turns):
+    """The angle nearest to 0 among those that ``turns`` equal steps of a whole turn lead to."""
+    step = 2 * np.pi / turns
+    return (angle + step / 2) % step - step / 2

@@ -1,0 +1,164 @@
+"""Builds a thing of ``objects.py`` in a SAPIEN scene: what is seen of it and what collides."""
+
+import numpy as np
+import sapien
+import sapien.physx
+import sapien.render
+
+UPRIGHT = [0.7071068, 0, -0.7071068, 0]  # a cylinder's axis is x
+SIDES, SECTORS = 48, 16  # of a turned part, as drawn and as it collides
+JOINT_FRICTION = 0.05
+
+
+def material(colour, roughness=0.5, metallic=0.0):
+    material = sapien.render.RenderMaterial()
+    material.base_color = [*colour, 1]
+    material.roughness, material.metallic, material.specular = roughness, metallic, 0.3
+    return material
+
+
+def build_free(scene, thing, scale, colour, pose, name):
+    """A body that can move freely; its entity."""
+    entity, body = sapien.Entity(), sapien.physx.PhysxRigidDynamicComponent()
+    _attach(scene, entity, body, thing.parts, -thing.middle, scale, colour, thing.density)
+    entity.name = body.name = name
+    entity.pose = pose
+    scene.add_entity(entity)
+    body.linear_damping, body.angular_damping = 0.5, 2.0  # a ball must not roll away for ever
+    return entity
+
+
+def build_jointed(scene, thing, scale, colour, pose, name):
+    """A thing that stands fast, with a part that moves on its joint; its articulation."""
+    joint, entities, links = thing.joint, [], []
+    pivot = sapien.Pose((np.array(joint.at) - thing.middle) * scale, _turn_x_to(joint.axis))
+    for parts, offset, suffix in ((thing.parts, -thing.middle, ""), (joint.parts, -thing.middle, " part")):
+        entity, link = sapien.Entity(), sapien.physx.PhysxArticulationLinkComponent(links[0] if links else None)
+        _attach(scene, entity, link, parts, offset, scale, colour, thing.density)
+        entity.name = link.name = name + suffix
+        for shape in link.collision_shapes:  # the part must not catch on its own frame
+            first, second, third, fourth = shape.get_collision_groups()
+            shape.set_collision_groups([first, second, third | 1 << 28, fourth])
+        entities.append(entity)
+        links.append(link)
+    root, part = links
+    part.joint.type = {"slide": "prismatic", "hinge": "revolute"}[joint.kind]
+    part.joint.pose_in_parent = part.joint.pose_in_child = pivot
+    part.joint.limit = [0.0, joint.reach * (scale if joint.kind == "slide" else 1)]
+    part.joint.friction = JOINT_FRICTION
+    part.joint.set_drive_property(joint.spring, joint.damping)
+    root.joint.type = "fixed"
+    entities[0].pose = pose
+    for entity in entities:
+        scene.add_entity(entity)
+    return root.articulation
+
+
+def build_still(scene, parts, colour, pose, name, drawn=None):
+    """Something that never moves, of parts that stand on ``pose``; ``drawn`` replaces the material of the parts without a colour."""
+    entity, body = sapien.Entity(), sapien.physx.PhysxRigidStaticComponent()
+    _attach(scene, entity, body, parts, np.zeros(3), 1.0, colour, 1000.0, drawn)
+    entity.name = body.name = name
+    entity.pose = pose
+    scene.add_entity(entity)
+    return entity
+
+
+def _attach(scene, entity, body, parts, offset, scale, colour, density, drawn=None):
+    physical = scene.create_physical_material(1.0, 1.0, 0.0)
+    seen = sapien.render.RenderBodyComponent()
+    for part in parts:
+        look = material(part.colour) if part.colour else drawn or material(colour)
+        at = (np.array(part.at) + offset) * scale
+        shapes, visual = _SHAPES[part.shape](part, scale, physical, look)
+        for shape in shapes:
+            shape.local_pose = sapien.Pose(at) * shape.local_pose
+            shape.density = density
+            if part.shape == "ball":
+                shape.patch_radius = shape.min_patch_radius = 0.02
+            body.attach(shape)
+        visual.local_pose = sapien.Pose(at) * visual.local_pose
+        seen.attach(visual)
+    entity.add_component(body)
+    entity.add_component(seen)
+
+
+def _box(part, scale, physical, look):
+    half = np.array(part.half) * scale
+    return [sapien.physx.PhysxCollisionShapeBox(half, physical)], sapien.render.RenderShapeBox(half, look)
+
+
+def _ball(part, scale, physical, look):
+    radius = part.half[0] * scale
+    return [sapien.physx.PhysxCollisionShapeSphere(radius, physical)], sapien.render.RenderShapeSphere(radius, look)
+
+
+def _cylinder(part, scale, physical, look):
+    radius, length = np.array(part.half) * scale
+    shapes = sapien.physx.PhysxCollisionShapeCylinder(radius, length, physical), sapien.render.RenderShapeCylinder(radius, length, look)
+    for shape in shapes:
+        shape.local_pose = sapien.Pose(q=UPRIGHT)
+    return shapes[:1], shapes[1]
+
+
+def _turned(part, scale, physical, look):
+    outline = np.array(part.outline) * scale
+    wall = part.wall * scale
+    rings = [np.concatenate([_ring(*lower, SECTORS), _ring(*upper, SECTORS)]) for lower, upper in zip(outline, outline[1:])]
+    if wall:  # a floor, and a wall of planks
+        floor = np.concatenate([_ring(outline[0][0], 0, SECTORS), _ring(outline[0][0], wall, SECTORS)])
+        hulls = [floor, *(plank for lower, upper in zip(outline, outline[1:]) for plank in _planks(lower, upper, wall))]
+        inner = np.array([[max(radius - wall, 0), max(height, wall)] for radius, height in outline])
+        profile = [(0, 0), *outline, *inner[::-1], (0, wall)]
+    else:
+        hulls, profile = rings, [(0, 0), *outline, (0, outline[-1][1])]
+    shapes = [sapien.physx.PhysxCollisionShapeConvexMesh(hull.astype(np.float32), np.ones(3, np.float32), physical) for hull in hulls]
+    return shapes, sapien.render.RenderShapeTriangleMesh(*_lathe(np.array(profile)), look)
+
+
+def _planks(lower, upper, wall):
+    for turn in np.arange(SECTORS) * 2 * np.pi / SECTORS:
+        angles = turn + np.array([0, 2 * np.pi / SECTORS])
+        yield np.array(
+            [[r * np.cos(a), r * np.sin(a), z] for (radius, z) in (lower, upper) for r in (radius, radius - wall) for a in angles]
+        )
+
+
+def _ring(radius, height, count):
+    angles = np.arange(count) * 2 * np.pi / count
+    return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(count, height)], 1)
+
+
+def _lathe(profile):
+    """Vertices, triangles, normals and texture places of a profile (points, 2) turned about z; its edges stay sharp."""
+    angles = np.linspace(0, 2 * np.pi, SIDES + 1)
+    vertices, normals, places, triangles = [], [], [], []
+    for (r0, z0), (r1, z1) in zip(profile, profile[1:]):
+        across, along = z1 - z0, r1 - r0
+        length = np.hypot(across, along)
+        if not length:
+            continue
+        first = len(vertices) * 2 * (SIDES + 1)
+        vertices.append(np.concatenate([_circle(r0, z0, angles), _circle(r1, z1, angles)]))
+        normals.append(np.tile(_circle(across / length, -along / length, angles), (2, 1)))
+        places.append(np.stack([np.tile(angles, 2) / (2 * np.pi), np.repeat([z0, z1], SIDES + 1)], 1))
+        low = first + np.arange(SIDES)
+        high = low + SIDES + 1
+        triangles += [np.stack([low, low + 1, high + 1], 1), np.stack([low, high + 1, high], 1)]
+    return tuple(np.concatenate(array) for array in (vertices, triangles, normals, places))
+
+
+def _circle(radius, height, angles):
+    return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(len(angles), height)], 1)
+
+
+def _turn_x_to(axis):
+    """Quaternion that turns x onto ``axis`` (3,), about which or along which a joint of PhysX moves."""
+    axis = np.array(axis, float) / np.linalg.norm(axis)
+    if axis[0] < -0.999:
+        return [0, 0, 0, 1]
+    half = np.array([1 + axis[0], *np.cross([1, 0, 0], axis)])
+    return half / np.linalg.norm(half)
+
+
+_SHAPES = {"box": _box, "ball": _ball, "cylinder": _cylinder, "turned": _turned}

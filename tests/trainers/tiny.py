@@ -1,0 +1,73 @@
+"""A latent diffusion model of a few hundred random weights: everything an ``Engine`` has, for arithmetic in milliseconds."""
+
+import torch
+
+from interactive_action.captions.dataset import InteractionDataset
+from interactive_action.captions.templates import PLACEHOLDER
+from interactive_action.trainers.engines import add_noise
+
+TOKENS = 10
+
+
+class TinyEngine:
+    """A text encoder that mixes the words before each word, and a U-Net of ``layers`` cross-attentions on 3 x 3 latents."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, layers=3, width=12, seed=0, dtype=torch.float32):
+        draw = torch.Generator().manual_seed(seed)
+        self.layers, self.width, self.dtype = layers, width, dtype
+        self.alphas_cumprod = torch.cumprod(1 - torch.linspace(0.03, 0.14, 1000) ** 2, 0)
+        self.table = torch.randn(64, width, generator=draw).to(dtype)
+        self.mix, self.key, self.value = (torch.randn(n, width, width, generator=draw).to(dtype) / width**0.5 for n in (1, layers, layers))
+        self.enter, self.leave = torch.randn(4, width, generator=draw).to(dtype), torch.randn(width, 4, generator=draw).to(dtype) / width
+
+    def encode_pictures(self, pictures):
+        mean = torch.nn.functional.adaptive_avg_pool2d(pictures.movedim(-1, 1), 3)
+        mean = torch.cat([mean, mean.mean(1, keepdim=True)], 1) - 0.5
+        return mean, 0.1 * mean.abs()
+
+    def word_vectors(self, words):
+        return self.table[[sum(word.encode()) % 63 for word in words.split()]]
+
+    def encode_prompts(self, prompts, vectors=None):
+        if vectors is not None and vectors.ndim == 3:
+            return torch.stack([self.encode_prompts(prompts, layer) for layer in vectors])
+        rows = []
+        for prompt in prompts:
+            before, marker, after = prompt.partition(PLACEHOLDER)
+            middle = [vectors] if marker and vectors is not None else []
+            words = torch.cat([self.word_vectors(before), *middle, self.word_vectors(after)])
+            rows.append(torch.cat([words, self.table[-1:].repeat(TOKENS - len(words), 1)]))
+        x = torch.stack(rows)
+        before = x.cumsum(1) / torch.arange(1, TOKENS + 1).view(1, -1, 1)
+        return torch.tanh(x + before @ self.mix[0])
+
+    def predict_noise(self, z_t, t, context):
+        contexts = context if context.ndim == 4 else context.expand(self.layers, *context.shape)
+        x = z_t.to(self.dtype).flatten(2).movedim(1, 2) @ self.enter + torch.cos(t / 300).view(-1, 1, 1).to(self.dtype)
+        for key, value, words in zip(self.key, self.value, contexts, strict=True):
+            x = x + torch.softmax(x @ (words @ key).movedim(1, 2), -1) @ (words @ value)
+        return (torch.tanh(x) @ self.leave).movedim(1, 2).reshape(z_t.shape)
+
+    def fingerprint(self):
+        return "tiny"
+
+
+def noise_dataset(pictures=5, seed=0):
+    """Pictures of noise with two prompts each."""
+    drawn = torch.rand(pictures, 6, 6, 3, generator=torch.Generator().manual_seed(seed))
+    prompts = (("a frog <v*> a cup", "a photo of a frog <v*> a red cup"),) * pictures
+    prompts_and = tuple(tuple(prompt.replace("<v*>", "and") for prompt in group) for group in prompts)
+    return InteractionDataset(drawn, prompts, prompts_and)
+
+
+def slow_denoise(engine, dataset, batch, v):
+    """Eq. 3, 4 for each picture of a batch, one after the other: a list of scalars."""
+    losses = []
+    for k, picture in enumerate(batch.index):
+        mean, std = engine.encode_pictures(dataset.pictures[picture][None])
+        z_t = add_noise(engine, mean + std * batch.posterior[k], batch.noise[k][None], batch.t[k : k + 1])
+        predicted = engine.predict_noise(z_t, batch.t[k : k + 1], engine.encode_prompts([batch.prompts[k]], v))
+        losses.append((predicted - batch.noise[k]).pow(2).mean())
+    return losses

@@ -1,0 +1,51 @@
+"""Layer-wise tokens in ComfyUI's stock nodes: the layers' contexts travel one behind the other in one conditioning.
+
+CLIP encodes L versions of each 77-token chunk of a prompt, version l with layer l's vectors in it, chunk after chunk:
+[chunk 0: layer 0 ... layer L-1][chunk 1: ...]. A patch of MODEL then shows each cross-attention layer its own part. In
+this order a conditioning may be repeated or another one put behind it, as ComfyUI does to run both halves of a guided
+step in one call, and every layer still finds its own.
+"""
+
+CHUNK = 77
+
+
+def cross_attention_layers(unet):
+    """The cross-attention layers of ComfyUI's U-Net in the order of its forward pass, each by the name by which ComfyUI
+    tells a patch where it is: ((place, block), transformer block)."""
+    places = (("input", unet.input_blocks), ("middle", [unet.middle_block]), ("output", unet.output_blocks))
+    return [
+        ((place, number), index)
+        for place, blocks in places
+        for number, block in enumerate(blocks)
+        for module in block
+        for index, transformer in enumerate(getattr(module, "transformer_blocks", ()))
+        if transformer.attn2 is not None
+    ]
+
+
+class LayerPatch:
+    """An ``attn2_patch``: gives each cross-attention layer its own part of a layer-wise context, others pass unchanged.
+
+    layers: as ``cross_attention_layers`` names them.
+    """
+
+    def __init__(self, layers):
+        self.index = {layer: index for index, layer in enumerate(layers)}
+
+    def __call__(self, query, key, value, options):
+        layer = self.index.get((options.get("block"), options.get("block_index")))
+        if layer is None or key.shape[1] % (len(self.index) * CHUNK):
+            return query, key, value
+        return query, self._part(key, layer), self._part(value, layer)
+
+    def _part(self, context, layer):
+        return context.unflatten(1, (-1, len(self.index), CHUNK))[:, :, layer].flatten(1, 2)
+
+
+def teach_layers(model):
+    """A clone of ``model`` (ComfyUI's MODEL) that understands layer-wise conditionings; ordinary ones mean what they did."""
+    model = model.clone()
+    patches = model.model_options["transformer_options"].get("patches", {}).get("attn2_patch", ())
+    if not any(isinstance(patch, LayerPatch) for patch in patches):
+        model.set_model_attn2_patch(LayerPatch(cross_attention_layers(model.model.diffusion_model)))
+    return model

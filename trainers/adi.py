@@ -1,0 +1,146 @@
+"""ADI (001): a layer-wise token that learns an action, with the channels of the context masked out of its gradient.
+
+Each step sees triples: an anchor x^(a,c), another picture of the action x^(a,c'), and one of the same context with
+another action x^(a',c). The losses of all three (Eq. 1) use the ANCHOR's prompt (001, section 4.2) and, so that the
+gradients differ by the pictures alone, its timestep, noise and draw from the posterior, of which the paper says
+nothing. Only the anchor's gradient, masked, moves v (Eq. 10); ``gradient_masks`` makes the mask anew each step.
+
+With AdamW a gradient of zero is not a step of zero: momentum and weight decay go on. The paper discards updates of
+masked channels, so the loop puts them back to the bit. AdamW's moments see the masked gradient of Eq. 10.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import InteractiveActionError
+from .gradient_masks import STRATEGIES, action_pair_mask, check_strategy, context_pair_mask, overlap_rate
+from .textual_inversion import TextualInversionConfig, TextualInversionLoss
+
+
+@dataclass(frozen=True)
+class ADIConfig(TextualInversionConfig):
+    """Hyperparameters; the defaults are the paper's (001, section 5.1), which does not give batch size and start word.
+
+    batch_size: triples whose losses are averaged before masking. beta: share of channels that each of the two masks
+    hides. strategy: a name of ``gradient_masks.STRATEGIES``. layer_wise: a token for each layer; off for ablation.
+    """
+
+    steps: int = 3000
+    batch_size: int = 1
+    learning_rate: float = 2e-4
+    beta: float = 0.6
+    strategy: str = "intersection"
+    layer_wise: bool = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.beta < 1:
+            raise InteractiveActionError(f"beta is {self.beta}. It is the share of channels to mask and must lie between 0 and 1.")
+        if self.max_norm:
+            raise InteractiveActionError("ADI cannot limit the length of vectors: it would move masked channels. Set max_norm to 0.")
+        check_strategy(self.strategy)
+
+
+@dataclass(frozen=True)
+class ActionDifferent:
+    """Pictures (M, H, W, 3) of other actions in the contexts of a data set: number m in that of its picture anchors[m], (M,)."""
+
+    pictures: torch.Tensor
+    anchors: torch.Tensor
+
+    @classmethod
+    def in_order(cls, pictures, count):
+        """For a data set of ``count`` pictures: as many for each, given one data set's order after the other."""
+        if len(pictures) == 0 or len(pictures) % count:
+            raise InteractiveActionError(
+                f"There are {len(pictures)} action-different pictures for {count} pictures of the action. Give one for each, in "
+                f"the same order, or whole rounds of them."
+            )
+        return cls(pictures, torch.arange(len(pictures)) % count)
+
+    @classmethod
+    def matched(cls, pictures, contexts, other_contexts):
+        """By context: a tuple for each picture of the data set and for each of ``pictures``, what matters most first.
+
+        A picture of the data set gets those that agree with it in the most leading values, and in the first at least.
+        """
+        pairs = []
+        for anchor, context in enumerate(contexts):
+            agreement = [_common_start(context, other) for other in other_contexts]
+            if not any(agreement):
+                raise InteractiveActionError(
+                    f"Picture {anchor} has no picture of another action in its context, {context[0]}. Record the other action with "
+                    f"the same scene and seed."
+                )
+            pairs += [(other, anchor) for other, common in enumerate(agreement) if common == max(agreement)]
+        chosen, anchors = zip(*pairs)
+        return cls(pictures[list(chosen)], torch.tensor(anchors))
+
+
+class ADILoss(TextualInversionLoss):
+    """The loss of the anchor, and its masked gradient (Eq. 10).
+
+    action_different: an ``ActionDifferent`` with at least one picture for each of the data set, which has at least two.
+    """
+
+    def __init__(self, engine, dataset, config, action_different, loss_weights=None):
+        super().__init__(engine, dataset, config, loss_weights)
+        if len(dataset) < 2:
+            raise InteractiveActionError("ADI compares pictures of one action, and the data set has only one. Give it at least two.")
+        if action_different.pictures.shape[1:] != dataset.pictures.shape[1:]:
+            raise InteractiveActionError(
+                f"The action-different pictures are {tuple(action_different.pictures.shape[1:3])} and the data set's "
+                f"{tuple(dataset.pictures.shape[1:3])}. Bring both to one size."
+            )
+        self.other_mean, self.other_std = engine.encode_pictures(action_different.pictures)
+        self.of_anchor = [(action_different.anchors == index).nonzero().flatten() for index in range(len(dataset))]
+        if not all(len(others) for others in self.of_anchor):
+            raise InteractiveActionError("A picture of the data set has no action-different picture. Give each at least one.")
+
+    def start(self):
+        start = super().start()
+        return start.repeat(self.engine.layers, 1, 1) if self.config.layer_wise else start
+
+    def gradient(self, v, generator):
+        batch = self.draw(generator)
+        losses, (g_ac, g_other_context, g_other_action) = self.triple_gradients(v, batch, generator)
+        context = context_pair_mask(g_ac, g_other_context, self.config.beta)
+        action = action_pair_mask(g_ac, g_other_action, self.config.beta)
+        kept = STRATEGIES[self.config.strategy](context, action, g_ac, self.config.beta, generator)  # Eq. 9
+        terms = {"denoise": losses[0], "overlap": overlap_rate(context, action), "kept": kept.float().mean(), "total": losses[0]}
+        return terms, kept * g_ac, kept  # Eq. 10
+
+    def triple_gradients(self, v, batch, generator):
+        """(losses (3,), gradients (3, *v.shape)) of anchor, context-different and action-different pictures (Eq. 2, 3, 6).
+
+        All three share the context of the anchor's prompt, so the text encoder runs once, and one backward pass through the
+        U-Net gives the three gradients of three copies of that context; the chain rule does the rest.
+        """
+        shifts = [1 + torch.randint(len(self.dataset) - 1, (), generator=generator) for _ in batch.index]
+        others = (batch.index + torch.stack(shifts)) % len(self.dataset)
+        different = torch.stack([_choice(self.of_anchor[index], generator) for index in batch.index])
+        latents = (
+            self.noisy(self.mean[batch.index], self.std[batch.index], batch),
+            self.noisy(self.mean[others], self.std[others], batch),
+            self.noisy(self.other_mean[different], self.other_std[different], batch),
+        )
+        context = self.engine.encode_prompts(batch.prompts, v)
+        copies = torch.cat([context.detach()] * 3, dim=-3).requires_grad_()
+        predicted = self.engine.predict_noise(torch.cat(latents), batch.t.repeat(3), copies)
+        losses = torch.stack([self.denoise(part, batch).mean() for part in predicted.chunk(3)])
+        (of_copies,) = torch.autograd.grad(losses.sum(), [copies])
+        gradients = [
+            torch.autograd.grad(context, [v], of_copy, retain_graph=True)[0] for of_copy in of_copies.chunk(3, dim=-3)
+        ]
+        return losses.detach(), torch.stack(gradients)
+
+
+def _choice(indices, generator):
+    return indices[torch.randint(len(indices), (), generator=generator)]
+
+
+def _common_start(one, other):
+    """How many leading values two tuples share."""
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other))))

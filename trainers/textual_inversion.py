@@ -1,0 +1,146 @@
+"""Textual Inversion (Gal et al. 2022): the token that lets the frozen model predict the noise of some pictures best.
+
+    L = || eps - eps_theta(z_t, t, c(y)) ||^2                                        (000, Eq. 3 and 4; 001, Eq. 1)
+
+It is also the trunk of the other methods, each of which adds what its own file says. With one seed all of them
+see the same pictures, prompts, timesteps and noise. Squared norms are means over elements, as in public code.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch.nn.functional import adaptive_avg_pool2d
+
+from ..errors import InteractiveActionError
+from .engines import add_noise
+from .timesteps import min_snr_weights, timestep_weights
+
+
+@dataclass(frozen=True)
+class TextualInversionConfig:
+    """Hyperparameters; the defaults are those of the authors' code for SD 1.x (the paper's are for another text encoder).
+
+    start_word: v* begins at this word's vector. timestep_law: a name of ``timesteps.TIMESTEP_LAWS``.
+    vectors: how many vectors v* has. accumulation: batches of ``batch_size`` whose gradients are averaged for one step.
+    min_snr_gamma: of min-SNR weighting; 0 leaves it out. ema_decay: the token is this running average of the vectors
+    instead of the last ones; 0 leaves it out. max_norm: how long a vector may become, in lengths of the start word's; 0
+    sets no limit.
+    """
+
+    steps: int = 6100
+    batch_size: int = 2
+    learning_rate: float = 5e-3
+    weight_decay: float = 1e-2
+    start_word: str = "handling"
+    timestep_law: str = "uniform"
+    vectors: int = 1
+    seed: int = 0
+    accumulation: int = 1
+    min_snr_gamma: float = 0.0
+    ema_decay: float = 0.0
+    max_norm: float = 0.0
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "vectors", "accumulation"):
+            if getattr(self, name) < 1:
+                raise InteractiveActionError(f"{name} is {getattr(self, name)}. It must be at least 1.")
+        if not self.learning_rate > 0:
+            raise InteractiveActionError("learning_rate must be above 0.")
+        if min(self.weight_decay, self.min_snr_gamma, self.max_norm) < 0:
+            raise InteractiveActionError("weight_decay, min_snr_gamma and max_norm cannot be negative.")
+        if not 0 <= self.ema_decay < 1:
+            raise InteractiveActionError(f"ema_decay is {self.ema_decay}. It must be at least 0 and below 1.")
+        timestep_weights(self.timestep_law, 1)
+
+    def as_dict(self):
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees: indices (B,) of pictures, timesteps t (B,), posterior and noise (B, C, h, w), two prompts a picture."""
+
+    index: torch.Tensor
+    t: torch.Tensor
+    posterior: torch.Tensor
+    noise: torch.Tensor
+    prompts: list[str]
+    prompts_and: list[str]
+
+
+class TextualInversionLoss:
+    """The loss over random batches of a data set. Everything that does not depend on v* is computed once.
+
+    loss_weights: (N, H, W), how much each pixel of each picture counts, for example a mask; None counts all alike.
+    """
+
+    def __init__(self, engine, dataset, config, loss_weights=None):
+        self.engine, self.dataset, self.config = engine, dataset, config
+        self.mean, self.std = engine.encode_pictures(dataset.pictures)
+        self.timestep_weights = timestep_weights(config.timestep_law, len(engine.alphas_cumprod))
+        self.min_snr_weights = min_snr_weights(engine.alphas_cumprod, config.min_snr_gamma)
+        self.loss_weights = None if loss_weights is None else self._latent_weights(loss_weights)
+
+    def __call__(self, v, generator):
+        """The losses for v on one batch drawn with ``generator``: dict of scalars and their weighted ``total``."""
+        batch = self.draw(generator)
+        z_t = self.noisy(self.mean[batch.index], self.std[batch.index], batch)
+        student = self.engine.predict_noise(z_t, batch.t, self.engine.encode_prompts(batch.prompts, v))
+        terms = self.terms(batch, z_t, student, v, generator)
+        total = sum(weight * loss for weight, loss in terms.values())
+        return {**{name: loss for name, (_, loss) in terms.items()}, "total": total}
+
+    def terms(self, batch, z_t, student, v, generator):
+        """The parts of the loss by name: (weight, scalar). student: (B, C, h, w), the noise predicted with v*."""
+        return {"denoise": (1.0, self.denoise(student, batch).mean())}
+
+    def gradient(self, v, generator):
+        """(losses as ``__call__``, the gradient of their total in v, which channels of v may move: bool like v)."""
+        losses = self(v, generator)
+        (gradient,) = torch.autograd.grad(losses["total"], [v])
+        return losses, gradient, torch.ones_like(v, dtype=torch.bool)
+
+    def start(self):
+        """Where v* begins: (n, d), the start word's own vectors if it has n, otherwise their mean n times."""
+        vectors = self.engine.word_vectors(self.config.start_word)
+        if len(vectors) == 0:
+            raise InteractiveActionError("The start word is empty. Write a vague word for an interaction, such as 'handling'.")
+        if len(vectors) != self.config.vectors:
+            vectors = vectors.mean(0, keepdim=True).repeat(self.config.vectors, 1)
+        return vectors.detach().float().clone()
+
+    def draw(self, generator):
+        """A random batch. Every method draws it first and whole, so that one seed shows all of them the same."""
+        size, device = self.config.batch_size, self.engine.device
+        index = torch.randint(len(self.dataset), (size,), generator=generator)
+        t = torch.multinomial(self.timestep_weights, size, replacement=True, generator=generator).to(device)
+        posterior, noise = torch.randn((2, size, *self.mean.shape[1:]), generator=generator).to(device)
+        prompts = [_choice(self.dataset.prompts[i], generator) for i in index]
+        prompts_and = [_choice(self.dataset.prompts_and[i], generator) for i in index]
+        return Batch(index, t, posterior, noise, prompts, prompts_and)
+
+    def noisy(self, mean, std, batch):
+        """z_t (B, C, h, w) of latents with these moments, with the batch's draw from the posterior, its noise and its t."""
+        z_0 = mean.to(self.engine.device) + std.to(self.engine.device) * batch.posterior
+        return add_noise(self.engine, z_0, batch.noise, batch.t)
+
+    def denoise(self, predicted, batch):
+        """Eq. 3, 4 per picture (B,), of the noise that was predicted."""
+        error = (predicted - batch.noise).square()
+        if self.loss_weights is not None:
+            error = error * self.loss_weights[batch.index].to(error)
+        return self.min_snr_weights.to(error)[batch.t] * error.mean((1, 2, 3))
+
+    def _latent_weights(self, weights):
+        """(N, 1, h, w) with mean 1 for each picture, so that the weighted mean is of the size of the plain one."""
+        if len(weights) != len(self.dataset):
+            raise InteractiveActionError(f"There are {len(weights)} masks for {len(self.dataset)} pictures. Give each picture one.")
+        weights = adaptive_avg_pool2d(weights[:, None].float(), self.mean.shape[-2:])
+        mean = weights.mean((1, 2, 3), keepdim=True)
+        if (mean <= 0).any():
+            raise InteractiveActionError(f"The mask of picture {int((mean.flatten() <= 0).nonzero()[0])} is empty. Mask some of each picture.")
+        return weights / mean
+
+
+def _choice(group, generator):
+    return group[torch.randint(len(group), (), generator=generator)]
