@@ -11,12 +11,13 @@ from comfy_api.latest import io, ui
 
 from ..captions.words import ACTION_WORDS, negative_words
 from ..tokens.token import InteractiveToken
-from ..trainers.adi import ADIConfig, ADILoss
-from ..trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
+from ..trainers.adi import ADIConfig
+from ..trainers.interactive_action import InteractiveActionConfig
 from ..trainers.loop import TrainingState, run_key, training_steps
-from ..trainers.p_plus import PPlusConfig, PPlusLoss
-from ..trainers.reversion import ReVersionConfig, ReVersionLoss
-from ..trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
+from ..trainers.methods import METHODS
+from ..trainers.p_plus import PPlusConfig
+from ..trainers.reversion import ReVersionConfig
+from ..trainers.textual_inversion import TextualInversionConfig
 from . import sockets, training_inputs
 from .plots import loss_curves
 from .training_inputs import CATEGORY, COMMON, LAST, MODEL, STEERING, inputs_of, outputs
@@ -45,16 +46,17 @@ class TrainInteractiveToken(_Trainer):
             description="Learn a word v* for an interaction from simulated pictures: denoising, steering and a distillation from "
             "the frozen model that keeps subject and object (Eq. 8). Only v* is trained; MODEL and CLIP stay as they are.",
             search_aliases=["textual inversion", "training", "embedding", "distillation"],
-            inputs=inputs_of(
-                defaults, *MODEL, *COMMON, "steering_words", "lambda_steer", "lambda_distill", *STEERING, *LAST, "negative_words", "options"
-            ),
+            inputs=[
+                *inputs_of(defaults, *MODEL, *COMMON, "steering_words", "lambda_steer", "lambda_distill", *STEERING, *LAST),
+                *inputs_of(defaults, "negative_words", "absorber_rank", "literal_eq6", "options"),
+            ],
             outputs=outputs(),
         )
 
     @classmethod
     def execute(cls, model, clip, vae, dataset, steering_words, negative_words="", **settings):
         words = {"positives": _lines(steering_words), "negatives": _lines(negative_words)}
-        return _train("interactive-action", InteractiveActionConfig, InteractiveActionLoss, (model, clip, vae), dataset, **words, **settings)
+        return _train("interactive-action", (model, clip, vae), dataset, **words, **settings)
 
 
 class TrainTextualInversion(_Trainer):
@@ -73,7 +75,7 @@ class TrainTextualInversion(_Trainer):
 
     @classmethod
     def execute(cls, model, clip, vae, dataset, **settings):
-        return _train("textual-inversion", TextualInversionConfig, TextualInversionLoss, (model, clip, vae), dataset, **settings)
+        return _train("textual-inversion", (model, clip, vae), dataset, **settings)
 
 
 class TrainReVersion(_Trainer):
@@ -96,7 +98,7 @@ class TrainReVersion(_Trainer):
     @classmethod
     def execute(cls, model, clip, vae, dataset, steering_words, negative_words="", **settings):
         words = {"positives": _lines(steering_words), "negatives": _lines(negative_words)}
-        return _train("reversion", ReVersionConfig, ReVersionLoss, (model, clip, vae), dataset, **words, **settings)
+        return _train("reversion", (model, clip, vae), dataset, **words, **settings)
 
 
 class TrainPPlus(_Trainer):
@@ -115,7 +117,7 @@ class TrainPPlus(_Trainer):
 
     @classmethod
     def execute(cls, model, clip, vae, dataset, **settings):
-        return _train("p-plus", PPlusConfig, PPlusLoss, (model, clip, vae), dataset, **settings)
+        return _train("p-plus", (model, clip, vae), dataset, **settings)
 
 
 class TrainADI(_Trainer):
@@ -143,19 +145,20 @@ class TrainADI(_Trainer):
     @classmethod
     def execute(cls, model, clip, vae, dataset, gradient_mask, **settings):
         action_different, masking = gradient_mask
-        return _train("adi", ADIConfig, ADILoss, (model, clip, vae), dataset, action_different, **masking, **settings)
+        return _train("adi", (model, clip, vae), dataset, action_different, **masking, **settings)
 
 
-def _train(method, config_class, loss_class, loaded, dataset, *triples, action, save_state_every, options=None, **settings):
-    """Learn a token with a method: its config from the inputs and options, its loss, and the shared loop. A node's output.
+def _train(method, loaded, dataset, *triples, action, save_state_every, options=None, **settings):
+    """Learn a token with one of ``METHODS``: its config from the inputs and options, its loss, and the shared loop.
 
-    loaded: (MODEL, CLIP, VAE). triples: what the loss of ADI needs beside a data set.
+    loaded: (MODEL, CLIP, VAE). triples: what the loss of ADI needs beside a data set. Returns a trainer node's output.
     """
     # imported here: it needs a running ComfyUI, not only an importable one
     from ..trainers.engines.comfy import ComfyEngine
 
     options = dict(options or {})
     weights = options.pop("loss_weights", None)
+    config_class, loss_class = METHODS[method]
     config = config_class(**settings, **options)
     progress = comfy.utils.ProgressBar(config.steps)
     with ComfyEngine(*loaded) as engine:
@@ -193,7 +196,7 @@ def _train(method, config_class, loss_class, loaded, dataset, *triples, action, 
     text = f"{config.steps} steps; total loss {numpy.mean(state.losses['total'][-50:]):.4f} over the last {min(50, config.steps)}."
     if "overlap" in state.losses:
         text += f" The two masks overlapped by {numpy.mean(state.losses['overlap']):.1%} on average (30.3% in the paper)."
-    token = InteractiveToken("v", state.average, provenance)
+    token = InteractiveToken("v", loss.token(state.average), provenance)
     return io.NodeOutput(token, {"loss": state.losses["total"]}, curves, ui=ui.PreviewText(text))
 
 

@@ -82,6 +82,22 @@ def inputs_of(defaults, *names):
             tooltip="One word or phrase a line, away from which v* is steered, beside the prompts' own words: actions that yours "
             "is mistaken for.",
         ),
+        "absorber_rank": lambda name: whole(
+            name,
+            0,
+            64,
+            "Rank of a LoRA in the student's attention that is trained with v* and dropped, to take up the look of the pictures; "
+            "public code has 4. 0: v* alone, as in the paper.",
+            optional=True,
+            advanced=True,
+        ),
+        "literal_eq6": lambda name: io.Boolean.Input(
+            name,
+            default=defaults.literal_eq6,
+            optional=True,
+            advanced=True,
+            tooltip="Give student and teacher the prompt with 'and', as Eq. 6 is printed. It holds back the absorber alone.",
+        ),
         "options": lambda name: sockets.TrainingOptions.Input(
             name, optional=True, tooltip="From Training Options: accumulation, averaging, min-SNR, limits and a mask. May stay empty."
         ),

@@ -24,11 +24,27 @@ NOTES = {
     "GroundingDINO in **Load Detector** and a real CLIP in **Load CLIP Scorer**.",
     "train-from-a-saved-data-set": "## Train from a saved data set\n\n**Load Interaction Data Set** reads pictures and prompts "
     "from `datasets/interactive_action`: saved by *Teach an action from simulation*, or made by hand from photographs.",
+    "train-with-textual-inversion": "## Textual Inversion\n\nThe plain method: a word is learned by denoising alone. It learns looks as "
+    "gladly as actions; take it for comparison. **Training Options** plugs into every trainer.\n\nFor your own checkpoint: 3000 to "
+    "6000 steps with learning_rate 0.005 and batch_size 2.",
+    "train-with-reversion": "## ReVersion\n\nDenoising, and steering towards the words of the action and away from those of "
+    "actions it is mistaken for. There is no teacher: take it for photographs.\n\nFor your own checkpoint: 3000 steps with "
+    "learning_rate 0.00025 and batch_size 2.",
+    "train-with-p-plus": "## P+\n\nA word with a vector of its own for each cross-attention layer. Prompts with it are encoded once a "
+    "layer; connect both outputs, MODEL and CLIP, of **Apply Interactive Token** or **Interactive Token Loader**, for the negative "
+    "prompt, too.\n\nFor your own checkpoint: 500 steps with learning_rate 0.005 and batch_size 8.",
+    "train-with-adi": "## ADI\n\nThe same scene is recorded twice, while the cube is held and before it is touched: the same context with "
+    "another action. **ADI Gradient Mask** keeps what such pairs share out of the word.\n\nFor your own checkpoint: width and height "
+    "512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
 }
 THUMBNAILS = {
     "teach-an-action-from-simulation": ("simulated.png", (0, 0, 788, 396)),
     "use-a-token": ("before_after.png", None),
     "train-from-a-saved-data-set": ("loss.png", None),
+    "train-with-textual-inversion": ("loss.png", None),
+    "train-with-reversion": ("loss.png", None),
+    "train-with-p-plus": ("before_after.png", None),
+    "train-with-adi": ("simulated.png", (0, 0, 788, 396)),
 }
 
 # Columns by distance from the sources, each node below the last; a note above all.

@@ -8,8 +8,9 @@ L_steer (Eq. 5) is in ``steering``. L_distill asks the student to stay near the 
 
 Eq. 6 as printed conditions both on y_and; the student would then not depend on v* at all and the loss would be
 zero. Public code and Figure 3 give the student y, with v*; that is followed. Public code also trains a LoRA in
-the student and drops it afterwards; the text trains v* alone, and that is followed. Teacher and student
-therefore share one U-Net.
+the student and drops it afterwards; the text trains v* alone, and that is followed, so that teacher and student
+share one U-Net. Both can be turned round: ``absorber_rank`` 4 trains that LoRA, too, and with it ``literal_eq6``
+has something to hold back.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from ..errors import InteractiveActionError
+from .absorber import Absorber
 from .reversion import ReVersionConfig, ReVersionLoss
 
 
@@ -26,14 +28,27 @@ class InteractiveActionConfig(ReVersionConfig):
     """Hyperparameters; the defaults are the paper's (000, section 4.1), public code's where the paper is silent.
 
     start_word: not "and", the one bad choice: there the distillation loss and its gradient are exactly zero.
+    absorber_rank: of a LoRA in the student's attention that is trained with v* and dropped; 0 leaves it out, public code has 4.
+    literal_eq6: give student and teacher y_and, as Eq. 6 is printed; only the absorber is then distilled.
     """
 
     start_word: str = "handling"
     timestep_law: str = "high noise"
     lambda_distill: float = 0.2
+    absorber_rank: int = 0
+    literal_eq6: bool = False
 
     def __post_init__(self):
         super().__post_init__()
+        if self.absorber_rank < 0:
+            raise InteractiveActionError(f"absorber_rank is {self.absorber_rank}. It cannot be negative; 0 leaves the absorber out.")
+        if self.literal_eq6 and not self.absorber_rank:
+            raise InteractiveActionError(
+                "Eq. 6 as it is printed does not depend on v*, so that without an absorber it would do nothing. Set absorber_rank "
+                "to 4, or literal_eq6 to off."
+            )
+        if self.absorber_rank and self.max_norm:
+            raise InteractiveActionError("The length of vectors cannot be limited while an absorber is trained. Set max_norm to 0.")
         if self.lambda_distill < 0:
             raise InteractiveActionError("lambda_distill cannot be negative.")
 
@@ -46,12 +61,34 @@ class InteractiveActionLoss(ReVersionLoss):
         with torch.no_grad():
             prompts = sorted({prompt for group in dataset.prompts_and for prompt in group})
             self.teacher_contexts = {prompt: engine.encode_prompts([prompt]) for prompt in prompts}
+        self.absorber = Absorber(engine.attention_projections(), config.absorber_rank) if config.absorber_rank else None
 
-    def terms(self, batch, z_t, student, v, generator):
-        terms = super().terms(batch, z_t, student, v, generator)
+        self.count = config.vectors * engine.width  # numbers of v*
+
+    def start(self):
+        """v* alone (n, d), or flat (n * d + P,) with the absorber's weights behind it."""
+        vectors = super().start()
+        if not self.absorber:
+            return vectors
+        weights = self.absorber.start(torch.Generator().manual_seed(self.config.seed))
+        return torch.cat([vectors.flatten(), weights.to(vectors)])
+
+    def token(self, trained):
+        return trained[: self.count].view(-1, self.engine.width) if self.absorber else trained
+
+    def predict(self, z_t, t, context, trained):
+        if not self.absorber:
+            return super().predict(z_t, t, context, trained)
+        with self.absorber.active(trained[self.count :]):
+            return super().predict(z_t, t, context, trained)
+
+    def terms(self, batch, z_t, student, trained, generator):
+        terms = super().terms(batch, z_t, student, trained, generator)
         if self.config.lambda_distill > 0:
+            contexts = torch.cat([self.teacher_contexts[prompt] for prompt in batch.prompts_and])
             with torch.no_grad():
-                contexts = torch.cat([self.teacher_contexts[prompt] for prompt in batch.prompts_and])
                 teacher = self.engine.predict_noise(z_t, batch.t, contexts)
-            terms["distill"] = self.config.lambda_distill, mse_loss(student, teacher)  # Eq. 6, the student on y
+            if self.config.literal_eq6:
+                student = self.predict(z_t, batch.t, contexts, trained)
+            terms["distill"] = self.config.lambda_distill, mse_loss(student, teacher)  # Eq. 6
         return terms

@@ -1,4 +1,4 @@
-"""The training loop of every method's token: AdamW on v* alone, exact to the bit across interruptions.
+"""The training loop of every method's token: AdamW, exact to the bit across interruptions.
 
 Every step draws from a generator seeded by (seed, step), so nothing but the vectors, their average, AdamW's two
 moments and the losses so far need to be kept for a run to go on as if it had never stopped.
@@ -21,7 +21,8 @@ from ..files import safetensors_bytes, write_atomically
 class TrainingState:
     """Where a run stands after ``step`` steps.
 
-    vectors, their running average and AdamW's two moments: float32, all of v*'s shape. losses: name -> one float a step.
+    vectors (what the loss's ``start`` gives: v*, and what is trained with it), their running average and AdamW's two moments:
+    float32, all of one shape. losses: name -> one float a step.
     """
 
     vectors: torch.Tensor
@@ -66,6 +67,8 @@ def run_key(base_model, dataset, config, *tensors):
 
 def training_steps(loss, state):
     """Train ``state`` in place, one step an iteration, until ``loss.config.steps`` are done; yields it after each step.
+
+    The token is ``loss.token(state.average)``.
 
     loss: of one of the methods, or anything with ``config``, ``engine`` and ``textual_inversion``'s ``start`` and ``gradient``.
     A step that gives a number that is not finite raises and leaves ``state`` as it was before that step.

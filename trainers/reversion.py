@@ -52,8 +52,8 @@ class ReVersionLoss(TextualInversionLoss):
         super().__init__(engine, dataset, config, loss_weights)
         self.steering = Steering(engine, dataset, config)
 
-    def terms(self, batch, z_t, student, v, generator):
-        terms = super().terms(batch, z_t, student, v, generator)
+    def terms(self, batch, z_t, student, trained, generator):
+        terms = super().terms(batch, z_t, student, trained, generator)
         if self.config.lambda_steer > 0:
-            terms["steer"] = self.config.lambda_steer, self.steering(v, batch.prompts, generator)
+            terms["steer"] = self.config.lambda_steer, self.steering(self.token(trained), batch.prompts, generator)
         return terms

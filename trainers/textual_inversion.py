@@ -81,24 +81,36 @@ class TextualInversionLoss:
         self.min_snr_weights = min_snr_weights(engine.alphas_cumprod, config.min_snr_gamma)
         self.loss_weights = None if loss_weights is None else self._latent_weights(loss_weights)
 
-    def __call__(self, v, generator):
-        """The losses for v on one batch drawn with ``generator``: dict of scalars and their weighted ``total``."""
+    def __call__(self, trained, generator):
+        """The losses on one batch drawn with ``generator``: dict of scalars and their weighted ``total``.
+
+        trained: what ``start`` begins with; v* unless a method trains something beside it.
+        """
         batch = self.draw(generator)
         z_t = self.noisy(self.mean[batch.index], self.std[batch.index], batch)
-        student = self.engine.predict_noise(z_t, batch.t, self.engine.encode_prompts(batch.prompts, v))
-        terms = self.terms(batch, z_t, student, v, generator)
+        context = self.engine.encode_prompts(batch.prompts, self.token(trained))
+        student = self.predict(z_t, batch.t, context, trained)
+        terms = self.terms(batch, z_t, student, trained, generator)
         total = sum(weight * loss for weight, loss in terms.values())
         return {**{name: loss for name, (_, loss) in terms.items()}, "total": total}
 
-    def terms(self, batch, z_t, student, v, generator):
+    def predict(self, z_t, t, context, trained):
+        """The student's noise (B, C, h, w)."""
+        return self.engine.predict_noise(z_t, t, context)
+
+    def terms(self, batch, z_t, student, trained, generator):
         """The parts of the loss by name: (weight, scalar). student: (B, C, h, w), the noise predicted with v*."""
         return {"denoise": (1.0, self.denoise(student, batch).mean())}
 
-    def gradient(self, v, generator):
-        """(losses as ``__call__``, the gradient of their total in v, which channels of v may move: bool like v)."""
-        losses = self(v, generator)
-        (gradient,) = torch.autograd.grad(losses["total"], [v])
-        return losses, gradient, torch.ones_like(v, dtype=torch.bool)
+    def gradient(self, trained, generator):
+        """(losses as ``__call__``, the gradient of their total, which channels may move: bool), both shaped as ``trained``."""
+        losses = self(trained, generator)
+        (gradient,) = torch.autograd.grad(losses["total"], [trained])
+        return losses, gradient, torch.ones_like(trained, dtype=torch.bool)
+
+    def token(self, trained):
+        """The vectors of v* in what is trained: (n, d), or (L, n, d) where they are layer-wise."""
+        return trained
 
     def start(self):
         """Where v* begins: (n, d), the start word's own vectors if it has n, otherwise their mean n times."""

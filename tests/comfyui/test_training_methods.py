@@ -21,7 +21,7 @@ def shortened(name, token, **more):
         if value["class_type"] == "InteractiveActionLoadDataset":
             value["inputs"].update(name="noise")
         if value["class_type"] == "InteractiveActionRecord":
-            value["inputs"].update(takes=1, cameras=2)
+            value["inputs"].update(takes=1, cameras=4, frames_per_take=1)
         if value["class_type"] == "CLIPTextEncode":
             value["inputs"]["text"] = value["inputs"]["text"].replace("<pick-up>", f"<{token}>")
     return prompt, key

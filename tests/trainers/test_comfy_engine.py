@@ -6,6 +6,7 @@ import torch
 from interactive_action.errors import InteractiveActionError
 from interactive_action.tokens.placeholders import teach
 from interactive_action.tokens.token import InteractiveToken
+from interactive_action.trainers.absorber import Absorber
 from interactive_action.trainers.engines import add_noise
 from interactive_action.trainers.engines.comfy import ComfyEngine
 
@@ -134,3 +135,20 @@ def test_what_is_trained_in_layers_is_what_the_stock_nodes_draw_with(checkpoint,
         options = teach_layers(checkpoint[0]).model_options["transformer_options"]
         x_0 = checkpoint[0].model.apply_model(z_t * (1 + sigma**2).sqrt(), sigma[None], c_crossattn=context, transformer_options=options)
     assert torch.allclose((z_t - (1 - abar).sqrt() * eps) / abar.sqrt(), x_0, atol=1e-3)
+
+
+def test_both_attentions_of_every_layer_have_four_projections(engine):
+    assert len(engine.attention_projections()) == 8 * engine.layers
+
+
+def test_an_absorber_is_there_while_it_is_active_and_gone_afterwards(engine):
+    absorber = Absorber(engine.attention_projections(), 2)
+    weights = torch.randn(absorber.start(torch.Generator()).shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    z_t, t, context = torch.ones(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man with a cup"])
+    before = engine.predict_noise(z_t, t, context)
+    with absorber.active(weights):
+        during = engine.predict_noise(z_t, t, context)
+    (gradient,) = torch.autograd.grad(during.sum(), [weights])
+    assert not torch.allclose(during, before, atol=1e-3)
+    assert torch.equal(engine.predict_noise(z_t, t, context), before)
+    assert gradient.abs().sum() > 0

@@ -19,7 +19,8 @@ class TinyEngine:
         self.layers, self.width, self.dtype = layers, width, dtype
         self.alphas_cumprod = torch.cumprod(1 - torch.linspace(0.03, 0.14, 1000) ** 2, 0)
         self.table = torch.randn(64, width, generator=draw).to(dtype)
-        self.mix, self.key, self.value = (torch.randn(n, width, width, generator=draw).to(dtype) / width**0.5 for n in (1, layers, layers))
+        self.mix, *projections = torch.randn(1 + 2 * layers, width, width, generator=draw).to(dtype) / width**0.5
+        self.projections = [_linear(weight) for weight in projections]
         self.enter, self.leave = torch.randn(4, width, generator=draw).to(dtype), torch.randn(width, 4, generator=draw).to(dtype) / width
 
     def encode_pictures(self, pictures):
@@ -41,17 +42,26 @@ class TinyEngine:
             rows.append(torch.cat([words, self.table[-1:].repeat(TOKENS - len(words), 1)]))
         x = torch.stack(rows)
         before = x.cumsum(1) / torch.arange(1, TOKENS + 1).view(1, -1, 1)
-        return torch.tanh(x + before @ self.mix[0])
+        return torch.tanh(x + before @ self.mix)
 
     def predict_noise(self, z_t, t, context):
         contexts = context if context.ndim == 4 else context.expand(self.layers, *context.shape)
         x = z_t.to(self.dtype).flatten(2).movedim(1, 2) @ self.enter + torch.cos(t / 300).view(-1, 1, 1).to(self.dtype)
-        for key, value, words in zip(self.key, self.value, contexts, strict=True):
-            x = x + torch.softmax(x @ (words @ key).movedim(1, 2), -1) @ (words @ value)
+        for key, value, words in zip(self.projections[::2], self.projections[1::2], contexts, strict=True):
+            x = x + torch.softmax(x @ key(words).movedim(1, 2), -1) @ value(words)
         return (torch.tanh(x) @ self.leave).movedim(1, 2).reshape(z_t.shape)
+
+    def attention_projections(self):
+        return self.projections
 
     def fingerprint(self):
         return "tiny"
+
+
+def _linear(weight):
+    layer = torch.nn.Linear(*weight.shape, bias=False)
+    layer.weight = torch.nn.Parameter(weight, requires_grad=False)
+    return layer
 
 
 def noise_dataset(pictures=5, seed=0):

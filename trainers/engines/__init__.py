@@ -1,5 +1,6 @@
 """What a trainer sees of a diffusion model: one small protocol, whatever library runs the model."""
 
+import re
 from typing import Protocol
 
 import torch
@@ -38,8 +39,16 @@ class Engine(Protocol):
         context: (B, tokens, width) for every cross-attention layer alike, or (L, B, tokens, width), one for each.
         """
 
+    def attention_projections(self):
+        """The linear layers of the U-Net's self- and cross-attentions, as ``attention_projections`` finds them."""
+
     def fingerprint(self):
         """sha256 over every weight that takes part, as loaded."""
+
+
+def attention_projections(unet):
+    """The q, k, v and out layers of every attention of a U-Net, which ComfyUI and diffusers name alike: a list of modules."""
+    return [layer for name, layer in unet.named_modules() if re.search(r"\.attn[12]\.to_(q|k|v|out\.0)$", name)]
 
 
 def add_noise(engine, z_0, noise, t):

@@ -16,6 +16,7 @@ from comfy.model_base import ModelType
 from ...captions.templates import PLACEHOLDER
 from ...errors import InteractiveActionError
 from ...tokens.layers import LayerPatch, cross_attention_layers
+from . import attention_projections
 
 ENCODE_BATCH = 8
 
@@ -132,6 +133,9 @@ class ComfyEngine:
             options["patches"] = {"attn2_patch": [self._layer_patch]}
         denoised = self._model.apply_model(x, sigma.flatten(), c_crossattn=context, transformer_options=options)
         return (x - denoised.float()) / sigma
+
+    def attention_projections(self):
+        return attention_projections(self._model.diffusion_model)
 
     def fingerprint(self):
         digest = hashlib.sha256()

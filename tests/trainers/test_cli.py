@@ -1,0 +1,131 @@
+"""The command line, as a researcher runs it: in a process of its own, on the embedded checkpoint."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from interactive_action.errors import InteractiveActionError
+from interactive_action.miniature.export import FILE
+from interactive_action.tokens.files import load_token
+from interactive_action.trainers import cli
+from interactive_action.trainers.methods import METHODS
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = [sys.executable, str(ROOT), "trainers.cli"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+SETTINGS = {"steps": 6, "batch_size": 1, "start_word": "with"}
+
+
+def write_run(folder, dataset, method="textual-inversion", hyperparameters=SETTINGS, **more):
+    """A data set and the file of a run in ``folder``; returns the file."""
+    for name in ("dataset", "others"):
+        if not (folder / name).exists():
+            dataset.save(folder / name)
+    values = {"model": str(FILE), "dataset": "dataset", "action": "pick up", "method": method, "name": "lift", **more}
+    values |= {"action_different": "others"} if method == "adi" else {}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    lines += ["[hyperparameters]", *(f"{key} = {json.dumps(value)}" for key, value in hyperparameters.items())]
+    path = folder / "run.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def run(*arguments, launcher=HERE):
+    return subprocess.run([*launcher, *map(str, arguments)], env=ENVIRONMENT, check=False, capture_output=True, text=True)
+
+
+def interrupt(path, wish):
+    """Start training and send ``wish`` once a state is there; returns the exit status."""
+    process = subprocess.Popen([*HERE, "train", str(path)], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(path.parent.glob("lift.*.state")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(wish)
+    return process.wait()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_and_says_in_the_token_how(tmp_path, dataset, method):
+    settings = {"steps": 1, "batch_size": 1, "start_word": "with"}
+    saved = cli.train(write_run(tmp_path, dataset, method, settings))
+    token = load_token(saved)
+    assert token.provenance["interactive_action.method"] == method
+    hyperparameters = json.loads(token.provenance["interactive_action.hyperparameters"])
+    assert hyperparameters == json.loads(json.dumps(METHODS[method][0](**{**hyperparameters, **settings}).as_dict()))
+    assert token.layers == (7 if method in ("p-plus", "adi") else None)
+
+
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, dataset, wish):
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    settings = {**SETTINGS, "steps": 40}
+    for folder in (whole, part):
+        folder.mkdir()
+        path = write_run(folder, dataset, hyperparameters=settings, save_state_every=2)
+    status = interrupt(path, wish)
+    assert status == (130 if wish == signal.SIGINT else -signal.SIGKILL)
+    assert not (part / "lift.safetensors").exists()
+    for folder in (whole, part):
+        assert run("train", folder / "run.toml").returncode == 0
+    assert (part / "lift.safetensors").read_bytes() == (whole / "lift.safetensors").read_bytes()
+    assert not list(part.glob("*.state"))
+
+
+def test_two_processes_average_their_gradients_and_write_one_token(tmp_path, dataset):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(ROOT), "trainers.cli"]
+    child = run("train", write_run(tmp_path, dataset), launcher=launcher)
+    assert child.returncode == 0, child.stderr
+    assert [path.name for path in tmp_path.glob("lift*")] == ["lift.safetensors"]
+    assert load_token(tmp_path / "lift.safetensors").provenance["interactive_action.processes"] == "2"
+
+
+def test_help_and_mistakes_are_sentences_without_a_traceback(tmp_path, dataset):
+    assert "python . trainers.cli train lift.toml" in run("--help").stdout
+    child = run("train", write_run(tmp_path, dataset, model="nowhere.safetensors"))
+    assert child.returncode == 1
+    assert child.stderr.strip().splitlines()[-1].startswith("The checkpoint nowhere.safetensors could not be read")
+    assert "Traceback" not in child.stderr
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_written_file_is_one_that_can_be_read(tmp_path, method):
+    path = tmp_path / "run.toml"
+    path.write_text(cli.config_text(method), encoding="utf-8")
+    assert cli.Run.read(path).method_config() == METHODS[method][0](**({"positives": cli.Run.read(path).method_config().positives} if method in ("reversion", "interactive-action") else {}))
+
+
+def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
+    settings = {"steps": 1, "batch_size": 1, "start_word": "with", "positives": ["holding", "using"], "lambda_distill": 0.5}
+    first = cli.train(write_run(tmp_path, dataset, "interactive-action", settings))
+    again = cli.config_text(str(first)).replace(f'"{FILE.name}"', json.dumps(str(FILE))).replace('"pick-up"', '"lift"')
+    (tmp_path / "again").mkdir()
+    dataset.save(tmp_path / "again" / "dataset")
+    (tmp_path / "again" / "run.toml").write_text(again, encoding="utf-8")
+    assert cli.train(tmp_path / "again" / "run.toml").read_bytes() == first.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("model = ", "run.toml could not be read"),
+        ('model = "m"', "does not say dataset, action"),
+        ('model = "m"\ndataset = "d"\naction = "a"\nsteps = 3', "says steps, which is unknown here"),
+        ('model = "m"\ndataset = "d"\naction = "a"\nmethod = "lora"', "no method called 'lora'"),
+        ('model = "m"\ndataset = "d"\naction = "a"\nname = "../x"', "cannot be called"),
+        ('model = "m"\ndataset = "d"\naction = "a"\nmethod = "adi"', "action_different"),
+        ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nsteps = "many"', "must be a whole number"),
+        ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nstep = 3', "says step, which is unknown"),
+        ('model = "m"\ndataset = "d"\naction = "x"', "no steering words"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_in_a_sentence(tmp_path, text, sentence):
+    path = tmp_path / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InteractiveActionError, match=sentence):
+        cli.Run.read(path).method_config()
