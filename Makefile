@@ -7,7 +7,7 @@ SETUP := $(PYTHON) tools/setup.py
 RUN := .venv/bin/python .
 WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
-.PHONY: help demo test serve bench miniature miniature-check workflows lint clean
+.PHONY: help demo test serve bench miniature miniature-check evidence workflows lint clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -39,6 +39,10 @@ miniature:  ## train the embedded models again from nothing and measure them (ho
 miniature-check:  ## measure what the embedded models draw on held-out prompts (ten minutes)
 	@$(SETUP)
 	@$(RUN) miniature.check
+
+evidence:  ## compare the methods on the embedded models, into evidence/ (an hour)
+	@$(SETUP) vulkan
+	@$(RUN) tools.evidence
 
 workflows:  ## write the shipped workflows and their pictures again
 	@$(SETUP) vulkan browser

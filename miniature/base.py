@@ -155,16 +155,26 @@ def train(latents, facts, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, s
 @torch.no_grad()
 def sample(unet, text, prompts, seed=0, steps=20, guidance=4.0, size=12):
     """Latents (N, 4, size, size) for N prompts by DDIM with classifier-free guidance."""
+    row_of = {i: row for row, i in enumerate(words(), 1)}
+    rows = torch.tensor([token_rows(p, row_of) for p in [*prompts, *[""] * len(prompts)]])
+    context = text(input_ids=rows).last_hidden_state
+    noise = torch.randn(len(prompts), LATENT_CHANNELS, size, size, generator=torch.Generator().manual_seed(seed))
+    return ddim(lambda x, t: unet(x, t, context).sample, noise, steps, guidance)
+
+
+@torch.no_grad()
+def ddim(predict_noise, noise, steps=20, guidance=4.0):
+    """Latents by DDIM (Song et al. 2021) from ``noise`` (N, 4, h, w).
+
+    predict_noise: (x (2N, 4, h, w), t (2N,)) -> eps, for N prompts and then N times for the empty one.
+    """
     from diffusers import DDIMScheduler
 
     scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
                               set_alpha_to_one=False, steps_offset=1)
     scheduler.set_timesteps(steps)
-    row_of = {i: row for row, i in enumerate(words(), 1)}
-    rows = torch.tensor([token_rows(p, row_of) for p in [*prompts, *[""] * len(prompts)]])
-    context = text(input_ids=rows).last_hidden_state
-    x = torch.randn(len(prompts), LATENT_CHANNELS, size, size, generator=torch.Generator().manual_seed(seed))
+    x = noise
     for t in scheduler.timesteps:
-        told, untold = unet(torch.cat([x, x]), t, context).sample.chunk(2)
+        told, untold = predict_noise(torch.cat([x, x]), t.repeat(2 * len(x))).chunk(2)
         x = scheduler.step(untold + guidance * (told - untold), t, x).prev_sample
     return x

@@ -22,7 +22,7 @@ from .export import read_modules
 from .hidden import HIDDEN_WORDS
 from .interactions import INTERACTIONS
 from .judges import RELATIONS, load_detector, load_interaction_judge
-from .judges_data import CHECK_SEED
+from .judges_data import CHECK_SEED, a
 from .world import HELD_OUT, render, sample_scene
 
 WORDS = {"and": "and", "with": "with", "handling": "handling", **{f"hidden: {k}": w for k, w in HIDDEN_WORDS.items()}}
@@ -58,14 +58,15 @@ def draw(models, word, asked, advance):
     unet, text, autoencoder = models
     parts = []
     for start in range(0, len(asked), BATCH):
-        prompts = [f"{_a(who)} {word} {_a(f'{color} {what}'.strip())}" for who, what, color in asked[start : start + BATCH]]
-        parts.append(autoencoder.decode(sample(unet, text, prompts, seed=start)))
-        advance(len(prompts))
+        batch = prompts(word, asked[start : start + BATCH])
+        parts.append(autoencoder.decode(sample(unet, text, batch, seed=start)))
+        advance(len(batch))
     return torch.cat(parts).clamp(0, 1).permute(0, 2, 3, 1)
 
 
-def _a(noun):
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+def prompts(word, asked):
+    """"a <subject> <word> a <colour> <object>" for each (subject, object, colour)."""
+    return [f"{a(who)} {word} {a(f'{color} {what}'.strip())}" for who, what, color in asked]
 
 
 def judged(pictures, asked, detector, judges):
