@@ -7,7 +7,7 @@ from comfy_api.latest import io, ui
 
 from ..captions.dataset import InteractionDataset
 from ..captions.templates import TEMPLATES, paired_prompts, parse_templates
-from ..captions.words import ACTION_WORDS
+from ..captions.words import ACTION_WORDS, negative_words
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path
 from . import sockets
@@ -90,13 +90,13 @@ class InteractionWords(io.ComfyNode):
                     tooltip="The action whose words are wanted. The list of one action never holds a word of another.",
                 )
             ],
-            outputs=[io.String.Output(display_name="words")],
+            outputs=[io.String.Output(display_name="words"), io.String.Output(display_name="negative words")],
         )
 
     @classmethod
     def execute(cls, action):
-        words = "\n".join(ACTION_WORDS[action])
-        return io.NodeOutput(words, ui=ui.PreviewText(words))
+        words, negatives = "\n".join(ACTION_WORDS[action]), "\n".join(negative_words(action))
+        return io.NodeOutput(words, negatives, ui=ui.PreviewText(f"{words}\n\nnot:\n{negatives}" if negatives else words))
 
 
 def dataset_folder():

@@ -117,6 +117,10 @@ class IAScore(io.ComfyNode):
                 io.Int.Input("batch_size", default=16, min=1, max=1024, optional=True,
                              tooltip="How many pictures the models look at together. Smaller needs less memory; the "
                                      "result is the same."),
+                io.String.Input("save_as", default="", optional=True,
+                                tooltip="A name under which one row a picture (.csv, .jsonl) and a plot (.png) are "
+                                        "written to ComfyUI's output folder, numbered if it is taken. Empty writes "
+                                        "nothing."),
             ],
             outputs=[
                 io.Float.Output(display_name="iascore",
@@ -131,13 +135,18 @@ class IAScore(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image, clip_scorer, subject, object, text, phrase="", detector=None, boxes=None, batch_size=16):
+    def execute(cls, image, clip_scorer, subject, object, text, phrase="", detector=None, boxes=None, batch_size=16,
+                save_as=""):
         import comfy.model_management
         import comfy.utils
+        import folder_paths
 
-        from ..scoring import iascore
+        from ..files import checked_name, free_path
+        from ..scoring import iascore, tables
         from ..scoring.overlay import draw_rows
 
+        if save_as := save_as.strip():
+            checked_name(save_as, "file of scores")
         bar = comfy.utils.ProgressBar(len(image))
         bar.update_absolute(0, len(image))
         judges = [judge for judge in (clip_scorer, detector) if judge is not None]
@@ -153,10 +162,20 @@ class IAScore(io.ComfyNode):
         report = iascore.report(rows, detector="boxes given" if boxes is not None else detector.name,
                                 threshold=None if boxes is not None else detector.threshold, clip=clip_scorer.name)
         overlay, scores = draw_rows(image, rows), report["scores"]
-        shown = (f"IAScore {scores['iascore_cosine']:.3f} (zero-filled cosine), "
-                 f"{scores['iascore_2_5']:.3f} (zero-filled 2.5 x cosine)\n"
-                 f"passed {scores['pass_rate']:.0%} of {scores['n']}, both found in {scores['both_found']:.0%}, "
-                 f"mean IoU {scores['mean_iou']:.3f}")
+
+        def told(name, form):
+            low_high = report["intervals"][name]
+            return format(scores[name], form) + (" [{}, {}]".format(*(format(bound, form) for bound in low_high))
+                                                 if low_high else "")
+
+        shown = (f"IAScore {told('iascore_cosine', '.3f')} (zero-filled cosine), "
+                 f"{told('iascore_2_5', '.3f')} (zero-filled 2.5 x cosine)\n"
+                 f"passed {told('pass_rate', '.0%')} of {scores['n']}, both found in {told('both_found', '.0%')}, "
+                 f"mean IoU {told('mean_iou', '.3f')}; 95 % intervals in brackets")
+        if save_as:
+            path = free_path(folder_paths.get_output_directory(), save_as, ".csv").with_suffix("")
+            written = tables.save(rows, range(len(rows)), path)
+            shown += f"\nwritten to {', '.join(file.name for file in written)}"
         return io.NodeOutput(scores["iascore_cosine"], scores["pass_rate"], json.dumps(report, indent=1), overlay,
                              ui={**ui.PreviewImage(overlay, cls=cls).as_dict(), **ui.PreviewText(shown).as_dict()})
 

@@ -1,17 +1,24 @@
-"""Simulate an interaction: describe a scene, record it from several cameras, look at its masks and boxes."""
+"""Simulate an interaction: describe a scene, record it from several cameras, look at its masks and boxes, keep it."""
+
+import pathlib
 
 import comfy.model_management
 import comfy.utils
+import folder_paths
 import torch
 from comfy_api.latest import io, ui
 from PIL import Image
 
+from ..errors import InteractiveActionError
+from ..files import checked_name, free_path
+from ..sim import folder as recordings
 from ..sim.actions import ACTIONS
 from ..sim.client import SIMULATOR
 from ..sim.keyframes import MOMENTS
-from ..sim.plan import LIMITS, Plan
+from ..sim.plan import LIMITS, RIGS, Plan
 from ..sim.robots import ROBOTS
-from ..sim.scene import OBJECT_COLOURS, OBJECTS, PLACE_COLOURS, RANDOM, WIDEST_JITTER, Scene
+from ..sim.rooms import ROOMS
+from ..sim.scene import OBJECT_COLOURS, OFFERED, PLACE_COLOURS, RANDOM, WIDEST_JITTER, Scene
 from . import sockets
 
 CATEGORY = "Interactive Action/sim"
@@ -30,7 +37,7 @@ class InteractionScene(io.ComfyNode):
             inputs=[
                 io.Combo.Input("robot", options=list(ROBOTS), tooltip="Who acts."),
                 io.Combo.Input("action", options=list(ACTIONS), tooltip="What it does. Whether it succeeded is read from the physics."),
-                io.Combo.Input("object", options=list(OBJECTS), tooltip="What is acted on."),
+                io.Combo.Input("object", options=list(OFFERED), tooltip="What is acted on. An action is offered for some of these only and says for which."),
                 io.Combo.Input(
                     "object_colour", options=[RANDOM, *OBJECT_COLOURS], tooltip="The object's colour; random draws one for each take."
                 ),
@@ -55,6 +62,23 @@ class InteractionScene(io.ComfyNode):
                     control_after_generate=True,
                     tooltip="Decides everything that is drawn: places, sizes, colours, light, motion and cameras. The same seed "
                     "gives the same pictures.",
+                ),
+                io.Combo.Input(
+                    "room",
+                    options=list(ROOMS),
+                    default="plain",
+                    optional=True,
+                    tooltip="Where it happens. All but the plain one are furnished anew for each take: paint, wood, furniture.",
+                ),
+                io.Int.Input(
+                    "action_seed",
+                    default=defaults.action_seed,
+                    min=-1,
+                    max=2**63 - 1,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Draws the motion apart from everything else: keep the seed and change this for another motion in the same "
+                    "place. -1 takes the seed.",
                 ),
             ],
             outputs=[sockets.Scene.Output(display_name="scene")],
@@ -94,18 +118,16 @@ class RecordInteraction(io.ComfyNode):
                 whole("frames_per_take", "How many moments of each take, evenly from the first to the last; one alone is the last."),
                 whole("width", "The pictures' width in pixels: the size that your model was trained on.", step=8),
                 whole("height", "The pictures' height in pixels: the size that your model was trained on.", step=8),
-            ],
-            outputs=[
-                io.Image.Output(display_name="pictures"),
-                io.Mask.Output(display_name="subject_mask", tooltip="The robot."),
-                io.Mask.Output(display_name="object_mask", tooltip="The object."),
-                io.BoundingBox.Output(display_name="subject_boxes", tooltip="One list a picture."),
-                io.BoundingBox.Output(display_name="object_boxes", tooltip="One list a picture."),
-                io.Image.Output(display_name="depth", tooltip="Inverse depth: near is white. The recording has metres."),
-                sockets.Recording.Output(
-                    display_name="recording", tooltip="All of it, with contact forces, joint positions, cameras and the names of what is seen."
+                io.Combo.Input(
+                    "rig",
+                    options=list(RIGS),
+                    default=defaults.rig,
+                    optional=True,
+                    tooltip="Following cameras aim at hand and object for every picture. Still ones keep their place, so that another "
+                    "action with the same seed has the same background.",
                 ),
             ],
+            outputs=_outputs(),
         )
 
     @classmethod
@@ -119,16 +141,7 @@ class RecordInteraction(io.ComfyNode):
                 bar.update_absolute(done, total, ("JPEG", Image.fromarray(picture), 512))
 
         recording = SIMULATOR.record(scene, plan, show)
-        return io.NodeOutput(
-            _image(recording.pictures),
-            torch.from_numpy(recording.subject_masks).float(),
-            torch.from_numpy(recording.object_masks).float(),
-            recording.subject_boxes,
-            recording.object_boxes,
-            torch.from_numpy(recording.depth_pictures())[..., None].expand(-1, -1, -1, 3).contiguous(),
-            recording,
-            ui=ui.PreviewText(recording.summary()),
-        )
+        return io.NodeOutput(*_values(recording), ui=ui.PreviewText(recording.summary()))
 
 
 class DrawRecording(io.ComfyNode):
@@ -151,8 +164,95 @@ class DrawRecording(io.ComfyNode):
         return io.NodeOutput(overlay, ui=ui.PreviewImage(overlay, cls=cls))
 
 
+def recording_folder():
+    return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action_recordings"
+
+
+class SaveRecording(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionSaveRecording",
+            display_name="Save Recording",
+            category=CATEGORY,
+            description="Write all of a recording to a folder: pictures, masks, metadata.jsonl and trajectories.",
+            search_aliases=["export", "simulation", "data set"],
+            is_output_node=True,
+            inputs=[
+                sockets.Recording.Input("recording", tooltip="What to keep, from Record Interaction."),
+                io.String.Input(
+                    "name",
+                    default="pick-up",
+                    tooltip="Folder name under datasets/interactive_action_recordings. If there is one already, a number is added.",
+                ),
+            ],
+            outputs=[sockets.Recording.Output(display_name="recording")],
+        )
+
+    @classmethod
+    def execute(cls, recording, name):
+        folder = free_path(recording_folder(), checked_name(name, "recording"))
+        recordings.save(recording, folder)
+        return io.NodeOutput(recording, ui=ui.PreviewText(f"{len(recording)} pictures written to {folder}"))
+
+
+class LoadRecording(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionLoadRecording",
+            display_name="Load Recording",
+            category=CATEGORY,
+            description="Read a recording from a folder: one that was saved, or pictures of Unity, Blender or a camera with a metadata.jsonl.",
+            search_aliases=["import", "Unity", "Blender", "photographs"],
+            inputs=[io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action_recordings.")],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, name):
+        return (recording_folder() / checked_name(name, "recording") / recordings.METADATA).stat().st_mtime_ns
+
+    @classmethod
+    def execute(cls, name):
+        folder = recording_folder() / checked_name(name, "recording")
+        if not folder.is_dir():
+            found = sorted(path.name for path in recording_folder().glob("*") if path.is_dir() and not path.name.startswith("."))
+            raise InteractiveActionError(
+                f"There is no recording called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {recording_folder()}."
+            )
+        recording = recordings.load(folder)
+        return io.NodeOutput(*_values(recording), ui=ui.PreviewText(recording.summary()))
+
+
+def _outputs():
+    return [
+        io.Image.Output(display_name="pictures"),
+        io.Mask.Output(display_name="subject_mask", tooltip="The robot."),
+        io.Mask.Output(display_name="object_mask", tooltip="The object."),
+        io.BoundingBox.Output(display_name="subject_boxes", tooltip="One list a picture."),
+        io.BoundingBox.Output(display_name="object_boxes", tooltip="One list a picture."),
+        io.Image.Output(display_name="depth", tooltip="Inverse depth: near is white. The recording has metres."),
+        sockets.Recording.Output(
+            display_name="recording", tooltip="All of it, with contact forces, joint positions, cameras and the names of what is seen."
+        ),
+    ]
+
+
+def _values(recording):
+    return (
+        _image(recording.pictures),
+        torch.from_numpy(recording.subject_masks).float(),
+        torch.from_numpy(recording.object_masks).float(),
+        recording.subject_boxes,
+        recording.object_boxes,
+        torch.from_numpy(recording.depth_pictures())[..., None].expand(-1, -1, -1, 3).contiguous(),
+        recording,
+    )
+
+
 def _image(pictures):
     return torch.from_numpy(pictures).float() / 255
 
 
-NODES = [InteractionScene, RecordInteraction, DrawRecording]
+NODES = [InteractionScene, RecordInteraction, DrawRecording, SaveRecording, LoadRecording]

@@ -189,7 +189,7 @@ def _train(method, loaded, dataset, *triples, action, save_state_every, options=
             "interactive_action.pictures": str(len(dataset)),
             "interactive_action.hyperparameters": json.dumps(config.as_dict(), sort_keys=True),
             "interactive_action.seed": str(config.seed),
-            "modelspec.architecture": "stable-diffusion-v1/textual-inversion",
+            "modelspec.architecture": f"stable-diffusion-v{2 if engine.width == 1024 else 1}/textual-inversion",
         }
     path.unlink(missing_ok=True)
     curves = torch.from_numpy(numpy.array(loss_curves(_shown(state.losses), config.steps, 1200, 400))).float()[None] / 255

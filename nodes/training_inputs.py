@@ -2,6 +2,7 @@
 
 from comfy_api.latest import io, ui
 
+from ..errors import InteractiveActionError
 from ..trainers.adi import ActionDifferent, ADIConfig
 from ..trainers.gradient_masks import STRATEGIES
 from ..trainers.timesteps import TIMESTEP_LAWS
@@ -166,6 +167,12 @@ class ADIGradientMask(io.ComfyNode):
     def execute(cls, dataset, action_different, beta, strategy, recording=None, other_recording=None):
         pictures = action_different[..., :3]
         if recording is not None and other_recording is not None:
+            for what, shown, recorded in (("data set", dataset, recording), ("action-different pictures", pictures, other_recording)):
+                if len(shown) != len(recorded):
+                    raise InteractiveActionError(
+                        f"There are {len(shown)} pictures in the {what} and {len(recorded)} in their recording. Connect the recording they "
+                        f"come from, or neither recording."
+                    )
             different = ActionDifferent.matched(pictures, _contexts(recording), _contexts(other_recording))
         else:
             different = ActionDifferent.in_order(pictures, len(dataset))

@@ -24,7 +24,9 @@ class ClipScorer:
     @torch.no_grad()
     def read(self, texts):
         """B texts -> embeddings of length one (B, d)."""
-        return self.model.encode_text(self.tokenizer(list(texts)).to(self._device), normalize=True).float().cpu()
+        different = list(dict.fromkeys(texts))  # a text that many pictures share is read once
+        read = self.model.encode_text(self.tokenizer(different).to(self._device), normalize=True).float().cpu()
+        return read[[different.index(text) for text in texts]]
 
     def cosine(self, pictures, texts):
         """Cosine of each picture with its text, float (B,) in -1..1, neither scaled nor clipped."""

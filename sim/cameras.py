@@ -7,22 +7,34 @@ import sapien.render
 FIELD_OF_VIEW = np.radians(32)
 FILL = 0.9  # share of the picture that the bounds may take
 WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot its arm hides the object
+SIDE, BEHIND = np.radians(95), np.radians(150)  # for what opens towards the robot
+BETWEEN = np.radians([55, 125])  # for two robots that face each other
 SMALL = 256  # pixels up to which a picture is drawn twice as large and averaged
 
 
 class Rig:
-    """``count`` cameras of a world at directions drawn by ``rng``; each re-aims for every picture."""
+    """``count`` cameras of a world at directions drawn by ``rng``; each re-aims for every picture, unless it is ``still``."""
 
-    def __init__(self, world, count, width, height, rng):
+    def __init__(self, world, count, width, height, rng, rig="following"):
         self.world, self.width, self.height = world, width, height
         self.scale = 2 if max(width, height) <= SMALL else 1
         spacing = 2 * WIDEST_AZIMUTH / count
         self.azimuths = -WIDEST_AZIMUTH + spacing * (np.arange(count) + rng.uniform(0.1, 0.9, count))
+        if rig == "front, left and right":
+            self.azimuths = np.resize(np.radians([0, -90, 90]), count)
+        if world.shows_front_to_robot:  # from beside and behind the robot, or its back would be all there is to see
+            self._keep_to(SIDE, BEHIND)
+        elif len(world.articulations) > 1:  # from beside, or one of the two would hide what is between them
+            self._keep_to(*BETWEEN)
         self.elevations = rng.uniform(np.radians(10), np.radians(32), count)
         self.fills = rng.uniform(0.85, 1.0, count) * FILL
         self.focal = height / 2 / np.tan(FIELD_OF_VIEW / 2)  # of both axes: square pixels
         self.camera = world.scene.add_camera("camera", width * self.scale, height * self.scale, FIELD_OF_VIEW, 0.01, 50)
+        self.aim = world.surroundings() if rig == "still" else None
         self.robot_ids, self.object_ids = world.ids()
+
+    def _keep_to(self, least, most):
+        self.azimuths = np.sign(self.azimuths) * (least + np.abs(self.azimuths) * (most - least) / WIDEST_AZIMUTH)
 
     @property
     def intrinsics(self):
@@ -31,7 +43,7 @@ class Rig:
     def shoot(self, index):
         """What camera ``index`` sees of the world as it stands, by the names and in the units of a ``Recording``."""
         axes = look(self.azimuths[index], self.elevations[index])
-        position = frame(self.world.corners() @ axes.T, np.array([self.width, self.height]) / 2 / self.focal * self.fills[index]) @ axes
+        position = frame((self.world.corners() if self.aim is None else self.aim) @ axes.T, np.array([self.width, self.height]) / 2 / self.focal * self.fills[index]) @ axes
         extrinsics = np.eye(4)
         extrinsics[:3, :3], extrinsics[:3, 3] = axes, -axes @ position
         pose = np.eye(4)

@@ -1,35 +1,42 @@
-"""Which moments of a take become pictures, told by its contacts and by the object's height."""
+"""Which moments of a take become pictures, told by its contacts and by what the action does to the object."""
 
 import numpy as np
 
-MOMENTS = ("held", "from contact to end", "whole action", "before contact")
-CLEAR = 0.03  # metres above its place from which the object counts as lifted off
+MOMENTS = ("held", "from contact to end", "whole action", "before contact", "key moments", "first contact")
 APART = 0.6  # share of the time before the first contact in which hand and object are still well apart
+TOUCH = 0.1  # seconds that a first contact may last
 
 
-def events(states, contacts, fingers):
-    """Times in seconds, in order: first contact, first grasp (all fingers press at once), lift-off, end."""
-    pressing = {}
-    for contact in contacts:
+def events(world, action):
+    """Times in seconds, in order: first contact, first grasp (all fingers press at once; if there is none, the first
+    contact), when it shows that the action is under way, end.
+    """
+    states, fingers, pressing = world.states, world.robot.fingers, {}
+    for contact in world.contacts:
         pressing.setdefault(contact.time, set()).add(contact.link)
-    grasp = next(time for time, links in pressing.items() if links.issuperset(fingers))
-    floor = states[0].position[2]
-    clear = next(state.time for state in states if state.time > grasp and state.position[2] > floor + CLEAR)
-    return contacts[0].time, grasp, clear, states[-1].time
+    first = world.contacts[0].time
+    grasp = next((time for time, links in pressing.items() if links.issuperset(fingers)), first)
+    clear = next((state.time for state in states if state.time > grasp and action.shows(states[0], state)), grasp)
+    return first, grasp, clear, states[-1].time
 
 
-def key_frames(states, contacts, fingers, moments, count):
+def key_frames(world, action, moments, count):
     """``count`` (name, state) pairs of a take that succeeded, evenly from first to last; one alone is the last."""
-    times = events(states, contacts, fingers)
-    contact, _, clear, end = times
-    first, last = {
+    times = events(world, action)
+    contact, grasp, clear, end = times
+    marks = {
         "held": (clear, end),
         "from contact to end": (contact, end),
-        "whole action": (states[0].time, end),
-        "before contact": (states[0].time, APART * contact),
+        "whole action": (world.states[0].time, end),
+        "before contact": (world.states[0].time, APART * contact),
+        "key moments": sorted({contact, grasp, (grasp + end) / 2, end}),
+        "first contact": (contact, min(contact + TOUCH, end)),
     }[moments]
+    first, last = marks[0], marks[-1]
     wanted = last - (last - first) * np.arange(count)[::-1] / max(count - 1, 1)
-    clock = np.array([state.time for state in states])
-    chosen = [states[np.abs(clock - time).argmin()] for time in wanted]
+    if len(marks) > 2:
+        wanted = np.interp(len(marks) - 1 - np.arange(count)[::-1] * (len(marks) - 1) / max(count - 1, 1), range(len(marks)), marks)
+    clock = np.array([state.time for state in world.states])
+    chosen = [world.states[np.abs(clock - time).argmin()] for time in wanted]
     names = ("before contact", "contact", "grasp", "held", "end")
     return [(names[np.searchsorted(times, state.time, side="right")], state) for state in chosen]

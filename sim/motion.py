@@ -1,5 +1,7 @@
 """Motion of an arm: straight paths of its hand, inverse kinematics along them, and the pieces that actions are made of."""
 
+from itertools import pairwise
+
 import numpy as np
 import sapien
 from scipy.spatial.transform import Rotation
@@ -76,7 +78,7 @@ class Arm:
             wish = self.targets + (attempt > 0) * self.mask * rng.normal(0, 0.5, len(self.targets))
             try:
                 start = joints = self.inverse(poses[0], np.clip(wish, *self.limits))
-                for before, after in zip(poses, poses[1:]):
+                for before, after in pairwise(poses):
                     joints = self.path(joints, before, after)[-1]
             except InteractiveActionError as error:
                 last = error

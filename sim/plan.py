@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from ..errors import InteractiveActionError
 from .keyframes import MOMENTS
 
+RIGS = ("following", "still", "front, left and right")
 LIMITS = {"takes": (1, 1000), "cameras": (4, 64), "frames_per_take": (1, 100), "width": (32, 2048), "height": (32, 2048)}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``takes`` runs of the action, each with another seed, at ``frames_per_take`` of its ``moments`` from every camera."""
+    """``takes`` runs of the action, each with another seed, at ``frames_per_take`` of its ``moments`` from every camera.
+
+    The cameras of a ``rig`` aim anew for every picture (following), or once at where the object stands at first (still).
+    """
 
     takes: int = 8
     cameras: int = 4
@@ -18,12 +22,15 @@ class Plan:
     frames_per_take: int = 2
     width: int = 512
     height: int = 512
+    rig: str = RIGS[0]
 
     def __post_init__(self):
         for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise InteractiveActionError(f"{name} must be a whole number from {least} to {most}, but is {value!r}.")
+        if self.rig not in RIGS:
+            raise InteractiveActionError(f"There is no rig {self.rig!r}. Choose one of: {', '.join(RIGS)}.")
         if self.moments not in MOMENTS:
             raise InteractiveActionError(f"There are no moments {self.moments!r}. Choose one of: {', '.join(MOMENTS)}.")
 

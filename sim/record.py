@@ -37,16 +37,19 @@ def record(scene, plan, progress=None):
             )
         seeds.append(seed)
         contacts += [(take, contact.time, contact.link, contact.force) for contact in world.contacts]
-        steps += [(take, state.time, state.qpos, np.concatenate([state.position, state.quaternion])) for state in world.states]
+        steps += [
+            (take, state.time, state.qpos, np.concatenate([state.position, state.quaternion]), state.things, state.openings)
+            for state in world.states
+        ]
         for shot in _photograph(world, scene, plan, seed):
-            shots.append({"take": take, "subject": world.robot.subject, "object": f"{world.object_colour} {scene.object}", **shot})
+            shots.append({"take": take, "subject": world.subject, "object": f"{world.object_colour} {scene.object}", **shot})
             if progress:
                 progress(len(shots), plan.pictures, shot["pictures"])
     return Recording(
         scene,
         **{name: np.array([shot[name] for shot in shots]) for name in shots[0]},
         **dict(zip(("contact_take", "contact_time", "contact_link", "contact_force"), map(np.array, zip(*contacts)))),
-        **dict(zip(("step_take", "step_time", "joints", "object_poses"), map(np.array, zip(*steps)))),
+        **dict(zip(("step_take", "step_time", "joints", "object_poses", "thing_poses", "openings"), map(np.array, zip(*steps)))),
         seeds=np.array(seeds),
         failed_seeds=np.array(list(failures), int),
         failures=np.array(list(failures.values()), str),
@@ -57,7 +60,7 @@ def perform(scene, seed, **how):
     """Run the scene's action once; the world afterwards, and why it failed (empty if it succeeded)."""
     of_world, of_action, _ = _generators(scene, seed)
     world = World(scene, of_world)
-    action = ACTIONS[scene.action](world, of_action)
+    action = world.action = ACTIONS[scene.action](world, of_action)
     try:
         action.run(Arm(world), **how)
     except InteractiveActionError as error:
@@ -66,8 +69,8 @@ def perform(scene, seed, **how):
 
 
 def _photograph(world, scene, plan, seed):
-    rig = Rig(world, plan.cameras, plan.width, plan.height, _generators(scene, seed)[2])
-    for moment, state in key_frames(world.states, world.contacts, world.robot.fingers, plan.moments, plan.frames_per_take):
+    rig = Rig(world, plan.cameras, plan.width, plan.height, _generators(scene, seed)[2], plan.rig)
+    for moment, state in key_frames(world, world.action, plan.moments, plan.frames_per_take):
         world.restore(state)
         for camera in range(plan.cameras):
             yield {"moment": moment, "time": state.time, "camera": camera, **rig.shoot(camera)}
@@ -75,7 +78,10 @@ def _photograph(world, scene, plan, seed):
 
 def _generators(scene, seed):
     """What decides the world, the action and the cameras: apart, so that one can be changed and the others kept."""
-    return np.random.default_rng((scene.seed, seed)).spawn(3)
+    of_world, of_action, of_cameras = np.random.default_rng((scene.seed, seed)).spawn(3)
+    if scene.action_seed >= 0:
+        of_action = np.random.default_rng((scene.action_seed, seed))
+    return of_world, of_action, of_cameras
 
 
 @functools.cache

@@ -1,17 +1,22 @@
 """What was recorded: plain arrays, so that anything else can make and read them too."""
 
-import io
-import json
-import pathlib
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..errors import InteractiveActionError
-from .scene import Scene
-
 COLOURS = {"subject": (60, 130, 255), "object": (255, 140, 30)}
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What is known of pictures that were not simulated here."""
+
+    action: str
+    source: str = "another engine"
+
+    def to_json(self):
+        return asdict(self)
 
 
 @dataclass(eq=False)
@@ -26,10 +31,13 @@ class Recording:
     The takes: each ``contact_*`` (C,) is one link of the robot pressing on the object for one step of physics, ``force``
     in newtons; each ``step_*`` (S,) is one step, with ``joints`` (S, joints) in radians and metres and ``object_poses``
     (S, 7), position in metres and quaternion wxyz. ``seeds`` (T,) succeeded; ``failed_seeds`` (F,) did not, for the
-    reasons ``failures`` (F,), and nothing of them is in here.
+    reasons ``failures`` (F,), and nothing of them is in here. ``thing_poses`` (S, things, 7) are those of what else was
+    there, ``openings`` (S, joints) the positions of the joints that things have, in metres and radians.
+
+    ``scene`` is the ``Scene`` that was simulated, or an ``Elsewhere`` if the pictures come from somewhere else.
     """
 
-    scene: Scene
+    scene: object
     pictures: np.ndarray
     subject_masks: np.ndarray
     object_masks: np.ndarray
@@ -53,6 +61,8 @@ class Recording:
     seeds: np.ndarray
     failed_seeds: np.ndarray
     failures: np.ndarray
+    thing_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 7)))
+    openings: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __len__(self):
         return len(self.pictures)
@@ -108,27 +118,6 @@ class Recording:
     def arrays(self):
         """Everything but the scene, by name."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "scene"}
-
-    def save(self, folder):
-        """Write ``recording.npz`` and ``scene.json`` into a folder."""
-        from ..files import write_atomically  # imports torch, which the simulator's process does without
-
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **self.arrays())
-        write_atomically(pathlib.Path(folder, "scene.json"), json.dumps(self.scene.to_json(), indent=1).encode())
-        write_atomically(pathlib.Path(folder, "recording.npz"), buffer.getvalue())
-
-    @classmethod
-    def load(cls, folder):
-        """Read what ``save`` wrote."""
-        try:
-            scene = Scene(**json.loads(pathlib.Path(folder, "scene.json").read_text()))
-            with np.load(pathlib.Path(folder, "recording.npz"), allow_pickle=False) as arrays:
-                return cls(scene, **arrays)
-        except (OSError, ValueError, TypeError) as error:
-            raise InteractiveActionError(
-                f"{folder} is not a folder with a recording ({error}). It must hold scene.json and recording.npz as they were saved."
-            ) from error
 
 
 def boxes_of(mask, label):

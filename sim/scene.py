@@ -27,6 +27,7 @@ PLACE_COLOURS = {  # dark enough for a white robot to stand out
     "rose": (0.38, 0.19, 0.19),
     "plum": (0.16, 0.09, 0.18),
 }
+OFFERED = tuple(name for name in OBJECTS if any(name in action.objects for action in ACTIONS.values()))  # to be acted on
 WIDEST_JITTER = 0.15
 
 
@@ -35,7 +36,8 @@ class Scene:
     """One action of one robot on one object. Colours are linear RGB by name; ``random`` draws one for each take.
 
     ``size_jitter`` is the largest relative change of the object's size. The same scene with the same seed gives the same
-    pictures, pixel by pixel, on the same machine.
+    pictures, pixel by pixel, on the same machine. ``action_seed`` draws the motion apart from the rest: the same seed with
+    another one, or with another action on the same object, has the same object, room, light and still cameras; -1 is the seed.
     """
 
     robot: str = "panda"
@@ -47,9 +49,10 @@ class Scene:
     size_jitter: float = 0.1
     seed: int = 0
     room: str = "plain"
+    action_seed: int = -1
 
     def __post_init__(self):
-        for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OBJECTS), ("room", ROOMS)):
+        for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OFFERED), ("room", ROOMS)):
             _check(name, getattr(self, name), known)
         for name, known in (("object_colour", OBJECT_COLOURS), ("ground", PLACE_COLOURS), ("background", PLACE_COLOURS)):
             _check(name, getattr(self, name), (RANDOM, *known))
@@ -58,6 +61,8 @@ class Scene:
             raise InteractiveActionError(f"'{self.action}' is not offered for a {self.object}, but for: {', '.join(offered)}.")
         if not 0 <= self.size_jitter <= WIDEST_JITTER:
             raise InteractiveActionError(f"size_jitter must be between 0 and {WIDEST_JITTER}, but is {self.size_jitter}.")
+        if isinstance(self.action_seed, bool) or not isinstance(self.action_seed, int) or self.action_seed < -1:
+            raise InteractiveActionError(f"The action_seed must be a whole number from -1 upwards, but is {self.action_seed!r}.")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InteractiveActionError(f"The seed must be a whole number from 0 upwards, but is {self.seed!r}.")
 

@@ -1,5 +1,7 @@
 """Builds a thing of ``objects.py`` in a SAPIEN scene: what is seen of it and what collides."""
 
+from itertools import pairwise
+
 import numpy as np
 import sapien
 import sapien.physx
@@ -64,11 +66,51 @@ def build_still(scene, parts, colour, pose, name, drawn=None):
     return entity
 
 
+def add_floor(scene, height, look, half=6.0):
+    """An endless floor, drawn as a square of ``look``, whose texture repeats every metre."""
+    scene.add_ground(height, render=False)
+    corners = np.array([[-half, -half, height], [half, -half, height], [half, half, height], [-half, half, height]])
+    shape = sapien.render.RenderShapeTriangleMesh(
+        corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0.0, 0.0, 1.0], (4, 1)), corners[:, :2], look
+    )
+    entity, seen = sapien.Entity(), sapien.render.RenderBodyComponent()
+    seen.attach(shape)
+    entity.add_component(seen)
+    entity.name = "floor"
+    scene.add_entity(entity)
+
+
+def grain(colour, rng, boards=8, size=256):
+    """Wooden boards: bands of slightly different tone with a wavy grain along them."""
+    along, across = np.meshgrid(np.arange(size) / size, np.arange(size) / size)
+    board = (across * boards).astype(int)
+    tone = rng.uniform(0.75, 1.15, boards)[board]
+    phase = rng.uniform(0, 2 * np.pi, boards)[board]
+    rings = np.sin(60 * (across * boards % 1) + 2 * np.sin(2 * np.pi * along + phase) + phase)
+    gap = np.abs(across * boards % 1 - 0.5) > 0.48
+    return _textured(np.clip(np.array(colour) * (tone * (1 + 0.10 * rings) * np.where(gap, 0.5, 1))[..., None], 0, 1), 0.6)
+
+
+def tiles(colour, rng, count=3, size=256):
+    """Square tiles of slightly different tone with light joints."""
+    x, y = np.meshgrid(np.arange(size) / size * count, np.arange(size) / size * count)
+    tone = rng.uniform(0.85, 1.1, (count, count))[y.astype(int), x.astype(int)]
+    joint = np.maximum(np.abs(x % 1 - 0.5), np.abs(y % 1 - 0.5)) > 0.485
+    return _textured(np.where(joint[..., None], 0.45, np.clip(np.array(colour) * tone[..., None], 0, 1)), 0.4)
+
+
+def _textured(linear, roughness):
+    look = material((1, 1, 1), roughness)
+    rgba = np.concatenate([linear, np.ones((*linear.shape[:2], 1))], 2).astype(np.float32)
+    look.base_color_texture = sapien.render.RenderTexture2D(rgba, "R32G32B32A32Sfloat", mipmap_levels=6)
+    return look
+
+
 def _attach(scene, entity, body, parts, offset, scale, colour, density, drawn=None):
     physical = scene.create_physical_material(1.0, 1.0, 0.0)
     seen = sapien.render.RenderBodyComponent()
     for part in parts:
-        look = material(part.colour) if part.colour else drawn or material(colour)
+        look = material(part.colour) if part.colour is not None else drawn or material(colour)
         at = (np.array(part.at) + offset) * scale
         shapes, visual = _SHAPES[part.shape](part, scale, physical, look)
         for shape in shapes:
@@ -104,10 +146,10 @@ def _cylinder(part, scale, physical, look):
 def _turned(part, scale, physical, look):
     outline = np.array(part.outline) * scale
     wall = part.wall * scale
-    rings = [np.concatenate([_ring(*lower, SECTORS), _ring(*upper, SECTORS)]) for lower, upper in zip(outline, outline[1:])]
+    rings = [np.concatenate([_ring(*lower, SECTORS), _ring(*upper, SECTORS)]) for lower, upper in pairwise(outline)]
     if wall:  # a floor, and a wall of planks
         floor = np.concatenate([_ring(outline[0][0], 0, SECTORS), _ring(outline[0][0], wall, SECTORS)])
-        hulls = [floor, *(plank for lower, upper in zip(outline, outline[1:]) for plank in _planks(lower, upper, wall))]
+        hulls = [floor, *(plank for lower, upper in pairwise(outline) for plank in _planks(lower, upper, wall))]
         inner = np.array([[max(radius - wall, 0), max(height, wall)] for radius, height in outline])
         profile = [(0, 0), *outline, *inner[::-1], (0, wall)]
     else:
@@ -133,7 +175,7 @@ def _lathe(profile):
     """Vertices, triangles, normals and texture places of a profile (points, 2) turned about z; its edges stay sharp."""
     angles = np.linspace(0, 2 * np.pi, SIDES + 1)
     vertices, normals, places, triangles = [], [], [], []
-    for (r0, z0), (r1, z1) in zip(profile, profile[1:]):
+    for (r0, z0), (r1, z1) in pairwise(profile):
         across, along = z1 - z0, r1 - r0
         length = np.hypot(across, along)
         if not length:

@@ -8,7 +8,7 @@ import sapien.physx
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
-from .objects import OBJECTS, Thing
+from .objects import FRONT, OBJECTS, Thing
 from .robots import ROBOTS
 from .rooms import ROOMS
 from .scene import OBJECT_COLOURS, PLACE_COLOURS, RANDOM
@@ -116,9 +116,10 @@ class World:
         self.articulation = self.robot.load(self.scene)
         self.articulations, self.bases = [self.articulation], [np.eye(4, dtype=np.float32)]
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
-        self.items = []
+        self.items, self.loose = [], []  # the loose ones need not be framed
         self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour)
         self.object, self._object_entities = self.item.entity, self.item.entities
+        self._first_box = np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0] + [*place, 0] + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
         self._add_light([*place, self.item.half[2]], rng)
         ACTIONS[scene.action].arrange(self, rng.spawn(1)[0])
         self.links = {link.name: link for link in self.articulation.links}
@@ -145,6 +146,16 @@ class World:
         """Another robot like the first, its base at ``pose`` (4, 4)."""
         self.articulations.append(self.robot.load(self.scene, sapien.Pose(pose)))
         self.bases.append(np.float32(pose))
+
+    @property
+    def shows_front_to_robot(self):
+        joint = self.item.thing.joint
+        return bool(joint and joint.handle and joint.handle[1] == FRONT)
+
+    @property
+    def subject(self):
+        """Who acts, in words."""
+        return self.robot.subject if len(self.articulations) == 1 else f"two {self.robot.subject}s"
 
     @property
     def half_size(self):
@@ -197,9 +208,9 @@ class World:
         """Whether two items press on each other after the last step."""
         for contact in self.scene.get_contacts():
             entities = [body.entity for body in contact.bodies]
-            if any(entity in first.entities for entity in entities) and any(entity in second.entities for entity in entities):
-                if np.abs([point.impulse for point in contact.points]).max() > 0:
-                    return True
+            both = all(any(entity in item.entities for entity in entities) for item in (first, second))
+            if both and np.abs([point.impulse for point in contact.points]).max() > 0:
+                return True
         return False
 
     def _touching(self):
@@ -244,8 +255,13 @@ class World:
         boxes = [_body(entity).compute_global_aabb_tight() for entity in self.item.entities]
         links = [link for articulation in self.articulations for link in articulation.links if link.name in self.robot.framed]
         boxes += [link.compute_global_aabb_tight() for link in links]
+        boxes += [_body(item.entity).compute_global_aabb_tight() for item in self.items if item not in (self.item, *self.loose)]
         below = boxes[0] * [1, 1, 0]
         return np.concatenate([np.stack(np.meshgrid(*box.T), -1).reshape(-1, 3) for box in (*boxes, below)])
+
+    def surroundings(self, metres=0.12):
+        """(8, 3) corners of the box around the object's first place and so much room for the hand, whatever the action."""
+        return np.stack(np.meshgrid(*(self._first_box + [[-metres, -metres, 0], [metres, metres, metres]]).T), -1).reshape(-1, 3)
 
     def ids(self):
         """Segmentation ids of the robots' links (links,) and of the object's parts (parts,)."""

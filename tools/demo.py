@@ -13,6 +13,8 @@ import shutil
 import sys
 import time
 
+import numpy
+import torch
 from PIL import Image
 from tqdm import tqdm
 
@@ -24,6 +26,7 @@ DEMO = ROOT / "demo"
 TOKEN = "pick-up"
 PLAIN_WORD = "handling"  # the base model's own best word; v* starts from it
 PHRASE = "picking up"  # what CLIP is asked, for both
+RELATION = "lift"  # what the embedded classifier calls it
 PAIRS = (
     ("panda", "strawberry"),
     ("penguin", "lemon"),
@@ -119,6 +122,15 @@ def mean(reports, score):
     return sum(report["scores"][score] for report in reports) / len(reports)
 
 
+def happens(rows, column):
+    """The share of pictures in which the embedded classifier, which no token ever saw, sees the action."""
+    from ..miniature.judges import load_interaction_judge
+
+    drawn = numpy.stack([numpy.asarray(picture) for row in rows for picture in row[column]])
+    named = load_interaction_judge().classify(torch.from_numpy(drawn).float() / 255)
+    return named.count(RELATION) / len(named)
+
+
 def main():
     started = time.monotonic()
     DEMO.mkdir(exist_ok=True)
@@ -143,6 +155,8 @@ def main():
         "pass_rate_after": mean(reports["token"], "pass_rate"),
         "both_found_before": mean(reports["plain words"], "both_found"),
         "both_found_after": mean(reports["token"], "both_found"),
+        "action_seen_before": happens(rows, 1),
+        "action_seen_after": happens(rows, 2),
         "seconds": round(time.monotonic() - started, 1),
         "versions": {
             "comfyui": comfyui_version(),

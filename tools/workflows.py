@@ -36,11 +36,18 @@ NOTES = {
     "train-with-adi": "## ADI\n\nThe same scene is recorded twice, while the cube is held and before it is touched: the same context with "
     "another action. **ADI Gradient Mask** keeps what such pairs share out of the word.\n\nFor your own checkpoint: width and height "
     "512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
+    "record-an-action": "## Record an action\n\nA simulated robot puts an apple into a basket or a bowl in a kitchen, four moments "
+    "a take from four sides, and all that the simulator knows is kept in `datasets/interactive_action_recordings`.\n\nChoose another "
+    "action, object or room in **Interaction Scene**; which objects an action is offered for is said when they do not fit.",
+    "import-a-recording": "## Import a recording\n\n**Load Recording** reads what *Record an action* has saved, or pictures of another "
+    "engine or a camera that you put into a folder with a `metadata.jsonl`; they get prompts and become a data set.",
 }
 THUMBNAILS = {
     "teach-an-action-from-simulation": ("simulated.png", (0, 0, 788, 396)),
     "use-a-token": ("before_after.png", None),
     "train-from-a-saved-data-set": ("loss.png", None),
+    "record-an-action": ("../web/docs/actions.jpg", (0, 288, 864, 720)),
+    "import-a-recording": ("../web/docs/actions.jpg", (432, 432, 1296, 864)),
     "train-with-textual-inversion": ("loss.png", None),
     "train-with-reversion": ("loss.png", None),
     "train-with-p-plus": ("before_after.png", None),

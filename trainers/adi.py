@@ -83,6 +83,7 @@ class ADILoss(TextualInversionLoss):
     """The loss of the anchor, and its masked gradient (Eq. 10).
 
     action_different: an ``ActionDifferent`` with at least one picture for each of the data set, which has at least two.
+    loss_weights: the anchor's count for its whole triple.
     """
 
     def __init__(self, engine, dataset, config, action_different, loss_weights=None):

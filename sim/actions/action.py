@@ -4,7 +4,7 @@ import numpy as np
 
 from ..objects import GRASPED
 
-COLOURS = ("blue", "green", "yellow", "purple")  # of what else is there, so that the object is not mistaken for it
+COLOURS = ("blue", "green", "yellow", "purple")
 MOVED, TILTED = 0.03, 0.35  # metres and radians from which on it shows that something has been done to the object
 
 
@@ -52,6 +52,11 @@ def still(world, seconds=0.1, metres=0.003):
     """Whether the object has come to rest."""
     recent = [state.position for state in world.states if state.time > world.time - seconds]
     return bool(np.ptp(recent, axis=0).max() < metres)
+
+
+def other_colour(world, rng):
+    """A colour for what else is there, so that the object is not mistaken for it."""
+    return str(rng.choice([colour for colour in COLOURS if colour != world.object_colour]))
 
 
 def beside(world, rng, nearest=0.18, furthest=0.30):

@@ -28,14 +28,11 @@ class HandOver(PickUp):
         self.lift = rng.uniform(0.2, 0.26)
         self.lower = rng.uniform(0.068, 0.075)  # metres below the first hand at which the second takes it
         self.yaw = nearest(self.item.yaw, 2)
+        self.angles = rng.permutation([-0.6, -0.45, -0.3, 0.3, 0.45, 0.6])
 
     def run(self, arm):
-        world, other = arm.world, arm.partner()
-        aloft = down([*self.meet[:2], self.grasp[2] + self.lift], 0.0)
-        out = 0.045 * (self.item.name == "book")
-        take = facing(aloft[:3, 3] + [out, 0, -self.lower], [-1, 0, 0], [0, -1, 0])
-        ready = shifted(take, 0.12, 0, 0)
-        other.set_start_of([ready, take], self.rng)
+        other = arm.partner()
+        _, take, aloft = other.set_start_of_any((self.way(angle) for angle in self.angles), self.rng)
         self.take(arm)
         arm.move(self.aloft(self.lift), self.speed)
         arm.move(aloft, self.speed)
@@ -45,6 +42,14 @@ class HandOver(PickUp):
         arm.open_hand(0.3)
         arm.shift(0, 0, 0.08, self.speed)
         arm.wait(0.3)
+
+    def way(self, angle):
+        """The poses of the second hand before and at the object, and that of the first above, all turned by ``angle``."""
+        aloft = down([*self.meet[:2], self.grasp[2] + self.lift], angle)
+        cos, sin = np.cos(angle), np.sin(angle)
+        out = 0.045 * (self.item.name == "book")  # it is taken at its edge
+        take = facing(aloft[:3, 3] + [out * cos, out * sin, -self.lower], [-cos, -sin, 0], [sin, -cos, 0])
+        return [shifted(take, 0.12 * cos, 0.12 * sin, 0), take, aloft]
 
     def succeeded(self, world):
         """Off the ground, both fingers of the second hand on it and nothing of the first."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .action import COLOURS, beside, lean
+from .action import beside, lean, other_colour
 from .pick_up import let_go
 from .place_on import PlaceOn
 
@@ -16,7 +16,7 @@ class Insert(PlaceOn):
 
     @staticmethod
     def arrange(world, rng):
-        world.target = world.add("socket", *beside(world, rng), rng.uniform(-0.4, 0.4), str(rng.choice(COLOURS)))
+        world.target = world.add("socket", *beside(world, rng), rng.uniform(-0.4, 0.4), other_colour(world, rng))
 
     def __init__(self, world, rng):
         super().__init__(world, rng)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .action import COLOURS, beside, still
+from .action import beside, other_colour, still
 from .pick_up import PickUp, let_go
 
 CLEARANCE = 0.008  # metres above where it will stand at which the hand lets it go
@@ -17,7 +17,7 @@ class PlaceOn(PickUp):
     @classmethod
     def arrange(cls, world, rng):
         world.target = world.add(
-            str(rng.choice(cls.targets)), *beside(world, rng), rng.uniform(-0.4, 0.4), str(rng.choice(COLOURS))
+            str(rng.choice(cls.targets)), *beside(world, rng), rng.uniform(-0.4, 0.4), other_colour(world, rng)
         )
 
     def __init__(self, world, rng):

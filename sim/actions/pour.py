@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..poses import facing, shifted, turned_about
-from .action import COLOURS, Action, lean
+from .action import Action, lean, other_colour
 from .place_into import inside
 
 SHARE = 0.5  # of the beads that must lie in the bowl
@@ -24,51 +24,49 @@ class Pour(Action):
         world.side = float(rng.choice([-1, 1]))
         under = world.add("box", x, y, rng.uniform(-0.3, 0.3))
         cup.place(x, y, cup.yaw, 2 * under.half[2] + 0.0005)
-        world.target = world.add("bowl", x + rng.uniform(-0.02, 0.02), y + world.side * rng.uniform(0.2, 0.24), 0.0, str(rng.choice(COLOURS)))
+        world.target = world.add("bowl", x + rng.uniform(-0.02, 0.02), y + world.side * rng.uniform(0.2, 0.24), 0.0, other_colour(world, rng))
         floor = 2 * under.half[2] + 0.006 * world.scale
         colour = str(rng.choice(["orange", "yellow", "red"]))
         for bead in range(BEADS):
             angle, layer = bead % 4 * np.pi / 2 + 0.4 * (bead // 4), bead // 4
             spread = 0.013 * world.scale
-            world.add("bead", x + spread * np.cos(angle), y + spread * np.sin(angle), 0.0, colour, floor + layer * 0.018 * world.scale)
+            world.loose.append(world.add("bead", x + spread * np.cos(angle), y + spread * np.sin(angle), 0.0, colour, floor + layer * 0.018 * world.scale))
 
     def __init__(self, world, rng):
         super().__init__(world, rng)
         self.target, self.side = world.target, world.side
         self.grip = self.item.pose[:3, 3] + [0, 0, rng.uniform(0.0, 0.012)]
-        angle = rng.uniform(-0.25, 0.25)
-        self.forward = np.array([np.cos(angle), np.sin(angle), 0])
-        self.across = np.array([-np.sin(angle), np.cos(angle), 0])
+        self.angles = rng.permutation([-0.6, -0.45, -0.3, 0.3, 0.45, 0.6])
         self.gap = rng.uniform(0.08, 0.11)
         self.lift = rng.uniform(0.07, 0.1)
-        self.tilt = rng.uniform(1.9, 2.2)
+        self.tilt = rng.uniform(2.1, 2.4)
         self.speed = rng.uniform(0.12, 0.18)
 
     def run(self, arm):
-        arm.set_start_of_any((self.way(closing) for closing in (self.across, -self.across)), self.rng)
+        arm.set_start_of_any((self.way(angle, turn) for angle in self.angles for turn in (1, -1)), self.rng)
         arm.world.check_start()
         arm.open_hand()
         arm.move(self.poses[1], self.speed)
         arm.close_hand()
         for pose in self.poses[2:]:
             arm.move(pose, self.speed)
-        arm.wait(0.8)
+        arm.wait(1.5)
 
-    def way(self, closing):
-        """The poses: before the cup, around it, above, over the bowl, tilted. The fingers close along ``closing``."""
-        take = facing(self.grip, self.forward, closing)
+    def way(self, angle, turn):
+        """The poses: before the cup, around it, above, over the bowl, tilted; from the side that ``angle`` says."""
+        forward, across = np.array([np.cos(angle), np.sin(angle), 0]), np.array([-np.sin(angle), np.cos(angle), 0])
+        take = facing(self.grip, forward, turn * across)
         up = shifted(take, 0, 0, self.lift)
         bowl, side = self.target.pose[:3, 3], self.side
         lip = self.item.half[2]  # the cup's rim moves that far to the side when it lies on its side
         over = shifted(up, bowl[0] - self.grip[0], bowl[1] - self.grip[1] - side * (lip + 0.005), 0)
-        tilted = turned_about(over, over[:3, 3], self.forward, -side * self.tilt)
-        self.poses = [shifted(take, *(-self.gap * self.forward)), take, up, over, tilted]
+        tilted = turned_about(over, over[:3, 3], forward, -side * self.tilt)
+        self.poses = [shifted(take, *(-self.gap * forward)), take, up, over, tilted]
         return self.poses
 
     def succeeded(self, world):
         """Beads that were in the cup lie in the bowl: at least half of them."""
-        beads = [item for item in world.items if item.name == "bead"]
-        return sum(inside(bead, world.target) for bead in beads) >= SHARE * len(beads)
+        return sum(inside(bead, world.target) for bead in world.loose) >= SHARE * BEADS
 
     def shows(self, first, state):
         return lean(state) > 0.9

@@ -16,7 +16,7 @@ class Push(Action):
 
     name = "push"
     failure = "the object did not go where it was pushed."
-    objects = ("cube", "ball", "can", "block", "bowl", "box", "sponge", "parcel", "cart", "basket", "jar", "spool", "cup", "apple", "socket")
+    objects = ("cube", "ball", "can", "block", "bowl", "box", "sponge", "cart", "jar", "spool", "cup", "apple", "socket", "chair", "stand")
     away = 0.0  # direction, measured from the one that points away from the robot
 
     def __init__(self, world, rng):
@@ -62,4 +62,5 @@ class Push(Action):
 class Pull(Push):
     name = "pull"
     failure = "the object did not come when it was pulled."
+    objects = ("cube", "ball", "can", "block", "box", "sponge", "cart", "jar", "spool", "cup", "apple", "socket")
     away = np.pi

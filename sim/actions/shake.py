@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from ..objects import GRASPED
 from .pick_up import PickUp
 
 
 class Shake(PickUp):
     name = "shake"
+    objects = tuple(name for name in GRASPED if name not in ("bowl", "basket"))  # held at the rim they turn in the hand
     failure = "the object was not shaken, or flew out of the hand."
 
     def __init__(self, world, rng):

@@ -2,14 +2,16 @@
 
 import numpy as np
 
-from .pick_up import PickUp, displacement, held
+from ..objects import GRASPED
 from .action import MOVED
+from .pick_up import PickUp, displacement, held
 
 FAR, LIFTED = 0.07, 0.01  # metres
 
 
 class Slide(PickUp):
     name = "slide"
+    objects = tuple(name for name in GRASPED if name != "book")  # which falls over
     failure = "the object did not follow the hand, or left the ground."
 
     def __init__(self, world, rng):

@@ -8,7 +8,7 @@ from .push import Push
 class Strike(Push):
     name = "strike"
     failure = "the object did not fly off when it was struck."
-    objects = ("cube", "ball", "can", "block", "apple", "lemon", "jar", "sponge", "cup", "spool")
+    objects = ("ball", "apple", "spool", "cup")
 
     def __init__(self, world, rng):
         super().__init__(world, rng)

@@ -6,7 +6,7 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.tools.browser import Browser
 from interactive_action.tools.server import ComfyServer
 
-EXTRAS = ("sapien", "toppra", "trimesh", "h5py", "mani_skill", "open_clip", "diffusers")
+EXTRAS = ("sapien", "mani_skill", "open_clip", "diffusers")
 
 # Python itself imports this module at its start, from PYTHONPATH: the extras are as good as not installed.
 WITHOUT_EXTRAS = f"""

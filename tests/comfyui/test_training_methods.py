@@ -1,9 +1,13 @@
 """Every method's shipped workflow on the real server, with few steps, and layer-wise tokens in stock nodes."""
 
 import json
+from types import SimpleNamespace
 
+import numpy
 import pytest
+import torch
 
+from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.errors import InteractiveActionError
 from interactive_action.tokens.files import load_token
 from interactive_action.tools.demo import load_prompt, node
@@ -126,3 +130,27 @@ def test_one_mask_for_many_pictures_is_answered_with_a_sentence(client, models):
         client.run(graph)
 
 
+class Recorded(SimpleNamespace):
+    """What a recording tells of its pictures' contexts."""
+
+    def __len__(self):
+        return len(self.object)
+
+
+def recorded(*pictures, seeds=(7, 8)):
+    names, takes, cameras = zip(*pictures)
+    return Recorded(object=numpy.array(names), take=numpy.array(takes), camera=numpy.array(cameras), seeds=numpy.array(seeds))
+
+
+def test_recordings_are_matched_by_object_take_and_camera():
+    from interactive_action.nodes.training_inputs import ADIGradientMask
+
+    pictures = torch.rand(2, 8, 8, 3)
+    dataset = InteractionDataset(pictures, (("a <v*> b",),) * 2, (("a and b",),) * 2)
+    action = recorded(("red cube", 0, 0), ("blue cube", 1, 1))
+    other = recorded(("blue cube", 0, 1), ("red cube", 1, 0), seeds=(8, 7))  # the same seeds, taken in another order
+    different, masking = ADIGradientMask.execute(dataset, pictures, 0.6, "intersection", action, other).args[0]
+    assert sorted(zip(different.anchors.tolist(), different.pictures[:, 0, 0, 0].tolist())) == [(0, pictures[1, 0, 0, 0]), (1, pictures[0, 0, 0, 0])]
+    assert masking == {"beta": 0.6, "strategy": "intersection"}
+    with pytest.raises(InteractiveActionError, match="1 pictures in the action-different pictures and 2 in their recording"):
+        ADIGradientMask.execute(dataset, pictures[:1], 0.6, "intersection", action, other)

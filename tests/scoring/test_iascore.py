@@ -9,6 +9,7 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.scoring.iascore import (
     PictureScore,
     closest_pair,
+    intervals,
     report,
     score_pictures,
     speak,
@@ -67,6 +68,10 @@ class TestClosestPair:
         assert closest_pair([panda, box(3, 3, 0, 0, "lemon")], "panda", "lemon")[0] == 0
         assert closest_pair([box(3, 3, 0, 0, "panda"), box(3, 3, 0, 0, "lemon")], "panda", "lemon")[0] == 0
 
+    def test_a_box_inside_out_is_no_box(self):
+        panda = box(0, 0, 10, 10, "panda")
+        assert closest_pair([panda, box(5, 5, -3, 4, "lemon")], "panda", "lemon") == (0.0, panda, None)
+
     def test_labels_are_compared_without_case(self):
         assert closest_pair([box(0, 0, 9, 9, "Panda"), box(0, 0, 9, 9, "lemon ")], "panda", "Lemon")[0] == 1
 
@@ -102,6 +107,30 @@ class TestSummarise:
         assert told["how"] == {"clip": "a clip"}
         assert [picture["passed"] for picture in told["pictures"]] == [True, False]
         assert told["scores"]["n"] == 2
+
+
+class TestIntervals:
+    def test_of_half_passing_pictures_the_interval_is_the_binomials(self):
+        """Of 100 pictures 50 pass: resamples are Binomial(100, 0.5), whose 2.5 % and 97.5 % points are 0.40 and 0.60."""
+        bounds = intervals([row(0.5, 0.3), row(0.0, 0.3)] * 50)
+        assert bounds["pass_rate"] == pytest.approx([0.40, 0.60], abs=0.011)
+        assert bounds["iascore_cosine"] == pytest.approx([0.3 * bound for bound in bounds["pass_rate"]])
+        assert bounds["cosine_of_passed"] == pytest.approx([0.3, 0.3])
+
+    def test_the_same_seed_gives_the_same_interval(self):
+        rows = [row(0.5, 0.3), row(0.0, 0.4), row(0.2, 0.1)]
+        assert intervals(rows) == intervals(rows)
+        assert intervals(rows, seed=0).keys() == summarise(rows).keys() - {"n"}
+
+    def test_resamples_in_which_nothing_passed_are_left_out(self):
+        bounds = intervals([row(0.5, 0.3), row(0.0, 0.4), row(0.0, 0.4)])
+        assert bounds["pass_rate"][0] == 0
+        assert bounds["cosine_of_passed"] == pytest.approx([0.3, 0.3])
+
+    def test_one_picture_and_none_that_passed_say_nothing(self):
+        assert set(intervals([row(0.5, 0.3)]).values()) == {None}
+        assert intervals([row(0.0, 0.3)] * 3)["cosine_of_passed"] is None
+        assert intervals([row(0.0, 0.3)] * 3)["pass_rate"] == [0, 0]
 
 
 class TestInputs:

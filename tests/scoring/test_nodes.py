@@ -66,6 +66,28 @@ def test_boxes_from_elsewhere_take_the_place_of_the_detector(pictures, clip_scor
     assert json.loads(report)["how"]["detector"] == "boxes given"
 
 
+def test_rows_and_a_plot_are_written_under_a_name_that_stays_in_its_folder(pictures, clip_scorer, detector, tmp_path,
+                                                                           monkeypatch):
+    import folder_paths
+
+    monkeypatch.setattr(folder_paths, "get_output_directory", lambda: str(tmp_path))
+    for _ in range(2):
+        judge(pictures, clip_scorer, detector, save_as="pandas")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"pandas{number}{suffix}" for number in ("", "-2") for suffix in (".csv", ".jsonl", ".png")}
+    with pytest.raises(InteractiveActionError, match="cannot be called"):
+        judge(pictures, clip_scorer, detector, save_as="../elsewhere")
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_boxes_under_the_class_names_of_comfyuis_own_detector(pictures, clip_scorer):
+    from comfy_extras.nodes_rtdetr import COCO_CLASSES
+
+    boxes = [[{"x": 0, "y": 0, "width": 20, "height": 20, "label": label, "score": 0.9} for label in COCO_CLASSES]] * 2
+    report = judge(pictures, clip_scorer, boxes=boxes, subject="person", object="sports ball").result[2]
+    assert [picture["iou"] for picture in json.loads(report)["pictures"]] == [1, 1]
+
+
 def test_one_line_a_picture(pictures, clip_scorer, detector):
     report = json.loads(judge(pictures, clip_scorer, detector, subject="panda\nelephant").result[2])
     assert [picture["subject"] for picture in report["pictures"]] == ["panda", "elephant"]

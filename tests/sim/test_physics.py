@@ -9,7 +9,7 @@ from interactive_action.sim.keyframes import events, key_frames
 from interactive_action.sim.motion import Arm, smooth
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import perform, record
-from interactive_action.sim.scene import OBJECTS, Scene
+from interactive_action.sim.scene import Scene
 from interactive_action.sim.world import World
 
 
@@ -20,7 +20,7 @@ def lifted():
     return world
 
 
-@pytest.mark.parametrize("kind", OBJECTS)
+@pytest.mark.parametrize("kind", ("cube", "ball", "can"))
 def test_the_robot_picks_the_object_up_by_pressing_on_it_with_both_fingers(kind):
     world, failure = perform(Scene(object=kind), seed=0)
     assert not failure
@@ -31,7 +31,7 @@ def test_the_robot_picks_the_object_up_by_pressing_on_it_with_both_fingers(kind)
         assert min(forces) > weight / 2  # at a friction of at most 2, less could not hold it
 
 
-@pytest.mark.parametrize("kind", OBJECTS)
+@pytest.mark.parametrize("kind", ("cube", "ball", "can"))
 def test_with_an_open_hand_the_same_motion_fails(kind):
     world, failure = perform(Scene(object=kind), seed=0, close=False)
     assert "not held" in failure
@@ -52,16 +52,15 @@ def test_a_fixed_colour_changes_nothing_but_the_colour(lifted):
 
 
 def test_key_frames_follow_the_contacts(lifted):
-    fingers = lifted.robot.fingers
-    contact, grasp, clear, end = events(lifted.states, lifted.contacts, fingers)
+    contact, grasp, clear, end = events(lifted, lifted.action)
     assert 0 < contact <= grasp < clear < end
-    frames = key_frames(lifted.states, lifted.contacts, fingers, "held", 4)
+    frames = key_frames(lifted, lifted.action, "held", 4)
     assert [name for name, _ in frames] == ["held", "held", "held", "end"]
     assert all(state.position[2] > lifted.states[0].position[2] + 0.03 for _, state in frames)
-    apart = key_frames(lifted.states, lifted.contacts, fingers, "before contact", 3)
+    apart = key_frames(lifted, lifted.action, "before contact", 3)
     assert [name for name, _ in apart] == ["before contact"] * 3
     assert apart[-1][1].time < contact
-    ((name, first), *_), (_, last) = key_frames(lifted.states, lifted.contacts, fingers, "from contact to end", 2), frames[-1]
+    ((name, first), *_), (_, last) = key_frames(lifted, lifted.action, "from contact to end", 2), frames[-1]
     assert (name, first.time, last.time) == ("contact", contact, end)
 
 

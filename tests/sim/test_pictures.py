@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import maximum_filter
 
-from interactive_action.errors import InteractiveActionError
 from interactive_action.sim.cameras import frame, look
-from interactive_action.sim.recording import Recording, boxes_of
+from interactive_action.sim.plan import Plan
+from interactive_action.sim.recording import boxes_of
+from interactive_action.sim.rooms import ROOMS
+from interactive_action.sim.scene import Scene
 
 
 def points_on_the_ground(recording, index):
@@ -119,12 +122,31 @@ def test_the_overlay_draws_on_what_it_marks_only(held):
     assert (held.pictures != overlay).any(-1)[~marked].mean() < 0.1
 
 
-def test_a_recording_loads_as_it_was_saved(held, tmp_path):
-    held.save(tmp_path / "take")
-    loaded = Recording.load(tmp_path / "take")
-    assert loaded.scene == held.scene
-    for name, array in held.arrays().items():
-        assert array.dtype == loaded.arrays()[name].dtype and np.array_equal(array, loaded.arrays()[name]), name
-    assert sorted(path.name for path in (tmp_path / "take").iterdir()) == ["recording.npz", "scene.json"]
-    with pytest.raises(InteractiveActionError, match="not a folder with a recording"):
-        Recording.load(tmp_path)
+def test_another_action_of_the_same_seed_has_the_same_background(simulator):
+    """With still cameras all is equal that neither robot nor object nor their shadows cover in either picture."""
+    plan = Plan(takes=1, moments="first contact", frames_per_take=1, width=96, height=96, rig="still")
+    first, other = (
+        simulator.record(Scene(action=action, object="block", object_colour="red", seed=6, room="kitchen", action_seed=3), plan)
+        for action in ("pick up", "touch")
+    )
+    assert np.array_equal(first.extrinsics, other.extrinsics) and not np.array_equal(first.pictures, other.pictures)
+    near = (first.depth < 1.5) | (other.depth < 1.5)
+    far = ~maximum_filter(near, (1, 3, 3))  # a small picture is the mean of a larger one: its edges mix both sides
+    assert far.mean() > 0.1 and np.array_equal(first.pictures[far], other.pictures[far])
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room != "plain"])
+def test_a_furnished_room_is_furnished_anew_by_every_seed_and_the_same_by_the_same(simulator, room):
+    plan = Plan(takes=1, moments="before contact", frames_per_take=1, width=64, height=64)
+    first, again, other = (simulator.record(Scene(room=room, seed=seed), plan).pictures for seed in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert len(np.unique(first[0].reshape(-1, 3), axis=0)) > 200
+
+
+@pytest.mark.parametrize("action, object", [("open", "fridge"), ("hand over", "book"), ("pour", "cup")])
+def test_at_its_key_moments_the_object_is_no_speck(simulator, action, object):
+    recording = simulator.record(Scene(action=action, object=object), Plan(takes=1, moments="key moments", frames_per_take=4, width=64, height=64))
+    assert recording.moment[-1] == "end" and len(set(recording.time)) == 4
+    assert np.median(recording.object_masks.mean((1, 2))) > 0.02
+    assert recording.subject[0] == ("two robot arms" if action == "hand over" else "robot arm")
+    assert recording.thing_poses.shape[1:] == ({"pour": 10}.get(action, 0), 7)

@@ -20,6 +20,8 @@ from interactive_action.sim.scene import Scene
         ({"ground": "lava"}, "no ground 'lava'.*random, grey"),
         ({"background": "stars"}, "no background 'stars'.*random, grey"),
         ({"size_jitter": 0.5}, "size_jitter must be between 0 and 0.15, but is 0.5"),
+        ({"room": "cellar"}, "no room 'cellar'.*plain, table"),
+        ({"action_seed": -2}, "action_seed must be a whole number from -1 upwards, but is -2"),
         ({"seed": -1}, "seed must be a whole number from 0 upwards, but is -1"),
     ],
 )
@@ -35,6 +37,7 @@ def test_an_impossible_scene_is_refused(wrong, sentence):
         ({"takes": 0}, "takes must be a whole number from 1"),
         ({"frames_per_take": 1.5}, "frames_per_take must be a whole number"),
         ({"width": 8}, "width must be a whole number from 32"),
+        ({"rig": "drone"}, "no rig 'drone'.*following, still"),
         ({"moments": "yesterday"}, "no moments 'yesterday'.*held"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.tools.api import Cancelled
+from interactive_action.tools.demo import load_prompt, node
 
 
 def recording(takes=1, **changes):
@@ -47,3 +48,15 @@ def test_recording_tells_its_progress_obeys_cancel_and_survives_an_abort(client,
 def test_an_unknown_action_is_refused_before_anything_runs(client):
     with pytest.raises(InteractiveActionError, match="InteractiveActionScene.*dance"):
         client.run(recording(action="dance"))
+
+
+def test_an_action_is_recorded_kept_and_read_again(client, server):
+    """The two shipped workflows, one after the other, with fewer and smaller pictures."""
+    prompt = load_prompt("record-an-action")
+    node(prompt, "Record Interaction")[1]["inputs"].update(takes=1, width=64, height=64)
+    outputs = client.run(prompt)
+    assert "16 pictures written to" in outputs[node(prompt, "Save Recording")[0]]["text"][0]
+    prompt = load_prompt("import-a-recording")
+    outputs = client.run(prompt)
+    assert "16 pictures of 1 takes; 'place into'" in outputs[node(prompt, "Load Recording")[0]]["text"][0]
+    assert len(outputs[node(prompt, "Draw Masks and Boxes")[0]]["images"]) == 16

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from interactive_action.captions.words import ACTION_WORDS
 from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature.export import FILE
 from interactive_action.tokens.files import load_token
@@ -20,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = [sys.executable, str(ROOT), "trainers.cli"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 SETTINGS = {"steps": 6, "batch_size": 1, "start_word": "with"}
+LONGER = {**SETTINGS, "steps": 100}
 
 
 def write_run(folder, dataset, method="textual-inversion", hyperparameters=SETTINGS, **more):
@@ -61,20 +63,22 @@ def test_every_method_trains_and_says_in_the_token_how(tmp_path, dataset, method
     assert token.layers == (7 if method in ("p-plus", "adi") else None)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, dataset):
+    """The bytes of a token learned in one go."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert run("train", write_run(folder, dataset, hyperparameters=LONGER)).returncode == 0
+    return (folder / "lift.safetensors").read_bytes()
+
+
 @pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, dataset, wish):
-    whole, part = tmp_path / "whole", tmp_path / "part"
-    settings = {**SETTINGS, "steps": 40}
-    for folder in (whole, part):
-        folder.mkdir()
-        path = write_run(folder, dataset, hyperparameters=settings, save_state_every=2)
-    status = interrupt(path, wish)
-    assert status == (130 if wish == signal.SIGINT else -signal.SIGKILL)
-    assert not (part / "lift.safetensors").exists()
-    for folder in (whole, part):
-        assert run("train", folder / "run.toml").returncode == 0
-    assert (part / "lift.safetensors").read_bytes() == (whole / "lift.safetensors").read_bytes()
-    assert not list(part.glob("*.state"))
+def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, dataset, uninterrupted, wish):
+    path = write_run(tmp_path, dataset, hyperparameters=LONGER, save_state_every=1)
+    assert interrupt(path, wish) == (130 if wish == signal.SIGINT else -signal.SIGKILL)
+    assert not (tmp_path / "lift.safetensors").exists()
+    assert run("train", path).returncode == 0
+    assert (tmp_path / "lift.safetensors").read_bytes() == uninterrupted
+    assert not list(tmp_path.glob("*.state"))
 
 
 def test_two_processes_average_their_gradients_and_write_one_token(tmp_path, dataset):
@@ -97,7 +101,8 @@ def test_help_and_mistakes_are_sentences_without_a_traceback(tmp_path, dataset):
 def test_a_written_file_is_one_that_can_be_read(tmp_path, method):
     path = tmp_path / "run.toml"
     path.write_text(cli.config_text(method), encoding="utf-8")
-    assert cli.Run.read(path).method_config() == METHODS[method][0](**({"positives": cli.Run.read(path).method_config().positives} if method in ("reversion", "interactive-action") else {}))
+    words = {"positives": ACTION_WORDS["pick up"]} if method in ("reversion", "interactive-action") else {}
+    assert cli.Run.read(path).method_config() == METHODS[method][0](**words)
 
 
 def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
@@ -121,6 +126,7 @@ def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
         ('model = "m"\ndataset = "d"\naction = "a"\nmethod = "adi"', "action_different"),
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nsteps = "many"', "must be a whole number"),
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nstep = 3', "says step, which is unknown"),
+        ('model = "m"\ndataset = "d"\naction = "a"\ncheckpointing = true\n[hyperparameters]\nabsorber_rank = 4', "cannot be checkpointed"),
         ('model = "m"\ndataset = "d"\naction = "x"', "no steering words"),
     ],
 )

@@ -137,6 +137,12 @@ def test_what_is_trained_in_layers_is_what_the_stock_nodes_draw_with(checkpoint,
     assert torch.allclose((z_t - (1 - abar).sqrt() * eps) / abar.sqrt(), x_0, atol=1e-3)
 
 
+def test_a_clip_that_knows_a_layer_wise_token_is_refused(checkpoint):
+    model, clip, vae = checkpoint
+    with pytest.raises(InteractiveActionError, match="already knows a layer-wise token"):
+        ComfyEngine(model, teach(clip, [InteractiveToken("lift", torch.zeros(7, 1, 128))]), vae)
+
+
 def test_both_attentions_of_every_layer_have_four_projections(engine):
     assert len(engine.attention_projections()) == 8 * engine.layers
 

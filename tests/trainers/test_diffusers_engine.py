@@ -124,6 +124,29 @@ def test_every_layers_vectors_get_a_gradient_of_their_own(small):
     assert len(lengths.unique()) == 16
 
 
+def test_what_teacher_and_student_share_changes_no_bit(file):
+    """One engine is asked about the same z_t again and again, the other has forgotten it each time."""
+    remembering, forgetful = load_single_file(file), load_single_file(file)
+    contexts = [remembering.encode_prompts([prompt] * 2).detach() for prompt in ("a panda and a cup", "a frog")]
+    (z_t, t), other = noisy(), torch.ones(2, 4, 8, 8)
+    with torch.no_grad():
+        for z, when, context in [(z_t, t, 0), (z_t, t, 1), (z_t, t.flip(0), 1), (other, t, 1), (z_t, t, 0)]:
+            forgetful.predict_noise(torch.zeros_like(z_t), t, contexts[0])
+            assert torch.equal(remembering.predict_noise(z, when, contexts[context]), forgetful.predict_noise(z, when, contexts[context]))
+
+
+def test_a_lora_before_the_first_cross_attention_is_not_forgotten(small):
+    z_t, t = noisy()
+    with torch.no_grad():
+        context = small.encode_prompts(["a frog"] * 2)
+        before = small.predict_noise(z_t, t, context)
+        handle = small.attention_projections()[0].register_forward_hook(lambda layer, inputs, output: output + 1)
+        hooked = small.predict_noise(z_t, t, context)
+        handle.remove()
+        assert not torch.equal(hooked, before)
+        assert torch.equal(small.predict_noise(z_t, t, context), before)
+
+
 @pytest.mark.parametrize("shape", [(1, WIDTH), (16, 1, WIDTH)])
 def test_checkpointing_gives_the_same_gradient(file, small, shape):
     gradients = []

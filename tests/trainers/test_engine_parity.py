@@ -28,6 +28,9 @@ METHODS = {
     ),
     "reversion": lambda engine, dataset: ReVersionLoss(engine, dataset, ReVersionConfig(batch_size=3, positives=WORDS, start_word="handling")),
     "interactive action": lambda engine, dataset: InteractiveActionLoss(engine, dataset, InteractiveActionConfig(positives=WORDS)),
+    "absorber": lambda engine, dataset: InteractiveActionLoss(
+        engine, dataset, InteractiveActionConfig(positives=WORDS, absorber_rank=4, literal_eq6=True, lambda_distill=10.0)
+    ),
     "p plus": lambda engine, dataset: PPlusLoss(engine, dataset, PPlusConfig(batch_size=2)),
     "adi": adi,
 }

@@ -42,6 +42,10 @@ class ComfyEngine:
                 f"Tokens can be trained on CLIPs with one text encoder so far, and this one is a "
                 f"{type(clip.cond_stage_model).__name__}. Load an SD 1.x checkpoint."
             )
+        if any(vectors.ndim == 3 for vectors in getattr(getattr(clip.tokenizer, self._name), "learned_words", {}).values()):
+            raise InteractiveActionError(
+                "This CLIP already knows a layer-wise token, beside which no other can be trained. Connect the CLIP of the checkpoint loader."
+            )
         # A patcher that streams weights through shared buffers would overwrite what backward still needs.
         self._patcher = model.clone(disable_dynamic=True) if model.is_dynamic() else model
         if clip.patcher.is_dynamic():

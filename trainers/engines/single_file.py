@@ -51,7 +51,7 @@ def clip_tokenizer():
     try:
         from open_clip.tokenizer import SimpleTokenizer
     except ImportError as error:
-        raise MissingExtraError("open_clip, which brings the vocabulary of a single-file checkpoint,", "score") from error
+        raise MissingExtraError("open_clip, which brings the vocabulary of a single-file checkpoint,", "train") from error
     spoken = SimpleTokenizer()
     words = {**spoken.encoder, "<|startoftext|>": START, "<|endoftext|>": END}
     vocabulary = {word: number for word, number in words.items() if word not in ("<start_of_text>", "<end_of_text>")}

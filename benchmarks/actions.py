@@ -1,0 +1,21 @@
+"""How often each action of the simulator succeeds: the rate over random layouts, told by the physics, without pictures."""
+
+LAYOUTS = 20  # for each action, of the objects that it is offered for, in turn
+
+
+def measure():
+    """Return {action: rate} with the Panda, sizes and places as the default scene draws them."""
+    from ..sim.actions import ACTIONS
+
+    return {name: rate(name) for name in ACTIONS}
+
+
+def rate(name, layouts=LAYOUTS):
+    """Share of ``layouts`` random layouts in which the action ``name`` succeeded."""
+    from ..sim.actions import ACTIONS
+    from ..sim.record import perform
+    from ..sim.scene import Scene
+
+    objects = ACTIONS[name].objects
+    failures = [perform(Scene(action=name, object=objects[seed % len(objects)]), seed)[1] for seed in range(layouts)]
+    return failures.count("") / layouts
