@@ -43,8 +43,9 @@ def test_objects_beside_or_in_the_hands_of_a_subject_are_large_and_whole(shots):
         if shot.scene.subject and shot.scene.object:
             x, y, width, height = shot.object_box
             assert min(x, y) >= 0 and max(x + width, y + height) <= world.SIZE
+            least = 0.01 if shot.scene.close else 0.03  # a robot's hand, seen from near, may hide most of what it holds
             if shot.scene.interaction in (None, "lift"):
-                assert width * height >= 0.03 * world.SIZE**2
+                assert width * height >= least * world.SIZE**2
 
 
 def test_a_lifted_object_is_above_the_ground_and_inside_the_picture():
