@@ -70,7 +70,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=int, default=40, help="thousands of rendered pictures")
     parser.add_argument("--autoencoder-steps", type=int, default=8000)
-    parser.add_argument("--base-steps", type=int, default=7000)
+    parser.add_argument("--base-steps", type=int, default=14000)
     parser.add_argument("--decoder-steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     if "RANK" in os.environ:

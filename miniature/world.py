@@ -183,7 +183,6 @@ def _muted(rng):
 
 
 CLOSE_UPS = 0.6  # share of the robot arm's pictures with an object
-WORKING_ARMS = 0.33  # share of what arms can do that is left to them; they do more of it than everybody else
 RELATIONS = {"and": 0.73, **dict.fromkeys(INTERACTIONS, 0.02), "subject": 0.10, "object": 0.07}
 
 
@@ -206,8 +205,6 @@ def sample_scene(seed, subject=None, object=None, relation=None, color=None, pla
             continue
         if held_out or (who, what, relation) not in HELD_OUT or (subject and object):
             break
-    if not subject and relation in INTERACTIONS and possible("robot arm", relation) and rng.random() < WORKING_ARMS:
-        who = "robot arm"
     who, what = ("" if relation == "object" else who), ("" if relation == "subject" else what)
     tone = (color if color is not None else _choose(rng, OBJECTS[what].colors)) if what else ""
     close = who == "robot arm" and bool(what) and rng.random() < CLOSE_UPS
