@@ -22,6 +22,7 @@ from ..captions.words import ACTION_WORDS
 from ..trainers.adi import ActionDifferent, ADIConfig, ADILoss
 from ..trainers.engines.diffusers import DiffusersEngine, checkpoint_large_levels
 from ..trainers.engines.single_file import SCHEDULE, clip_tokenizer
+from ..trainers.engines.text import TextEncoder
 from ..trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
 from ..trainers.loop import TrainingState, training_steps
 from ..trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
@@ -79,7 +80,7 @@ def the_steps(unet, text, device):
     scheduler = DDPMScheduler(**SCHEDULE)
     tokenizer = clip_tokenizer()
     untouched = copy.deepcopy(unet, {id(weight): weight for weight in unet.parameters()})  # for them; the weights are the same
-    engine = DiffusersEngine(unet, text, tokenizer, autoencoder, scheduler.alphas_cumprod, device=device)
+    engine = DiffusersEngine(unet, [TextEncoder(text, tokenizer)], autoencoder, scheduler.alphas_cumprod, device=device)
     pictures = torch.rand(PICTURES, SIZE, SIZE, 3, generator=torch.Generator().manual_seed(0))
     dataset = InteractionDataset(pictures, (PROMPTS,) * PICTURES, (PROMPTS_AND,) * PICTURES)
     small = InteractionDataset(pictures[:, :TRIPLE_SIZE, :TRIPLE_SIZE], dataset.prompts, dataset.prompts_and)

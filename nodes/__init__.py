@@ -2,14 +2,35 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import captions, miniature, scoring, sim, tokens, training
+from . import (
+    attention,
+    captions,
+    editing,
+    editor,
+    editor_training,
+    film,
+    folders,
+    guidance,
+    miniature,
+    prompts,
+    reports,
+    scoring,
+    sim,
+    sim_to_real,
+    style_editor,
+    tokens,
+    training,
+    triples,
+    votes,
+)
 
-ROOMS = (sim, captions, training, tokens, scoring)
+ROOMS = (sim, triples, film, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, editor_training, sim_to_real)
 
 
 class InteractiveActionExtension(ComfyExtension):
     async def on_load(self):
         miniature.register()
+        style_editor.register()
 
     async def get_node_list(self):
         return [node for room in ROOMS for node in room.NODES]

@@ -1,4 +1,4 @@
-"""Simulate an interaction: describe a scene, record it from several cameras, look at its masks and boxes, keep it."""
+"""Simulate an interaction: record it from several cameras, look at its masks and boxes, keep it."""
 
 import pathlib
 
@@ -12,92 +12,41 @@ from PIL import Image
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path
 from ..sim import folder as recordings
-from ..sim.actions import ACTIONS
 from ..sim.client import SIMULATOR
 from ..sim.keyframes import MOMENTS
-from ..sim.plan import LIMITS, RIGS, Plan
-from ..sim.robots import ROBOTS
-from ..sim.rooms import ROOMS
-from ..sim.scene import OBJECT_COLOURS, OFFERED, PLACE_COLOURS, RANDOM, WIDEST_JITTER, Scene
+from ..sim.plan import ANGLES, LIMITS, RIGS, Plan
+from ..sim.pool import Pool
 from . import sockets
+from .scene import CATEGORY, InteractionScene
 
-CATEGORY = "Interactive Action/sim"
+
+def whole(name, tooltip, **how):
+    least, most = LIMITS[name]
+    return io.Int.Input(name, default=getattr(Plan(), name), min=least, max=most, tooltip=tooltip, **how)
 
 
-class InteractionScene(io.ComfyNode):
-    @classmethod
-    def define_schema(cls):
-        defaults = Scene()
-        return io.Schema(
-            node_id="InteractiveActionScene",
-            display_name="Interaction Scene",
-            category=CATEGORY,
-            description="One action of one robot on one object, for the physics simulator.",
-            search_aliases=["robot", "simulation", "SAPIEN", "ManiSkill", "Panda"],
-            inputs=[
-                io.Combo.Input("robot", options=list(ROBOTS), tooltip="Who acts."),
-                io.Combo.Input("action", options=list(ACTIONS), tooltip="What it does. Whether it succeeded is read from the physics."),
-                io.Combo.Input("object", options=list(OFFERED), tooltip="What is acted on. An action is offered for some of these only and says for which."),
-                io.Combo.Input(
-                    "object_colour", options=[RANDOM, *OBJECT_COLOURS], tooltip="The object's colour; random draws one for each take."
-                ),
-                io.Combo.Input("ground", options=[RANDOM, *PLACE_COLOURS], tooltip="The ground's colour; random draws one for each take."),
-                io.Combo.Input(
-                    "background", options=[RANDOM, *PLACE_COLOURS], tooltip="The colour behind the ground; random draws one for each take."
-                ),
-                io.Float.Input(
-                    "size_jitter",
-                    default=defaults.size_jitter,
-                    min=0.0,
-                    max=WIDEST_JITTER,
-                    step=0.01,
-                    tooltip="The largest relative change of the object's size from take to take.",
-                    advanced=True,
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=defaults.seed,
-                    min=0,
-                    max=2**63 - 1,
-                    control_after_generate=True,
-                    tooltip="Decides everything that is drawn: places, sizes, colours, light, motion and cameras. The same seed "
-                    "gives the same pictures.",
-                ),
-                io.Combo.Input(
-                    "room",
-                    options=list(ROOMS),
-                    default="plain",
-                    optional=True,
-                    tooltip="Where it happens. All but the plain one are furnished anew for each take: paint, wood, furniture.",
-                ),
-                io.Int.Input(
-                    "action_seed",
-                    default=defaults.action_seed,
-                    min=-1,
-                    max=2**63 - 1,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Draws the motion apart from everything else: keep the seed and change this for another motion in the same "
-                    "place. -1 takes the seed.",
-                ),
-            ],
-            outputs=[sockets.Scene.Output(display_name="scene")],
-        )
+def _real(name, tooltip):
+    least, most = ANGLES[name]
+    how = {"step": 0.1, "optional": True, "advanced": True}
+    return io.Float.Input(name, default=getattr(Plan(), name), min=least, max=most, tooltip=tooltip, **how)
 
-    @classmethod
-    def execute(cls, **settings):
-        return io.NodeOutput(Scene(**settings))
+
+PICTURES = (
+    whole("cameras", "From how many sides each moment is seen."),
+    io.Combo.Input(
+        "moments",
+        options=list(MOMENTS),
+        tooltip="Which part of the action becomes pictures, told by its contacts. Held teaches 'pick up': the object is off the ground.",
+    ),
+    whole("frames_per_take", "How many moments of each take, evenly from the first to the last; one alone is the last."),
+    whole("width", "The pictures' width in pixels: the size that your model was trained on.", step=8),
+    whole("height", "The pictures' height in pixels: the size that your model was trained on.", step=8),
+)
 
 
 class RecordInteraction(io.ComfyNode):
     @classmethod
     def define_schema(cls):
-        defaults = Plan()
-
-        def whole(name, tooltip, **how):
-            least, most = LIMITS[name]
-            return io.Int.Input(name, default=getattr(defaults, name), min=least, max=most, tooltip=tooltip, **how)
-
         return io.Schema(
             node_id="InteractiveActionRecord",
             display_name="Record Interaction",
@@ -108,40 +57,55 @@ class RecordInteraction(io.ComfyNode):
             inputs=[
                 sockets.Scene.Input("scene", tooltip="What happens, from Interaction Scene."),
                 whole("takes", "How often the action is run, each time with another place, size, light and motion."),
-                whole("cameras", "From how many sides each moment is seen."),
-                io.Combo.Input(
-                    "moments",
-                    options=list(MOMENTS),
-                    tooltip="Which part of the action becomes pictures, told by its contacts. Held teaches 'pick up': the object is off "
-                    "the ground.",
-                ),
-                whole("frames_per_take", "How many moments of each take, evenly from the first to the last; one alone is the last."),
-                whole("width", "The pictures' width in pixels: the size that your model was trained on.", step=8),
-                whole("height", "The pictures' height in pixels: the size that your model was trained on.", step=8),
+                *PICTURES,
                 io.Combo.Input(
                     "rig",
                     options=list(RIGS),
-                    default=defaults.rig,
+                    default=Plan.rig,
                     optional=True,
-                    tooltip="Following cameras aim at hand and object for every picture. Still ones keep their place, so that another "
-                    "action with the same seed has the same background.",
+                    tooltip="Following cameras aim at hand and object for every picture; close ones go nearer where the object would be small. "
+                    "Still ones keep their place, so that another action with the same seed has the same background. An orbit goes evenly "
+                    "around, the wrist's go with the hand, and free ones stand where you say.",
+                ),
+                _real("field_of_view", "Angle of view from bottom to top in degrees."),
+                _real("azimuth", "Free and wrist cameras: where the first one stands, in degrees from the front; the others follow evenly around."),
+                _real("elevation", "Free cameras and an orbit: how high they stand, in degrees."),
+                _real("distance", "Free cameras: metres to the object. 0 frames hand and object."),
+                io.Int.Input(
+                    "workers",
+                    default=1,
+                    min=1,
+                    max=32,
+                    optional=True,
+                    advanced=True,
+                    tooltip="How many simulators work at once. The pictures are the same with any number; each takes half a gigabyte.",
                 ),
             ],
             outputs=_outputs(),
         )
 
     @classmethod
-    def execute(cls, scene, **settings):
+    def execute(cls, scene, workers=1, **settings):
         plan = Plan(**settings)
-        bar = comfy.utils.ProgressBar(plan.pictures)
-
-        def show(done, total, picture):
-            comfy.model_management.throw_exception_if_processing_interrupted()
-            if picture is not None:
-                bar.update_absolute(done, total, ("JPEG", Image.fromarray(picture), 512))
-
-        recording = SIMULATOR.record(scene, plan, show)
+        progress = show_progress(plan.pictures)
+        if workers == 1:
+            recording = SIMULATOR.record(scene, plan, progress)
+        else:
+            with Pool(workers) as pool:
+                recording = pool.record(scene, plan, progress)
         return io.NodeOutput(*_values(recording), ui=ui.PreviewText(recording.summary()))
+
+
+def show_progress(total):
+    """What shows each picture in the page and lets Cancel through."""
+    bar = comfy.utils.ProgressBar(total)
+
+    def show(done, total, picture):
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        if picture is not None:
+            bar.update_absolute(done, total, ("JPEG", Image.fromarray(picture), 512))
+
+    return show
 
 
 class DrawRecording(io.ComfyNode):
@@ -160,7 +124,7 @@ class DrawRecording(io.ComfyNode):
 
     @classmethod
     def execute(cls, recording):
-        overlay = _image(recording.overlay())
+        overlay = image(recording.overlay())
         return io.NodeOutput(overlay, ui=ui.PreviewImage(overlay, cls=cls))
 
 
@@ -241,7 +205,7 @@ def _outputs():
 
 def _values(recording):
     return (
-        _image(recording.pictures),
+        image(recording.pictures),
         torch.from_numpy(recording.subject_masks).float(),
         torch.from_numpy(recording.object_masks).float(),
         recording.subject_boxes,
@@ -251,7 +215,7 @@ def _values(recording):
     )
 
 
-def _image(pictures):
+def image(pictures):
     return torch.from_numpy(pictures).float() / 255
 
 

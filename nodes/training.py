@@ -1,28 +1,21 @@
-"""The nodes that learn a token, one for each method."""
+"""The nodes that learn, one for each method."""
 
-import json
-import pathlib
+from comfy_api.latest import io
 
-import comfy.utils
-import folder_paths
-import numpy
-import torch
-from comfy_api.latest import io, ui
-
+from ..captions.dataset import InteractionDataset
+from ..captions.templates import PLACEHOLDER
 from ..captions.words import ACTION_WORDS, negative_words
-from ..tokens.token import InteractiveToken
+from ..errors import InteractiveActionError
 from ..trainers.adi import ADIConfig
+from ..trainers.custom_diffusion import CustomDiffusionConfig
+from ..trainers.dreambooth import DreamBoothConfig
 from ..trainers.interactive_action import InteractiveActionConfig
-from ..trainers.loop import TrainingState, run_key, training_steps
-from ..trainers.methods import METHODS
 from ..trainers.p_plus import PPlusConfig
 from ..trainers.reversion import ReVersionConfig
 from ..trainers.textual_inversion import TextualInversionConfig
-from . import sockets, training_inputs
-from .plots import loss_curves
-from .training_inputs import CATEGORY, COMMON, LAST, MODEL, STEERING, inputs_of, outputs
-
-PREVIEW_EVERY = 25
+from . import sockets, training_inputs, training_samples
+from .training_inputs import CATEGORY, COMMON, LAST, MODEL, PRIOR, STEERING, inputs_of, lora_output, outputs
+from .training_run import train
 
 
 class _Trainer(io.ComfyNode):
@@ -56,7 +49,7 @@ class TrainInteractiveToken(_Trainer):
     @classmethod
     def execute(cls, model, clip, vae, dataset, steering_words, negative_words="", **settings):
         words = {"positives": _lines(steering_words), "negatives": _lines(negative_words)}
-        return _train("interactive-action", (model, clip, vae), dataset, **words, **settings)
+        return _token("interactive-action", (model, clip, vae), dataset, **words, **settings)
 
 
 class TrainTextualInversion(_Trainer):
@@ -75,7 +68,7 @@ class TrainTextualInversion(_Trainer):
 
     @classmethod
     def execute(cls, model, clip, vae, dataset, **settings):
-        return _train("textual-inversion", (model, clip, vae), dataset, **settings)
+        return _token("textual-inversion", (model, clip, vae), dataset, **settings)
 
 
 class TrainReVersion(_Trainer):
@@ -98,7 +91,7 @@ class TrainReVersion(_Trainer):
     @classmethod
     def execute(cls, model, clip, vae, dataset, steering_words, negative_words="", **settings):
         words = {"positives": _lines(steering_words), "negatives": _lines(negative_words)}
-        return _train("reversion", (model, clip, vae), dataset, **words, **settings)
+        return _token("reversion", (model, clip, vae), dataset, **words, **settings)
 
 
 class TrainPPlus(_Trainer):
@@ -117,7 +110,7 @@ class TrainPPlus(_Trainer):
 
     @classmethod
     def execute(cls, model, clip, vae, dataset, **settings):
-        return _train("p-plus", (model, clip, vae), dataset, **settings)
+        return _token("p-plus", (model, clip, vae), dataset, **settings)
 
 
 class TrainADI(_Trainer):
@@ -145,79 +138,82 @@ class TrainADI(_Trainer):
     @classmethod
     def execute(cls, model, clip, vae, dataset, gradient_mask, **settings):
         action_different, masking = gradient_mask
-        return _train("adi", (model, clip, vae), dataset, action_different, **masking, **settings)
+        return _token("adi", (model, clip, vae), dataset, action_different, **masking, **settings)
 
 
-def _train(method, loaded, dataset, *triples, action, save_state_every, options=None, **settings):
-    """Learn a token with one of ``METHODS``: its config from the inputs and options, its loss, and the shared loop.
+class TrainDreamBooth(_Trainer):
+    @classmethod
+    def define_schema(cls):
+        defaults = DreamBoothConfig()
+        return io.Schema(
+            node_id="InteractiveActionTrainDreamBooth",
+            display_name="Train LoRA (DreamBooth)",
+            category=CATEGORY,
+            description="Let the U-Net learn what a rare word means, as a LoRA or in all of its weights: a baseline that learns looks "
+            "rather than interactions, and quickly makes a model of one scene. MODEL itself stays as it is.",
+            search_aliases=["lora", "fine-tuning", "baseline", "training"],
+            inputs=[
+                *inputs_of(defaults, *MODEL, *COMMON[:-2]),
+                io.String.Input("start_word", display_name="rare_word", default=defaults.start_word,
+                                tooltip="The word that comes to mean it, put where the prompts say <v*>: one that the model hardly knows."),
+                *inputs_of(defaults, "timestep_law", "rank", *PRIOR, "weight_decay", "save_state_every", "options"),
+            ],
+            outputs=[lora_output(), *outputs()[1:]],
+        )  # fmt: skip
 
-    loaded: (MODEL, CLIP, VAE). triples: what the loss of ADI needs beside a data set. Returns a trainer node's output.
-    """
-    # imported here: it needs a running ComfyUI, not only an importable one
-    from ..trainers.engines.comfy import ComfyEngine
-
-    options = dict(options or {})
-    weights = options.pop("loss_weights", None)
-    config_class, loss_class = METHODS[method]
-    config = config_class(**settings, **options)
-    progress = comfy.utils.ProgressBar(config.steps)
-    with ComfyEngine(*loaded) as engine:
-        loss = loss_class(engine, dataset, config, *triples, loss_weights=weights)
-        base = engine.fingerprint()
-        tensors = [tensor for extra in triples for tensor in (extra.pictures, extra.anchors)]
-        run = run_key(base, dataset, config, *tensors, *([] if weights is None else [weights]))
-        path = state_path(run)
-        state = TrainingState.load(path, run) or TrainingState.begin(loss.start())
-        try:
-            for _ in training_steps(loss, state):
-                preview = None
-                if state.step % PREVIEW_EVERY == 0 or state.step == config.steps:
-                    preview = ("JPEG", loss_curves(_shown(state.losses), config.steps), 640)
-                progress.update_absolute(state.step, config.steps, preview)  # raises when the user cancels
-                if state.step % save_state_every == 0:
-                    state.save(path, run)
-        except BaseException:
-            if state.step:
-                state.save(path, run)
-            raise
-        provenance = {
-            "interactive_action.action": action,
-            "interactive_action.method": method,
-            "interactive_action.base_model": _checkpoint_name(loaded[0]),
-            "interactive_action.base_model_sha256": base,
-            "interactive_action.dataset_sha256": dataset.sha256(),
-            "interactive_action.pictures": str(len(dataset)),
-            "interactive_action.hyperparameters": json.dumps(config.as_dict(), sort_keys=True),
-            "interactive_action.seed": str(config.seed),
-            "modelspec.architecture": f"stable-diffusion-v{2 if engine.width == 1024 else 1}/textual-inversion",
-        }
-    path.unlink(missing_ok=True)
-    curves = torch.from_numpy(numpy.array(loss_curves(_shown(state.losses), config.steps, 1200, 400))).float()[None] / 255
-    text = f"{config.steps} steps; total loss {numpy.mean(state.losses['total'][-50:]):.4f} over the last {min(50, config.steps)}."
-    if "overlap" in state.losses:
-        text += f" The two masks overlapped by {numpy.mean(state.losses['overlap']):.1%} on average (30.3% in the paper)."
-    token = InteractiveToken("v", loss.token(state.average), provenance)
-    return io.NodeOutput(token, {"loss": state.losses["total"]}, curves, ui=ui.PreviewText(text))
+    @classmethod
+    def execute(cls, model, clip, vae, dataset, prior_pictures=None, prior_prompt="", **settings):
+        trained = train("dreambooth", (model, clip, vae), dataset, _prior(prior_pictures, prior_prompt), **settings)
+        return io.NodeOutput(trained.lora, *trained.told, ui=trained.shown)
 
 
-def state_path(run):
-    """Where the state of a run lies until it is done: outside of what ComfyUI clears at its start."""
-    return pathlib.Path(folder_paths.get_user_directory()) / "interactive_action" / "training" / f"{run[:16]}.safetensors"
+class TrainCustomDiffusion(_Trainer):
+    @classmethod
+    def define_schema(cls):
+        defaults = CustomDiffusionConfig()
+        return io.Schema(
+            node_id="InteractiveActionTrainCustomDiffusion",
+            display_name="Train Token and LoRA (Custom Diffusion)",
+            category=CATEGORY,
+            description="Learn a word v* and, with it, the keys and values of all cross-attentions: a baseline between a token and "
+            "DreamBooth. Token and LoRA belong together. MODEL itself stays as it is.",
+            search_aliases=["lora", "key value", "baseline", "training"],
+            inputs=inputs_of(defaults, *MODEL, *COMMON, *PRIOR, *LAST, "options"),
+            outputs=[outputs()[0], lora_output(), *outputs()[1:]],
+        )
+
+    @classmethod
+    def execute(cls, model, clip, vae, dataset, prior_pictures=None, prior_prompt="", **settings):
+        trained = train("custom-diffusion", (model, clip, vae), dataset, _prior(prior_pictures, prior_prompt), **settings)
+        return io.NodeOutput(trained.token, trained.lora, *trained.told, ui=trained.shown)
+
+
+def _token(method, *arguments, **settings):
+    trained = train(method, *arguments, **settings)
+    return io.NodeOutput(trained.token, *trained.told, ui=trained.shown)
+
+
+def _prior(pictures, prompt):
+    """The data set of pictures that the model drew for one plain prompt, or None where there are none."""
+    if pictures is None:
+        return None
+    if not prompt.strip():
+        raise InteractiveActionError("The prior pictures have no prompt. Write the plain words that they were drawn with, such as 'a robot arm and a cube'.")
+    return InteractionDataset(pictures[..., :3], ((PLACEHOLDER,),) * len(pictures), ((prompt.strip(),),) * len(pictures))
 
 
 def _lines(text):
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _shown(losses):
-    """The losses without the total where it is the denoising loss alone."""
-    return {name: values for name, values in losses.items() if name != "total" or values != losses["denoise"]}
-
-
-def _checkpoint_name(model):
-    """The file a MODEL was loaded from, as far as ComfyUI remembers it."""
-    source = getattr(model, "cached_patcher_init", None)
-    return pathlib.Path(source[1][0]).name if source else "unknown"
-
-
-NODES = [TrainInteractiveToken, TrainTextualInversion, TrainReVersion, TrainPPlus, TrainADI, *training_inputs.NODES]
+NODES = [
+    TrainInteractiveToken,
+    TrainTextualInversion,
+    TrainReVersion,
+    TrainPPlus,
+    TrainADI,
+    TrainDreamBooth,
+    TrainCustomDiffusion,
+    *training_inputs.NODES,
+    *training_samples.NODES,
+]

@@ -1,4 +1,4 @@
-"""The inputs that trainer nodes share, and the two nodes that plug into them."""
+"""The inputs that trainer nodes share, and two nodes that plug into them."""
 
 from comfy_api.latest import io, ui
 
@@ -21,7 +21,7 @@ def inputs_of(defaults, *names):
         return io.Float.Input(name, default=getattr(defaults, name), min=least, max=most, step=step, tooltip=tooltip, **how)
 
     makers = {
-        "model": lambda name: io.Model.Input(name, tooltip="MODEL of an SD 1.x checkpoint."),
+        "model": lambda name: io.Model.Input(name, tooltip="MODEL of an SD 1.x, SD 2.x or SDXL checkpoint."),
         "clip": lambda name: io.Clip.Input(name, tooltip="CLIP of the same checkpoint."),
         "vae": lambda name: io.Vae.Input(name, tooltip="VAE of the same checkpoint."),
         "dataset": lambda name: sockets.Dataset.Input(name, tooltip="Pictures with their paired prompts, from Caption Interaction."),
@@ -99,6 +99,16 @@ def inputs_of(defaults, *names):
             advanced=True,
             tooltip="Give student and teacher the prompt with 'and', as Eq. 6 is printed. It holds back the absorber alone.",
         ),
+        "rank": lambda name: whole(
+            name, 0, 256, "Rank of the LoRA on the attentions. 0 changes the whole U-Net: stronger, and needs ten times its memory."
+        ),
+        "lambda_prior": lambda name: real(name, 0.0, 10.0, 0.1, "How much the prior pictures count."),
+        "prior_pictures": lambda name: io.Image.Input(
+            name, optional=True, tooltip="Pictures that MODEL drew for plain words: they hold it to what it knew. Without, it forgets more."
+        ),
+        "prior_prompt": lambda name: io.String.Input(
+            name, default="", optional=True, tooltip="The plain words that the prior pictures were drawn with, such as 'a robot arm and a cube'."
+        ),
         "options": lambda name: sockets.TrainingOptions.Input(
             name, optional=True, tooltip="From Training Options: accumulation, averaging, min-SNR, limits and a mask. May stay empty."
         ),
@@ -109,6 +119,7 @@ def inputs_of(defaults, *names):
 MODEL = ("model", "clip", "vae", "dataset")
 COMMON = ("action", "steps", "batch_size", "learning_rate", "seed", "start_word", "timestep_law")
 STEERING = ("gamma", "positives_per_picture")
+PRIOR = ("lambda_prior", "prior_pictures", "prior_prompt")
 LAST = ("vectors", "weight_decay", "save_state_every")
 
 
@@ -118,6 +129,10 @@ def outputs():
         io.LossMap.Output(display_name="loss"),
         io.Image.Output(display_name="loss curves"),
     ]
+
+
+def lora_output():
+    return io.LoraModel.Output(display_name="lora", tooltip="For Load LoRA Model, or for Save LoRA Weights and then Load LoRA.")
 
 
 class ADIGradientMask(io.ComfyNode):
@@ -224,6 +239,21 @@ class TrainingOptions(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "outside", default=0.0, min=0.0, max=1.0, step=0.05, tooltip="How much the loss counts outside of the mask."
+                ),
+                sockets.Samples.Input("samples", optional=True, tooltip="From Training Samples: pictures that are drawn while training."),
+                io.Boolean.Input(
+                    "tensorboard",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Write curves and sample pictures for TensorBoard to output/tensorboard. Needs the package tensorboard.",
+                ),
+                io.Boolean.Input(
+                    "checkpointing",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Gradient checkpointing: about half of the memory for about a third more time. The result is the same.",
                 ),
             ],
             outputs=[sockets.TrainingOptions.Output(display_name="options")],

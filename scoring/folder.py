@@ -45,8 +45,7 @@ def score_folder(folder, subject, object, text, detector, clip_scorer, phrase=""
 
     for path in paths:
         try:
-            with Image.open(path) as file:
-                picture = torch.from_numpy(np.array(ImageOps.exif_transpose(file).convert("RGB"))).float() / 255
+            picture = read_picture(path)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             broken[path.name] = why(error)
             continue
@@ -62,6 +61,12 @@ def score_folder(folder, subject, object, text, detector, clip_scorer, phrase=""
             f'None of the {len(paths)} pictures in "{folder}" can be read; {paths[0].name}: {broken[paths[0].name]}')
     names = sorted(rows)
     return [rows[name] for name in names], names, broken
+
+
+def read_picture(path):
+    """A picture file as float (H, W, 3) in 0..1, turned as its camera says; raises what Pillow raises."""
+    with Image.open(path) as file:
+        return torch.from_numpy(np.array(ImageOps.exif_transpose(file).convert("RGB"))).float() / 255
 
 
 def read_metadata(folder):

@@ -4,33 +4,45 @@ import numpy as np
 import sapien
 import sapien.render
 
-FIELD_OF_VIEW = np.radians(32)
 FILL = 0.9  # share of the picture that the bounds may take
 WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot its arm hides the object
 SIDE, BEHIND = np.radians(95), np.radians(150)  # for what opens towards the robot
 BETWEEN = np.radians([55, 125])  # for two robots that face each other
+LEAST, WANTED, TRIES = 0.02, 0.026, 3  # share of the picture that the object must, and then should take; steps towards it
+WRIST, AHEAD = (0.09, 0.15, -0.11), 0.03  # metres from the fingertips, across, along and behind the hand; and where its cameras look
+AROUND = np.radians(135)  # an orbit leaves out where the robot itself stands
 SMALL = 256  # pixels up to which a picture is drawn twice as large and averaged
 
 
 class Rig:
-    """``count`` cameras of a world at directions drawn by ``rng``; each re-aims for every picture, unless it is ``still``."""
+    """The cameras of a ``Plan`` in a world, at directions drawn by ``rng`` where the plan's rig leaves them open.
 
-    def __init__(self, world, count, width, height, rng, rig="following"):
-        self.world, self.width, self.height = world, width, height
-        self.scale = 2 if max(width, height) <= SMALL else 1
-        spacing = 2 * WIDEST_AZIMUTH / count
+    Each re-aims for every picture, unless it is still, and those on the wrist go with the hand.
+    """
+
+    def __init__(self, world, plan, rng):
+        self.world, self.width, self.height, self.rig, self.distance = world, plan.width, plan.height, plan.rig, plan.distance
+        self.scale = 2 if max(self.width, self.height) <= SMALL else 1
+        count, spacing = plan.cameras, 2 * WIDEST_AZIMUTH / plan.cameras
         self.azimuths = -WIDEST_AZIMUTH + spacing * (np.arange(count) + rng.uniform(0.1, 0.9, count))
-        if rig == "front, left and right":
+        if self.rig == "front, left and right":
             self.azimuths = np.resize(np.radians([0, -90, 90]), count)
-        if world.shows_front_to_robot:  # from beside and behind the robot, or its back would be all there is to see
+        if self.rig == "orbit":
+            self.azimuths = np.linspace(-AROUND, AROUND, count)
+        elif self.rig in ("wrist", "free"):
+            self.azimuths = np.radians(plan.azimuth) + np.arange(count) * 2 * np.pi / count
+        elif world.shows_front_to_robot:  # from beside and behind the robot, or its back would be all there is to see
             self._keep_to(SIDE, BEHIND)
         elif len(world.articulations) > 1:  # from beside, or one of the two would hide what is between them
             self._keep_to(*BETWEEN)
         self.elevations = rng.uniform(np.radians(10), np.radians(32), count)
+        if self.rig in ("orbit", "free"):
+            self.elevations[:] = np.radians(plan.elevation)
         self.fills = rng.uniform(0.85, 1.0, count) * FILL
-        self.focal = height / 2 / np.tan(FIELD_OF_VIEW / 2)  # of both axes: square pixels
-        self.camera = world.scene.add_camera("camera", width * self.scale, height * self.scale, FIELD_OF_VIEW, 0.01, 50)
-        self.aim = world.surroundings() if rig == "still" else None
+        field_of_view = np.radians(plan.field_of_view)
+        self.focal = self.height / 2 / np.tan(field_of_view / 2)  # of both axes: square pixels
+        self.camera = world.scene.add_camera("camera", self.width * self.scale, self.height * self.scale, field_of_view, 0.01, 50)
+        self.aim = world.surroundings() if self.rig in ("still", "free") else None
         self.robot_ids, self.object_ids = world.ids()
 
     def _keep_to(self, least, most):
@@ -42,8 +54,36 @@ class Rig:
 
     def shoot(self, index):
         """What camera ``index`` sees of the world as it stands, by the names and in the units of a ``Recording``."""
+        if self.rig == "wrist":
+            return self._shoot(*self._beside_hand(self.azimuths[index]))
         axes = look(self.azimuths[index], self.elevations[index])
-        position = frame((self.world.corners() if self.aim is None else self.aim) @ axes.T, np.array([self.width, self.height]) / 2 / self.focal * self.fills[index]) @ axes
+        points = self.world.corners() if self.aim is None else self.aim
+        shot = self._shoot(axes, self._stand(axes, points, index))
+        middle = np.array(self.world.object.pose.p)
+        for _ in range(TRIES if self.rig == "close" else 0):
+            share = shot["object_masks"].mean()
+            if share == 0 or share >= LEAST:
+                break
+            points = middle + (points - middle) * np.sqrt(share / WANTED)
+            shot = self._shoot(axes, self._stand(axes, points, index))
+        return shot
+
+    def _stand(self, axes, points, index):
+        """Where a camera with those ``axes`` must stand (3,) to frame ``points`` (points, 3)."""
+        if self.rig == "free" and self.distance:
+            return points.mean(0) - self.distance * axes[2]
+        return frame(points @ axes.T, np.array([self.width, self.height]) / 2 / self.focal * self.fills[index]) @ axes
+
+    def _beside_hand(self, angle):
+        """Axes (3, 3) and place (3,) of a camera at that angle around the hand, which looks past the fingertips."""
+        hand = self.world.hand
+        aside = WRIST[0] * np.cos(angle) * hand[:3, 0] + WRIST[1] * np.sin(angle) * hand[:3, 1]
+        place, aim = hand[:3, 3] + aside + WRIST[2] * hand[:3, 2], hand[:3, 3] + AHEAD * hand[:3, 2]
+        forward = (aim - place) / np.linalg.norm(aim - place)
+        right = np.cross(forward, aside) / np.linalg.norm(np.cross(forward, aside))
+        return np.stack([right, np.cross(forward, right), forward]), place
+
+    def _shoot(self, axes, position):
         extrinsics = np.eye(4)
         extrinsics[:3, :3], extrinsics[:3, 3] = axes, -axes @ position
         pose = np.eye(4)

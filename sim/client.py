@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from ..errors import InteractiveActionError
 from .protocol import receive, send
-from .recording import Recording
+from .takes import Later, collect
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SILENCE = 300.0  # seconds without a sign; a cold start needs 5, on a very busy machine 100
@@ -35,13 +35,22 @@ class Simulator:
         ``progress(done, total, picture)`` is called with each picture, uint8 (H, W, 3), and while nothing comes every
         now and then with None; if it raises, the recording is stopped and the exception passed on.
         """
-        progress = progress or (lambda done, total, picture: None)
+        return self.record_together((scene,), plan, progress)[0]
+
+    def record_together(self, scenes, plan, progress=None):
+        """A ``Recording`` of each of ``scenes``, all of the same seeds; ``progress`` as of ``record``."""
+        return collect(lambda *job: Later(self.take, *job), scenes, plan, progress)
+
+    def take(self, scenes, plan, seed, progress=None):
+        """As ``record.take``, in the simulator's process; ``progress`` is called with None while nothing comes."""
+        progress = progress or (lambda done, picture: None)
         with self._busy:
             self._start()
             self._working = True
             try:
-                send(self.process.stdin, {"scene": scene.to_json(), "plan": asdict(plan)})
-                return Recording(scene, **self._follow(plan.pictures, progress))
+                job = {"scenes": [scene.to_json() for scene in scenes], "plan": asdict(plan), "seed": seed}
+                send(self.process.stdin, job)
+                return self._follow(len(scenes), progress)
             except BrokenPipeError:
                 raise self._death() from None
             finally:
@@ -67,17 +76,21 @@ class Simulator:
         self._messages = queue.Queue()
         threading.Thread(target=_read, args=(self.process.stdout, self._messages), daemon=True).start()
 
-    def _follow(self, total, progress):
-        """The arrays of the recording, once all pictures have come."""
+    def _follow(self, count, progress):
+        """The arrays of each of ``count`` scenes, once all pictures have come, or why the take failed."""
         done = 0
         while True:
-            message, arrays = self._next(self.silence, functools.partial(progress, done, total, None))
-            if message["kind"] == "recording":
-                return arrays
+            message, arrays = self._next(self.silence, functools.partial(progress, done, None))
+            if message["kind"] == "take":
+                split = [{} for _ in range(count)]
+                for key, array in arrays.items():
+                    number, _, name = key.partition(" ")
+                    split[int(number)][name] = array
+                return split, message["failure"]
             if message["kind"] == "error":
                 raise InteractiveActionError(message["sentence"])
             done = message["done"]
-            progress(done, total, arrays["picture"])
+            progress(done, arrays["picture"])
             send(self.process.stdin, {"answer": "go on"})
 
     def _next(self, patience, tick):

@@ -35,6 +35,13 @@ def distance(start, end):
     return np.linalg.norm(end[:3, 3] - start[:3, 3]) + 0.1 * turn
 
 
+def timed(path, seconds):
+    """Joint targets (steps, joints), one for each step of physics, that go through ``path`` (points, joints) smoothly."""
+    steps = max(1, round(seconds / TIMESTEP))
+    clock = (len(path) - 1) * smooth(np.arange(1, steps + 1) / steps)
+    return np.stack([np.interp(clock, range(len(path)), joint) for joint in np.transpose(path)], 1)
+
+
 class Arm:
     """Moves the robot ``index`` of a world; keeps the joint targets (joints,)."""
 
@@ -44,25 +51,27 @@ class Arm:
         self.model, self.base = world.model, world.bases[index]  # the model stands at the origin
         self.tool = list(world.links).index(self.robot.tool)
         self.targets = articulation.qpos.copy()
-        self.mask = np.arange(len(self.targets)) < self.robot.arm
+        self.mask = np.arange(len(self.targets)) < len(self.targets) - len(self.robot.fingers)  # all but the fingers
+        self.reaching = np.isin(np.arange(len(self.targets)), self.robot.arm)
+        self.grip = np.array(self.robot.grip, float)
         self.limits = articulation.qlimits.T
         self.others = []  # arms that keep still while this one moves
 
     def pose(self, joints=None):
         """Pose (4, 4) of the tool at the joint targets."""
         self.model.compute_forward_kinematics(self.targets if joints is None else joints)
-        return self.base @ self.model.get_link_pose(self.tool).to_transformation_matrix()
+        return self.base @ self.model.get_link_pose(self.tool).to_transformation_matrix() @ self.grip
 
     def inverse(self, pose, start):
         """Joint positions (joints,) that bring the tool to ``pose`` (4, 4), near ``start``; the fingers stay."""
         qpos, found, _ = self.model.compute_inverse_kinematics(
             self.tool,
-            sapien.Pose(np.linalg.inv(self.base) @ pose),
+            sapien.Pose(np.linalg.inv(self.base) @ pose @ np.linalg.inv(self.grip)),
             initial_qpos=start,
-            active_qmask=self.mask.astype(np.int32),
+            active_qmask=self.reaching.astype(np.int32),
             max_iterations=200,
         )
-        reached = np.where(self.mask, qpos, start)
+        reached = np.where(self.reaching, qpos, start)
         if not found or (reached < self.limits[0] - 1e-3).any() or (reached > self.limits[1] + 1e-3).any():
             raise InteractiveActionError(f"The arm cannot reach {pose[:3, 3].round(3).tolist()} m. Try another seed.")
         return reached
@@ -75,7 +84,7 @@ class Arm:
     def set_start_of(self, poses, rng):
         """Put the arm at the first of ``poses`` in a posture from which it can go straight through all of them."""
         for attempt in range(STARTS):
-            wish = self.targets + (attempt > 0) * self.mask * rng.normal(0, 0.5, len(self.targets))
+            wish = self.targets + (attempt > 0) * self.reaching * rng.normal(0, 0.5, len(self.targets))
             try:
                 start = joints = self.inverse(poses[0], np.clip(wish, *self.limits))
                 for before, after in pairwise(poses):
@@ -111,7 +120,7 @@ class Arm:
         """Joint targets (steps, joints) of the straight way to ``pose`` (4, 4) at a mean ``speed`` in m/s."""
         start = self.pose()
         path = self.path(self.targets, start, pose)
-        return self._timed(path, distance(start, pose) / speed)
+        return timed(path, distance(start, pose) / speed)
 
     def move(self, pose, speed):
         """Move straight to ``pose`` (4, 4), turning evenly, at a mean ``speed`` in m/s; a radian counts as 0.1 m."""
@@ -124,12 +133,7 @@ class Arm:
             path += list(self.path(path[-1], at, pose)[1:])
             length += distance(at, pose)
             at = pose
-        self.run(self._timed(np.array(path), length / speed))
-
-    def _timed(self, path, seconds):
-        steps = max(1, round(seconds / TIMESTEP))
-        clock = (len(path) - 1) * smooth(np.arange(1, steps + 1) / steps)
-        return np.stack([np.interp(clock, range(len(path)), joint) for joint in path.T], 1)
+        self.run(timed(np.array(path), length / speed))
 
     def run(self, way):
         """Drive the joints through ``way`` (steps, joints), one row for each step of physics."""

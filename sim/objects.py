@@ -17,6 +17,9 @@ class Part:
 
     A ``turned`` part is turned on a lathe instead, from its ``outline`` ((radius, height), ...) from bottom to top; with a
     ``wall`` in metres it is hollow and open on top. ``at`` is its middle, but the ground below it if it is turned.
+
+    A "mesh" is drawn from a ``file`` at its ``place`` (turn (3, 3), offset (3,), scale), and its convex ``pieces`` collide;
+    ``size`` are its half sizes, and it stands on the ground.
     """
 
     shape: str
@@ -25,9 +28,16 @@ class Part:
     colour: tuple | None = None
     outline: tuple = ()
     wall: float = 0.0
+    file: str = ""
+    pieces: tuple = ()
+    place: tuple = ()
+    size: tuple = ()
 
     def bounds(self):
         """Lowest and highest corner (2, 3)."""
+        if self.shape == "mesh":
+            x, y, z = self.size
+            return np.array([[-x, -y, 0], [x, y, 2 * z]])
         if self.shape == "turned":
             radius, height = np.max(self.outline, 0)
             return np.array([[-radius, -radius, 0], [radius, radius, height]]) + self.at
@@ -84,7 +94,7 @@ class Joint:
 
 @dataclass(frozen=True)
 class Thing:
-    """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers."""
+    """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers. Captions call it by its ``word``, if it has one."""
 
     parts: tuple
     grip: Grip | None = None
@@ -92,6 +102,7 @@ class Thing:
     inside: tuple = ()
     surface: float = 0.0
     joint: Joint | None = None
+    word: str = ""
     bounds: np.ndarray = field(init=False, compare=False)
 
     def __post_init__(self):
@@ -167,6 +178,8 @@ OBJECTS = {
     "peg": Thing((cylinder(0.0145, 0.055), cylinder(0.0145, 0.010, (0, 0, 0.120), DARK)), Grip(0.105, play=0.0)),
     "bead": Thing((ball(0.008),)),
     "box": Thing((box(0.055, 0.055, 0.040),), surface=0.055),
+    "big cube": Thing((box(0.125, 0.125, 0.125),), density=60.0, word="cube"),
+    "stool": Thing((cylinder(0.16, 0.012), cylinder(0.025, 0.30, (0, 0, 0.324)), cylinder(0.11, 0.012, (0, 0, 0.636))), density=2000.0),
     "parcel": Thing((box(0.09, 0.15, 0.05), box(0.0905, 0.02, 0.0505, None, CREAM)), density=100.0),
     "basket": Thing((turned((0.075, 0), (0.095, 0.075), wall=0.006),), Grip(0.066, radius=0.091, play=0.0), inside=(0.080, 0.006, 0.075)),
     "stand": Thing((cylinder(0.075, 0.012), cylinder(0.02, 0.012, (0, 0, 0.036)), cylinder(0.075, 0.006, (0, 0, 0.054))), surface=0.07),

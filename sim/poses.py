@@ -2,6 +2,8 @@
 
 import numpy as np
 
+HAND = 0.046  # metres from the middle of a palm to the face of the hand
+
 
 def down(position, yaw):
     """At ``position``, pointing down, the fingers closing along the world's y turned by ``yaw``."""
@@ -50,3 +52,8 @@ def nearest(angle, turns):
     """The angle nearest to 0 among those that ``turns`` equal steps of a whole turn lead to."""
     step = 2 * np.pi / turns
     return (angle + step / 2) % step - step / 2
+
+
+def palms(middle, apart):
+    """Places (2, 3) of a left and a right palm beside ``middle`` (3,), their faces ``apart`` metres from it."""
+    return middle + np.array([[0, 1, 0], [0, -1, 0]]) * (apart + HAND)

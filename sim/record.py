@@ -11,10 +11,9 @@ from .actions import ACTIONS
 from .cameras import Rig
 from .keyframes import key_frames
 from .motion import Arm
-from .recording import Recording
+from .takes import Later, collect
+from .two_hands import TwoHands
 from .world import World
-
-SEEDS_PER_TAKE = 5
 
 
 def record(scene, plan, progress=None):
@@ -22,38 +21,39 @@ def record(scene, plan, progress=None):
 
     ``progress(done, total, picture)``, uint8 (H, W, 3), is called after every picture and may raise to stop.
     """
+    return collect(lambda *job: Later(take, *job), (scene,), plan, progress)[0]
+
+
+def take(scenes, plan, seed, progress=None):
+    """One take of each of ``scenes`` with ``seed``, as ``takes.collect`` puts them together: (arrays of each, why it failed).
+
+    ``progress(done, picture)`` is called after every picture. Nothing is photographed unless all of them succeed.
+    """
     _warm_up()
-    shots, contacts, steps, seeds, failures = [], [], [], [], {}
-    next_seed = itertools.count()
-    for take in range(plan.takes):
-        for seed in itertools.islice(next_seed, SEEDS_PER_TAKE):
-            world, failure = perform(scene, seed)
-            if not failure:
-                break
-            failures[seed] = failure
-        else:
-            raise InteractiveActionError(
-                f"'{scene.action}' did not succeed with any of {SEEDS_PER_TAKE} seeds in a row. The last one: {failure}"
-            )
-        seeds.append(seed)
-        contacts += [(take, contact.time, contact.link, contact.force) for contact in world.contacts]
-        steps += [
-            (take, state.time, state.qpos, np.concatenate([state.position, state.quaternion]), state.things, state.openings)
+    worlds = []
+    for scene in scenes:
+        world, failure = perform(scene, seed)
+        if failure:
+            return [], failure
+        worlds.append(world)
+    done, parts = itertools.count(1), []
+    for scene, world in zip(scenes, worlds):
+        shots = []
+        for shot in _photograph(world, scene, plan, seed):
+            shots.append({"subject": world.subject, "object": world.called, **shot})
+            if progress:
+                progress(next(done), shot["pictures"])
+        contacts = [(contact.time, contact.link, contact.force) for contact in world.contacts]
+        steps = [
+            (state.time, state.qpos, np.concatenate([state.position, state.quaternion]), state.things, state.openings)
             for state in world.states
         ]
-        for shot in _photograph(world, scene, plan, seed):
-            shots.append({"take": take, "subject": world.subject, "object": f"{world.object_colour} {scene.object}", **shot})
-            if progress:
-                progress(len(shots), plan.pictures, shot["pictures"])
-    return Recording(
-        scene,
-        **{name: np.array([shot[name] for shot in shots]) for name in shots[0]},
-        **dict(zip(("contact_take", "contact_time", "contact_link", "contact_force"), map(np.array, zip(*contacts)))),
-        **dict(zip(("step_take", "step_time", "joints", "object_poses", "thing_poses", "openings"), map(np.array, zip(*steps)))),
-        seeds=np.array(seeds),
-        failed_seeds=np.array(list(failures), int),
-        failures=np.array(list(failures.values()), str),
-    )
+        parts.append(
+            {name: np.array([shot[name] for shot in shots]) for name in shots[0]}
+            | dict(zip(("contact_time", "contact_link", "contact_force"), map(np.array, zip(*contacts))))
+            | dict(zip(("step_time", "joints", "object_poses", "thing_poses", "openings"), map(np.array, zip(*steps))))
+        )
+    return parts, ""
 
 
 def perform(scene, seed, **how):
@@ -62,14 +62,14 @@ def perform(scene, seed, **how):
     world = World(scene, of_world)
     action = world.action = ACTIONS[scene.action](world, of_action)
     try:
-        action.run(Arm(world), **how)
+        action.run(TwoHands(world) if world.robot.palms else Arm(world), **how)
     except InteractiveActionError as error:
         return world, str(error)
     return world, "" if action.succeeded(world) else action.failure
 
 
 def _photograph(world, scene, plan, seed):
-    rig = Rig(world, plan.cameras, plan.width, plan.height, _generators(scene, seed)[2], plan.rig)
+    rig = Rig(world, plan, _generators(scene, seed)[2])
     for moment, state in key_frames(world, world.action, plan.moments, plan.frames_per_take):
         world.restore(state)
         for camera in range(plan.cameras):

@@ -1,8 +1,13 @@
 """The robots, from the URDF files in the mani_skill wheel (Apache-2.0), which itself is never imported."""
 
 import importlib.util
+import os
 import pathlib
-from dataclasses import dataclass
+import tempfile
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ..errors import InteractiveActionError, MissingExtraError
 
@@ -11,36 +16,70 @@ from ..errors import InteractiveActionError, MissingExtraError
 class Robot:
     """What an action must know of a robot. Lengths are in metres, joint positions in radians and metres.
 
-    ``rest`` are all joint positions; the first ``arm`` of them reach, the others are the fingers', ``open`` wide open.
-    ``tool`` is the link between the fingertips: its z axis points out of the hand, the fingers close along its y axis.
-    ``reach`` is how far an object may stick up between the fingers before it touches the palm. ``framed`` are the links
-    that a picture of the hand shows.
+    ``rest`` are all joint positions; those of the joints ``arm`` reach, the last are the fingers', ``open`` wide open.
+    ``tool`` is the link between the fingertips, and ``grip`` the pose in its axes of the point that is led: its z axis points
+    out of the hand, the fingers close along its y axis, and the fingertips end a centimetre beyond it. ``base`` is the place
+    (3,) where the robot stands; one that ``stands`` does so on the floor and not on a table. ``hand`` is a second URDF whose
+    ``hand_root`` is mounted on the first one's ``flange``. ``reach`` is how far an object may stick up between the fingers before it touches the palm. ``framed`` are the links
+    that a picture of the hand shows. A robot that takes things between two ``palms`` has ((link, joints), (link, joints)), left and
+    right, instead of fingers that close; still cameras then show the ``space`` ((low), (high)) before it, and its head ends at ``crown``.
     """
 
     subject: str
     urdf: str
     rest: tuple
-    arm: int
+    arm: tuple
     tool: str
     fingers: tuple
     open: float
     reach: float
     framed: tuple
+    grip: tuple = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
+    base: tuple = (0.0, 0.0, 0.0)
+    stands: bool = False
+    hand: str = ""
+    hand_root: str = ""
+    flange: str = ""
+    palms: tuple = ()
+    space: tuple = ()
+    crown: float = 0.0
+
+    @property
+    def stand(self):
+        """Pose (4, 4) of the base."""
+        pose = np.eye(4)
+        pose[:3, 3] = self.base
+        return pose
 
     def path(self):
         """The robot's URDF file."""
-        wheel = importlib.util.find_spec("mani_skill")
-        if wheel is None:
-            raise MissingExtraError("mani_skill, whose wheel has the robots (pip install --no-deps mani_skill==3.0.1),", "sim")
-        path = pathlib.Path(wheel.submodule_search_locations[0], "assets", "robots", self.urdf)
-        if not path.is_file():
-            raise InteractiveActionError(
-                f"The mani_skill wheel has no {path}. Reinstall it: pip install --no-deps --force-reinstall mani_skill==3.0.1"
-            )
+        return self._mounted() if self.hand else _in_wheel(self.urdf)
+
+    def _mounted(self):
+        """A URDF of arm and hand, written anew, whose meshes stay where they are."""
+        arm, hand = (ET.parse(_in_wheel(urdf)).getroot() for urdf in (self.urdf, self.hand))
+        for root, urdf in ((arm, self.urdf), (hand, self.hand)):
+            for mesh in root.iter("mesh"):
+                mesh.set("filename", str(_in_wheel(urdf).parent / mesh.get("filename").removeprefix("package://")))
+        kept, grown = {self.hand_root}, True
+        while grown:
+            children = {joint.find("child").get("link") for joint in hand.iter("joint") if joint.find("parent") is not None and joint.find("parent").get("link") in kept}
+            grown = not children <= kept
+            kept |= children
+        arm.extend(link for link in hand.findall("link") if link.get("name") in kept)
+        arm.extend(joint for joint in hand.findall("joint") if joint.find("parent").get("link") in kept)
+        mount = ET.SubElement(arm, "joint", name="mount", type="fixed")
+        ET.SubElement(mount, "parent", link=self.flange)
+        ET.SubElement(mount, "child", link=self.hand_root)
+        path = pathlib.Path(tempfile.gettempdir(), f"interactive-action-{os.getpid()}.urdf")
+        ET.ElementTree(arm).write(path)
         return path
 
     def load(self, scene, pose=None):
-        """The robot in a sapien scene, its base at ``pose`` or at the origin; driven as ManiSkill drives its Panda."""
+        """The robot in a sapien scene, its base at ``pose`` or at its own place; driven as ManiSkill drives its Panda."""
+        import sapien
+        import sapien.physx
+
         loader = scene.create_urdf_loader()
         loader.fix_root_link = True
         for finger in self.fingers:
@@ -48,29 +87,90 @@ class Robot:
             loader.set_link_patch_radius(finger, 0.1)
             loader.set_link_min_patch_radius(finger, 0.1)
         articulation = loader.load(str(self.path()))
-        if pose is not None:
-            articulation.pose = pose
+        articulation.pose = sapien.Pose(self.stand) if pose is None else pose
         for link in articulation.links:
             link.disable_gravity = True
             for shape in link.collision_shapes:  # no collisions of the robot with itself
+                if self.palms:  # as rough as fingers, but what is between them may turn
+                    shape.physical_material = sapien.physx.PhysxMaterial(2.0, 2.0, 0.0)
                 first, second, third, fourth = shape.get_collision_groups()
                 shape.set_collision_groups([first, second, third | 1 << 29, fourth])
-        for joint in articulation.active_joints:
-            joint.set_drive_properties(stiffness=1e3, damping=1e2, force_limit=100)
+        for number, joint in enumerate(articulation.active_joints):
+            lifts = joint.type == "prismatic" and number < len(self.rest) - len(self.fingers)
+            stiff = 20 if lifts else 1  # a column must not give way by millimetres
+            joint.set_drive_properties(stiffness=stiff * 1e3, damping=stiff * 1e2, force_limit=stiff * 100)
         articulation.set_qpos(self.rest)
         return articulation
 
 
+def _in_wheel(urdf):
+    wheel = importlib.util.find_spec("mani_skill")
+    if wheel is None:
+        raise MissingExtraError("mani_skill, whose wheel has the robots (pip install --no-deps mani_skill==3.0.1),", "sim")
+    path = pathlib.Path(wheel.submodule_search_locations[0], "assets", "robots", urdf)
+    if not path.is_file():
+        raise InteractiveActionError(
+            f"The mani_skill wheel has no {path}. Reinstall it: pip install --no-deps --force-reinstall mani_skill==3.0.1"
+        )
+    return path
+
+
+PANDA = Robot(
+    subject="robot arm",
+    urdf="panda/panda_v2.urdf",
+    rest=(0.0, 0.39, 0.0, -1.96, 0.0, 2.36, 0.785, 0.04, 0.04),
+    arm=tuple(range(7)),
+    tool="panda_hand_tcp",
+    fingers=("panda_leftfinger", "panda_rightfinger"),
+    open=0.04,
+    reach=0.035,
+    framed=("panda_hand", "panda_leftfinger", "panda_rightfinger"),
+)
 ROBOTS = {
-    "panda": Robot(
-        subject="robot arm",
-        urdf="panda/panda_v2.urdf",
-        rest=(0.0, 0.39, 0.0, -1.96, 0.0, 2.36, 0.785, 0.04, 0.04),
-        arm=7,
-        tool="panda_hand_tcp",
-        fingers=("panda_leftfinger", "panda_rightfinger"),
-        open=0.04,
-        reach=0.035,
-        framed=("panda_hand", "panda_leftfinger", "panda_rightfinger"),
+    "panda": PANDA,
+    "xarm7": replace(  # the wheel has no gripper of its own for it
+        PANDA,
+        urdf="xarm7/xarm7.urdf",
+        rest=(0.0, 0.2, 0.0, 1.0, 0.0, 0.8, 0.0, 0.04, 0.04),
+        hand="panda/panda_v2.urdf",
+        hand_root="panda_hand",
+        flange="link_eef",
+    ),
+    "fetch": Robot(
+        subject="mobile robot",
+        urdf="fetch/fetch.urdf",
+        rest=(0.0, 0.0, 0.0, 0.21, 0.0, -0.15, 0.0, 0.81, 0.5, 0.49, 2.12, -0.4, 0.46, 0.05, 0.05),
+        arm=(3, 5, 7, 8, 9, 10, 11, 12),
+        tool="gripper_link",
+        fingers=("r_gripper_finger_link", "l_gripper_finger_link"),
+        open=0.05,
+        reach=0.045,
+        framed=("gripper_link", "r_gripper_finger_link", "l_gripper_finger_link"),
+        grip=((0, 0, 1, 0.0215), (0, 1, 0, 0), (-1, 0, 0, 0), (0, 0, 0, 1)),
+        base=(0.0, 0.0, 0.005),
+        stands=True,
+    ),
+    "floating gripper": replace(
+        PANDA,
+        subject="robot gripper",
+        urdf="panda/panda_v2_gripper.urdf",
+        rest=(0.45, 0.0, 0.4, np.pi, 0.0, 0.0, 0.04, 0.04),
+        arm=tuple(range(6)),
+    ),
+    "unitree g1": Robot(  # its legs are one piece; the thumbs are turned aside, so that the palms can press
+        subject="robot",
+        urdf="g1_humanoid/g1_simplified_upper_body.urdf",
+        rest=(*[0.0] * 7, 1.3, 1.3, *[0.0] * 8, 1.2, 0.0, 0.0, -1.2, 0.0, 0.0, 1.0, -1.0),
+        arm=(1, 3, 5, 7, 9),
+        tool="left_palm_link",
+        fingers=(),
+        open=0.0,
+        reach=0.0,
+        framed=("torso_link", "head_link", "left_palm_link", "right_palm_link"),
+        base=(0.0, 0.0, 0.755),
+        stands=True,
+        palms=(("left_palm_link", (1, 3, 5, 7, 9)), ("right_palm_link", (2, 4, 6, 8, 10))),
+        space=((-0.2, -0.45, 0.5), (0.5, 0.45, 1.75)),
+        crown=1.27,
     ),
 }

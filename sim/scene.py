@@ -1,9 +1,12 @@
 """What is to be simulated, checked before anything is started."""
 
+import pathlib
 from dataclasses import asdict, dataclass
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
+from .actions.action import Action
+from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS
 from .objects import OBJECTS
 from .robots import ROBOTS
 from .rooms import ROOMS
@@ -17,6 +20,7 @@ OBJECT_COLOURS = {
     "orange": (0.90, 0.30, 0.02),
     "purple": (0.32, 0.05, 0.50),
 }
+PLAIN_COLOURS = ("red", "green", "blue", "yellow")  # what random draws from: every model knows their names
 PLACE_COLOURS = {  # dark enough for a white robot to stand out
     "grey": (0.22, 0.22, 0.23),
     "sand": (0.42, 0.32, 0.19),
@@ -28,6 +32,7 @@ PLACE_COLOURS = {  # dark enough for a white robot to stand out
     "plum": (0.16, 0.09, 0.18),
 }
 OFFERED = tuple(name for name in OBJECTS if any(name in action.objects for action in ACTIONS.values()))  # to be acted on
+OF_ANYTHING = tuple(name for name, action in ACTIONS.items() if action.arrange is Action.arrange)  # needs no thing made for it
 WIDEST_JITTER = 0.15
 
 
@@ -38,6 +43,8 @@ class Scene:
     ``size_jitter`` is the largest relative change of the object's size. The same scene with the same seed gives the same
     pictures, pixel by pixel, on the same machine. ``action_seed`` draws the motion apart from the rest: the same seed with
     another one, or with another action on the same object, has the same object, room, light and still cameras; -1 is the seed.
+    ``mesh`` is the file of a thing of one's own, ``mesh_size`` metres long and with its axis ``mesh_up`` upwards, which takes
+    the place of the object and is called as its file is. ``stage`` is the action for which the place was prepared, if it is not the one that is done: see ``triples.py``.
     """
 
     robot: str = "panda"
@@ -50,6 +57,10 @@ class Scene:
     seed: int = 0
     room: str = "plain"
     action_seed: int = -1
+    stage: str = ""
+    mesh: str = ""
+    mesh_size: float = 0.08
+    mesh_up: str = "y"
 
     def __post_init__(self):
         for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OFFERED), ("room", ROOMS)):
@@ -57,8 +68,17 @@ class Scene:
         for name, known in (("object_colour", OBJECT_COLOURS), ("ground", PLACE_COLOURS), ("background", PLACE_COLOURS)):
             _check(name, getattr(self, name), (RANDOM, *known))
         offered = ACTIONS[self.action].objects
-        if self.object not in offered:
+        if self.mesh:
+            self._check_mesh()
+        elif self.object not in offered:
             raise InteractiveActionError(f"'{self.action}' is not offered for a {self.object}, but for: {', '.join(offered)}.")
+        if self.robot not in able(self.action):
+            raise InteractiveActionError(f"A {self.robot} cannot '{self.action}'. Choose one of: {', '.join(able(self.action))}.")
+        if ROBOTS[self.robot].stands and ROOMS[self.room].below:
+            level = ", ".join(name for name, room in ROOMS.items() if not room.below)
+            raise InteractiveActionError(f"A {self.robot} stands on the floor, and things in the {self.room} on a table. Choose: {level}.")
+        if self.stage:
+            _check("stage", self.stage, ACTIONS)
         if not 0 <= self.size_jitter <= WIDEST_JITTER:
             raise InteractiveActionError(f"size_jitter must be between 0 and {WIDEST_JITTER}, but is {self.size_jitter}.")
         if isinstance(self.action_seed, bool) or not isinstance(self.action_seed, int) or self.action_seed < -1:
@@ -66,8 +86,27 @@ class Scene:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InteractiveActionError(f"The seed must be a whole number from 0 upwards, but is {self.seed!r}.")
 
+    @property
+    def called(self):
+        """What the object is called: a mesh as its file, and all else by its kind."""
+        return pathlib.Path(self.mesh).stem.replace("_", " ").replace("-", " ") if self.mesh else self.object
+
+    def _check_mesh(self):
+        _check("mesh_up", self.mesh_up, UPS)
+        if pathlib.Path(self.mesh).suffix.lower() not in SUFFIXES:
+            raise InteractiveActionError(f"{pathlib.Path(self.mesh).name!r} is no mesh. Give one of these: {', '.join(SUFFIXES)}.")
+        if not SMALLEST <= self.mesh_size <= LARGEST:
+            raise InteractiveActionError(f"mesh_size must be from {SMALLEST} to {LARGEST} metres, but is {self.mesh_size}.")
+        if self.action not in OF_ANYTHING:
+            raise InteractiveActionError(f"'{self.action}' is not offered for a thing of one's own, but: {', '.join(OF_ANYTHING)}.")
+
     def to_json(self):
         return asdict(self)
+
+
+def able(action):
+    """Names of the robots that have the hands for an action."""
+    return tuple(name for name, robot in ROBOTS.items() if bool(robot.palms) == ACTIONS[action].two_handed)
 
 
 def _check(name, value, known):

@@ -158,6 +158,17 @@ def _turned(part, scale, physical, look):
     return shapes, sapien.render.RenderShapeTriangleMesh(*_lathe(np.array(profile)), look)
 
 
+def _mesh(part, scale, physical, look):
+    turn, offset, size = part.place
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = turn, offset * scale
+    ones = np.ones(3, np.float32)
+    shapes = [sapien.physx.PhysxCollisionShapeConvexMesh((piece * scale).astype(np.float32), ones, physical) for piece in part.pieces]
+    visual = sapien.render.RenderShapeTriangleMesh(part.file, ones * size * scale)  # with its own colours
+    visual.local_pose = sapien.Pose(pose)
+    return shapes, visual
+
+
 def _planks(lower, upper, wall):
     for turn in np.arange(SECTORS) * 2 * np.pi / SECTORS:
         angles = turn + np.array([0, 2 * np.pi / SECTORS])
@@ -203,4 +214,4 @@ def _turn_x_to(axis):
     return half / np.linalg.norm(half)
 
 
-_SHAPES = {"box": _box, "ball": _ball, "cylinder": _cylinder, "turned": _turned}
+_SHAPES = {"box": _box, "ball": _ball, "cylinder": _cylinder, "turned": _turned, "mesh": _mesh}

@@ -18,9 +18,9 @@ class Stopped(Exception):
 
 
 def serve(requests, replies):
-    """Answer each request with pictures, each waiting for "go on" or "stop", and then a recording, "stopped" or an error."""
+    """Answer each request with pictures, each waiting for "go on" or "stop", and then a take, "stopped" or an error."""
 
-    def show(done, total, picture):
+    def show(done, picture):
         send(replies, {"kind": "picture", "done": done}, {"picture": picture})
         if receive(requests)[0]["answer"] == "stop":
             raise Stopped
@@ -28,8 +28,10 @@ def serve(requests, replies):
     while True:
         request, _ = receive(requests)
         try:
-            recording = _record(Scene(**request["scene"]), Plan(**request["plan"]), show)
-            send(replies, {"kind": "recording"}, recording.arrays())
+            scenes = [Scene(**scene) for scene in request["scenes"]]
+            parts, failure = _take(scenes, Plan(**request["plan"]), request["seed"], show)
+            arrays = {f"{number} {name}": array for number, part in enumerate(parts) for name, array in part.items()}
+            send(replies, {"kind": "take", "failure": failure}, arrays)
         except Stopped:
             send(replies, {"kind": "stopped"})
         except InteractiveActionError as error:
@@ -42,12 +44,12 @@ def serve(requests, replies):
             send(replies, {"kind": "error", "sentence": sentence})
 
 
-def _record(*request):
+def _take(*request):
     try:
-        from .record import record
+        from .record import take
     except ImportError as error:
         raise MissingExtraError(f"{error.name}, which simulates the scene,", "sim") from error
-    return record(*request)
+    return take(*request)
 
 
 def main():

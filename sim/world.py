@@ -8,10 +8,11 @@ import sapien.physx
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
+from .meshes import thing_of
 from .objects import FRONT, OBJECTS, Thing
 from .robots import ROBOTS
 from .rooms import ROOMS
-from .scene import OBJECT_COLOURS, PLACE_COLOURS, RANDOM
+from .scene import OBJECT_COLOURS, PLACE_COLOURS, PLAIN_COLOURS, RANDOM
 from .shapes import build_free, build_jointed
 
 TIMESTEP = 1 / 200
@@ -105,7 +106,7 @@ class World:
     def __init__(self, scene, rng):
         self.robot = ROBOTS[scene.robot]
         self.scale = 1 + rng.uniform(-1, 1) * scene.size_jitter
-        self.object_colour = _choose(scene.object_colour, OBJECT_COLOURS, rng)
+        self.object_colour = _choose(scene.object_colour, PLAIN_COLOURS, rng)
         ground = _choose(scene.ground, PLACE_COLOURS, rng)
         self.background = np.array(PLACE_COLOURS[_choose(scene.background, PLACE_COLOURS, rng, ground)])
 
@@ -114,14 +115,22 @@ class World:
         self.room = ROOMS[scene.room]
         self.room(self.scene, PLACE_COLOURS[ground], rng.spawn(1)[0])
         self.articulation = self.robot.load(self.scene)
-        self.articulations, self.bases = [self.articulation], [np.eye(4, dtype=np.float32)]
+        self.articulations, self.bases = [self.articulation], [np.float32(self.robot.stand)]
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
         self.items, self.loose = [], []  # the loose ones need not be framed
-        self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour)
+        thing = thing_of(scene.mesh, scene.mesh_size, scene.mesh_up) if scene.mesh else OBJECTS[scene.object]
+        self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour, thing=thing)
+        self.called = scene.called if scene.mesh else f"{self.object_colour} {self.item.thing.word or scene.object}"
         self.object, self._object_entities = self.item.entity, self.item.entities
         self._first_box = np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0] + [*place, 0] + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
         self._add_light([*place, self.item.half[2]], rng)
-        ACTIONS[scene.action].arrange(self, rng.spawn(1)[0])
+        ACTIONS[scene.stage or scene.action].arrange(self, rng.spawn(1)[0])
+        if self.robot.space:
+            self._first_box = np.array(self.robot.space)
+        if scene.stage:  # still cameras are to show all that was prepared
+            boxes = [item.pose[:3, 3] + np.array([[-1], [1]]) * item.half for item in self.items if item not in self.loose]
+            lows, highs = zip(self._first_box, *boxes)
+            self._first_box = np.array([np.min(lows, 0), np.max(highs, 0)])
         self.links = {link.name: link for link in self.articulation.links}
         self._names = {
             link.entity: link.name + (f" {number}" if number else "")
@@ -132,9 +141,9 @@ class World:
         self.time = 0.0
         self.states, self.contacts = [], []
 
-    def add(self, name, x, y, yaw=0.0, colour="grey", height=0.0):
-        """Put a thing of ``OBJECTS`` on the ground; its ``Item``."""
-        thing, scale = OBJECTS[name], self.scale
+    def add(self, name, x, y, yaw=0.0, colour="grey", height=0.0, thing=None):
+        """Put a thing of ``OBJECTS``, or this one, on the ground; its ``Item``."""
+        thing, scale = thing or OBJECTS[name], self.scale
         pose = sapien.Pose([x, y, thing.half[2] * scale + height], _yaw(yaw))
         build = build_jointed if thing.joint else build_free
         made = build(self.scene, thing, scale, {**PLACE_COLOURS, **OBJECT_COLOURS}[colour], pose, name)
@@ -156,6 +165,11 @@ class World:
     def subject(self):
         """Who acts, in words."""
         return self.robot.subject if len(self.articulations) == 1 else f"two {self.robot.subject}s"
+
+    @property
+    def hand(self):
+        """Pose (4, 4) of what the first robot leads: its z axis points out of the hand."""
+        return self.links[self.robot.tool].entity_pose.to_transformation_matrix() @ np.array(self.robot.grip, float)
 
     @property
     def half_size(self):
@@ -251,13 +265,14 @@ class World:
                 item.entity.set_pose(sapien.Pose(pose[:3], pose[3:]))
 
     def corners(self):
-        """(points, 3) corners of the boxes around the framed links and the object, and the object's place on the ground."""
+        """(points, 3) corners of the boxes around the framed links and the object, and of what fingers took from the ground its place there."""
         boxes = [_body(entity).compute_global_aabb_tight() for entity in self.item.entities]
         links = [link for articulation in self.articulations for link in articulation.links if link.name in self.robot.framed]
         boxes += [link.compute_global_aabb_tight() for link in links]
         boxes += [_body(item.entity).compute_global_aabb_tight() for item in self.items if item not in (self.item, *self.loose)]
-        below = boxes[0] * [1, 1, 0]
-        return np.concatenate([np.stack(np.meshgrid(*box.T), -1).reshape(-1, 3) for box in (*boxes, below)])
+        if not self.robot.palms:
+            boxes.append(boxes[0] * [1, 1, 0])
+        return np.concatenate([np.stack(np.meshgrid(*box.T), -1).reshape(-1, 3) for box in boxes])
 
     def surroundings(self, metres=0.12):
         """(8, 3) corners of the box around the object's first place and so much room for the hand, whatever the action."""

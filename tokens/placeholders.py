@@ -42,34 +42,45 @@ class _LearnedWords:
         return super()._try_get_embedding(embedding_name)
 
 
+def encoder_names(clip):
+    """The names of the text encoders of ``clip`` (ComfyUI's CLIP), ["clip_l"], ["clip_h"] or SDXL's ["clip_l", "clip_g"]; None of others."""
+    names = [name for name, _ in clip.cond_stage_model.named_children()]
+    known = names in (["clip_l"], ["clip_h"], ["clip_l", "clip_g"]) and all(hasattr(clip.tokenizer, name) for name in names)
+    return names if known else None
+
+
 def teach(clip, tokens):
-    """A clone of ``clip`` (ComfyUI's CLIP of an SD 1.x checkpoint) that also knows ``tokens``.
+    """A clone of ``clip`` (ComfyUI's CLIP of an SD 1.x, SD 2.x or SDXL checkpoint) that also knows ``tokens``.
 
     Words taught earlier stay known; a placeholder that is already known gets the new vectors.
     """
-    name = getattr(clip.tokenizer, "clip", None)
-    inner = getattr(clip.tokenizer, name, None) if name else None
-    encoder = getattr(clip.cond_stage_model, name, None) if name else None
-    if not hasattr(inner, "_try_get_embedding") or encoder is None:
+    names = encoder_names(clip)
+    if names is None:
         raise InteractiveActionError(
-            f"Interactive tokens work with the text encoder of SD 1.x checkpoints so far, and this CLIP has a "
-            f"{type(clip.tokenizer).__name__}. Load an SD 1.x checkpoint."
+            f"Interactive tokens work with the text encoders of SD 1.x, SD 2.x and SDXL checkpoints, and this CLIP has a "
+            f"{type(clip.tokenizer).__name__}. Load one of those."
         )
-    width = encoder.transformer.get_input_embeddings().weight.shape[-1]
+    widths = tuple(getattr(clip.cond_stage_model, name).transformer.get_input_embeddings().weight.shape[-1] for name in names)
     for token in tokens:
-        if token.width != width:
+        if token.widths != widths:
             raise InteractiveActionError(
-                f"{token.placeholder} was learned for a text encoder of width {token.width}, and this CLIP has width "
-                f"{width}. Load the kind of checkpoint that the token was trained on."
+                f"{token.placeholder} was learned for text encoders of width {_sum(token.widths)}, and this CLIP has width "
+                f"{_sum(widths)}. Load the kind of checkpoint that the token was trained on."
             )
-    taught = copy.copy(inner)
-    learned = {token.placeholder: token.vectors for token in tokens}
-    taught.learned_words = {**getattr(inner, "learned_words", {}), **learned}
-    # ComfyUI only looks for embeddings where a folder is set
-    taught.embedding_directory = inner.embedding_directory if inner.embedding_directory is not None else []
-    if not isinstance(inner, _LearnedWords):
-        taught.__class__ = type(f"Learned{type(inner).__name__}", (_LearnedWords, type(inner)), {})
     clip = clip.clone()
     clip.tokenizer = copy.copy(clip.tokenizer)
-    setattr(clip.tokenizer, name, taught)
+    for number, name in enumerate(names):
+        inner = getattr(clip.tokenizer, name)
+        taught = copy.copy(inner)
+        learned = {token.placeholder: token.vectors.split(widths, -1)[number] for token in tokens}
+        taught.learned_words = {**getattr(inner, "learned_words", {}), **learned}
+        # ComfyUI only looks for embeddings where a folder is set
+        taught.embedding_directory = inner.embedding_directory if inner.embedding_directory is not None else []
+        if not isinstance(inner, _LearnedWords):
+            taught.__class__ = type(f"Learned{type(inner).__name__}", (_LearnedWords, type(inner)), {})
+        setattr(clip.tokenizer, name, taught)
     return clip
+
+
+def _sum(widths):
+    return " + ".join(map(str, widths))

@@ -9,8 +9,9 @@ from ..files import write_atomically
 from ..sim.actions import ACTIONS
 from ..sim.client import SIMULATOR
 from ..sim.plan import Plan
+from ..sim.robots import ROBOTS
 from ..sim.rooms import ROOMS
-from ..sim.scene import Scene
+from ..sim.scene import Scene, able
 from .server import ROOT
 
 SHEET = ROOT / "web" / "docs" / "actions.jpg"
@@ -30,7 +31,9 @@ def main():
 def row(name, number):
     """One take of the action (SIZE, MOMENTS * SIZE, 3), each moment from the camera that sees most of the object."""
     objects = ACTIONS[name].objects
-    scene = Scene(action=name, object=objects[number % len(objects)], room=list(ROOMS)[number % len(ROOMS)], seed=number)
+    robot = able(name)[0]
+    rooms = [room for room in ROOMS if not (ROBOTS[robot].stands and ROOMS[room].below)]
+    scene = Scene(robot, name, objects[number % len(objects)], room=rooms[number % len(rooms)], seed=number)
     recording = SIMULATOR.record(scene, Plan(takes=1, moments="key moments", frames_per_take=MOMENTS, width=SIZE, height=SIZE))
     seen = recording.object_masks.sum((1, 2)).reshape(MOMENTS, -1)
     shots = [moment * seen.shape[1] + seen[moment].argmax() for moment in range(MOMENTS)]

@@ -36,22 +36,81 @@ NOTES = {
     "train-with-adi": "## ADI\n\nThe same scene is recorded twice, while the cube is held and before it is touched: the same context with "
     "another action. **ADI Gradient Mask** keeps what such pairs share out of the word.\n\nFor your own checkpoint: width and height "
     "512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
+    "train-with-dreambooth": "## DreamBooth\n\nA baseline: a LoRA learns what a rare word means, held back by pictures that the checkpoint draws "
+    "itself. **Save LoRA Weights** puts it where the stock **Load LoRA** finds it; write the rare word in prompts.\n\nFor your own "
+    "checkpoint: 1000 steps with learning_rate 0.0001 and batch_size 2, and 50 prior pictures or more of its own size.",
+    "train-with-custom-diffusion": "## Custom Diffusion\n\nA baseline: a word is learned and, with it, the keys and values of all "
+    "cross-attentions. Token and LoRA belong together. **Training Samples** draws while it is learned and keeps what scored best by "
+    "IAScore.\n\nFor your own checkpoint: 2000 steps with learning_rate 0.00001 and batch_size 2, and prior pictures.",
     "record-an-action": "## Record an action\n\nA simulated robot puts an apple into a basket or a bowl in a kitchen, four moments "
     "a take from four sides, and all that the simulator knows is kept in `datasets/interactive_action_recordings`.\n\nChoose another "
     "action, object or room in **Interaction Scene**; which objects an action is offered for is said when they do not fit.",
+    "make-a-data-set-of-triples": "## Make a data set of triples\n\n**Record Triples** does other actions in exactly the context of each "
+    "picture. Both are kept, the action is captioned, and **Train Token (ADI)** learns what the others do not share with it.\n\nFor your own "
+    "checkpoint: width and height 512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
+    "film-an-action": "## Film an action\n\nA mobile robot puts an apple down, seen by four still cameras; **Film Recording** makes a video of "
+    "it at its own speed.\n\nFor one camera alone choose its number; *free* cameras stand where you say.",
     "import-a-recording": "## Import a recording\n\n**Load Recording** reads what *Record an action* has saved, or pictures of another "
     "engine or a camera that you put into a folder with a `metadata.jsonl`; they get prompts and become a data set.",
+    "draw-a-prompt-set": "## Draw a prompt set\n\n**Interaction Prompts** gives a list of prompts and a seed for each; the stock nodes behind "
+    "it run once a prompt, **Rebatch Images** makes one batch again, and **IAScore** judges all of it. Another word in the same node draws "
+    "from the same noise.\n\nFor your own checkpoint: choose the world *everyday (136 prompts)* and your action, and set count to 0.",
+    "draw-action-bench": "## Draw ActionBench\n\nEight actions of one body, 23 subjects, four pictures each, as ADI was measured. The embedded "
+    "checkpoint draws one pair only, and does not know the action.\n\nFor your own checkpoint: set count to 0 and write your learned words, "
+    "`<{action}>` for `<salute>` and its like.",
+    "let-people-vote": "## Let people vote\n\nTwo methods draw the same lines from the same seeds, and **Write Voting Page** puts them side by "
+    "side without telling which is which: `votes.html` and `votes.key.json` in the output folder. Send the page, keep the key.\n\nFor your own "
+    "token: connect its loader, write its word for the first method and other words for the second.",
+    "count-votes": "## Count votes\n\nPut the files that voters have sent you into the folder `votes` in ComfyUI's input folder. **Read Votes** "
+    "finds the key of *Let people vote* by the name of its page.",
+    "see-where-words-attend": "## See where words attend\n\n**Record Attention** stands between checkpoint and sampler and changes no pixel; **Draw "
+    "Attention** lays the attention of each word over the pictures, for the layers on the way down, in the middle and on the way up.\n\nFor your "
+    "own token: put its loader before or behind **Record Attention**, and its word into prompt and words.",
+    "score-a-folder": "## Score a folder\n\nPut pictures of any sizes into the folder `pictures` in ComfyUI's input folder. Those that cannot be "
+    "read are named in the report and lose no other.\n\nFor real pictures: choose an OWLv2 or GroundingDINO in **Load Detector** and a real CLIP in "
+    "**Load CLIP Scorer**.",
+    "write-a-report": "## Write a report\n\nTwo methods draw the same prompts from the same noise, **IAScore** judges both, and **Write Report** "
+    "puts scores, pictures and all settings into one HTML file in the output folder.\n\nFor your own token: connect its loader and write its word "
+    "for the first method; its name in *tokens* puts it into the page.",
+    "edit-with-text-and-style": "## Edit with text and style\n\nNeeds an InstructPix2Pix checkpoint of SD 1.x in `models/checkpoints`, such as its "
+    "authors' `instruct-pix2pix-00-22000.safetensors`, and two pictures of yours. The first node extends the checkpoint once, into "
+    "`style-editor.safetensors`.\n\nA model that was only extended follows the text and not yet the style: it has to be taught. With an extended "
+    "model that was, take **Load Checkpoint** instead of the first node. Fewer steps do, too.",
+    "score-an-edit": "## Score an edit\n\n**Score Edits** tells how far an edit kept the structure of its picture, and how far it took the look of "
+    "the style picture where **Grounded Mask** finds the thing. Connect several edits of one picture at once: *best* is the best of them."
+    "\n\nThe models are fetched from the hub at first use, or named by folder.",
+    "teach-an-edit": "## Teach an edit\n\nPut some pictures to practise on into the folder `pictures` in ComfyUI's input folder, and about five of "
+    "the wanted look into `styles`. **Train Editor from AI Feedback** edits each picture twice, lets **Editing Reward** choose, and learns from the "
+    "choice. Look at the reward, not at the loss.\n\nThe paper takes 128 pairs a step; 16 are a first try. What was learned loads as a LoRA over "
+    "the extended checkpoint.",
+    "compare-simulation-and-robot": "## Compare simulation and robot\n\nWhich simulation foretells success on the robot? It begins with the "
+    "paper's own table; write yours, or name a `.csv` in the input folder.",
 }
 THUMBNAILS = {
     "teach-an-action-from-simulation": ("simulated.png", (0, 0, 788, 396)),
     "use-a-token": ("before_after.png", None),
     "train-from-a-saved-data-set": ("loss.png", None),
     "record-an-action": ("../web/docs/actions.jpg", (0, 288, 864, 720)),
+    "make-a-data-set-of-triples": ("../web/docs/triples.jpg", None),
+    "film-an-action": ("../web/docs/film.jpg", None),
     "import-a-recording": ("../web/docs/actions.jpg", (432, 432, 1296, 864)),
     "train-with-textual-inversion": ("loss.png", None),
     "train-with-reversion": ("loss.png", None),
     "train-with-p-plus": ("before_after.png", None),
     "train-with-adi": ("simulated.png", (0, 0, 788, 396)),
+    "train-with-dreambooth": ("../web/docs/dreambooth.jpg", None),
+    "train-with-custom-diffusion": ("../web/docs/dreambooth.jpg", None),
+    "draw-a-prompt-set": ("../web/docs/prompt-set.jpg", None),
+    "draw-action-bench": ("../web/docs/prompt-set.jpg", (0, 0, 528, 264)),
+    "let-people-vote": ("../web/docs/voting-page.jpg", None),
+    "count-votes": ("../web/docs/votes.jpg", None),
+    "see-where-words-attend": ("../web/docs/attention.jpg", None),
+    "score-a-folder": ("../web/docs/folder.jpg", None),
+    "write-a-report": ("../web/docs/report.jpg", None),
+    "edit-with-text-and-style": ("../web/docs/three-conditions.jpg", None),
+    "score-an-edit": ("../web/docs/score-edits.jpg", None),
+    "teach-an-edit": ("../web/docs/teach-an-edit.jpg", None),
+    "compare-simulation-and-robot": ("../web/docs/sim-to-real.jpg", None),
 }
 
 # Columns by distance from the sources, each node below the last; a note above all.

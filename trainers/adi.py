@@ -9,6 +9,7 @@ With AdamW a gradient of zero is not a step of zero: momentum and weight decay g
 masked channels, so the loop puts them back to the bit. AdamW's moments see the masked gradient of Eq. 10.
 """
 
+import hashlib
 import itertools
 from dataclasses import dataclass
 
@@ -49,6 +50,11 @@ class ActionDifferent:
 
     pictures: torch.Tensor
     anchors: torch.Tensor
+
+    def sha256(self):
+        digest = hashlib.sha256(self.pictures.cpu().contiguous().numpy().tobytes())
+        digest.update(self.anchors.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     @classmethod
     def in_order(cls, pictures, count):
@@ -107,11 +113,16 @@ class ADILoss(TextualInversionLoss):
     def gradient(self, v, generator):
         batch = self.draw(generator)
         losses, (g_ac, g_other_context, g_other_action) = self.triple_gradients(v, batch, generator)
-        context = context_pair_mask(g_ac, g_other_context, self.config.beta)
-        action = action_pair_mask(g_ac, g_other_action, self.config.beta)
-        kept = STRATEGIES[self.config.strategy](context, action, g_ac, self.config.beta, generator)  # Eq. 9
+        masks = [self._masks(*parts, generator) for parts in zip(*(g.split(self.engine.widths, -1) for g in (g_ac, g_other_context, g_other_action)))]
+        context, action, kept = (torch.cat(parts, -1) for parts in zip(*masks))
         terms = {"denoise": losses[0], "overlap": overlap_rate(context, action), "kept": kept.float().mean(), "total": losses[0]}
         return terms, kept * g_ac, kept  # Eq. 10
+
+    def _masks(self, g_ac, g_other_context, g_other_action, generator):
+        """(context-pair mask, action-pair mask, kept channels) for the channels of one text encoder: SDXL's two are of different size."""
+        context = context_pair_mask(g_ac, g_other_context, self.config.beta)
+        action = action_pair_mask(g_ac, g_other_action, self.config.beta)
+        return context, action, STRATEGIES[self.config.strategy](context, action, g_ac, self.config.beta, generator)  # Eq. 9
 
     def triple_gradients(self, v, batch, generator):
         """(losses (3,), gradients (3, *v.shape)) of anchor, context-different and action-different pictures (Eq. 2, 3, 6).

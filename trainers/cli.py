@@ -20,6 +20,7 @@ import sys
 from ..errors import InteractiveActionError, MissingExtraError
 
 DTYPES = ("float32", "bfloat16")
+TUNING = ("dreambooth", "custom-diffusion")  # the methods that train weights of the U-Net
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -27,9 +28,12 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 class Run:
     """A run's file. Paths are relative to it. What has no default must be written.
 
-    model: a single-file SD 1.x checkpoint, or a folder that diffusers saved. dataset, action_different: data sets as Save
+    model: a single-file SD 1.x, SD 2.x or SDXL checkpoint, or a folder that diffusers saved. dataset, action_different: data sets as Save
     Interaction Dataset writes them; the second, for ADI alone, has the same contexts with other actions, in the same order.
+    prior: a data set of pictures that the model drew for their prompts_and, for dreambooth and custom-diffusion; may be left out.
     action: what the token means. Where it is one of the pack's actions its words steer, unless hyperparameters have ``positives``.
+    tensorboard: a folder for curves and sample pictures. samples: prompts, every, seed, steps and guidance of the pictures that are
+    drawn meanwhile, into <name>-samples; without prompts there are none.
     hyperparameters: the method's, by the names under which they stand in a token's file.
     """
 
@@ -40,11 +44,14 @@ class Run:
     name: str = "v"
     output: str = "."
     action_different: str = ""
+    prior: str = ""
     prediction_type: str = ""
     device: str = "auto"
     dtype: str = "float32"
     checkpointing: bool = False
     save_state_every: int = 100
+    tensorboard: str = ""
+    samples: dict = dataclasses.field(default_factory=dict)
     hyperparameters: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -56,6 +63,8 @@ class Run:
                 raise InteractiveActionError(f"There is no {key} called {getattr(self, key)!r}. Choose one of: {', '.join(choices)}.")
         if (self.method == "adi") != bool(self.action_different):
             raise InteractiveActionError("action_different, a data set of other actions in the same contexts, belongs to the method adi, which needs it.")
+        if self.prior and self.method not in TUNING:
+            raise InteractiveActionError(f"prior, a data set that holds the model to what it knows, belongs to the methods {' and '.join(TUNING)}.")
         if self.checkpointing and self.hyperparameters.get("absorber_rank"):
             raise InteractiveActionError("An absorber cannot be checkpointed. Set checkpointing to false, or absorber_rank to 0.")
         if self.save_state_every < 1:
@@ -74,7 +83,7 @@ class Run:
         if missing:
             raise InteractiveActionError(f"{path.name} does not say {', '.join(missing)}. `python . trainers.cli config` shows how.")
         run = cls(**_typed(cls, values, path.name))
-        paths = {key: str(path.parent.resolve() / value) for key in ("model", "dataset", "action_different", "output") if (value := getattr(run, key))}
+        paths = {key: str(path.parent.resolve() / value) for key in ("model", "dataset", "action_different", "prior", "output", "tensorboard") if (value := getattr(run, key))}
         return dataclasses.replace(run, **paths)
 
     def method_config(self):
@@ -86,6 +95,12 @@ class Run:
         if "positives" in (field.name for field in dataclasses.fields(config)):
             settings.setdefault("positives", ACTION_WORDS.get(self.action, ()))
         return config(**settings)
+
+    def training_samples(self):
+        """The ``Samples`` that [samples] asks for, or None."""
+        from .samples import Samples
+
+        return Samples(**_typed(Samples, self.samples, "[samples]")) if self.samples else None
 
 
 def toml_reader():
@@ -101,17 +116,21 @@ def toml_reader():
 
 
 def train(path):
-    """Learn the token that the file ``path`` describes. Returns where it was saved, or None in a process that helps another."""
+    """Learn what the file ``path`` describes. Returns the files: the token's, the LoRA's or both; none in a process that helps another."""
     import torch
     from tqdm import tqdm
 
     from ..tokens.files import save_token
     from ..tokens.token import InteractiveToken
+    from .logs import tensorboard
     from .loop import TrainingState, run_key, training_steps
     from .parallel import Parallel, processes
+    from .provenance import provenance
+    from .samples import save_pictures
+    from .tuning import save_lora
 
     run = Run.read(path)
-    config = run.method_config()
+    config, samples = run.method_config(), run.training_samples()
     with processes() as (rank, count, index):
         engine = load_engine(run, index)
         loss, key_parts = load_loss(run, engine, config)
@@ -121,10 +140,17 @@ def train(path):
         state = TrainingState.load(state_file, key) or TrainingState.begin(loss.start())
         steps = training_steps(loss if count == 1 else Parallel(loss), state)
         try:
-            with tqdm(total=config.steps, initial=state.step, desc=run.name, unit="step", disable=rank > 0) as bar:
+            with (
+                tqdm(total=config.steps, initial=state.step, desc=run.name, unit="step", disable=rank > 0) as bar,
+                tensorboard(run.tensorboard if run.tensorboard and rank == 0 else None, state) as log,
+            ):
                 for _ in steps:
                     bar.set_postfix({name: f"{values[-1]:.4f}" for name, values in state.losses.items()}, refresh=False)
                     bar.update()
+                    drawn = samples.draw(loss, state) if rank == 0 and samples and samples.due(state, config.steps) else None
+                    if drawn is not None:
+                        save_pictures(drawn, pathlib.Path(run.output, f"{run.name}-samples"), state.step)
+                    log(state, drawn)
                     if rank == 0 and state.step % run.save_state_every == 0:
                         state.save(state_file, key)
         except BaseException:
@@ -132,21 +158,15 @@ def train(path):
                 state.save(state_file, key)
             raise
         if rank:
-            return None
-        provenance = {
-            "interactive_action.action": run.action,
-            "interactive_action.method": run.method,
-            "interactive_action.base_model": pathlib.Path(run.model).name,
-            "interactive_action.base_model_sha256": base,
-            "interactive_action.dataset_sha256": loss.dataset.sha256(),
-            "interactive_action.pictures": str(len(loss.dataset)),
-            "interactive_action.hyperparameters": json.dumps(config.as_dict(), sort_keys=True),
-            "interactive_action.seed": str(config.seed),
-            "modelspec.architecture": f"stable-diffusion-v{2 if engine.width == 1024 else 1}/textual-inversion",
-        }
+            return []
+        learned = provenance(loss, run.method, run.action, pathlib.Path(run.model).name, base)
         if count > 1:
-            provenance["interactive_action.processes"] = str(count)
-        saved = save_token(InteractiveToken(run.name, loss.token(state.average), provenance), run.output)
+            learned["interactive_action.processes"] = str(count)
+        saved = []
+        if loss.learns_token:
+            saved.append(save_token(InteractiveToken(run.name, loss.token(state.result), learned, engine.widths), run.output))
+        if tensors := loss.lora(state.result):
+            saved.append(save_lora(f"{run.name}-lora", tensors, learned, run.output))
         state_file.unlink(missing_ok=True)
         return saved
 
@@ -176,10 +196,13 @@ def load_loss(run, engine, config):
 
     dataset = InteractionDataset.load(run.dataset)
     loss_class = methods()[run.method][1]
-    if not run.action_different:
-        return loss_class(engine, dataset, config), (dataset, config)
-    others = ActionDifferent.in_order(InteractionDataset.load(run.action_different).pictures, len(dataset))
-    return loss_class(engine, dataset, config, others), (dataset, config, others.pictures, others.anchors)
+    if run.prior:
+        prior = InteractionDataset.load(run.prior)
+        return loss_class(engine, dataset, config, prior), (dataset, config, prior)
+    if run.action_different:
+        others = ActionDifferent.in_order(InteractionDataset.load(run.action_different).pictures, len(dataset))
+        return loss_class(engine, dataset, config, others), (dataset, config, others)
+    return loss_class(engine, dataset, config), (dataset, config)
 
 
 def config_text(source):
@@ -198,7 +221,7 @@ def config_text(source):
         values |= {"model": provenance["base_model"], "action": provenance["action"]}
     values |= {"method": method, "name": values["action"].replace(" ", "-"), "output": "."}
     values |= {"action_different": "other-actions"} if method == "adi" else {}
-    values |= {field.name: field.default for field in dataclasses.fields(Run) if not _required(field) and field.name not in values}
+    values |= {field.name: field.default for field in dataclasses.fields(Run) if not _required(field) and field.name not in (*values, "samples")}
     top = [f"{key} = {_toml(value)}" for key, value in values.items() if key != "hyperparameters" and value != ""]
     below = [f"{key} = {_toml(value)}" for key, value in hyperparameters.items()]
     return "\n".join([*top, "", "[hyperparameters]", *below, ""])
@@ -217,7 +240,8 @@ def _required(field):
 
 def _typed(kind, values, where):
     """``values`` as the dataclass ``kind`` wants them: known names, whole numbers as decimals and lists as tuples where it has such."""
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    nouns = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of texts", dict: "a table"}
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.default is not None}  # the others cannot be written
     typed = {}
     for name, value in values.items():
         if name not in fields:
@@ -229,7 +253,6 @@ def _typed(kind, values, where):
         if wanted is tuple and type(value) is list and all(type(entry) is str for entry in value):
             value = tuple(value)
         if type(value) is not wanted:
-            nouns = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of texts", dict: "a table"}
             raise InteractiveActionError(f"{where} says {name} = {value!r}, which must be {nouns[wanted]}.")
         typed[name] = value
     return typed
@@ -257,8 +280,8 @@ def main(arguments):
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
         return 130
-    if saved:
-        print(f"The token is {saved}. Write <{saved.stem}> in a prompt.")
+    for file in saved:
+        print(f"Saved {file}.")
     return 0
 
 

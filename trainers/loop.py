@@ -22,7 +22,8 @@ class TrainingState:
     """Where a run stands after ``step`` steps.
 
     vectors (what the loss's ``start`` gives: v*, and what is trained with it), their running average and AdamW's two moments:
-    float32, all of one shape. losses: name -> one float a step.
+    float32, all of one shape. losses: name -> one float a step. scores: step (as text) -> how good its average was; best: the
+    average that scored best, where any did.
     """
 
     vectors: torch.Tensor
@@ -31,6 +32,19 @@ class TrainingState:
     exp_avg_sq: torch.Tensor
     step: int = 0
     losses: dict[str, list[float]] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    best: torch.Tensor | None = None
+
+    @property
+    def result(self):
+        """What was learned: the best average by score, or without scores the last."""
+        return self.average if self.best is None else self.best
+
+    def rate(self, score):
+        """Keep the present average if no earlier one scored as much."""
+        if score > max(self.scores.values(), default=-float("inf")):
+            self.best = self.average.clone()
+        self.scores[str(self.step)] = score
 
     @classmethod
     def begin(cls, vectors):
@@ -38,8 +52,9 @@ class TrainingState:
 
     def save(self, path, run):
         """Write to ``path`` in one piece; ``run`` names the run that may go on from here (``run_key``)."""
-        tensors = {name: getattr(self, name) for name in ("vectors", "average", "exp_avg", "exp_avg_sq")}
-        metadata = {"run": run, "step": str(self.step), "losses": json.dumps(self.losses)}
+        names = ("vectors", "average", "exp_avg", "exp_avg_sq", "best")
+        tensors = {name: tensor for name in names if (tensor := getattr(self, name)) is not None}
+        metadata = {"run": run, "step": str(self.step), "losses": json.dumps(self.losses), "scores": json.dumps(self.scores)}
         write_atomically(path, safetensors_bytes(tensors, metadata))
 
     @classmethod
@@ -52,23 +67,24 @@ class TrainingState:
             if metadata.get("run") != run:
                 return None
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        return cls(**tensors, step=int(metadata["step"]), losses=json.loads(metadata["losses"]))
+        return cls(**tensors, step=int(metadata["step"]), losses=json.loads(metadata["losses"]), scores=json.loads(metadata["scores"]))
 
 
-def run_key(base_model, dataset, config, *tensors):
+def run_key(base_model, dataset, config, *more):
     """A name for a run: equal only if model, data and every hyperparameter are, so that resuming cannot mix two runs.
 
-    tensors: what else the loss was given, such as masks.
+    more: what else the loss was given: tensors, such as masks, and data sets.
     """
     parts = [base_model, dataset.sha256(), type(config).__name__, json.dumps(config.as_dict(), sort_keys=True)]
-    parts += [hashlib.sha256(tensor.cpu().contiguous().numpy().tobytes()).hexdigest() for tensor in tensors]
+    for given in more:
+        parts.append(hashlib.sha256(given.cpu().contiguous().numpy().tobytes()).hexdigest() if torch.is_tensor(given) else given.sha256())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def training_steps(loss, state):
     """Train ``state`` in place, one step an iteration, until ``loss.config.steps`` are done; yields it after each step.
 
-    The token is ``loss.token(state.average)``.
+    The token is ``loss.token(state.result)``.
 
     loss: of one of the methods, or anything with ``config``, ``engine`` and ``textual_inversion``'s ``start`` and ``gradient``.
     A step that gives a number that is not finite raises and leaves ``state`` as it was before that step.

@@ -1,6 +1,8 @@
 """The methods by name: their configurations and losses, which the nodes and the command line share."""
 
 from .adi import ADIConfig, ADILoss
+from .custom_diffusion import CustomDiffusionConfig, CustomDiffusionLoss
+from .dreambooth import DreamBoothConfig, DreamBoothLoss
 from .interactive_action import InteractiveActionConfig, InteractiveActionLoss
 from .p_plus import PPlusConfig, PPlusLoss
 from .reversion import ReVersionConfig, ReVersionLoss
@@ -12,4 +14,6 @@ METHODS = {
     "interactive-action": (InteractiveActionConfig, InteractiveActionLoss),
     "p-plus": (PPlusConfig, PPlusLoss),
     "adi": (ADIConfig, ADILoss),  # whose loss needs an ``adi.ActionDifferent``, too
+    "dreambooth": (DreamBoothConfig, DreamBoothLoss),
+    "custom-diffusion": (CustomDiffusionConfig, CustomDiffusionLoss),
 }

@@ -6,6 +6,7 @@ It is also the trunk of the other methods, each of which adds what its own file 
 see the same pictures, prompts, timesteps and noise. Squared norms are means over elements, as in public code.
 """
 
+import contextlib
 from dataclasses import asdict, dataclass
 
 import torch
@@ -72,7 +73,10 @@ class TextualInversionLoss:
     """The loss over random batches of a data set. Everything that does not depend on v* is computed once.
 
     loss_weights: (N, H, W), how much each pixel of each picture counts, for example a mask; None counts all alike.
+    learns_token: whether v* is trained, or, with ``lora``, the U-Net alone.
     """
+
+    learns_token = True
 
     def __init__(self, engine, dataset, config, loss_weights=None):
         self.engine, self.dataset, self.config = engine, dataset, config
@@ -104,9 +108,18 @@ class TextualInversionLoss:
 
     def gradient(self, trained, generator):
         """(losses as ``__call__``, the gradient of their total, which channels may move: bool), both shaped as ``trained``."""
-        losses = self(trained, generator)
-        (gradient,) = torch.autograd.grad(losses["total"], [trained])
+        with self.changed(trained):
+            losses = self(trained, generator)
+            (gradient,) = torch.autograd.grad(losses["total"], [trained])
         return losses, gradient, torch.ones_like(trained, dtype=torch.bool)
+
+    def changed(self, trained):
+        """While this lasts, the engine's U-Net is what ``trained`` makes of it: unchanged, save with methods that train its weights."""
+        return contextlib.nullcontext()
+
+    def lora(self, trained):
+        """The tensors of a LoRA file with what is trained of the U-Net's weights; empty where none is."""
+        return {}
 
     def token(self, trained):
         """The vectors of v* in what is trained: (n, d), or (L, n, d) where they are layer-wise."""

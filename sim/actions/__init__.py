@@ -5,6 +5,7 @@ from .drop import Drop
 from .hand_over import HandOver
 from .hold import Hold
 from .insert import Insert
+from .lift_overhead import LiftOverhead
 from .lift_together import LiftTogether
 from .open_close import Close, Open, Turn
 from .pick_up import PickUp
@@ -27,6 +28,6 @@ ACTIONS = {
         PickUp,
         *(Hold, Carry, Shake, Drop, Slide, PlaceOn, PlaceInto, Stack, TakeOut),
         *(Push, Pull, TipOver, Strike, Touch, Press),
-        *(Open, Close, Turn, Pour, Insert, HandOver, LiftTogether),
+        *(Open, Close, Turn, Pour, Insert, HandOver, LiftTogether, LiftOverhead),
     )
 }

@@ -9,11 +9,14 @@ MOVED, TILTED = 0.03, 0.35  # metres and radians from which on it shows that som
 
 
 class Action:
-    """One member of a family of trajectories, drawn by ``rng``. ``objects`` are those it is offered for."""
+    """One member of a family of trajectories, drawn by ``rng``. ``objects`` are those it is offered for, ``robots`` do it; a
+    ``two_handed`` one is for robots with palms, the others for those with fingers."""
 
     name = ""
     failure = ""
     objects = GRASPED
+    robots = 1
+    two_handed = False
 
     @staticmethod
     def arrange(world, rng):

@@ -14,6 +14,7 @@ class HandOver(PickUp):
 
     name = "hand over"
     failure = "the second hand did not take the object."
+    robots = 2
     objects = ("book", "bottle", "peg", "vase", "lamp", "candle")
 
     @staticmethod

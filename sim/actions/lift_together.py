@@ -15,6 +15,7 @@ class LiftTogether(Action):
 
     name = "lift with two hands"
     failure = "the object was not held between the two hands."
+    robots = 2
     objects = ("parcel", "box")
 
     @staticmethod

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.errors import InteractiveActionError
@@ -18,9 +19,10 @@ from .graphs import drawing, save_noise_dataset, training
 def shortened(name, token, **more):
     """A shipped workflow that trains three steps on pictures of noise: (prompt, its trainer's id)."""
     prompt = load_prompt(name)
-    [(key, trainer)] = [(key, value) for key, value in prompt.items() if value["class_type"].startswith("InteractiveActionTrain") and "steps" in value["inputs"]]
+    [(key, trainer)] = [(key, value) for key, value in prompt.items() if "save_state_every" in value["inputs"]]
     trainer["inputs"].update(steps=3, batch_size=2, **more)
-    node(prompt, "Save Interactive Token")[1]["inputs"].update(name=token)
+    if any(value["class_type"] == "InteractiveActionSaveToken" for value in prompt.values()):
+        node(prompt, "Save Interactive Token")[1]["inputs"].update(name=token)
     for value in prompt.values():
         if value["class_type"] == "InteractiveActionLoadDataset":
             value["inputs"].update(name="noise")
@@ -154,3 +156,28 @@ def test_recordings_are_matched_by_object_take_and_camera():
     assert masking == {"beta": 0.6, "strategy": "intersection"}
     with pytest.raises(InteractiveActionError, match="1 pictures in the action-different pictures and 2 in their recording"):
         ADIGradientMask.execute(dataset, pictures[:1], 0.6, "intersection", action, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "layers"),
+    [
+        ("train-with-dreambooth", "First pictures with the rare word", 56),
+        ("train-with-custom-diffusion", "First pictures with the new word", 14),
+    ],
+)
+def test_what_a_baseline_trains_draws_at_once_and_the_stock_loader_finds_it(server, client, models, name, first, layers):
+    prompt, trainer = shortened(name, name, learning_rate=0.1)
+    node(prompt, "Save LoRA Weights")[1]["inputs"].update(prefix=f"loras/{name}")
+    outputs = client.run(prompt)
+    [shown] = [value for key, value in outputs.items() if key == node(prompt, first)[0]]
+    assert len(shown["images"]) == 4
+    file = f"{name}_00001_.safetensors"
+    assert len(load_file(server.base / "output" / "loras" / file)) == layers * (2 if name == "train-with-dreambooth" else 1)
+    graph = drawing("a frog and a cup")
+    [plain] = client.run(graph)["show"]["images"]
+    graph["lora"] = {"class_type": "LoraLoaderModelOnly", "inputs": {"model": ["ckpt", 0], "lora_name": file, "strength_model": 1.0}}
+    graph["draw"]["inputs"]["model"] = ["lora", 0]
+    [changed] = client.run(graph)["show"]["images"]
+    assert client.view(changed) != client.view(plain)
+    if name == "train-with-custom-diffusion":
+        assert "Kept what scored best" in outputs[trainer]["text"][0]

@@ -12,7 +12,7 @@ from interactive_action.sim.actions.action import lean
 from interactive_action.sim.client import ROOT
 from interactive_action.sim.objects import OBJECTS
 from interactive_action.sim.record import perform
-from interactive_action.sim.scene import OFFERED, Scene
+from interactive_action.sim.scene import OFFERED, Scene, able
 from interactive_action.sim.world import World
 
 DRAWN_BACK = (0.0, -1.6, 0.0, -2.8, 0.0, 1.6, 0.785, 0.0, 0.0)
@@ -22,18 +22,19 @@ def of(action, seed=0):
     """The first of some seeds with which it succeeds."""
     objects = ACTIONS[action].objects
     for number in range(seed, seed + 3):
-        world, failure = perform(Scene(action=action, object=objects[number % len(objects)]), number)
+        world, failure = perform(Scene(able(action)[0], action, objects[number % len(objects)]), number)
         if not failure:
             return world
     raise AssertionError(failure)
 
 
 def let_time_pass(world, steps=40):
-    """With every robot drawn back from what stands in front of it."""
+    """With every robot drawn back from what stands in front of it, or with its arms hanging."""
+    away = world.robot.rest if world.robot.palms else DRAWN_BACK
     for articulation in world.articulations:
-        articulation.set_qpos(DRAWN_BACK)
+        articulation.set_qpos(away)
     for _ in range(steps):
-        world.step(*[DRAWN_BACK] * len(world.articulations))
+        world.step(*[away] * len(world.articulations))
 
 
 @pytest.mark.parametrize("name", ACTIONS)
@@ -45,7 +46,7 @@ def test_the_action_succeeds_by_contact(name):
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_without_the_robot_nothing_of_it_happens(name):
-    world = World(Scene(action=name, object=ACTIONS[name].objects[0]), np.random.default_rng(0))
+    world = World(Scene(able(name)[0], name, ACTIONS[name].objects[0]), np.random.default_rng(0))
     action = ACTIONS[name](world, np.random.default_rng(1))
     let_time_pass(world)
     assert not action.succeeded(world)
@@ -69,6 +70,20 @@ def test_what_is_tipped_over_lies_and_what_is_placed_stands():
     assert lean(of("stack").states[-1]) < 0.2
 
 
+def test_a_large_object_is_lifted_above_the_head_between_two_palms():
+    world = of("lift overhead")
+    assert world.states[-1].position[2] - world.item.half[2] > world.robot.crown - 0.1
+    assert {link.split("_")[0] for link in world.pressing(0.05)} >= {"left", "right"}
+    assert world.subject == "robot" and world.item.thing.word == "cube"
+
+
+def test_hands_that_do_not_suit_an_action_are_refused():
+    with pytest.raises(InteractiveActionError, match="A panda cannot 'lift overhead'. Choose one of: unitree g1"):
+        Scene(action="lift overhead", object="big cube")
+    with pytest.raises(InteractiveActionError, match="A unitree g1 cannot 'pick up'"):
+        Scene(robot="unitree g1")
+
+
 def test_an_action_is_refused_for_what_it_is_not_offered_for():
     with pytest.raises(InteractiveActionError, match="'pour' is not offered for a cube, but for: cup"):
         Scene(action="pour", object="cube")
@@ -78,7 +93,7 @@ def test_there_are_twenty_things_and_more_and_all_rest_where_they_stand():
     assert len(OFFERED) >= 20 and set(OFFERED) <= set(OBJECTS)
     for name in OFFERED:
         action = next(action for action in ("touch", *ACTIONS) if name in ACTIONS[action].objects)
-        world = World(Scene(action=action, object=name), np.random.default_rng(0))
+        world = World(Scene(able(action)[0], action, name), np.random.default_rng(0))
         let_time_pass(world)
         way = np.linalg.norm(world.states[-1].position - world.states[0].position)
         assert way < 0.01, f"{name} moves by itself"

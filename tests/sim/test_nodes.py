@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.nodes import sim
+from interactive_action.nodes import film, sim, triples
 from interactive_action.sim.client import ROOT
 
 
@@ -40,7 +40,31 @@ def test_bad_settings_are_refused_before_anything_runs():
         sim.RecordInteraction.execute(scene(), takes=1, cameras=2, moments="held", frames_per_take=1, width=64, height=64)
 
 
-@pytest.mark.parametrize("node", sim.NODES)
+def test_triples_come_in_the_order_in_which_adi_takes_them(simulator, monkeypatch):
+    monkeypatch.setattr(triples, "SIMULATOR", simulator)
+    settings = {"takes": 2, "cameras": 4, "moments": "held", "frames_per_take": 1, "width": 64, "height": 64}
+    output = triples.RecordTriples.execute(scene(), other_actions="push, touch,", **settings)
+    anchors, same, others, recording, other_recordings = output.result
+    assert anchors.shape == same.shape == (8, 64, 64, 3) and others.shape == (16, 64, 64, 3)
+    assert [other.action for other in other_recordings] == ["push", "touch"] and recording.action == "pick up"
+    assert torch.equal(others[8:], torch.from_numpy(other_recordings[1].pictures).float() / 255)
+    assert torch.equal(same[:4], anchors[4:])
+
+
+def test_a_recording_becomes_a_video_at_its_own_speed(whole):
+    video, frames = film.FilmRecording.execute(whole, camera=-1, masks_and_boxes=False).result
+    assert frames.shape == (5, 96, 4 * 128, 3)
+    seen = video.get_components()
+    assert torch.equal(seen.images, frames)
+    times = whole.time[whole.camera == 0]
+    assert 4 / float(seen.frame_rate) == pytest.approx(times[-1] - times[0], rel=0.02)
+    _, alone = film.FilmRecording.execute(whole, camera=2, masks_and_boxes=True).result
+    assert alone.shape == (5, 96, 128, 3) and not torch.equal(alone, frames[:, :, 256:384])
+    with pytest.raises(InteractiveActionError, match=r"no camera 7 .* has: \[0, 1, 2, 3\]"):
+        film.FilmRecording.execute(whole, camera=7, masks_and_boxes=False)
+
+
+@pytest.mark.parametrize("node", [*sim.NODES, *triples.NODES, *film.NODES])
 def test_every_input_is_explained_and_every_node_has_a_page(node):
     schema = node.define_schema()
     assert all(given.tooltip for given in schema.inputs)

@@ -114,6 +114,13 @@ def test_a_simulation_that_blows_up_is_a_sentence(place):
         world.step(world.articulation.qpos)
 
 
+@pytest.mark.parametrize("robot", ["xarm7", "fetch", "floating gripper"])
+@pytest.mark.parametrize("action, object", [("pick up", "can"), ("hold", "cube"), ("push", "box"), ("press", "button")])
+def test_every_robot_picks_up_holds_pushes_and_presses(robot, action, object):
+    world, failure = perform(Scene(robot=robot, action=action, object=object), seed=0)
+    assert not failure and world.contacts
+
+
 def test_smooth_motion_starts_and_ends_at_rest():
     assert [smooth(at) for at in (0, 0.5, 1)] == [0, 0.5, 1]
     assert smooth(1e-3) < 1e-8 > 1 - smooth(1 - 1e-3)

@@ -1,14 +1,20 @@
 """Pictures, masks, boxes, depth and cameras say the same thing about the same world."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import maximum_filter
 
 from interactive_action.sim.cameras import frame, look
 from interactive_action.sim.plan import Plan
+from interactive_action.sim.record import take
 from interactive_action.sim.recording import boxes_of
 from interactive_action.sim.rooms import ROOMS
 from interactive_action.sim.scene import Scene
+from interactive_action.sim.world import World
+
+from .conftest import PLAN, SCENE
 
 
 def points_on_the_ground(recording, index):
@@ -150,3 +156,60 @@ def test_at_its_key_moments_the_object_is_no_speck(simulator, action, object):
     assert np.median(recording.object_masks.mean((1, 2))) > 0.02
     assert recording.subject[0] == ("two robot arms" if action == "hand over" else "robot arm")
     assert recording.thing_poses.shape[1:] == ({"pour": 10}.get(action, 0), 7)
+
+
+def test_a_close_camera_goes_nearer_where_the_object_would_be_a_speck(simulator):
+    plan = Plan(takes=1, moments="key moments", frames_per_take=2, width=96, height=96)
+    scene = Scene(action="insert", object="peg", seed=2)
+    far, close = (simulator.record(scene, replace(plan, rig=rig)) for rig in ("following", "close"))
+    assert far.object_masks.mean((1, 2)).min() < 0.018 and close.object_masks.mean((1, 2)).min() > 0.02
+    assert np.allclose(far.extrinsics[:, :3, :3], close.extrinsics[:, :3, :3]) and np.array_equal(far.joints, close.joints)
+
+
+def test_a_free_camera_stands_where_it_is_told_and_an_orbit_goes_around(simulator):
+    plan = Plan(takes=1, moments="held", frames_per_take=1, width=64, height=64, rig="free", field_of_view=50.0)
+    free = simulator.record(Scene(seed=1), replace(plan, azimuth=30.0, elevation=40.0, distance=1.5))
+    backwards = -free.extrinsics[0, 2, :3]  # from the object to the first camera
+    assert np.degrees(np.arctan2(backwards[1], backwards[0])) == pytest.approx(30, abs=0.01)
+    assert np.degrees(np.arcsin(backwards[2])) == pytest.approx(40, abs=0.01)
+    assert free.intrinsics[0, 0, 0] == pytest.approx(32 / np.tan(np.radians(25)))
+    places = np.linalg.inv(free.extrinsics)[:, :3, 3]
+    assert np.ptp(places[:, 2]) < 1e-6 and np.linalg.norm(places[0] - places[2]) == pytest.approx(2 * 1.5 * np.cos(np.radians(40)), rel=1e-3)
+    orbit = simulator.record(Scene(seed=1), replace(plan, rig="orbit"))
+    assert np.degrees(np.arctan2(-orbit.extrinsics[:, 2, 1], -orbit.extrinsics[:, 2, 0])).round() == pytest.approx([-135, -45, 45, 135])
+    assert (orbit.object_masks.mean((1, 2)) > 0.01).all()
+
+
+def test_cameras_on_the_wrist_go_with_the_hand(simulator):
+    plan = Plan(takes=1, moments="held", frames_per_take=2, width=64, height=64, rig="wrist", field_of_view=70.0)
+    recording = simulator.record(Scene(seed=1), plan)
+    seen = [recording.extrinsics[index, :3, :3] @ object_place(recording, index) + recording.extrinsics[index, :3, 3] for index in range(8)]
+    assert np.allclose(seen[:4], seen[4:], atol=0.01)  # the hand rises, and what it holds stays where it is in the picture
+    assert (recording.object_masks.mean((1, 2)) > 0.02).sum() >= 4
+
+
+def test_more_cameras_and_moments_run_no_more_physics(held, simulator, monkeypatch):
+    more = simulator.record(SCENE, replace(PLAN, cameras=6, frames_per_take=3))
+    for name in ("joints", "object_poses", "contact_force", "step_time"):
+        assert np.array_equal(getattr(held, name), getattr(more, name))
+    steps = []
+    monkeypatch.setattr(World, "step", lambda world, *targets, step=World.step: (steps.append(0), step(world, *targets)))
+    counts = []
+    for cameras in (4, 8):
+        steps.clear()
+        take((SCENE,), Plan(takes=1, cameras=cameras, frames_per_take=cameras // 4, width=32, height=32), 0)
+        counts.append(len(steps))
+    assert counts[0] == counts[1] > 100
+
+
+def object_place(recording, index):
+    """Where the object is in the world (3,) when a picture is taken."""
+    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_take != recording.take[index]))
+    return recording.object_poses[step, :3]
+
+
+@pytest.mark.parametrize("robot, room", [("xarm7", "kitchen"), ("fetch", "living room"), ("floating gripper", "workshop")])
+def test_every_robot_is_seen_at_its_work(simulator, robot, room):
+    recording = simulator.record(Scene(robot=robot, object="can", room=room), Plan(takes=1, frames_per_take=1, width=64, height=64))
+    assert recording.subject[0] in ("robot arm", "mobile robot", "robot gripper")
+    assert (recording.subject_masks.mean((1, 2)) > 0.05).all() and (recording.object_masks.mean((1, 2)) > 0.01).all()

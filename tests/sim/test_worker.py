@@ -114,12 +114,12 @@ def test_prints_do_not_disturb_the_messages():
         "def noisy(*request):\n"
         "    print('a print'); sys.stdout.flush(); os.write(1, b'a print of C++')\n"
         "    raise InteractiveActionError('said')\n"
-        "worker._record = noisy\n"
+        "worker._take = noisy\n"
         "worker.main()\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         for _ in range(2):
-            send(process.stdin, {"scene": {}, "plan": {}})
+            send(process.stdin, {"scenes": [{}], "plan": {}, "seed": 0})
             assert receive(process.stdout) == ({"kind": "error", "sentence": "said"}, {})
         _, said = process.communicate(timeout=20)
     assert said.count(b"a print of C++") == 2

@@ -106,10 +106,25 @@ def test_a_plain_embedding_of_one_vector_loads_too(tmp_path):
     assert loaded.vectors.shape == (1, 4)
 
 
-def test_a_file_with_more_than_one_tensor_is_refused(tmp_path):
-    safetensors.torch.save_file({"clip_l": torch.ones(1, 4), "clip_g": torch.ones(1, 8)}, tmp_path / "xl.safetensors")
-    with pytest.raises(InteractiveActionError, match="exactly one tensor"):
-        load_token(tmp_path / "xl.safetensors")
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"clip_l": torch.ones(1, 4), "t5xxl": torch.ones(1, 8)},
+        {"clip_l": torch.ones(1, 4), "clip_g": torch.ones(2, 8)},
+        {"clip_l": torch.ones(1, 4), "clip_g": torch.ones(1, 8), "t5xxl": torch.ones(1, 8)},
+    ],
+)
+def test_a_file_of_other_tensors_than_a_tokens_is_refused(tmp_path, tensors):
+    safetensors.torch.save_file(tensors, tmp_path / "other.safetensors")
+    with pytest.raises(InteractiveActionError, match="holds one tensor"):
+        load_token(tmp_path / "other.safetensors")
+
+
+def test_a_layer_wise_token_for_two_encoders_comes_back_as_it_was_saved(tmp_path):
+    vectors = torch.arange(48.0).reshape(3, 2, 8)
+    loaded = load_token(save_token(InteractiveToken("lift", vectors, widths=(3, 5)), tmp_path))
+    assert torch.equal(loaded.vectors, vectors)
+    assert loaded.widths == (3, 5)
 
 
 def test_a_broken_file_is_answered_with_a_sentence(tmp_path):

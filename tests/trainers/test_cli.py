@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import safetensors
 
 from interactive_action.captions.words import ACTION_WORDS
 from interactive_action.errors import InteractiveActionError
@@ -56,7 +57,14 @@ def interrupt(path, wish):
 def test_every_method_trains_and_says_in_the_token_how(tmp_path, dataset, method):
     settings = {"steps": 1, "batch_size": 1, "start_word": "with"}
     saved = cli.train(write_run(tmp_path, dataset, method, settings))
-    token = load_token(saved)
+    assert [file.name for file in saved] == {"dreambooth": ["lift-lora.safetensors"], "custom-diffusion": ["lift.safetensors", "lift-lora.safetensors"]}.get(
+        method, ["lift.safetensors"]
+    )
+    with safetensors.safe_open(saved[-1], framework="pt") as file:
+        assert file.metadata()["interactive_action.method"] == method
+    if method == "dreambooth":
+        return
+    token = load_token(saved[0])
     assert token.provenance["interactive_action.method"] == method
     hyperparameters = json.loads(token.provenance["interactive_action.hyperparameters"])
     assert hyperparameters == json.loads(json.dumps(METHODS[method][0](**{**hyperparameters, **settings}).as_dict()))
@@ -107,12 +115,23 @@ def test_a_written_file_is_one_that_can_be_read(tmp_path, method):
 
 def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
     settings = {"steps": 1, "batch_size": 1, "start_word": "with", "positives": ["holding", "using"], "lambda_distill": 0.5}
-    first = cli.train(write_run(tmp_path, dataset, "interactive-action", settings))
-    again = cli.config_text(str(first)).replace(f'"{FILE.name}"', json.dumps(str(FILE))).replace('"pick-up"', '"lift"')
+    [first] = cli.train(write_run(tmp_path, dataset, "interactive-action", settings))
+    text = cli.config_text(str(first)).replace(f'"{FILE.name}"', json.dumps(str(FILE))).replace('"pick-up"', '"lift"')
     (tmp_path / "again").mkdir()
     dataset.save(tmp_path / "again" / "dataset")
-    (tmp_path / "again" / "run.toml").write_text(again, encoding="utf-8")
-    assert cli.train(tmp_path / "again" / "run.toml").read_bytes() == first.read_bytes()
+    (tmp_path / "again" / "run.toml").write_text(text, encoding="utf-8")
+    [again] = cli.train(tmp_path / "again" / "run.toml")
+    assert again.read_bytes() == first.read_bytes()
+
+
+def test_a_prior_sample_pictures_and_tensorboard_are_asked_for_in_the_file(tmp_path, dataset):
+    settings = {"steps": 2, "batch_size": 1, "start_word": "with"}
+    path = write_run(tmp_path, dataset, "dreambooth", settings, prior="others", tensorboard="logs")
+    with open(path, "a", encoding="utf-8") as file:
+        file.write('\n[samples]\nprompts = ["a frog <v*> a cup"]\nevery = 1\nsteps = 2\n')
+    cli.train(path)
+    assert sorted(file.name for file in (tmp_path / "lift-samples").iterdir()) == ["000001-0.png", "000002-0.png"]
+    assert list((tmp_path / "logs").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -128,6 +147,7 @@ def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nstep = 3', "says step, which is unknown"),
         ('model = "m"\ndataset = "d"\naction = "a"\ncheckpointing = true\n[hyperparameters]\nabsorber_rank = 4', "cannot be checkpointed"),
         ('model = "m"\ndataset = "d"\naction = "x"', "no steering words"),
+        ('model = "m"\ndataset = "d"\naction = "a"\nprior = "p"', "belongs to the methods dreambooth and custom-diffusion"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_said_in_a_sentence(tmp_path, text, sentence):

@@ -158,3 +158,21 @@ def test_an_absorber_is_there_while_it_is_active_and_gone_afterwards(engine):
     assert not torch.allclose(during, before, atol=1e-3)
     assert torch.equal(engine.predict_noise(z_t, t, context), before)
     assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("layer_wise", [False, True])
+def test_checkpointing_gives_the_same_gradient_and_leaves_no_trace(checkpoint, layer_wise):
+    gradients, kept = [], []
+    for checkpointing in (False, True):
+        with ComfyEngine(*checkpoint, checkpointing=checkpointing) as engine:
+            v = engine.word_vectors("with")
+            v = (v.repeat(engine.layers, 1, 1) if layer_wise else v).requires_grad_()
+            saved = []
+            with torch.autograd.graph.saved_tensors_hooks(lambda x, saved=saved: saved.append(x.numel()) or x, lambda x: x):
+                predicted = engine.predict_noise(torch.ones(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man <v*> a cup"], v))
+            predicted.square().sum().backward()
+            gradients.append(v.grad)
+            kept.append(sum(saved))
+    assert torch.equal(*gradients)
+    assert kept[1] < 0.7 * kept[0]
+    assert not any("forward" in vars(part) for part in checkpoint[0].model.diffusion_model.modules())

@@ -172,14 +172,14 @@ def test_only_v_gets_a_gradient_and_no_weight_changes(small):
     before, v = small.fingerprint(), vectors(1, WIDTH)
     small.predict_noise(*noisy(), small.encode_prompts(PROMPTS, v)).sum().backward()
     assert v.grad.abs().sum() > 0
-    assert not any(parameter.requires_grad for part in (small._unet, small._encoder) for parameter in part.parameters())
+    assert not any(parameter.requires_grad for part in (small.unet, small._encoders[0].model) for parameter in part.parameters())
     assert small.fingerprint() == before
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
 def test_a_folder_that_diffusers_saved_is_the_same_model(file, small, tmp_path, kind):
-    small._unet.save_pretrained(tmp_path / "unet")
-    small._encoder.save_pretrained(tmp_path / "text_encoder")
+    small.unet.save_pretrained(tmp_path / "unet")
+    small._encoders[0].model.save_pretrained(tmp_path / "text_encoder")
     small._load_autoencoder().save_pretrained(tmp_path / "vae")
     clip_tokenizer().save_pretrained(tmp_path / "tokenizer")
     diffusers.DDPMScheduler(**SCHEDULE, prediction_type=kind).save_pretrained(tmp_path / "scheduler")

@@ -16,17 +16,21 @@ class TinyEngine:
 
     def __init__(self, layers=3, width=12, seed=0, dtype=torch.float32):
         draw = torch.Generator().manual_seed(seed)
-        self.layers, self.width, self.dtype = layers, width, dtype
+        self.layers, self.width, self.widths, self.dtype = layers, width, (width,), dtype
         self.alphas_cumprod = torch.cumprod(1 - torch.linspace(0.03, 0.14, 1000) ** 2, 0)
         self.table = torch.randn(64, width, generator=draw).to(dtype)
         self.mix, *projections = torch.randn(1 + 2 * layers, width, width, generator=draw).to(dtype) / width**0.5
         self.projections = [_linear(weight) for weight in projections]
+        self.unet = torch.nn.ModuleList(self.projections)
         self.enter, self.leave = torch.randn(4, width, generator=draw).to(dtype), torch.randn(width, 4, generator=draw).to(dtype) / width
 
     def encode_pictures(self, pictures):
         mean = torch.nn.functional.adaptive_avg_pool2d(pictures.movedim(-1, 1), 3)
         mean = torch.cat([mean, mean.mean(1, keepdim=True)], 1) - 0.5
         return mean, 0.1 * mean.abs()
+
+    def decode_latents(self, latents):
+        return torch.sigmoid(latents[:, :3].movedim(1, -1)).float()
 
     def word_vectors(self, words):
         return self.table[[sum(word.encode()) % 63 for word in words.split()]]
@@ -53,6 +57,10 @@ class TinyEngine:
 
     def attention_projections(self):
         return self.projections
+
+    def unet_names(self):
+        kinds = ("to_k", "to_v")
+        return {f"down_blocks.{i // 2}.attn2.{kinds[i % 2]}.weight": f"{i}.weight" for i in range(len(self.projections))}
 
     def fingerprint(self):
         return "tiny"

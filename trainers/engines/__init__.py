@@ -4,30 +4,38 @@ import re
 from typing import Protocol
 
 import torch
+from torch.nn.functional import pad
 
 
 class Engine(Protocol):
     """A frozen latent diffusion model. B pictures, latents (B, C, h, w), contexts (B, tokens, width of the U-Net's text).
 
-    device: where tensors given to ``predict_noise`` live. width: d, of the vocabulary table.
+    device: where tensors given to ``predict_noise`` live. width: d, of a vector of v*. widths: of the vocabulary tables of its
+        one or two text encoders, whose sum d is: a vector for SDXL is CLIP's, then OpenCLIP's behind it.
     layers: L, the cross-attention layers of the U-Net (16 in SD 1.x and 2.x), counted in the order of its forward pass:
         down from the picture, middle, up to it again; within a block its transformer blocks in their order.
-    alphas_cumprod: float32 (T,), the noise schedule.
+    alphas_cumprod: float32 (T,), the noise schedule. unet: the U-Net's module, by whatever names its library gives its weights.
     """
 
     device: torch.device
     width: int
+    widths: tuple[int, ...]
     layers: int
     alphas_cumprod: torch.Tensor
+    unet: torch.nn.Module
 
     def encode_pictures(self, pictures):
         """float32 (B, H, W, 3) in 0..1 -> (mean, std) of the latents, each (B, C, h, w), scaled as the U-Net wants them."""
+
+    def decode_latents(self, latents):
+        """Pictures float32 (B, H, W, 3) in 0..1 on the CPU of latents as ``encode_pictures`` scales them."""
 
     def encode_prompts(self, prompts, vectors=None):
         """Contexts (B, tokens, width) of ``prompts`` (list of B strings).
 
         ``vectors`` (n, d) stand where v* is written; gradients reach them. Vectors (L, n, d) are layer-wise: the contexts
-        are then (L, B, tokens, width), layer l's with the vectors[l] in it.
+        are then (L, B, tokens, width), layer l's with the vectors[l] in it. What an SDXL U-Net is told beside the tokens, the
+        pooled text, is one row more (``with_pooled``); trainers only hand it on.
         """
 
     def word_vectors(self, words):
@@ -42,8 +50,22 @@ class Engine(Protocol):
     def attention_projections(self):
         """The linear layers of the U-Net's self- and cross-attentions, as ``attention_projections`` finds them."""
 
+    def unet_names(self):
+        """diffusers' name -> the name in ``unet`` of each of its weights, sorted, so that engines agree on the order."""
+
     def fingerprint(self):
         """sha256 over every weight that takes part, as loaded."""
+
+
+def with_pooled(context, pooled):
+    """Contexts (B, tokens, width) with the pooled texts (B, p) as one row more, filled up with zeros."""
+    return torch.cat([context, pad(pooled, (0, context.shape[-1] - pooled.shape[-1]))[:, None]], 1)
+
+
+def without_pooled(context, width):
+    """``with_pooled`` undone: (contexts, pooled texts (B, width)); of layer-wise contexts (L, B, ...) layer 0's."""
+    first = context[0] if context.ndim == 4 else context
+    return context[..., :-1, :], first[:, -1, :width]
 
 
 def attention_projections(unet):

@@ -6,17 +6,22 @@ attention may choose an implementation without a backward pass.
 """
 
 import contextlib
+import functools
 import hashlib
 
 import torch
 from comfy import model_management
-from comfy.ldm.modules.attention import attention_pytorch
-from comfy.model_base import ModelType
+from comfy.ldm.modules.attention import SpatialTransformer, attention_pytorch
+from comfy.ldm.modules.diffusionmodules.openaimodel import ResBlock, UNetModel
+from comfy.model_base import SDXL, ModelType
+from comfy.utils import unet_to_diffusers
+from torch.utils.checkpoint import checkpoint
 
 from ...captions.templates import PLACEHOLDER
 from ...errors import InteractiveActionError
 from ...tokens.layers import LayerPatch, cross_attention_layers
-from . import attention_projections
+from ...tokens.placeholders import encoder_names
+from . import attention_projections, with_pooled, without_pooled
 
 ENCODE_BATCH = 8
 
@@ -28,21 +33,25 @@ class ComfyEngine:
             ...
 
     Weights keep their values; leaving the context leaves sampling with the same MODEL unchanged to the pixel.
+    checkpointing: compute activations of the two largest levels again in the backward pass instead of keeping them.
     """
 
-    def __init__(self, model, clip, vae):
-        if model.model.model_type not in (ModelType.EPS, ModelType.V_PREDICTION) or model.model.latent_format.latent_channels != 4:
+    def __init__(self, model, clip, vae, checkpointing=False):
+        network = model.model
+        unet = isinstance(network.diffusion_model, UNetModel) and network.latent_format.latent_channels == network.diffusion_model.in_channels == 4
+        if not unet or network.model_type not in (ModelType.EPS, ModelType.V_PREDICTION) or bool(network.adm_channels) != isinstance(network, SDXL):
             raise InteractiveActionError(
-                f"Tokens can be trained on SD 1.x checkpoints so far, and this MODEL is a "
-                f"{type(model.model.model_config).__name__}. Load an SD 1.x checkpoint."
+                f"Tokens can be trained on SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a {type(network.model_config).__name__}. "
+                f"Load one of those, or a fine-tune."
             )
-        self._name = getattr(clip.tokenizer, "clip", "")
-        if not hasattr(clip.cond_stage_model, self._name):
+        self._parts = encoder_names(clip)
+        if self._parts is None or isinstance(network, SDXL) != (len(self._parts) == 2):
             raise InteractiveActionError(
-                f"Tokens can be trained on CLIPs with one text encoder so far, and this one is a "
-                f"{type(clip.cond_stage_model).__name__}. Load an SD 1.x checkpoint."
+                f"Tokens can be trained with the text encoders of SD 1.x, SD 2.x and SDXL, and this CLIP is a "
+                f"{type(clip.cond_stage_model).__name__}. Connect the CLIP of the MODEL's checkpoint."
             )
-        if any(vectors.ndim == 3 for vectors in getattr(getattr(clip.tokenizer, self._name), "learned_words", {}).values()):
+        learned = [words for part in self._parts for words in getattr(getattr(clip.tokenizer, part), "learned_words", {}).values()]
+        if any(vectors.ndim == 3 for vectors in learned):
             raise InteractiveActionError(
                 "This CLIP already knows a layer-wise token, beside which no other can be trained. Connect the CLIP of the checkpoint loader."
             )
@@ -51,38 +60,47 @@ class ComfyEngine:
         if clip.patcher.is_dynamic():
             clip = clip.clone(disable_dynamic=True)
             clip.cond_stage_model = clip.patcher.model
-        self._clip, self._vae = clip, vae
+        self._clip, self._vae, self._checkpointing = clip, vae, checkpointing
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
         self._stack.enter_context(torch.inference_mode(False))
         self._stack.enter_context(torch.enable_grad())
-        model_management.load_models_gpu([self._patcher, self._clip.patcher], force_full_load=True)
-        self._model, self._encoder = self._patcher.model, self._clip.cond_stage_model
-        thaw(self._model)
-        thaw(self._encoder)
+        self._load()
         self.device = self._patcher.load_device
         self._sampling = self._model.model_sampling
         self.alphas_cumprod = 1 / (self._sampling.sigmas.detach().clone().float() ** 2 + 1)
-        self.width = self._table.shape[1]
-        self._layer_patch = LayerPatch(cross_attention_layers(self._model.diffusion_model))
+        self.widths = tuple(table.shape[1] for table in self._tables)
+        self._layer_patch = LayerPatch(cross_attention_layers(self.unet))
         expected = self._model.model_config.unet_config.get("context_dim")
         if expected != self.width:
             raise InteractiveActionError(
                 f"This CLIP is {self.width} wide and the MODEL expects {expected}. Take MODEL and CLIP from the same checkpoint."
             )
+        if self._checkpointing:
+            self._stack.enter_context(checkpointed(large_levels(self.unet)))
         return self
 
     def __exit__(self, *error):
         return self._stack.__exit__(*error)
+
+    def _load(self):
+        model_management.load_models_gpu([self._patcher, self._clip.patcher], force_full_load=True)
+        self._model, self._encoder = self._patcher.model, self._clip.cond_stage_model
+        thaw(self._model)
+        thaw(self._encoder)
 
     @property
     def layers(self):
         return len(self._layer_patch.index)
 
     @property
-    def _table(self):
-        return getattr(self._encoder, self._name).transformer.get_input_embeddings().weight
+    def width(self):
+        return sum(self.widths)
+
+    @property
+    def _tables(self):
+        return [getattr(self._encoder, part).transformer.get_input_embeddings().weight for part in self._parts]
 
     def encode_pictures(self, pictures):
         vae = self._vae
@@ -102,15 +120,23 @@ class ComfyEngine:
                 scaled = self._model.process_latent_in(mean)
                 means.append(scaled)
                 stds.append(self._model.process_latent_in(mean + std) - scaled)
-        model_management.load_models_gpu([self._patcher, self._clip.patcher], force_full_load=True)
-        thaw(self._model)
-        thaw(self._encoder)
+        self._load()
         return torch.cat(means).to(self.device), torch.cat(stds).to(self.device)
+
+    def decode_latents(self, latents):
+        try:
+            with torch.no_grad():
+                return self._vae.decode(self._model.process_latent_out(latents)).float().cpu()
+        finally:
+            self._load()  # the autoencoder may have taken the U-Net's place
 
     def encode_prompts(self, prompts, vectors=None):
         layers = vectors if vectors is not None and vectors.ndim == 3 else [vectors]
-        rows = [self._tokens(prompt, layer) for layer in layers for prompt in prompts]
-        if len({len(row) for row in rows}) > 1:
+        rows = []
+        for number, part in enumerate(self._parts):
+            own = [layer if layer is None else layer.split(self.widths, -1)[number] for layer in layers]
+            rows.append([self._tokens(part, prompt, layer) for layer in own for prompt in prompts])
+        if len({len(row) for row in rows[0]}) > 1:
             raise InteractiveActionError("The prompts of one batch have different lengths. Keep each below 75 tokens.")
         encoder = self._encoder
         encoder.reset_clip_options()
@@ -119,56 +145,82 @@ class ComfyEngine:
         encoder.set_clip_options({"execution_device": self._clip.patcher.load_device})
         # CLIP's layers add to their input in place; what backward needs of it is copied first.
         with torch.autograd.graph.saved_tensors_hooks(lambda x: x.clone() if x.requires_grad else x, lambda x: x):
-            context = encoder.encode_token_weights({self._clip.tokenizer.clip_name: rows})[0]
+            words, pooled, *_ = zip(*(getattr(encoder, part).encode(own) for part, own in zip(self._parts, rows)))
+        context = torch.cat(words, -1)
+        if self._pooled:
+            context = with_pooled(context, pooled[-1])
         context = context.view(len(layers), len(prompts), -1, context.shape[-1]).to(self.device)
         return context if layers is vectors else context[0]
 
     def word_vectors(self, words):
         with torch.no_grad():
-            ids = [token for row in self._tokenize(words) for token, _, word in row if word]
-            return self._table[torch.tensor(ids, dtype=torch.long, device=self._table.device)].float().clone()
+            ids = [[token for row in self._tokenize(part, words) for token, _, word in row if word] for part in self._parts]
+            rows = [table[torch.tensor(row, dtype=torch.long, device=table.device)] for table, row in zip(self._tables, ids)]
+            return torch.cat(rows, -1).float().clone()
 
     def predict_noise(self, z_t, t, context):
         sigma = self._sampling.sigmas.to(z_t)[t].view(-1, 1, 1, 1)
         x = z_t * (sigma**2 + 1).sqrt()  # from the paper's variance-preserving z_t to ComfyUI's z_0 + sigma noise
         options = {"optimized_attention_override": lambda _, *args, **kwargs: attention_pytorch(*args, **kwargs)}
+        added = {}
+        if self._pooled:
+            height, width = (8 * size for size in z_t.shape[-2:])
+            context, pooled = without_pooled(context, self.widths[-1])
+            added["y"] = self._model.encode_adm(pooled_output=pooled, height=height, width=width)
         if context.ndim == 4:
             context = context.movedim(0, 1).flatten(1, 2)
             options["patches"] = {"attn2_patch": [self._layer_patch]}
-        denoised = self._model.apply_model(x, sigma.flatten(), c_crossattn=context, transformer_options=options)
+        denoised = self._model.apply_model(x, sigma.flatten(), c_crossattn=context, transformer_options=options, **added)
         return (x - denoised.float()) / sigma
 
     def attention_projections(self):
-        return attention_projections(self._model.diffusion_model)
+        return attention_projections(self.unet)
+
+    @property
+    def unet(self):
+        return self._model.diffusion_model
+
+    def unet_names(self):
+        known = {name for name, _ in self.unet.named_parameters()}
+        names = unet_to_diffusers(self._model.model_config.unet_config)
+        return {theirs: ours for theirs, ours in sorted(names.items()) if ours in known}
 
     def fingerprint(self):
         digest = hashlib.sha256()
-        for module in (self._model.diffusion_model, self._encoder, self._vae.first_stage_model):
+        for module in (self.unet, self._encoder, self._vae.first_stage_model):
             for key, value in sorted(module.state_dict().items()):
                 digest.update(key.encode())
                 digest.update(value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy())
         return digest.hexdigest()
 
-    def _tokenize(self, text):
-        tokens = self._clip.tokenize(text, return_word_ids=True, disable_weights=True)
-        return tokens[self._clip.tokenizer.clip_name]
+    @property
+    def _pooled(self):
+        return isinstance(self._model, SDXL)
 
-    def _tokens(self, prompt, vectors):
-        """One row of (token or vector, weight); v* is cut in where it is written, so that the tokenizer need not know it."""
+    def _tokenize(self, part, text):
+        return self._clip.tokenize(text, return_word_ids=True, disable_weights=True)[_key(part)]
+
+    def _tokens(self, part, prompt, vectors):
+        """One row of tokens and vectors; v* is cut in where it is written, so that the tokenizer need not know it."""
         before, marker, after = prompt.partition(PLACEHOLDER)
         if not marker or vectors is None:
-            rows = self._tokenize(prompt)
+            rows = self._tokenize(part, prompt)
             if len(rows) != 1:
                 raise _too_long(prompt)
-            return [(token, 1.0) for token, _, _ in rows[0]]
-        [start, *first], [_, *second] = (self._tokenize(part)[0] for part in (before, after))
+            return [token for token, _, _ in rows[0]]
+        [start, *first], [_, *second] = (self._tokenize(part, text)[0] for text in (before, after))
         words = [token for token, _, word in first if word] + list(vectors.unbind()) + [token for token, _, word in second if word]
         padding = [token for token, _, word in second if not word]
         length = 1 + len(first)
         row = [start[0], *words, padding[0]]
         if len(row) > length:
             raise _too_long(prompt)
-        return [(token, 1.0) for token in row + [padding[-1]] * (length - len(row))]
+        return row + [padding[-1]] * (length - len(row))
+
+
+def _key(part):
+    """The name by which a tokenizer's answer tells an encoder's part: l of clip_l."""
+    return part.removeprefix("clip_")
 
 
 def _too_long(prompt):
@@ -187,3 +239,30 @@ def thaw(module):
         for name, buffer in part._buffers.items():
             if buffer is not None and buffer.is_inference():
                 part._buffers[name] = buffer.clone()
+
+
+def large_levels(unet):
+    """The residual and attention blocks of the outer two levels of ComfyUI's U-Net, where three quarters of the activations are."""
+    blocks = sum(count + 1 for count in unet.num_res_blocks[:2])
+    outer = [*unet.input_blocks[1 : 1 + blocks], *unet.output_blocks[-blocks:]]
+    return [part for block in outer for part in block if isinstance(part, (ResBlock, SpatialTransformer))]
+@contextlib.contextmanager
+def checkpointed(parts):
+    """While this lasts, ``parts`` keep their inputs alone for the backward pass and compute all else again."""
+    for part in parts:
+        part.forward = functools.partial(_again, part.forward)
+    try:
+        yield
+    finally:
+        for part in parts:
+            del part.forward  # the class's shows again
+
+
+def _again(forward, *arguments, **named):
+    # transformer_options tell where in the U-Net the part is, and are written over as the pass goes on
+    arguments, named = [_kept(value) for value in arguments], {name: _kept(value) for name, value in named.items()}
+    return checkpoint(forward, *arguments, use_reentrant=False, **named)
+
+
+def _kept(value):
+    return dict(value) if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""diffusers' U-Net and autoencoder with transformers' CLIP text encoder as an ``Engine``: trains without ComfyUI.
+"""diffusers' U-Net and autoencoder with transformers' CLIP text encoders as an ``Engine``: trains without ComfyUI.
 
 It is the command line's engine, and the oracle for ComfyUI's: on one checkpoint both give the same loss and gradient.
 ``single_file`` reads checkpoints, ``from_folder`` what diffusers saves. Nothing is fetched and nothing unpickled.
@@ -11,9 +11,9 @@ import pathlib
 
 import torch
 
-from ...captions.templates import PLACEHOLDER
 from ...errors import InteractiveActionError, MissingExtraError
-from . import attention_projections
+from . import attention_projections, with_pooled, without_pooled
+from .text import TextEncoder
 
 ENCODE_BATCH = 8
 PREDICTION_TYPES = ("epsilon", "v_prediction")
@@ -22,9 +22,9 @@ PREDICTION_TYPES = ("epsilon", "v_prediction")
 class DiffusersEngine:
     """A frozen model, of which v* alone gets gradients.
 
-    unet: UNet2DConditionModel. text_encoder: CLIPTextModel. tokenizer: CLIP's, as transformers makes it.
+    unet: UNet2DConditionModel. encoders: one ``TextEncoder`` (SD 1.x, 2.x) or two (SDXL: CLIP's, then OpenCLIP's).
     load_autoencoder: gives an AutoencoderKL or AutoencoderTiny when it is called; it is in memory only while pictures are
-    encoded. prediction_type: what the U-Net was trained to predict, of ``PREDICTION_TYPES``.
+    encoded or decoded. prediction_type: what the U-Net was trained to predict, of ``PREDICTION_TYPES``.
     dtype: in which U-Net and text encoder compute; vectors, latents and noise are float32 always.
     checkpointing: compute activations of the two largest levels again in the backward pass instead of keeping them.
     """
@@ -32,8 +32,7 @@ class DiffusersEngine:
     def __init__(
         self,
         unet,
-        text_encoder,
-        tokenizer,
+        encoders,
         load_autoencoder,
         alphas_cumprod,
         prediction_type="epsilon",
@@ -43,19 +42,20 @@ class DiffusersEngine:
     ):
         if prediction_type not in PREDICTION_TYPES:
             raise InteractiveActionError(f"prediction_type is {prediction_type!r}. It can be {' or '.join(PREDICTION_TYPES)}.")
-        if unet.config.in_channels != 4 or unet.config.cross_attention_dim != text_encoder.config.hidden_size:
+        self.widths = tuple(encoder.width for encoder in encoders)
+        self._pooled = unet.config.addition_embed_type == "text_time"
+        if unet.config.in_channels != 4 or unet.config.cross_attention_dim != self.width or self._pooled != (len(encoders) == 2):
             raise InteractiveActionError(
                 f"The U-Net takes {unet.config.in_channels} channels and text of width {unet.config.cross_attention_dim}, and the text "
-                f"encoder is {text_encoder.config.hidden_size} wide. Take a text-to-image model of the SD 1.x or 2.x family."
+                f"{'encoders are' if self._pooled else 'encoder is'} {' + '.join(map(str, self.widths))} wide. Take a text-to-image model "
+                f"of the SD 1.x, SD 2.x or SDXL family."
             )
         self.device = torch.device(device)
         self.alphas_cumprod = alphas_cumprod.float().cpu()
-        self.width = text_encoder.config.hidden_size
         self._dtype, self._v_prediction = dtype, prediction_type == "v_prediction"
-        # torch's own `to`: diffusers' warns of any cast
-        self._unet, self._encoder = (torch.nn.Module.to(part, self.device, dtype).eval().requires_grad_(False) for part in (unet, text_encoder))
-        self._tokenizer, self._load_autoencoder = tokenizer, load_autoencoder
-        self._window = text_encoder.config.max_position_embeddings
+        for part in (unet, *(encoder.model for encoder in encoders)):
+            torch.nn.Module.to(part, self.device, dtype).eval().requires_grad_(False)  # diffusers' own `to` warns of any cast
+        self.unet, self._encoders, self._load_autoencoder = unet, encoders, load_autoencoder
         if checkpointing:
             checkpoint_large_levels(unet)
         for part in before_cross_attention(unet):
@@ -65,24 +65,38 @@ class DiffusersEngine:
         for layer, attention in enumerate(attentions):
             attention.register_forward_pre_hook(functools.partial(self._own_context, layer), with_kwargs=True)
 
+    @property
+    def width(self):
+        return sum(self.widths)
+
     @classmethod
     def from_folder(cls, folder, prediction_type=None, **options):
         """The model that diffusers saved to ``folder``; its scheduler's prediction type unless another is given."""
         diffusers, transformers = libraries()
         folder = pathlib.Path(folder)
         missing = [part for part in ("unet", "text_encoder", "tokenizer", "vae", "scheduler") if not (folder / part).is_dir()]
-        if missing or (folder / "text_encoder_2").is_dir():
-            problem = f"it has no folder {', '.join(missing)}" if missing else "it has two text encoders"
-            raise InteractiveActionError(f"{folder.name!r} cannot be trained on: {problem}. Give a folder that diffusers saved of an SD 1.x or 2.x model.")
+        if missing:
+            raise InteractiveActionError(
+                f"{folder.name!r} cannot be trained on: it has no folder {', '.join(missing)}. Give a folder that diffusers saved of an SD 1.x, "
+                f"SD 2.x or SDXL model."
+            )
         here = {"local_files_only": True, "use_safetensors": True}
         kind = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8")).get("_class_name")
         autoencoder = diffusers.AutoencoderTiny if kind == "AutoencoderTiny" else diffusers.AutoencoderKL
+        pair = (folder / "text_encoder_2").is_dir()
+        encoders = [("", transformers.CLIPTextModel), *([("_2", transformers.CLIPTextModelWithProjection)] if pair else [])]
         try:
             scheduler = diffusers.DDPMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
             return cls(
                 diffusers.UNet2DConditionModel.from_pretrained(folder, subfolder="unet", **here),
-                transformers.CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", **here),
-                transformers.CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True),
+                [
+                    TextEncoder(
+                        encoder.from_pretrained(folder, subfolder=f"text_encoder{suffix}", **here),
+                        transformers.CLIPTokenizer.from_pretrained(folder, subfolder=f"tokenizer{suffix}", local_files_only=True),
+                        penultimate=pair,
+                    )
+                    for suffix, encoder in encoders
+                ],
                 functools.partial(autoencoder.from_pretrained, folder, subfolder="vae", **here),
                 scheduler.alphas_cumprod,
                 prediction_type or scheduler.config.prediction_type,
@@ -107,46 +121,47 @@ class DiffusersEngine:
                 stds.append(torch.zeros_like(mean) if posterior is None else scale * posterior.std)
         return torch.cat(means), torch.cat(stds)
 
+    def decode_latents(self, latents):
+        autoencoder = self._load_autoencoder().to(self.device).eval()
+        with torch.no_grad():
+            pictures = torch.cat([autoencoder.decode(one / autoencoder.config.scaling_factor).sample for one in latents.split(1)])
+        return (pictures / 2 + 0.5).clamp(0, 1).movedim(1, -1).cpu()
+
     def encode_prompts(self, prompts, vectors=None):
-        layers = vectors if vectors is not None and vectors.ndim == 3 else None
-        spoken = vectors[None] if layers is None and vectors is not None else vectors  # (L or 1, n, d)
-        rows, learned = zip(*(self._tokens(prompt, 0 if spoken is None else spoken.shape[1]) for prompt in prompts))
-        ids = torch.tensor(rows, device=self.device).repeat(1 if layers is None else len(layers), 1)
-        pictures, places = torch.tensor(learned, device=self.device).nonzero(as_tuple=True)
-
-        def speak(embedding, arguments, words):
-            """The vectors stand where v* is written, so that neither vocabulary nor its table need to grow."""
-            words = words.unflatten(0, (-1, len(prompts))).clone()
-            words[:, pictures, places] = spoken.repeat(1, len(places) // spoken.shape[1], 1).to(words)
-            return words.flatten(0, 1)
-
-        hook = self._encoder.get_input_embeddings().register_forward_hook(speak) if len(places) else None
-        try:
-            context = self._encoder(input_ids=ids).last_hidden_state
-        finally:
-            if hook:
-                hook.remove()
-        return context if layers is None else context.unflatten(0, (len(layers), len(prompts)))
+        parts = [None] * len(self._encoders) if vectors is None else vectors.split(self.widths, -1)
+        words, pooled = zip(*(encoder.encode(prompts, part) for encoder, part in zip(self._encoders, parts)))
+        context = torch.cat(words, -1)
+        if self._pooled:
+            context = with_pooled(context, pooled[-1])
+        return context if vectors is None or vectors.ndim == 2 else context.unflatten(0, (len(vectors), len(prompts)))
 
     def word_vectors(self, words):
-        ids = self._tokenizer(words, add_special_tokens=False).input_ids
-        return self._encoder.get_input_embeddings().weight[torch.tensor(ids, dtype=torch.long, device=self.device)].float().clone()
+        return torch.cat([encoder.word_vectors(words) for encoder in self._encoders], -1)
 
     def predict_noise(self, z_t, t, context):
+        added = None
+        if self._pooled:
+            context, pooled = without_pooled(context, self.widths[-1])
+            height, width = (8 * size for size in z_t.shape[-2:])
+            sizes = torch.tensor([[height, width, 0, 0, height, width]], device=self.device).repeat(len(z_t), 1)
+            added = {"text_embeds": pooled.to(self._dtype), "time_ids": sizes}
         if context.ndim == 4:
             context = context.movedim(0, 1).flatten(1, 2)
-        predicted = self._unet(z_t.to(self._dtype), t, encoder_hidden_states=context.to(self._dtype)).sample.float()
+        predicted = self.unet(z_t.to(self._dtype), t, encoder_hidden_states=context.to(self._dtype), added_cond_kwargs=added).sample.float()
         if not self._v_prediction:
             return predicted
         abar = self.alphas_cumprod.to(z_t)[t].view(-1, 1, 1, 1)
         return abar.sqrt() * predicted + (1 - abar).sqrt() * z_t
 
     def attention_projections(self):
-        return [layer for block in blocks(self._unet) for layer in attention_projections(block)]
+        return [layer for block in blocks(self.unet) for layer in attention_projections(block)]
+
+    def unet_names(self):
+        return {name: name for name in sorted(name for name, _ in self.unet.named_parameters())}
 
     def fingerprint(self):
         digest = hashlib.sha256()
-        for part in (self._unet, self._encoder, self._load_autoencoder()):
+        for part in (self.unet, *(encoder.model for encoder in self._encoders), self._load_autoencoder()):
             for key, value in sorted(part.state_dict().items()):
                 digest.update(key.encode())
                 digest.update(value.cpu().flatten().contiguous().view(torch.uint8).numpy())
@@ -155,22 +170,9 @@ class DiffusersEngine:
     def _own_context(self, layer, attention, arguments, named):
         """Before a cross-attention: of a layer-wise context, (B, L * tokens, width), its own tokens."""
         context = named["encoder_hidden_states"]
-        if context.shape[1] > self._window:
+        if context.shape[1] > self._encoders[0].window:
             named["encoder_hidden_states"] = context.unflatten(1, (self.layers, -1))[:, layer]
         return arguments, named
-
-    def _tokens(self, prompt, count):
-        """(ids, True where one of v*'s ``count`` vectors stands), both as long as the encoder's window."""
-        before, marker, after = prompt.partition(PLACEHOLDER) if count else (prompt, "", "")
-        first, second = self._tokenizer([before, after], add_special_tokens=False).input_ids
-        count = count if marker else 0
-        padding = self._window - 2 - len(first) - count - len(second)
-        if padding < 0:
-            raise InteractiveActionError(f"The prompt {prompt!r} is longer than the text encoder's window. Shorten it.")
-        start, end, pad = (getattr(self._tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad"))
-        ids = [start, *first, *[end] * count, *second, end, *[pad] * padding]
-        place = 1 + len(first)
-        return ids, [place <= index < place + count for index in range(self._window)]
 
 
 def blocks(unet):
@@ -226,7 +228,9 @@ def once(part):
 
 
 def _hooked(part):
-    return any(module._forward_hooks for module in part.modules())
+    """Whether something stands in for its weights now: a LoRA's hooks, or changed weights, which are no parameters."""
+    weights = (weight for module in part.modules() for weight in module._parameters.values() if weight is not None)
+    return any(module._forward_hooks for module in part.modules()) or any(type(weight) is not torch.nn.Parameter for weight in weights)
 
 
 def libraries():

@@ -1,0 +1,110 @@
+"""A step of three-condition guidance against a bare call of the same U-Net with four rows.
+
+Both on ComfyUI's own code, one after the other in one process, so that whatever else the machine does meets both alike. The
+bare call has neither the guider nor the cross-attention before the input, and its rows lie ready: it is what any four
+predictions cost.
+"""
+
+import statistics
+import tempfile
+import time
+
+import torch
+
+from ..tools.server import enter_comfyui
+
+ROUNDS, LATENT = 7, 16
+UNET = {
+    "context_dim": 768, "model_channels": 320, "use_linear_in_transformer": False, "adm_in_channels": None, "use_temporal_attention": False,
+    "in_channels": 12, "out_channels": 4, "image_size": 32, "num_res_blocks": [2, 2, 2, 2], "channel_mult": [1, 2, 4, 4],
+    "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_output": [1] * 9 + [0] * 3, "transformer_depth_middle": 1,
+    "use_spatial_transformer": True, "legacy": False,
+}  # fmt: skip
+
+
+def measure():
+    """"vs_bare_batch4": the median of paired rounds. "three_rows": that of a step with s_in = 1, which leaves one row out."""
+    with tempfile.TemporaryDirectory() as base, torch.inference_mode():
+        enter_comfyui(base)
+        ratios, fewer, seconds = [], [], []
+        four, three, bare = steps()
+        for step in (bare, four, three):
+            step()
+        for _ in range(ROUNDS):
+            alone, guided, less = (timed(step) for step in (bare, four, three))
+            ratios.append(guided / alone)
+            fewer.append(less / alone)
+            seconds.append(alone)
+    return {
+        "vs_bare_batch4": round(statistics.median(ratios), 3),
+        "three_rows": round(statistics.median(fewer), 3),
+        "rounds": [round(ratio, 3) for ratio in ratios],
+        "seconds_bare": round(statistics.median(seconds), 3),
+        "measured_on": f"SD 1.5's U-Net with 12 input channels, random weights, {8 * LATENT} x {8 * LATENT} pixels, "
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}, medians of {ROUNDS} paired rounds",
+    }
+
+
+def steps():
+    """Functions without arguments: a guided step, one with s_in = 1, and the bare call."""
+    from comfy.cli_args import args
+
+    args.cpu = not torch.cuda.is_available()
+    from comfy import model_management, model_patcher, samplers, supported_models
+
+    from ..nodes import guidance, style_editor
+
+    style_editor.register()
+    [kind] = [model for model in supported_models.models if model.__name__ == "SD15Takes12"]
+    config = kind(UNET)
+    device = model_management.get_torch_device()
+    dtype = torch.float16 if device.type == "cuda" else torch.float32
+    config.set_inference_dtype(dtype, None)
+    torch.manual_seed(0)
+    model = config.get_model({}, device=device).to(dtype)
+    for parameter in model.diffusion_model.parameters():  # ComfyUI leaves them to a checkpoint
+        parameter.normal_(std=0.02)
+    patcher = model_patcher.ModelPatcher(model, device, model_management.unet_offload_device())
+    model.current_patcher = patcher
+
+    x, image, style = torch.randn(3, 1, 4, LATENT, LATENT, device=device)
+    sigma = torch.full((1,), 5.0, device=device)
+    text, null = torch.randn(2, 1, 77, 768, device=device)
+    pictures = {style_editor.IMAGE: image, style_editor.STYLE: style}
+    guiders = []
+    for s_in in (1.5, 1.0):
+        guider = guidance.ThreeConditions(patcher)
+        guider.set_conds([[text, pictures]], [[null, pictures]])
+        guider.set_scales(s_in, 3.0, 7.5)
+        guider.inner_model, guider.conds = model, dict(guider.original_conds)
+        guider.conds = samplers.process_conds(model, x, guider.conds, device, None, None, 0)
+        guiders.append(guider)
+
+    nothing = torch.zeros_like(image)
+    rows = [[nothing, nothing], [image, nothing], [image, style], [image, style]]
+    concat = torch.cat([torch.cat(row, 1) for row in rows])
+    context, rows_x, sigmas = torch.cat([null, null, null, text]), x.repeat(4, 1, 1, 1), sigma.repeat(4)
+    attention = model.diffusion_model.style_attention
+
+    def bare():
+        model.diffusion_model.style_attention = NoAttention()
+        model.apply_model(rows_x, sigmas, c_concat=concat, c_crossattn=context)
+        model.diffusion_model.style_attention = attention
+
+    return *(lambda guider=guider: guider.predict_noise(x, sigma, patcher.model_options) for guider in guiders), bare
+
+
+class NoAttention(torch.nn.Module):
+    def forward(self, conditions, context):
+        return conditions
+
+
+def timed(step):
+    """Seconds that ``step`` takes; without a GPU those of the processor, which others at work on the machine change little."""
+    gpu = torch.cuda.is_available()
+    clock = time.perf_counter if gpu else time.process_time
+    start = clock()
+    step()
+    if gpu:
+        torch.cuda.synchronize()
+    return clock() - start

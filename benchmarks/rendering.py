@@ -1,0 +1,133 @@
+"""Pictures per second: ours, against a plain ManiSkill loop on such a scene, and against SAPIEN's bare loop on the same one."""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+FRAMES, SIZE, TAKES = int(os.environ.get("FRAMES", "8")), int(os.environ.get("SIZE", "512")), int(os.environ.get("TAKES", "4"))
+SCENES = int(os.environ.get("SCENES", "500"))
+SETTLED = 20  # scenes until all that is kept is there
+CAMERAS = 4
+
+
+def measure():
+    """Return pictures a second and seconds from scene to scene; ``memory_growth`` is in MB over all scenes after the first."""
+    ours, bare = _ours(), _bare()
+    scene_to_scene, growth = _many_scenes()
+    theirs = _maniskill()
+    return {
+        "vs_maniskill": round(ours / theirs, 3),
+        "of_bare_limit": round(ours / bare, 3),
+        "scene_to_scene_s": round(scene_to_scene, 4),
+        "memory_growth": round(growth, 2),
+        "pictures_per_second": {"ours": round(ours, 2), "bare": round(bare, 2), "maniskill": round(theirs, 2)},
+        "workload": f"{TAKES} takes of {FRAMES} moments from {CAMERAS} cameras, {SIZE} x {SIZE}, {SCENES} scenes for the memory",
+    }
+
+
+def _ours():
+    """Scene, physics, masks, depth and all, in this process."""
+    from ..sim.plan import Plan
+    from ..sim.record import take
+    from ..sim.scene import Scene
+
+    plan = Plan(takes=1, cameras=CAMERAS, moments="whole action", frames_per_take=FRAMES, width=SIZE, height=SIZE)
+    take((Scene(room="table"),), plan, 0)  # the shaders
+    began, pictures, seed = time.perf_counter(), 0, 0
+    while pictures < TAKES * plan.pictures:
+        parts, _ = take((Scene(room="table"),), plan, seed := seed + 1)
+        pictures += sum(len(part["pictures"]) for part in parts)
+    return pictures / (time.perf_counter() - began)
+
+
+def _bare():
+    """SAPIEN's own loop over the channels that a recording needs, on a scene that is there and stands still."""
+    world, rig = _world(1, SIZE)
+    rig.shoot(0)
+    began, pictures = time.perf_counter(), TAKES * FRAMES * CAMERAS
+    for _ in range(pictures):
+        world.scene.update_render()
+        rig.camera.take_picture()
+        for channel in ("Color", "Segmentation", "Position"):
+            rig.camera.get_picture(channel)
+    return pictures / (time.perf_counter() - began)
+
+
+def _many_scenes():
+    """Median seconds to have the next scene with its cameras, and growth of this process in MB."""
+    import psutil
+
+    process, seconds = psutil.Process(), []
+    for seed in range(SCENES):
+        began = time.perf_counter()
+        _, rig = _world(seed, 64)
+        seconds.append(time.perf_counter() - began)
+        rig.shoot(0)
+        if seed == min(SETTLED, SCENES // 2):
+            gc.collect()
+            before = process.memory_info().rss
+    gc.collect()
+    return float(np.median(seconds[1:])), (process.memory_info().rss - before) / 2**20
+
+
+def _world(seed, size):
+    from ..sim.cameras import Rig
+    from ..sim.plan import Plan
+    from ..sim.scene import Scene
+    from ..sim.world import World
+
+    world = World(Scene(room="table"), np.random.default_rng(seed))
+    return world, Rig(world, Plan(cameras=CAMERAS, width=size, height=size), np.random.default_rng(seed))
+
+
+MANISKILL = """
+import json, sys, time
+from mani_skill.envs.tasks.tabletop.pick_cube import PickCubeEnv
+from mani_skill.sensors.camera import CameraConfig
+from mani_skill.utils import sapien_utils
+
+size, cameras, frames, takes = json.loads(sys.argv[1])
+
+class FourViews(PickCubeEnv):
+    @property
+    def _default_sensor_configs(self):
+        return []
+
+    @property
+    def _default_human_render_camera_configs(self):
+        sides = [(0.6, 0.7), (0.7, -0.3), (-0.1, 0.8), (-0.1, -0.8)][:cameras]
+        return [
+            CameraConfig(f"camera{number}", sapien_utils.look_at([x, y, 0.5], [0.0, 0.0, 0.2]), size, size, 0.56, 0.01, 50)
+            for number, (x, y) in enumerate(sides)
+        ]
+
+env = FourViews(num_envs=1, obs_mode="none", render_mode="rgb_array", sim_backend="physx_cpu")
+env.reset(seed=0)
+env.render()
+began = time.perf_counter()
+for take in range(takes):
+    env.reset(seed=take)
+    for _ in range(frames):
+        env.step(env.action_space.sample())
+        env.render()
+print(json.dumps(takes * frames * cameras / (time.perf_counter() - began)))
+"""
+
+
+def _maniskill():
+    """Its own loop in its own process: it needs all of its requirements, which the pack does without."""
+    job = json.dumps([SIZE, CAMERAS, FRAMES, TAKES])
+    run = subprocess.run([sys.executable, "-c", MANISKILL, job], check=False, capture_output=True, text=True)
+    if run.returncode:
+        sys.exit(
+            f"ManiSkill's own loop did not run: {run.stderr.strip().splitlines()[-1]}. Install its requirements into a folder of their own "
+            "(pip install --no-deps --target maniskill gymnasium farama-notifications cloudpickle dacite h5py tabulate imageio tyro "
+            "pytorch_kinematics==0.7.6 arm-pytorch-utilities pytorch-seed docstring-parser typeguard GitPython gitdb smmap nvidia-ml-py "
+            "defusedxml; pip install --target maniskill ipython) and run this again with PYTHONPATH=maniskill."
+        )
+    return json.loads(run.stdout.splitlines()[-1])

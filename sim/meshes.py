@@ -1,0 +1,74 @@
+"""A thing of one's own, from a mesh file: brought to size, set upright, and cut into the convex pieces that collide."""
+
+import functools
+import pathlib
+
+import numpy as np
+
+from ..errors import InteractiveActionError, MissingExtraError
+from .objects import Grip, Part, Thing
+
+SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
+UPS = ("y", "z")
+SMALLEST, LARGEST = 0.02, 0.5  # metres of the longest side
+THINNEST = 0.002  # metres of the shortest
+CONVEX = 0.9  # share of its hull that a mesh must fill to collide as one piece
+PIECES = 24
+
+
+def thing_of(path, size, up):
+    """The ``Thing`` of a mesh file, ``size`` metres along its longest side, whose axis ``up`` points upwards.
+
+    Its narrower side lies across, for the fingers. Concave meshes are cut by CoACD if that is installed; otherwise the hull
+    collides, and a hollow thing is as good as full.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise InteractiveActionError(f"There is no mesh {path.name!r} in {path.parent}. Put it there, or leave the name empty.")
+    return _thing_of(str(path), path.stat().st_mtime_ns, size, up)
+
+
+@functools.lru_cache(4)
+def _thing_of(path, _changed, size, up):
+    try:
+        import trimesh
+    except ImportError as error:
+        raise MissingExtraError("trimesh, which reads meshes,", "mesh") from error
+    name = pathlib.Path(path).name
+    try:
+        mesh = trimesh.load(path, force="mesh")
+        corners, faces = np.array(mesh.vertices, float), np.array(mesh.faces, int)
+    except Exception as error:  # the readers of so many formats raise whatever they like
+        raise InteractiveActionError(f"The mesh {name!r} cannot be read: {type(error).__name__}: {error}. Export it again, best as .glb.") from error
+    if not len(faces) or not np.isfinite(corners).all():
+        raise InteractiveActionError(f"The mesh {name!r} has no faces, or corners that are no numbers. Export it again, best as .glb.")
+    turn = np.eye(3) if up == "z" else np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
+    if np.ptp(corners @ turn.T, axis=0)[0] < np.ptp(corners @ turn.T, axis=0)[1]:
+        turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], float) @ turn
+    corners = corners @ turn.T
+    scale = size / np.ptp(corners, axis=0).max()
+    low, high = corners.min(0), corners.max(0)
+    offset = -scale * np.array([*(low + high)[:2] / 2, low[2]])
+    corners = corners * scale + offset
+    half = np.ptp(corners, axis=0) / 2
+    if 2 * half.min() < THINNEST:
+        raise InteractiveActionError(f"The mesh {name!r} has no volume: at this size it is {2000 * half.min():.1f} mm thin. Give it thickness.")
+    part = Part("mesh", file=path, pieces=_pieces(trimesh.Trimesh(corners, faces), name), place=(turn, offset, scale), size=tuple(half))
+    return Thing((part,), Grip(half[2], turns=2, play=0.1), surface=min(half[:2]))
+
+
+def _pieces(mesh, name):
+    """Corners (points, 3) of convex pieces."""
+    try:
+        hull = mesh.convex_hull
+    except Exception as error:  # Qhull's own
+        raise InteractiveActionError(f"The mesh {name!r} has no volume: no hull can be put around it. Give it thickness.") from error
+    if mesh.volume > CONVEX * hull.volume:
+        return (np.array(hull.vertices),)
+    try:
+        import coacd
+    except ImportError:
+        return (np.array(hull.vertices),)
+    coacd.set_log_level("error")
+    cut = coacd.run_coacd(coacd.Mesh(mesh.vertices, mesh.faces), threshold=0.08, max_convex_hull=PIECES)
+    return tuple(np.array(corners) for corners, _ in cut)

@@ -1,0 +1,82 @@
+"""Which seeds are tried, and how the takes that succeed become recordings: the same wherever and in which order they are run."""
+
+import functools
+import itertools
+from collections import deque
+
+import numpy as np
+
+from ..errors import InteractiveActionError
+from .recording import Recording
+
+SEEDS_PER_TAKE = 5
+
+
+class Later:
+    """Work that is done when its result is asked for, here and now."""
+
+    def __init__(self, work, *job):
+        self.work, self.job = work, job
+
+    def follow(self, progress):
+        """Its result; ``progress(done, picture)`` is called while it is worked out, and may raise to stop it."""
+        return self.work(*self.job, progress)
+
+    def cancel(self):
+        """Nothing has begun."""
+
+
+def collect(submit, scenes, plan, progress=None):
+    """Recordings of ``scenes``, one each, with the same seeds: those with which all of them succeed, from 0 on.
+
+    ``submit(scenes, plan, seed)`` starts a take and returns something to ``follow(progress)``, whose result is as of
+    ``record.take``. As many are started as are still wanted, and one more for each that failed: that many workers have
+    work, and which seeds are taken does not depend on how many there are.
+    """
+    total = plan.pictures * len(scenes)
+    numbers, running, seeds, takes, failures, in_a_row = itertools.count(), deque(), [], [], {}, 0
+    try:
+        while len(takes) < plan.takes:
+            while len(takes) + len(running) < plan.takes:
+                running.append((seed := next(numbers), submit(scenes, plan, seed)))
+            seed, run = running.popleft()
+            before = total // plan.takes * len(takes)
+            parts, failure = run.follow(progress and functools.partial(_tell, progress, before, total))
+            if not failure:
+                seeds.append(seed)
+                takes.append(parts)
+                in_a_row = 0
+                continue
+            failures[seed] = failure
+            in_a_row += 1
+            if in_a_row == SEEDS_PER_TAKE:
+                actions = "' or '".join(scene.action for scene in scenes)
+                raise InteractiveActionError(
+                    f"'{actions}' did not succeed with any of {SEEDS_PER_TAKE} seeds in a row. The last one: {failure}"
+                )
+    finally:
+        for _, run in running:
+            run.cancel()
+    return [join(scene, parts, seeds, failures) for scene, parts in zip(scenes, zip(*takes))]
+
+
+def join(scene, takes, seeds, failures):
+    """One ``Recording`` of the arrays of several takes, and of the reasons (a dict by seed) for which others failed."""
+
+    def numbers(name):
+        return np.repeat(np.arange(len(takes)), [len(part[name]) for part in takes])
+
+    return Recording(
+        scene,
+        **{name: np.concatenate([part[name] for part in takes]) for name in takes[0]},
+        take=numbers("pictures"),
+        contact_take=numbers("contact_time"),
+        step_take=numbers("step_time"),
+        seeds=np.array(seeds),
+        failed_seeds=np.array(list(failures), int),
+        failures=np.array(list(failures.values()), str),
+    )
+
+
+def _tell(progress, before, total, done, picture):
+    progress(before + done, total, picture)

@@ -1,0 +1,53 @@
+"""Triples for ADI (001, section 4.1): an anchor, the same action in another context, other actions in the same context."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import InteractiveActionError
+from .actions import ACTIONS
+from .recording import Recording
+from .scene import OF_ANYTHING
+
+
+@dataclass(frozen=True, eq=False)
+class Triples:
+    """``anchors`` and, of the same length and order, ``others``: one recording for each other action in the anchors' contexts."""
+
+    anchors: Recording
+    others: tuple
+
+    @property
+    def same_action(self):
+        """For each anchor the picture (N, H, W, 3) of the same camera and moment in the next take: the action in another context."""
+        return np.roll(self.anchors.pictures, -(len(self.anchors) // len(self.anchors.seeds)), 0)
+
+    @property
+    def other_actions(self):
+        """(others N, H, W, 3): for all anchors the first other action, then for all the second."""
+        return np.concatenate([other.pictures for other in self.others])
+
+
+def others_of(scene):
+    """The actions that can be done in the context of ``scene`` without bringing or moving anything."""
+    return [name for name in OF_ANYTHING if name != scene.action and (scene.mesh or scene.object in ACTIONS[name].objects)]
+
+
+def record_triples(simulator, scene, others, plan, progress=None):
+    """``Triples`` of ``scene`` and the actions ``others``: those seeds with which all of the actions succeed.
+
+    Each take is one context: the robot, the object and where it lies, the room, the light and the cameras, which stand still.
+    """
+    offered = others_of(scene)
+    if ACTIONS[scene.action].robots > 1 or not offered:
+        raise InteractiveActionError(f"'{scene.action}' of a {scene.object} has no other action in its context. Choose another action or object.")
+    for other in others or [""]:
+        if other not in offered:
+            raise InteractiveActionError(
+                f"{other!r} is no other action in the context of '{scene.action}' of a {scene.object}. Choose some of: {', '.join(offered)}."
+            )
+    if plan.takes < 2:
+        raise InteractiveActionError("Triples need the action in another context, too: at least 2 takes, but there is 1.")
+    scenes = [replace(scene, action=action, stage=scene.action) for action in (scene.action, *others)]
+    anchors, *recorded = simulator.record_together(scenes, replace(plan, rig="still"), progress)
+    return Triples(anchors, tuple(recorded))

@@ -1,0 +1,96 @@
+"""DreamBooth (Ruiz et al. 2023): the U-Net learns what a rare word means; nothing of the vocabulary is trained.
+
+    L = || eps - eps_theta(z_t, t, c(y)) ||^2 + lambda_prior || eps' - eps_theta(z'_t', t', c(y_prior)) ||^2
+
+with a rare word where y says v*. The second term, of pictures z' that the model itself drew for plain prompts, holds it to
+what it knew; it is there where such pictures are given, whose ``prompts_and`` are y_prior. The U-Net's change is a LoRA or,
+with rank 0, any change of all its weights. It loads as a LoRA in stock nodes, and the rare word is written in prompts.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import InteractiveActionError
+from .engines import add_noise
+from .textual_inversion import TextualInversionConfig, TextualInversionLoss
+from .tuning import Difference, LoRA
+
+
+@dataclass(frozen=True)
+class DreamBoothConfig(TextualInversionConfig):
+    """Hyperparameters; the defaults are those of the comparison in 001 (supplement B), which trained every weight.
+
+    start_word: the rare word that stands for v*. rank: of the LoRA on all attentions; 0 changes the whole U-Net, and then needs
+    ten times its memory. weight_decay pulls the change, not the weights, to nothing. vectors and max_norm mean nothing here.
+    """
+
+    steps: int = 1000
+    learning_rate: float = 5e-5
+    start_word: str = "sks"
+    rank: int = 4
+    lambda_prior: float = 1.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if min(self.rank, self.lambda_prior) < 0:
+            raise InteractiveActionError("rank and lambda_prior cannot be negative.")
+        if self.vectors != 1 or self.max_norm:
+            raise InteractiveActionError("DreamBooth trains no vectors: set vectors to 1 and max_norm to 0.")
+
+
+class TuningLoss(TextualInversionLoss):
+    """The loss of a method that changes the U-Net by ``self.change``, an adapter of ``tuning``.
+
+    prior: an ``InteractionDataset`` of pictures that the model drew for their ``prompts_and``; None leaves the prior out.
+    """
+
+    def __init__(self, engine, dataset, config, prior=None, loss_weights=None):
+        super().__init__(engine, dataset, config, loss_weights)
+        self.prior = prior
+        if prior is not None:
+            self.prior_mean, self.prior_std = engine.encode_pictures(prior.pictures)
+
+    def start(self):
+        return self.change.start(torch.Generator().manual_seed(self.config.seed))
+
+    def changes(self, trained):
+        """The part of what is trained that changes the U-Net, flat."""
+        return trained
+
+    def changed(self, trained):
+        return self.change.active(self.changes(trained))
+
+    def lora(self, trained):
+        return self.change.tensors(self.changes(trained))
+
+    def terms(self, batch, z_t, student, trained, generator):
+        terms = super().terms(batch, z_t, student, trained, generator)
+        if self.prior is not None and self.config.lambda_prior > 0:
+            terms["prior"] = self.config.lambda_prior, self.prior_loss(generator)
+        return terms
+
+    def prior_loss(self, generator):
+        """The denoising loss of as many pictures of the prior as a batch has, with noise of their own: a scalar."""
+        size, device = self.config.batch_size, self.engine.device
+        index = torch.randint(len(self.prior), (size,), generator=generator)
+        t = torch.multinomial(self.timestep_weights, size, replacement=True, generator=generator).to(device)
+        posterior, noise = torch.randn((2, size, *self.prior_mean.shape[1:]), generator=generator).to(device)
+        prompts = [self.prior.prompts_and[i][torch.randint(len(self.prior.prompts_and[i]), (), generator=generator)] for i in index]
+        z_t = add_noise(self.engine, self.prior_mean[index] + self.prior_std[index] * posterior, noise, t)
+        predicted = self.engine.predict_noise(z_t, t, self.engine.encode_prompts(prompts))
+        return (self.min_snr_weights.to(z_t)[t] * (predicted - noise).square().mean((1, 2, 3))).mean()
+
+
+class DreamBoothLoss(TuningLoss):
+    learns_token = False
+
+    def __init__(self, engine, dataset, config, prior=None, loss_weights=None):
+        super().__init__(engine, dataset, config, prior, loss_weights)
+        self.word = engine.word_vectors(config.start_word)
+        if len(self.word) == 0:
+            raise InteractiveActionError("The rare word is empty. Write one that the model hardly knows, such as 'sks'.")
+        self.change = LoRA(engine, config.rank) if config.rank else Difference(engine)
+
+    def token(self, trained):
+        return self.word

@@ -1,0 +1,20 @@
+"""Where a learned thing comes from, as strings in the file that holds it."""
+
+import json
+
+ARCHITECTURES = {(768, 1280): "stable-diffusion-xl-v1-base", (1024,): "stable-diffusion-v2"}
+
+
+def provenance(loss, method, action, base_model, base_model_sha256):
+    """What a token's or LoRA's file tells: how (``method`` of ``METHODS`` and ``loss``) and on which model it was learned."""
+    return {
+        "interactive_action.action": action,
+        "interactive_action.method": method,
+        "interactive_action.base_model": base_model,
+        "interactive_action.base_model_sha256": base_model_sha256,
+        "interactive_action.dataset_sha256": loss.dataset.sha256(),
+        "interactive_action.pictures": str(len(loss.dataset)),
+        "interactive_action.hyperparameters": json.dumps(loss.config.as_dict(), sort_keys=True),
+        "interactive_action.seed": str(loss.config.seed),
+        "modelspec.architecture": f"{ARCHITECTURES.get(tuple(loss.engine.widths), 'stable-diffusion-v1')}/textual-inversion",
+    }

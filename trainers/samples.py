@@ -1,0 +1,84 @@
+"""Pictures of what is learned so far, drawn while it is learned, and the best of it by a score.
+
+They use the engine alone, and random numbers of their own, so that they change nothing of what is learned.
+"""
+
+import io
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from ..errors import InteractiveActionError
+from ..files import write_atomically
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One picture for each of ``prompts`` after every ``every`` steps, and after the last.
+
+    steps, guidance: of the sampler. score: from pictures (N, H, W, 3) to a number, of which more is better; with it what
+    scored best is kept instead of what came last.
+    """
+
+    prompts: tuple[str, ...] = ()
+    every: int = 100
+    seed: int = 0
+    steps: int = 20
+    guidance: float = 7.5
+    score: Callable[[torch.Tensor], float] | None = None
+
+    def __post_init__(self):
+        if not self.prompts:
+            raise InteractiveActionError("There is no prompt to draw samples for. Write one a line, with <v*> where the learned word belongs.")
+        if min(self.every, self.steps) < 1:
+            raise InteractiveActionError("every and steps must be at least 1.")
+
+    def due(self, state, steps):
+        """Whether pictures are to be drawn where a run of ``steps`` stands, which a run that goes on asks before its first step, too."""
+        return state.step > 0 and (state.step % self.every == 0 or state.step == steps) and str(state.step) not in state.scores
+
+    def draw(self, loss, state):
+        """Pictures float32 (N, H, W, 3), and the score into ``state``; None where memory ran out, which ends no run."""
+        try:
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            pictures = draw(loss, state.average, self)
+        except (torch.OutOfMemoryError, MemoryError):
+            LOGGER.warning("There was too little memory for sample pictures at step %d. Training goes on without them.", state.step)
+            return None
+        if self.score is not None:
+            state.rate(self.score(pictures))
+        return pictures
+
+
+@torch.no_grad()
+def draw(loss, trained, samples):
+    """Pictures float32 (N, H, W, 3) in 0..1, of the size of the loss's, by DDIM (Song et al. 2021) without noise, guided."""
+    engine, count = loss.engine, len(samples.prompts)
+    abar = engine.alphas_cumprod.clamp(min=1e-7).to(engine.device)  # a schedule may end in nothing but noise
+    times = torch.linspace(len(abar) - 1, 0, samples.steps + 1).round().long()[:-1].tolist()
+    noise = torch.randn((count, *loss.mean.shape[1:]), generator=torch.Generator().manual_seed(samples.seed))
+    z = noise.to(engine.device)
+    with loss.changed(trained):
+        vectors = loss.token(trained)
+        contexts = torch.cat([engine.encode_prompts(list(words), vectors) for words in ([""] * count, samples.prompts)], dim=-3)
+        for now, following in zip(times, [*times[1:], None]):
+            t = torch.full((2 * count,), now, device=engine.device)
+            without, told = engine.predict_noise(torch.cat([z, z]), t, contexts).chunk(2)
+            eps = without + samples.guidance * (told - without)
+            z_0 = (z - (1 - abar[now]).sqrt() * eps) / abar[now].sqrt()
+            z = z_0 if following is None else abar[following].sqrt() * z_0 + (1 - abar[following]).sqrt() * eps
+    return engine.decode_latents(z)
+
+
+def save_pictures(pictures, folder, step):
+    """Write each as ``folder/000100-0.png``, after step 100."""
+    for number, picture in enumerate((pictures * 255).round().to(torch.uint8).numpy()):
+        data = io.BytesIO()
+        Image.fromarray(picture).save(data, "PNG")
+        write_atomically(folder / f"{step:06d}-{number}.png", data.getvalue())
