@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy
 import torch
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from ..errors import InteractiveActionError
+from .buckets import fit
 from .templates import PLACEHOLDER
 
 METADATA = "metadata.jsonl"
@@ -22,14 +24,16 @@ METADATA = "metadata.jsonl"
 class InteractionDataset:
     """N pictures of one interaction.
 
-    pictures: float32 (N, H, W, 3) in 0..1.
+    pictures: float32 (N, H, W, 3) in 0..1, or N tensors (H, W, 3) where they are of several sizes.
     prompts: per picture, the prompts with v* ("Subject v* Object").
     prompts_and: per picture, the prompts with "and" ("Subject and Object").
+    masks: (N, H, W) in 0..1, or N tensors: how much each pixel counts in the loss. None: all alike.
     """
 
-    pictures: torch.Tensor
+    pictures: torch.Tensor | tuple[torch.Tensor, ...]
     prompts: tuple[tuple[str, ...], ...]
     prompts_and: tuple[tuple[str, ...], ...]
+    masks: torch.Tensor | tuple[torch.Tensor, ...] | None = None
 
     def __post_init__(self):
         if len(self.pictures) == 0:
@@ -39,6 +43,8 @@ class InteractionDataset:
                 f"The data set has {len(self.pictures)} pictures but {len(self.prompts)} groups of prompts with "
                 f"{PLACEHOLDER} and {len(self.prompts_and)} with 'and'. Give each picture one of each."
             )
+        if self.masks is not None and [mask.shape for mask in self.masks] != [picture.shape[:2] for picture in self.pictures]:
+            raise InteractiveActionError("The data set's masks are not those of its pictures. Give each picture one of its size, or none.")
         for group in self.prompts:
             for prompt in group or ("",):
                 if prompt.count(PLACEHOLDER) != 1:
@@ -56,17 +62,27 @@ class InteractionDataset:
     def __len__(self):
         return len(self.pictures)
 
+    def batch(self):
+        """All pictures (N, H, W, 3), where they are of several sizes scaled to the first one's: to be looked at."""
+        if torch.is_tensor(self.pictures):
+            return self.pictures
+        size = self.pictures[0].shape[:2]
+        return torch.cat([interpolate(picture.movedim(-1, 0)[None], size, mode="area") for picture in self.pictures]).movedim(1, -1)
+
     def sha256(self):
-        """A fingerprint of the pictures (as 8-bit) and prompts, the same before saving and after loading."""
-        digest = hashlib.sha256(str(tuple(self.pictures.shape)).encode())
-        digest.update(_to_uint8(self.pictures).tobytes())
+        """A fingerprint of pictures and masks (as 8-bit) and prompts, the same before saving and after loading."""
+        digest = hashlib.sha256()
+        for several in (self.pictures, *([] if self.masks is None else [self.masks])):
+            for part in [several] if torch.is_tensor(several) else several:
+                digest.update(str(tuple(part.shape)).encode())
+                digest.update(_to_uint8(part).tobytes())
         digest.update(json.dumps([self.prompts, self.prompts_and]).encode())
         return digest.hexdigest()
 
     def save(self, folder):
         """Write ``folder`` whole or not at all: 0000.png, 0001.png, ... and one line a picture in metadata.jsonl.
 
-        The layout is the Hugging Face image folder's. An existing folder is not touched.
+        The layout is the Hugging Face image folder's. Masks are 0000-mask.png. An existing folder is not touched.
         """
         folder = pathlib.Path(folder)
         if folder.exists():
@@ -75,10 +91,12 @@ class InteractionDataset:
         temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
             with open(temporary / METADATA, "w", encoding="utf-8") as metadata:
-                for index, picture in enumerate(_to_uint8(self.pictures)):
-                    name = f"{index:04d}.png"
-                    Image.fromarray(picture).save(temporary / name)
-                    row = {"file_name": name, "prompts": self.prompts[index], "prompts_and": self.prompts_and[index]}
+                for index, picture in enumerate(self.pictures):
+                    row = {"file_name": f"{index:04d}.png", "prompts": self.prompts[index], "prompts_and": self.prompts_and[index]}
+                    Image.fromarray(_to_uint8(picture)).save(temporary / row["file_name"])
+                    if self.masks is not None:
+                        row["mask"] = f"{index:04d}-mask.png"
+                        Image.fromarray(_to_uint8(self.masks[index])).save(temporary / row["mask"])
                     metadata.write(json.dumps(row, ensure_ascii=False) + "\n")
             os.chmod(temporary, 0o755)
             os.rename(temporary, folder)
@@ -87,8 +105,11 @@ class InteractionDataset:
             raise
 
     @classmethod
-    def load(cls, folder):
-        """Read what ``save`` wrote, or the same layout made by hand from photographs or another engine's pictures."""
+    def load(cls, folder, resolution=512):
+        """Read what ``save`` wrote, or the same layout made by hand from photographs or another engine's pictures.
+
+        Pictures of several sizes are fitted to the buckets of a model of ``resolution`` x ``resolution`` pixels (``buckets``).
+        """
         folder = pathlib.Path(folder)
         path = folder / METADATA
         if not path.is_file():
@@ -96,30 +117,42 @@ class InteractionDataset:
                 f"{folder.name!r} is not a data set: it has no {METADATA}. Each line of it must be like "
                 f'{{"file_name": "0000.png", "prompts": ["... {PLACEHOLDER} ..."], "prompts_and": ["... and ..."]}}.'
             )
-        pictures, prompts, prompts_and = [], [], []
+        pictures, masks, prompts, prompts_and = [], [], [], []
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
                 name, with_token, with_and = row["file_name"], tuple(row["prompts"]), tuple(row["prompts_and"])
-                if pathlib.PurePath(name).name != name:
-                    raise ValueError(f"{name!r} leads out of the folder")
-                with Image.open(folder / name) as picture:
-                    pictures.append(torch.from_numpy(numpy.array(picture.convert("RGB"))).float() / 255)
+                pictures.append(_read(folder, name, "RGB"))
+                masks += [_read(folder, row["mask"], "L")] if "mask" in row else []
             except (KeyError, TypeError, ValueError, OSError) as error:
                 raise InteractiveActionError(
                     f"Line {number} of {folder.name}/{METADATA} cannot be used: {type(error).__name__}: {error}. It must name a picture of the "
                     f"folder (file_name) and its prompts and prompts_and."
                 ) from error
-            if pictures[-1].shape != pictures[0].shape:
-                raise InteractiveActionError(
-                    f"{folder.name}/{name} has {tuple(pictures[-1].shape[:2])} pixels and the first picture has "
-                    f"{tuple(pictures[0].shape[:2])}. Bring all to one size."
-                )
             prompts.append(with_token)
             prompts_and.append(with_and)
-        return cls(torch.stack(pictures) if pictures else torch.empty(0), tuple(prompts), tuple(prompts_and))
+        if masks and [mask.size for mask in masks] != [picture.size for picture in pictures]:
+            raise InteractiveActionError(f"{folder.name} has masks for some pictures alone, or of other sizes. Give each picture one of its size, or none.")
+        sizes = {picture.size for picture in pictures}
+        if len(sizes) > 1:
+            pictures, masks = ([fit(picture, resolution) for picture in several] for several in (pictures, masks))
+        return cls(_together(pictures), tuple(prompts), tuple(prompts_and), _together(masks) if masks else None)
+
+
+def _read(folder, name, mode):
+    """The PIL picture ``name`` of ``folder``."""
+    if pathlib.PurePath(name).name != name:
+        raise ValueError(f"{name!r} leads out of the folder")
+    with Image.open(folder / name) as picture:
+        return picture.convert(mode)
+
+
+def _together(pictures):
+    """PIL pictures as one tensor in 0..1, or as several where they are of several sizes."""
+    tensors = [torch.from_numpy(numpy.array(picture)).float() / 255 for picture in pictures]
+    return torch.stack(tensors) if len({tensor.shape for tensor in tensors}) == 1 else tuple(tensors)
 
 
 def _to_uint8(pictures):

@@ -136,6 +136,17 @@ class LoadDataset(io.ComfyNode):
             description="Read pictures and prompts from a folder that was saved, or made by hand in the same layout.",
             inputs=[
                 io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action."),
+                io.Int.Input(
+                    "resolution",
+                    default=512,
+                    min=64,
+                    max=2048,
+                    step=8,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Pictures of several sizes are fitted to the buckets of a model with this side: 512 for SD 1.5, 1024 for SDXL. "
+                    "Pictures of one size stay as they are.",
+                ),
             ],
             outputs=[
                 sockets.Dataset.Output(display_name="data set"),
@@ -144,20 +155,20 @@ class LoadDataset(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, name):
+    def fingerprint_inputs(cls, name, **_):
         path = dataset_folder() / checked_name(name, "data set") / "metadata.jsonl"
         return path.stat().st_mtime_ns
 
     @classmethod
-    def execute(cls, name):
+    def execute(cls, name, resolution=512):
         folder = dataset_folder() / checked_name(name, "data set")
         if not folder.is_dir():
             found = sorted(path.name for path in dataset_folder().glob("*") if path.is_dir() and not path.name.startswith("."))
             raise InteractiveActionError(
                 f"There is no data set called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {dataset_folder()}."
             )
-        dataset = InteractionDataset.load(folder)
-        return io.NodeOutput(dataset, dataset.pictures)
+        dataset = InteractionDataset.load(folder, resolution)
+        return io.NodeOutput(dataset, dataset.batch())
 
 
 NODES = [CaptionInteraction, InteractionWords, SaveDataset, LoadDataset]

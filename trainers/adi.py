@@ -17,6 +17,7 @@ import torch
 
 from ..errors import InteractiveActionError
 from .gradient_masks import STRATEGIES, action_pair_mask, check_strategy, context_pair_mask, overlap_rate
+from .latents import Latents
 from .textual_inversion import TextualInversionConfig, TextualInversionLoss
 
 
@@ -96,12 +97,10 @@ class ADILoss(TextualInversionLoss):
         super().__init__(engine, dataset, config, loss_weights)
         if len(dataset) < 2:
             raise InteractiveActionError("ADI compares pictures of one action, and the data set has only one. Give it at least two.")
-        if action_different.pictures.shape[1:] != dataset.pictures.shape[1:]:
-            raise InteractiveActionError(
-                f"The action-different pictures are {tuple(action_different.pictures.shape[1:3])} and the data set's "
-                f"{tuple(dataset.pictures.shape[1:3])}. Bring both to one size."
-            )
-        self.other_mean, self.other_std = engine.encode_pictures(action_different.pictures)
+        sizes = sorted({tuple(picture.shape[:2]) for pictures in (dataset.pictures, action_different.pictures) for picture in pictures})
+        if len(sizes) > 1:
+            raise InteractiveActionError(f"ADI compares pictures point by point, and there are some of {sizes[0]} and of {sizes[1]}. Bring all to one size.")
+        self.other_latents = Latents(engine, action_different.pictures)
         self.of_anchor = [(action_different.anchors == index).nonzero().flatten() for index in range(len(dataset))]
         if not all(len(others) for others in self.of_anchor):
             raise InteractiveActionError("A picture of the data set has no action-different picture. Give each at least one.")
@@ -134,19 +133,19 @@ class ADILoss(TextualInversionLoss):
         others = (batch.index + torch.stack(shifts)) % len(self.dataset)
         different = torch.stack([_choice(self.of_anchor[index], generator) for index in batch.index])
         latents = (
-            self.noisy(self.mean[batch.index], self.std[batch.index], batch),
-            self.noisy(self.mean[others], self.std[others], batch),
-            self.noisy(self.other_mean[different], self.other_std[different], batch),
+            self.noisy(*self.latents[batch.index], batch),
+            self.noisy(*self.latents[others], batch),
+            self.noisy(*self.other_latents[different], batch),
         )
         context = self.engine.encode_prompts(batch.prompts, v)
         copies = torch.cat([context.detach()] * 3, dim=-3).requires_grad_()
         predicted = self.engine.predict_noise(torch.cat(latents), batch.t.repeat(3), copies)
         losses = torch.stack([self.denoise(part, batch).mean() for part in predicted.chunk(3)])
-        (of_copies,) = torch.autograd.grad(losses.sum(), [copies])
+        (of_copies,) = torch.autograd.grad(self.scale * losses.sum(), [copies])
         gradients = [
             torch.autograd.grad(context, [v], of_copy, retain_graph=True)[0] for of_copy in of_copies.chunk(3, dim=-3)
         ]
-        return losses.detach(), torch.stack(gradients)
+        return losses.detach(), torch.stack(gradients) / self.scale
 
 
 def _choice(indices, generator):

@@ -13,6 +13,7 @@ import torch
 
 from ..errors import InteractiveActionError
 from .engines import add_noise
+from .latents import Latents
 from .textual_inversion import TextualInversionConfig, TextualInversionLoss
 from .tuning import Difference, LoRA
 
@@ -49,7 +50,7 @@ class TuningLoss(TextualInversionLoss):
         super().__init__(engine, dataset, config, loss_weights)
         self.prior = prior
         if prior is not None:
-            self.prior_mean, self.prior_std = engine.encode_pictures(prior.pictures)
+            self.prior_latents = Latents(engine, prior.pictures)
 
     def start(self):
         return self.change.start(torch.Generator().manual_seed(self.config.seed))
@@ -73,11 +74,12 @@ class TuningLoss(TextualInversionLoss):
     def prior_loss(self, generator):
         """The denoising loss of as many pictures of the prior as a batch has, with noise of their own: a scalar."""
         size, device = self.config.batch_size, self.engine.device
-        index = torch.randint(len(self.prior), (size,), generator=generator)
+        index = self.prior_latents.draw(size, generator)
         t = torch.multinomial(self.timestep_weights, size, replacement=True, generator=generator).to(device)
-        posterior, noise = torch.randn((2, size, *self.prior_mean.shape[1:]), generator=generator).to(device)
+        posterior, noise = torch.randn((2, size, *self.prior_latents.shape(index[0].item())), generator=generator).to(device)
         prompts = [self.prior.prompts_and[i][torch.randint(len(self.prior.prompts_and[i]), (), generator=generator)] for i in index]
-        z_t = add_noise(self.engine, self.prior_mean[index] + self.prior_std[index] * posterior, noise, t)
+        mean, std = (moment.to(device) for moment in self.prior_latents[index])
+        z_t = add_noise(self.engine, mean + std * posterior, noise, t)
         predicted = self.engine.predict_noise(z_t, t, self.engine.encode_prompts(prompts))
         return (self.min_snr_weights.to(z_t)[t] * (predicted - noise).square().mean((1, 2, 3))).mean()
 

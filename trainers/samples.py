@@ -62,7 +62,7 @@ def draw(loss, trained, samples):
     engine, count = loss.engine, len(samples.prompts)
     abar = engine.alphas_cumprod.clamp(min=1e-7).to(engine.device)  # a schedule may end in nothing but noise
     times = torch.linspace(len(abar) - 1, 0, samples.steps + 1).round().long()[:-1].tolist()
-    noise = torch.randn((count, *loss.mean.shape[1:]), generator=torch.Generator().manual_seed(samples.seed))
+    noise = torch.randn((count, *loss.latents.shape()), generator=torch.Generator().manual_seed(samples.seed))
     z = noise.to(engine.device)
     with loss.changed(trained):
         vectors = loss.token(trained)

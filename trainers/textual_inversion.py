@@ -7,6 +7,7 @@ see the same pictures, prompts, timesteps and noise. Squared norms are means ove
 """
 
 import contextlib
+import math
 from dataclasses import asdict, dataclass
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ..errors import InteractiveActionError
 from .engines import add_noise
+from .latents import Latents
 from .timesteps import min_snr_weights, timestep_weights
 
 
@@ -72,7 +74,7 @@ class Batch:
 class TextualInversionLoss:
     """The loss over random batches of a data set. Everything that does not depend on v* is computed once.
 
-    loss_weights: (N, H, W), how much each pixel of each picture counts, for example a mask; None counts all alike.
+    loss_weights: (N, H, W) or N tensors, how much each pixel of each picture counts, for example a mask; None: the data set's masks.
     learns_token: whether v* is trained, or, with ``lora``, the U-Net alone.
     """
 
@@ -80,9 +82,10 @@ class TextualInversionLoss:
 
     def __init__(self, engine, dataset, config, loss_weights=None):
         self.engine, self.dataset, self.config = engine, dataset, config
-        self.mean, self.std = engine.encode_pictures(dataset.pictures)
+        self.latents = Latents(engine, dataset.pictures)
         self.timestep_weights = timestep_weights(config.timestep_law, len(engine.alphas_cumprod))
         self.min_snr_weights = min_snr_weights(engine.alphas_cumprod, config.min_snr_gamma)
+        loss_weights = dataset.masks if loss_weights is None else loss_weights
         self.loss_weights = None if loss_weights is None else self._latent_weights(loss_weights)
 
     def __call__(self, trained, generator):
@@ -91,7 +94,7 @@ class TextualInversionLoss:
         trained: what ``start`` begins with; v* unless a method trains something beside it.
         """
         batch = self.draw(generator)
-        z_t = self.noisy(self.mean[batch.index], self.std[batch.index], batch)
+        z_t = self.noisy(*self.latents[batch.index], batch)
         context = self.engine.encode_prompts(batch.prompts, self.token(trained))
         student = self.predict(z_t, batch.t, context, trained)
         terms = self.terms(batch, z_t, student, trained, generator)
@@ -110,8 +113,13 @@ class TextualInversionLoss:
         """(losses as ``__call__``, the gradient of their total, which channels may move: bool), both shaped as ``trained``."""
         with self.changed(trained):
             losses = self(trained, generator)
-            (gradient,) = torch.autograd.grad(losses["total"], [trained])
-        return losses, gradient, torch.ones_like(trained, dtype=torch.bool)
+            (gradient,) = torch.autograd.grad(self.scale * losses["total"], [trained])
+        return losses, gradient / self.scale, torch.ones_like(trained, dtype=torch.bool)
+
+    @property
+    def scale(self):
+        """What undoes the losses' mean over elements, whose gradient half precision would lose: a power of two, and so exact."""
+        return 2.0 ** round(math.log2(math.prod(self.latents.shape())))
 
     def changed(self, trained):
         """While this lasts, the engine's U-Net is what ``trained`` makes of it: unchanged, save with methods that train its weights."""
@@ -137,9 +145,9 @@ class TextualInversionLoss:
     def draw(self, generator):
         """A random batch. Every method draws it first and whole, so that one seed shows all of them the same."""
         size, device = self.config.batch_size, self.engine.device
-        index = torch.randint(len(self.dataset), (size,), generator=generator)
+        index = self.latents.draw(size, generator)
         t = torch.multinomial(self.timestep_weights, size, replacement=True, generator=generator).to(device)
-        posterior, noise = torch.randn((2, size, *self.mean.shape[1:]), generator=generator).to(device)
+        posterior, noise = torch.randn((2, size, *self.latents.shape(index[0].item())), generator=generator).to(device)
         prompts = [_choice(self.dataset.prompts[i], generator) for i in index]
         prompts_and = [_choice(self.dataset.prompts_and[i], generator) for i in index]
         return Batch(index, t, posterior, noise, prompts, prompts_and)
@@ -153,18 +161,18 @@ class TextualInversionLoss:
         """Eq. 3, 4 per picture (B,), of the noise that was predicted."""
         error = (predicted - batch.noise).square()
         if self.loss_weights is not None:
-            error = error * self.loss_weights[batch.index].to(error)
+            error = error * torch.stack([self.loss_weights[i] for i in batch.index]).to(error)
         return self.min_snr_weights.to(error)[batch.t] * error.mean((1, 2, 3))
 
     def _latent_weights(self, weights):
-        """(N, 1, h, w) with mean 1 for each picture, so that the weighted mean is of the size of the plain one."""
+        """(1, h, w) for each picture, with mean 1, so that the weighted mean is of the size of the plain one."""
         if len(weights) != len(self.dataset):
             raise InteractiveActionError(f"There are {len(weights)} masks for {len(self.dataset)} pictures. Give each picture one.")
-        weights = adaptive_avg_pool2d(weights[:, None].float(), self.mean.shape[-2:])
-        mean = weights.mean((1, 2, 3), keepdim=True)
-        if (mean <= 0).any():
-            raise InteractiveActionError(f"The mask of picture {int((mean.flatten() <= 0).nonzero()[0])} is empty. Mask some of each picture.")
-        return weights / mean
+        weights = [adaptive_avg_pool2d(own[None].float(), self.latents.shape(index)[1:]) for index, own in enumerate(weights)]
+        for index, own in enumerate(weights):
+            if own.mean() <= 0:
+                raise InteractiveActionError(f"The mask of picture {index} is empty. Mask some of each picture.")
+        return [own / own.mean() for own in weights]
 
 
 def _choice(group, generator):

@@ -4,6 +4,7 @@ from .carry import Carry
 from .drop import Drop
 from .hand_over import HandOver
 from .hold import Hold
+from .hold_in_both_hands import HoldInBothHands
 from .insert import Insert
 from .lift_overhead import LiftOverhead
 from .lift_together import LiftTogether
@@ -28,6 +29,6 @@ ACTIONS = {
         PickUp,
         *(Hold, Carry, Shake, Drop, Slide, PlaceOn, PlaceInto, Stack, TakeOut),
         *(Push, Pull, TipOver, Strike, Touch, Press),
-        *(Open, Close, Turn, Pour, Insert, HandOver, LiftTogether, LiftOverhead),
+        *(Open, Close, Turn, Pour, Insert, HandOver, LiftTogether, LiftOverhead, HoldInBothHands),
     )
 }

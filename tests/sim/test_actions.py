@@ -77,6 +77,12 @@ def test_a_large_object_is_lifted_above_the_head_between_two_palms():
     assert world.subject == "robot" and world.item.thing.word == "cube"
 
 
+def test_a_large_object_is_held_off_what_it_stood_on_between_two_palms():
+    world = of("hold in both hands")
+    assert world.states[-1].position[2] - world.states[0].position[2] > 0.06
+    assert {link.split("_")[0] for link in world.pressing(0.05)} >= {"left", "right"}
+
+
 def test_hands_that_do_not_suit_an_action_are_refused():
     with pytest.raises(InteractiveActionError, match="A panda cannot 'lift overhead'. Choose one of: unitree g1"):
         Scene(action="lift overhead", object="big cube")

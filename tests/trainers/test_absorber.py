@@ -47,7 +47,7 @@ def test_at_its_start_it_changes_nothing():
 def test_only_the_student_has_it():
     loss = loss_of()
     trained, batch = disturbed(loss), loss.draw(step_generator(0, 0))
-    z_t = loss.noisy(loss.mean[batch.index], loss.std[batch.index], batch)
+    z_t = loss.noisy(*loss.latents[batch.index], batch)
     engine = loss.engine
     teacher = engine.predict_noise(z_t, batch.t, engine.encode_prompts(batch.prompts_and))
     student = loss.predict(z_t, batch.t, engine.encode_prompts(batch.prompts, loss.token(trained)), trained)

@@ -1,5 +1,7 @@
 """ComfyUI's MODEL, CLIP and VAE as an engine."""
 
+import contextlib
+
 import pytest
 import torch
 
@@ -141,6 +143,24 @@ def test_a_clip_that_knows_a_layer_wise_token_is_refused(checkpoint):
     model, clip, vae = checkpoint
     with pytest.raises(InteractiveActionError, match="already knows a layer-wise token"):
         ComfyEngine(model, teach(clip, [InteractiveToken("lift", torch.zeros(7, 1, 128))]), vae)
+
+
+def test_the_fingerprint_is_of_the_files_weights_and_not_of_what_lay_in_memory(engine):
+    before, encoder = engine.fingerprint(), engine._encoder.clip_l.transformer
+    missing, known = encoder.text_projection.weight, encoder.get_input_embeddings().weight
+    with torch.inference_mode(), kept(missing), kept(known):
+        missing.fill_(7)
+        assert engine.fingerprint() == before
+        known[0, 0] += 1
+        assert engine.fingerprint() != before
+
+
+@contextlib.contextmanager
+def kept(tensor):
+    """Whatever happens to the tensor's values meanwhile, they come back."""
+    values = tensor.clone()
+    yield
+    tensor.copy_(values)
 
 
 def test_both_attentions_of_every_layer_have_four_projections(engine):

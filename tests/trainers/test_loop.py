@@ -74,7 +74,7 @@ def test_a_loss_that_is_not_a_number_stops_with_a_sentence_and_keeps_the_last_go
     loss = InteractiveActionLoss(engine, dataset, CONFIG)
     state = train(loss, until=2)
     good = state.vectors.clone()
-    loss.mean = loss.mean * float("nan")
+    loss.latents.moments = [(mean * float("nan"), std) for mean, std in loss.latents.moments]
     with pytest.raises(InteractiveActionError, match="broke down at step 3"):
         train(loss, state=state)
     assert torch.equal(state.vectors, good)

@@ -95,7 +95,7 @@ def test_a_mask_makes_the_loss_blind_outside_of_it():
     masks[:, :2, :2] = 1  # the first of 3 x 3 latent places
     loss = loss_of(loss_weights=masks)
     batch, v = loss.draw(step_generator(0, 0)), loss.start()
-    z_t = loss.noisy(loss.mean[batch.index], loss.std[batch.index], batch)
+    z_t = loss.noisy(*loss.latents[batch.index], batch)
     predicted = loss.engine.predict_noise(z_t, batch.t, loss.engine.encode_prompts(batch.prompts, v))
     inside = (predicted - batch.noise)[:, :, 0, 0].pow(2).mean()
     assert loss(v, step_generator(0, 0))["denoise"].item() == pytest.approx(inside.item(), rel=1e-5)

@@ -1,5 +1,6 @@
 """What a trainer sees of a diffusion model: one small protocol, whatever library runs the model."""
 
+import hashlib
 import re
 from typing import Protocol
 
@@ -71,6 +72,17 @@ def without_pooled(context, width):
 def attention_projections(unet):
     """The q, k, v and out layers of every attention of a U-Net, which ComfyUI and diffusers name alike: a list of modules."""
     return [layer for name, layer in unet.named_modules() if re.search(r"\.attn[12]\.to_(q|k|v|out\.0)$", name)]
+
+
+def sha256_of(modules, unused=()):
+    """Over the names and bytes of every weight of ``modules`` but those of the ``unused`` names."""
+    digest = hashlib.sha256()
+    for module in modules:
+        for key, value in sorted(module.state_dict().items()):
+            if key not in unused:
+                digest.update(key.encode())
+                digest.update(value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def add_noise(engine, z_0, noise, t):

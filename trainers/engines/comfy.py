@@ -7,7 +7,6 @@ attention may choose an implementation without a backward pass.
 
 import contextlib
 import functools
-import hashlib
 
 import torch
 from comfy import model_management
@@ -21,7 +20,7 @@ from ...captions.templates import PLACEHOLDER
 from ...errors import InteractiveActionError
 from ...tokens.layers import LayerPatch, cross_attention_layers
 from ...tokens.placeholders import encoder_names
-from . import attention_projections, with_pooled, without_pooled
+from . import attention_projections, sha256_of, with_pooled, without_pooled
 
 ENCODE_BATCH = 8
 
@@ -186,12 +185,10 @@ class ComfyEngine:
         return {theirs: ours for theirs, ours in sorted(names.items()) if ours in known}
 
     def fingerprint(self):
-        digest = hashlib.sha256()
-        for module in (self.unet, self._encoder, self._vae.first_stage_model):
-            for key, value in sorted(module.state_dict().items()):
-                digest.update(key.encode())
-                digest.update(value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy())
-        return digest.hexdigest()
+        # CLIP's projection of the pooled text is not in a checkpoint's file; ComfyUI leaves in it what lay in that memory
+        pooled = self._parts[-1:] if self._pooled else []
+        unused = {f"{part}.transformer.text_projection.weight" for part in self._parts if part not in pooled}
+        return sha256_of((self.unet, self._encoder, self._vae.first_stage_model), unused)
 
     @property
     def _pooled(self):

@@ -4,7 +4,6 @@ Only the network needs gradients: pictures and prompts are encoded by ComfyUI's 
 """
 
 import contextlib
-import hashlib
 
 import torch
 from comfy import model_management
@@ -12,6 +11,7 @@ from comfy.ldm.modules.attention import attention_pytorch
 
 from ...editor.extend import EXTENDED
 from ...errors import InteractiveActionError
+from . import sha256_of
 from .comfy import thaw
 
 
@@ -72,12 +72,9 @@ class ComfyEditor:
         return torch.cat(contexts).float().to(self.device)
 
     def fingerprint(self):
-        digest = hashlib.sha256()
-        for part in (self.module, self._clip.cond_stage_model, self._vae.first_stage_model):
-            for key, value in sorted(part.state_dict().items()):
-                digest.update(key.encode())
-                digest.update(value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy())
-        return digest.hexdigest()
+        encoder = self._clip.cond_stage_model
+        unused = {key for key in encoder.state_dict() if key.endswith("text_projection.weight")}  # as ``ComfyEngine`` says
+        return sha256_of((self.module, encoder, self._vae.first_stage_model), unused)
 
     def _elsewhere(self, work):
         """What another model's ``work`` gives; it may have taken the network's place in memory."""

@@ -5,14 +5,13 @@ It is the command line's engine, and the oracle for ComfyUI's: on one checkpoint
 """
 
 import functools
-import hashlib
 import json
 import pathlib
 
 import torch
 
 from ...errors import InteractiveActionError, MissingExtraError
-from . import attention_projections, with_pooled, without_pooled
+from . import attention_projections, sha256_of, with_pooled, without_pooled
 from .text import TextEncoder
 
 ENCODE_BATCH = 8
@@ -160,12 +159,7 @@ class DiffusersEngine:
         return {name: name for name in sorted(name for name, _ in self.unet.named_parameters())}
 
     def fingerprint(self):
-        digest = hashlib.sha256()
-        for part in (self.unet, *(encoder.model for encoder in self._encoders), self._load_autoencoder()):
-            for key, value in sorted(part.state_dict().items()):
-                digest.update(key.encode())
-                digest.update(value.cpu().flatten().contiguous().view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return sha256_of((self.unet, *(encoder.model for encoder in self._encoders), self._load_autoencoder()))
 
     def _own_context(self, layer, attention, arguments, named):
         """Before a cross-attention: of a layer-wise context, (B, L * tokens, width), its own tokens."""

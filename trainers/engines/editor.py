@@ -1,9 +1,10 @@
 """What D3PO sees of a style-conditioned InstructPix2Pix, and the one in plain PyTorch (``editor.single_file``) as such."""
 
-import hashlib
 from typing import Protocol
 
 import torch
+
+from . import sha256_of
 
 
 class EditingEngine(Protocol):
@@ -49,9 +50,4 @@ class PlainEditor:
         return self.editor.decode_latents(z_0).cpu()
 
     def fingerprint(self):
-        digest = hashlib.sha256()
-        for part in (self.module, self.editor.text_encoder, self.editor.autoencoder):
-            for key, value in sorted(part.state_dict().items()):
-                digest.update(key.encode())
-                digest.update(value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return sha256_of((self.module, self.editor.text_encoder, self.editor.autoencoder))
