@@ -42,7 +42,7 @@ miniature-check:  ## measure what the embedded models draw on held-out prompts (
 
 evidence:  ## compare the methods on the embedded models, into evidence/ (an hour)
 	@$(SETUP) vulkan
-	@$(RUN) tools.evidence
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence
 
 workflows:  ## write the shipped workflows and their pictures again
 	@$(SETUP) vulkan browser

@@ -15,8 +15,8 @@ from .server import ROOT, ComfyServer
 
 WORKFLOWS = ROOT / "workflows"
 NOTES = {
-    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated robot picks up a cube in front of four "
-    "cameras; prompts are put to the pictures; a word for the action is learned and saved as `<pick-up>`; the last nodes draw "
+    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above its head in front of "
+    "four cameras; prompts are put to the pictures; a word for the action is learned and saved as `<pick-up>`; the last nodes draw "
     "with it.\n\nFor your own checkpoint: choose it in **Load Checkpoint**, set width and height of **Record Interaction** to "
     "512, steps to 3000 and learning_rate to 0.00025, and take the words of your action in **Interaction Words**.",
     "use-a-token": "## Use a token\n\n**Interactive Token Loader** teaches the prompt a new word; the lower half draws the same "
