@@ -59,6 +59,7 @@ TAKES, SIDE = 12, 96
 PICTURES = 104  # a training seed; of each creature equally many
 PRIOR = 64  # pictures that the base model draws for the methods that train its weights
 SHOWN = 16
+LARGEST = 100_000  # bytes of a file that goes into the page: tokens do, weights do not
 RESAMPLES = 2000
 
 
@@ -205,9 +206,10 @@ def report(rows, rates, path):
         drawn = {method: numpy.load(_rows(action, method, rates[action, method], 0).with_suffix(".npy")) for method in methods}
         sections.append(Grid(f"Pictures: {action}", [(prompt, [Cell(method, [drawn[method][k]]) for method in methods]) for k, prompt in enumerate(asked)],
                              "The first prompts and the first training seed of each method, not chosen."))
-        files += [File(f"{_file(action)}-{method}.safetensors", path.read_bytes(), "what was trained, as the pack's methods keep it")
-                  for method in methods if (path := EVIDENCE / "trained" / _rows(action, method, rates[action, method], 0).with_suffix(".safetensors").name).exists()
-                  and path.stat().st_size < 100_000]
+        for method in methods:
+            trained = EVIDENCE / "trained" / _rows(action, method, rates[action, method], 0).with_suffix(".safetensors").name
+            if trained.exists() and trained.stat().st_size < LARGEST:
+                files.append(File(f"{_file(action)}-{method}.safetensors", trained.read_bytes(), "what was trained, as the trainer keeps it"))
     settings = {"All methods": {**BUDGET, "takes": TAKES, "prompts": PICTURES, "vague word": VAGUE_WORD}}
     settings |= {f"{action}: {method}": {"learning rate": rates[action, method], **SETTINGS.get(method, {})} for action in actions for method in methods}
     write_report(path, "Methods compared in the miniature world", "Every method learned from the same simulated pictures and drew the same prompts "
