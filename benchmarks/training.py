@@ -20,7 +20,7 @@ from torch.nn.functional import mse_loss
 from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
 from ..trainers.adi import ActionDifferent, ADIConfig, ADILoss
-from ..trainers.engines.diffusers import DiffusersEngine, checkpoint_large_levels
+from ..trainers.engines.diffusers import DiffusersEngine, checkpointed_unet
 from ..trainers.engines.single_file import SCHEDULE, clip_tokenizer
 from ..trainers.engines.text import TextEncoder
 from ..trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
@@ -39,9 +39,8 @@ GIGABYTE = 2**30
 def measure():
     """Ratios of seconds and of peak memory above the weights of U-Net and text encoder, medians over rounds."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    memory = Memory(device)
     unet, text = unet_and_text(device)
-    memory.weights = sum(p.numel() * p.element_size() for model in (unet, text) for p in model.parameters())
+    memory = Memory(device)
     steps = the_steps(unet, text, device)
     seconds, gigabytes = {name: [] for name in steps}, {name: [] for name in steps}
     for _ in range(ROUNDS):
@@ -110,13 +109,12 @@ class OurStep:
         self.steps = training_steps(loss, TrainingState.begin(loss.start()))
 
     def __enter__(self):
-        if self.unet is not None:
-            checkpoint_large_levels(self.unet)
+        self.checkpointing = contextlib.nullcontext() if self.unet is None else checkpointed_unet(self.unet)
+        self.checkpointing.__enter__()
         return lambda: next(self.steps)
 
     def __exit__(self, *error):
-        if self.unet is not None:
-            self.unet.disable_gradient_checkpointing()
+        self.checkpointing.__exit__(*error)
 
 
 class DiffusersStep:
@@ -167,11 +165,15 @@ class DiffusersStep:
 
 
 class Memory(contextlib.AbstractContextManager):
-    """Measures ``peak``: the most bytes that were held while it was entered, beside ``weights`` and what held them before."""
+    """Measures ``peak``: the most bytes that were held while it was entered, beside those that were held when it was made.
+
+    Made when U-Net and text encoder are loaded, it counts neither them nor the libraries.
+    """
 
     def __init__(self, device):
-        self.device, self.weights, self.peak = device, 0, 0
-        self.start = 0 if device.type == "cuda" else _resident("VmRSS")
+        self.device, self.peak = device, 0
+        gc.collect()
+        self.start = torch.cuda.memory_allocated() if device.type == "cuda" else _resident("VmRSS")
 
     def __enter__(self):
         gc.collect()
@@ -184,7 +186,7 @@ class Memory(contextlib.AbstractContextManager):
 
     def __exit__(self, *error):
         highest = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else _resident("VmHWM")
-        self.peak = highest - self.start - self.weights
+        self.peak = highest - self.start
 
     def wait(self):
         if self.device.type == "cuda":

@@ -12,11 +12,14 @@ from PIL import Image
 
 from ..errors import InteractiveActionError
 from ..tokens.token import InteractiveToken
+from ..trainers.checkpoints import Checkpoints
+from ..trainers.latents import KeptOnDisk
 from ..trainers.logs import tensorboard
 from ..trainers.loop import TrainingState, run_key, training_steps
 from ..trainers.methods import METHODS
-from ..trainers.provenance import provenance
 from .plots import loss_curves
+from .tokens import LAYERS
+from .training_file import write_file
 
 PREVIEW_EVERY = 25
 
@@ -42,17 +45,24 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
     options = dict(options or {})
     weights, samples = options.pop("loss_weights", None), options.pop("samples", None)
     logged, checkpointing = options.pop("tensorboard", False), options.pop("checkpointing", False)
+    checkpoint_every, on_disk, file = options.pop("checkpoint_every", 0), options.pop("latents_on_disk", False), options.pop("run_file", "")
     config_class, loss_class = METHODS[method]
     config = config_class(**settings, **options)
+    if file.strip():
+        file = write_file(file.strip(), loaded[0], dataset, given, weights, samples, config, method=method, action=action, checkpointing=checkpointing,
+                          save_state_every=save_state_every, checkpoint_every=checkpoint_every)  # fmt: skip
     if checkpointing and getattr(config, "absorber_rank", 0):
         raise InteractiveActionError("An absorber cannot be checkpointed. Turn checkpointing off in Training Options, or set absorber_rank to 0.")
     progress = comfy.utils.ProgressBar(config.steps)
     with ComfyEngine(*loaded, checkpointing=checkpointing) as engine:
-        loss = loss_class(engine, dataset, config, *given, loss_weights=weights)
         base = engine.fingerprint()
+        if on_disk:
+            engine.encode_pictures = KeptOnDisk(engine, base, _user_folder("latents"))
+        loss = loss_class(engine, dataset, config, *given, loss_weights=weights)
         run = run_key(base, dataset, config, *(part for part in (*given, weights) if part is not None))
         path = state_path(run)
         state = TrainingState.load(path, run) or TrainingState.begin(loss.start())
+        checkpoints = Checkpoints(loss, (method, action, _checkpoint_name(loaded[0]), base), "v", f"run-{run[:8]}", _model_folders())
         pictures = None
         try:
             with tensorboard(_log_folder(run) if logged else None, state) as log:
@@ -68,13 +78,13 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
                     progress.update_absolute(state.step, config.steps, preview)  # raises when the user cancels
                     if state.step % save_state_every == 0:
                         state.save(path, run)
+                    if checkpoint_every and state.step % checkpoint_every == 0:
+                        checkpoints.keep(state)
         except BaseException:
             if state.step:
                 state.save(path, run)
             raise
-        learned = provenance(loss, method, action, _checkpoint_name(loaded[0]), base)
-        token = InteractiveToken("v", loss.token(state.result), learned, engine.widths) if loss.learns_token else None
-        lora = loss.lora(state.result)
+        token, lora, _ = checkpoints.learned(state)
     path.unlink(missing_ok=True)
     curves = torch.from_numpy(numpy.array(loss_curves(_shown(state.losses), config.steps, 1200, 400))).float()[None] / 255
     text = f"{config.steps} steps; total loss {numpy.mean(state.losses['total'][-50:]):.4f} over the last {min(50, config.steps)}."
@@ -83,12 +93,25 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
     if state.scores:
         best = max(state.scores, key=state.scores.get)
         text += f" Kept what scored best: {state.scores[best]:.3f} after {best} steps."
+    if checkpoint_every:
+        text += f" Checkpoints: {checkpoints.kept} in {'the folder of loras' if token is None else 'the list of Interactive Token Loader'}."
+    if file:
+        text += f" Written for the command line: {file}."
     return Trained(token, lora, ({"loss": state.losses["total"]}, curves), ui.PreviewText(text))
 
 
 def state_path(run):
     """Where the state of a run lies until it is done: outside of what ComfyUI clears at its start."""
-    return pathlib.Path(folder_paths.get_user_directory()) / "interactive_action" / "training" / f"{run[:16]}.safetensors"
+    return _user_folder("training") / f"{run[:16]}.safetensors"
+
+
+def _user_folder(name):
+    return pathlib.Path(folder_paths.get_user_directory()) / "interactive_action" / name
+
+
+def _model_folders():
+    """Where plain tokens, layer-wise tokens and LoRAs belong."""
+    return tuple(folder_paths.get_folder_paths(kind)[0] for kind in ("embeddings", LAYERS, "loras"))
 
 
 def _log_folder(run):

@@ -49,18 +49,9 @@ class TrainingSamples(io.ComfyNode):
             raise InteractiveActionError("IAScore needs both judges. Connect a detector and a CLIP scorer, or neither.")
         if detector is None:
             return io.NodeOutput(Samples(prompts, **drawing))
-        if not (subject.strip() and object.strip() and phrase.strip()):
-            raise InteractiveActionError("IAScore needs a subject, an object and a phrase for <v*>. Write all three, or connect no judges.")
+        from ..scoring.keep_best import IAScoreOfSamples
 
-        from ..scoring.iascore import score_pictures, speak, summarise
-
-        def score(pictures):
-            """Mean of Eq. 9; the judges look on the CPU, so that they take no memory of the trainer's."""
-            texts = [speak(prompt, phrase.strip()) for prompt in prompts]
-            rows = score_pictures(pictures, subject.strip().splitlines(), object.strip().splitlines(), texts, detector, clip_scorer)
-            return summarise(rows)["iascore_cosine"]
-
-        return io.NodeOutput(Samples(prompts, **drawing, score=score))
+        return io.NodeOutput(Samples(prompts, **drawing, score=IAScoreOfSamples(prompts, subject, object, phrase, detector, clip_scorer)))
 
 
 NODES = [TrainingSamples]

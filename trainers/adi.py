@@ -57,6 +57,12 @@ class ActionDifferent:
         digest.update(self.anchors.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    def rounds(self):
+        """The pictures so that ``in_order`` matches them again: each anchor's in turn, as many rounds as the most of them has."""
+        of_anchor = [(self.anchors == index).nonzero().flatten().tolist() for index in range(int(self.anchors.max()) + 1)]
+        most = max(map(len, of_anchor))
+        return self.pictures[[others[turn % len(others)] for turn in range(most) for others in of_anchor]]
+
     @classmethod
     def in_order(cls, pictures, count):
         """For a data set of ``count`` pictures: as many for each, given one data set's order after the other."""

@@ -3,6 +3,7 @@
 They use the engine alone, and random numbers of their own, so that they change nothing of what is learned.
 """
 
+import gc
 import io
 import logging
 from collections.abc import Callable
@@ -45,14 +46,18 @@ class Samples:
     def draw(self, loss, state):
         """Pictures float32 (N, H, W, 3), and the score into ``state``; None where memory ran out, which ends no run."""
         try:
+            gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             pictures = draw(loss, state.average, self)
-        except (torch.OutOfMemoryError, MemoryError):
+            score = None if self.score is None else self.score(pictures)
+        except (RuntimeError, MemoryError) as error:
+            if not (isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)):  # the last as a CPU says it
+                raise
             LOGGER.warning("There was too little memory for sample pictures at step %d. Training goes on without them.", state.step)
             return None
-        if self.score is not None:
-            state.rate(self.score(pictures))
+        if score is not None:
+            state.rate(score)
         return pictures
 
 

@@ -1,5 +1,6 @@
 """What of a U-Net is trained and kept: changes of its weights, in the LoRA format that stock nodes, A1111 and diffusers load."""
 
+import pathlib
 import re
 
 from ..files import checked_name, free_path, safetensors_bytes, write_atomically
@@ -52,9 +53,10 @@ def _key(layer):
     return f"lora_unet_{layer.replace('.', '_')}"
 
 
-def save_lora(name, tensors, learned, folder):
+def save_lora(name, tensors, learned, folder, overwrite=False):
     """Write a LoRA file to ``folder/<name>.safetensors``, or under the next free name; returns the path. learned: ``provenance``'s."""
-    path = free_path(folder, checked_name(name, "LoRA"), ".safetensors")
+    name = checked_name(name, "LoRA")
+    path = pathlib.Path(folder, f"{name}.safetensors") if overwrite else free_path(folder, name, ".safetensors")
     architecture = learned["modelspec.architecture"].replace("textual-inversion", "lora")
     metadata = {**learned, "format": "pt", "modelspec.architecture": architecture, "modelspec.sai_model_spec": "1.0.0", "modelspec.title": path.stem}
     write_atomically(path, safetensors_bytes({key: value.cpu() for key, value in tensors.items()}, metadata))

@@ -134,6 +134,29 @@ def test_a_prior_sample_pictures_and_tensorboard_are_asked_for_in_the_file(tmp_p
     assert list((tmp_path / "logs").iterdir())
 
 
+def test_every_checkpoint_is_a_token_and_latents_stay_on_disk(tmp_path, dataset):
+    path = write_run(tmp_path, dataset, checkpoint_every=3, latents="latents")
+    [last] = cli.train(path)
+    kept = sorted((tmp_path / "lift-checkpoints").iterdir())
+    assert [file.name for file in kept] == ["lift-000003.safetensors", "lift-000006.safetensors"]
+    tokens = [load_token(file) for file in (*kept, last)]
+    assert [token.provenance["interactive_action.step"] for token in tokens] == ["3", "6", "6"]
+    assert tokens[0].placeholder == "<lift-000003>"
+    assert (tokens[0].vectors != tokens[1].vectors).any()
+    assert (tokens[1].vectors == tokens[2].vectors).all()
+    assert len(list((tmp_path / "latents").iterdir())) == 1
+
+
+def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
+    path = write_run(tmp_path, dataset, hyperparameters={"steps": 2, "batch_size": 1, "start_word": "with"}, dtype="float16")
+    with open(path, "a", encoding="utf-8") as file:
+        file.write('\n[samples]\nprompts = ["a robot arm <v*> a red cube"]\nevery = 1\nsteps = 2\n')
+        file.write('[judges]\nsubject = "robot arm"\nobject = "red cube"\nphrase = "picking up"\n')
+    token = load_token(cli.train(path)[0])
+    assert token.provenance["interactive_action.step"] in "12"
+    assert 0 <= float(token.provenance["interactive_action.score"]) <= 1
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -146,6 +169,7 @@ def test_a_prior_sample_pictures_and_tensorboard_are_asked_for_in_the_file(tmp_p
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nsteps = "many"', "must be a whole number"),
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nstep = 3', "says step, which is unknown"),
         ('model = "m"\ndataset = "d"\naction = "a"\ncheckpointing = true\n[hyperparameters]\nabsorber_rank = 4', "cannot be checkpointed"),
+        ('model = "m"\ndataset = "d"\naction = "a"\n[judges]\nsubject = "a"', "there are none. Write \\[samples\\]"),
         ('model = "m"\ndataset = "d"\naction = "x"', "no steering words"),
         ('model = "m"\ndataset = "d"\naction = "a"\nprior = "p"', "belongs to the methods dreambooth and custom-diffusion"),
     ],

@@ -45,15 +45,29 @@ def test_they_change_nothing_of_what_is_learned():
     assert torch.equal(trained(SAMPLES)[0].result, trained()[0].result)
 
 
-def test_running_out_of_memory_ends_no_run(monkeypatch, caplog):
-    def too_much(self, latents):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+OUT_OF_MEMORY = [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
 
-    monkeypatch.setattr(TinyEngine, "decode_latents", too_much)
-    state, pictures = trained(SAMPLES)
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+@pytest.mark.parametrize("where", ["drawing", "judging"])
+def test_running_out_of_memory_ends_no_run(monkeypatch, caplog, error, where):
+    def too_much(*_):
+        raise error
+
+    if where == "drawing":
+        monkeypatch.setattr(TinyEngine, "decode_latents", too_much)
+    state, pictures = trained(dataclasses.replace(SAMPLES, score=too_much))
     assert state.step == CONFIG.steps
     assert pictures == {2: None, 4: None, 6: None}
     assert "too little memory for sample pictures at step 2" in caplog.text
+
+
+def test_any_other_error_does():
+    def broken(pictures):
+        raise RuntimeError("sizes do not match")
+
+    with pytest.raises(RuntimeError, match="sizes"):
+        trained(dataclasses.replace(SAMPLES, score=broken))
 
 
 def test_what_scored_best_is_kept(tmp_path):

@@ -6,21 +6,20 @@ attention may choose an implementation without a backward pass.
 """
 
 import contextlib
-import functools
 
 import torch
 from comfy import model_management
-from comfy.ldm.modules.attention import SpatialTransformer, attention_pytorch
+from comfy.ldm.modules.attention import attention_pytorch
 from comfy.ldm.modules.diffusionmodules.openaimodel import ResBlock, UNetModel
 from comfy.model_base import SDXL, ModelType
 from comfy.utils import unet_to_diffusers
-from torch.utils.checkpoint import checkpoint
 
 from ...captions.templates import PLACEHOLDER
 from ...errors import InteractiveActionError
 from ...tokens.layers import LayerPatch, cross_attention_layers
 from ...tokens.placeholders import encoder_names
 from . import attention_projections, sha256_of, with_pooled, without_pooled
+from .checkpointing import checkpointed
 
 ENCODE_BATCH = 8
 
@@ -32,7 +31,7 @@ class ComfyEngine:
             ...
 
     Weights keep their values; leaving the context leaves sampling with the same MODEL unchanged to the pixel.
-    checkpointing: compute activations of the two largest levels again in the backward pass instead of keeping them.
+    checkpointing: compute most activations again in the backward pass instead of keeping them (``checkpointing``).
     """
 
     def __init__(self, model, clip, vae, checkpointing=False):
@@ -77,7 +76,7 @@ class ComfyEngine:
                 f"This CLIP is {self.width} wide and the MODEL expects {expected}. Take MODEL and CLIP from the same checkpoint."
             )
         if self._checkpointing:
-            self._stack.enter_context(checkpointed(large_levels(self.unet)))
+            self._stack.enter_context(checkpointed(*levels(self.unet), ResBlock))
         return self
 
     def __exit__(self, *error):
@@ -238,28 +237,8 @@ def thaw(module):
                 part._buffers[name] = buffer.clone()
 
 
-def large_levels(unet):
-    """The residual and attention blocks of the outer two levels of ComfyUI's U-Net, where three quarters of the activations are."""
-    blocks = sum(count + 1 for count in unet.num_res_blocks[:2])
-    outer = [*unet.input_blocks[1 : 1 + blocks], *unet.output_blocks[-blocks:]]
-    return [part for block in outer for part in block if isinstance(part, (ResBlock, SpatialTransformer))]
-@contextlib.contextmanager
-def checkpointed(parts):
-    """While this lasts, ``parts`` keep their inputs alone for the backward pass and compute all else again."""
-    for part in parts:
-        part.forward = functools.partial(_again, part.forward)
-    try:
-        yield
-    finally:
-        for part in parts:
-            del part.forward  # the class's shows again
-
-
-def _again(forward, *arguments, **named):
-    # transformer_options tell where in the U-Net the part is, and are written over as the pass goes on
-    arguments, named = [_kept(value) for value in arguments], {name: _kept(value) for name, value in named.items()}
-    return checkpoint(forward, *arguments, use_reentrant=False, **named)
-
-
-def _kept(value):
-    return dict(value) if isinstance(value, dict) else value
+def levels(unet):
+    """(the outer two levels, all else) of ComfyUI's U-Net, as lists of modules in the order of its forward pass."""
+    blocks = 1 + sum(count + 1 for count in unet.num_res_blocks[:2])
+    down, up = unet.input_blocks, unet.output_blocks
+    return [*down[:blocks], *up[1 - blocks :]], [*down[blocks:], unet.middle_block, *up[: 1 - blocks]]

@@ -4,6 +4,7 @@ It is the command line's engine, and the oracle for ComfyUI's: on one checkpoint
 ``single_file`` reads checkpoints, ``from_folder`` what diffusers saves. Nothing is fetched and nothing unpickled.
 """
 
+import contextlib
 import functools
 import json
 import pathlib
@@ -12,6 +13,7 @@ import torch
 
 from ...errors import InteractiveActionError, MissingExtraError
 from . import attention_projections, sha256_of, with_pooled, without_pooled
+from .checkpointing import checkpointed
 from .text import TextEncoder
 
 ENCODE_BATCH = 8
@@ -25,7 +27,7 @@ class DiffusersEngine:
     load_autoencoder: gives an AutoencoderKL or AutoencoderTiny when it is called; it is in memory only while pictures are
     encoded or decoded. prediction_type: what the U-Net was trained to predict, of ``PREDICTION_TYPES``.
     dtype: in which U-Net and text encoder compute; vectors, latents and noise are float32 always.
-    checkpointing: compute activations of the two largest levels again in the backward pass instead of keeping them.
+    checkpointing: compute most activations again in the backward pass instead of keeping them (``checkpointing``).
     """
 
     def __init__(
@@ -55,8 +57,9 @@ class DiffusersEngine:
         for part in (unet, *(encoder.model for encoder in encoders)):
             torch.nn.Module.to(part, self.device, dtype).eval().requires_grad_(False)  # diffusers' own `to` warns of any cast
         self.unet, self._encoders, self._load_autoencoder = unet, encoders, load_autoencoder
+        self._stack = contextlib.ExitStack()
         if checkpointing:
-            checkpoint_large_levels(unet)
+            self._stack.enter_context(checkpointed_unet(unet))
         for part in before_cross_attention(unet):
             part.forward = once(part)
         attentions = cross_attentions(unet)
@@ -185,16 +188,12 @@ def cross_attentions(unet):
     ]
 
 
-def checkpoint_large_levels(unet):
-    """Gradient checkpointing of the outer two levels: about three quarters of the activations, for half of a forward pass.
+def checkpointed_unet(unet):
+    """``checkpointing.checkpointed`` for diffusers' U-Net."""
+    from diffusers.models.resnet import ResnetBlock2D
 
-    Levels further in have a quarter of the pixels and twice the channels each: half the memory for the same work.
-    """
-    unet.enable_gradient_checkpointing()
-    for block in blocks(unet)[2:-2]:
-        for part in block.modules():
-            if hasattr(part, "gradient_checkpointing"):
-                part.gradient_checkpointing = False
+    every = blocks(unet)
+    return checkpointed((*every[:2], *every[-2:]), every[2:-2], ResnetBlock2D)
 
 
 def before_cross_attention(unet):

@@ -1,0 +1,55 @@
+"""The settings of a trainer node as a file for the command line and for several GPUs."""
+
+import dataclasses
+import pathlib
+
+import folder_paths
+import torch
+from torch.nn.functional import interpolate
+
+from ..captions.dataset import InteractionDataset
+from ..errors import InteractiveActionError
+from ..files import checked_name, free_path
+from ..trainers.run_file import write_run
+
+
+def write_file(name, model, dataset, given, weights, samples, config, **settings):
+    """Write output/<name>/run.toml and the data sets that belong to it; returns the file's path.
+
+    given, weights, samples, config: as ``training_run.train`` has them. settings: further entries of ``run_file.Run``.
+    """
+    if model.patches:
+        raise InteractiveActionError(
+            "MODEL has a LoRA, which the command line would not find in the checkpoint. Save it with Save Checkpoint and load that, or leave "
+            "run_file empty."
+        )
+    source = getattr(model, "cached_patcher_init", None)
+    if source is None:
+        raise InteractiveActionError("ComfyUI does not know the file that MODEL comes from. Load it with Load Checkpoint, or leave run_file empty.")
+    folder = free_path(folder_paths.get_output_directory(), checked_name(name, "run"))
+    tables = {"hyperparameters": config.as_dict()}
+    if samples is not None:
+        drawing = dataclasses.asdict(dataclasses.replace(samples, score=None))
+        tables["samples"] = {key: value for key, value in drawing.items() if value is not None}
+    write_run(folder, {"model": str(source[1][0]), "name": name, **settings, **tables}, masked(dataset, weights), **_named(dataset, given))
+    return pathlib.Path(folder, "run.toml")
+
+
+def masked(dataset, weights):
+    """The data set with ``weights`` (N, h, w) as its masks, scaled to its pictures."""
+    if weights is None:
+        return dataset
+    masks = tuple(interpolate(own[None, None], picture.shape[:2])[0, 0] for own, picture in zip(weights, dataset.pictures))
+    return dataclasses.replace(dataset, masks=torch.stack(masks) if torch.is_tensor(dataset.pictures) else masks)
+
+
+def _named(dataset, given):
+    """What a method's loss needs beside a data set, by its name in a run's file."""
+    [other] = [part for part in given if part is not None] or [None]
+    if other is None:
+        return {}
+    if isinstance(other, InteractionDataset):
+        return {"prior": other}
+    pictures = other.rounds()
+    turns = len(pictures) // len(dataset)
+    return {"action_different": InteractionDataset(pictures, dataset.prompts * turns, dataset.prompts_and * turns)}
