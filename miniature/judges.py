@@ -19,7 +19,7 @@ RELATIONS = ("and", *INTERACTIONS, "alone")
 """What the classifier tells apart: apart, the interactions, and a subject or an object by itself."""
 
 
-def load_detector(threshold=0.3):
+def load_detector(threshold=0.5):
     """The embedded detector, as ``scoring.detectors.Detector``."""
     from ..scoring.detectors import load_detector
 

@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from ..captions.dataset import InteractionDataset
 from ..captions.templates import PLACEHOLDER, TEMPLATES, paired_prompts
-from ..captions.words import ACTION_WORDS
 from ..files import safetensors_bytes, write_atomically
 from ..miniature import check, sheets
 from ..miniature.base import ddim
@@ -45,10 +44,10 @@ ACTIONS = {  # the simulator's name -> the world's, what CLIP is asked
     "hold in both hands": ("hold", "holding"),
 }
 VAGUE_WORD = "handling"
-BUDGET = {"steps": 300, "batch_size": 8}  # the same for all
-RATES = 3e-4, 1e-3
+BUDGET = {"steps": 400, "batch_size": 8}  # the same for all
+RATES = 2e-4, 5e-4, 1e-3
 START = {"start_word": VAGUE_WORD, "timestep_law": "high noise"}
-STEERED = {**START, "positives": ACTION_WORDS["any interaction"]}
+STEERED = {**START, "positives": ("handling", "using", "playing with", "with")}  # of the words for any interaction those that this world has
 SETTINGS = {
     "textual-inversion": START, "reversion": STEERED, "p-plus": START, "adi": START, "interactive-action": STEERED,
     "dreambooth": {"timestep_law": "high noise"}, "custom-diffusion": START,
