@@ -4,6 +4,8 @@ import numpy as np
 import sapien
 import sapien.render
 
+from .surroundings import cubemap
+
 FILL = 0.9  # share of the picture that the bounds may take
 WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot its arm hides the object
 SIDE, BEHIND = np.radians(95), np.radians(150)  # for what opens towards the robot
@@ -42,6 +44,8 @@ class Rig:
         field_of_view = np.radians(plan.field_of_view)
         self.focal = self.height / 2 / np.tan(field_of_view / 2)  # of both axes: square pixels
         self.camera = world.scene.add_camera("camera", self.width * self.scale, self.height * self.scale, field_of_view, 0.01, 50)
+        if world.light is not None:
+            world.scene.set_environment_map(cubemap(world.light))
         self.aim = world.surroundings() if self.rig in ("still", "free") else None
         self.robot_ids, self.object_ids = world.ids()
 

@@ -113,7 +113,7 @@ class World:
         self.scene = sapien.Scene()
         self.scene.timestep = TIMESTEP
         self.room = ROOMS[scene.room]
-        self.room(self.scene, PLACE_COLOURS[ground], rng.spawn(1)[0])
+        self.light = self.room(self.scene, PLACE_COLOURS[ground], rng.spawn(1)[0])
         self.articulation = self.robot.load(self.scene)
         self.articulations, self.bases = [self.articulation], [np.float32(self.robot.stand)]
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
