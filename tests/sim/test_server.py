@@ -76,6 +76,6 @@ def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(
     assert len(outputs[node(prompt, "Draw Masks and Boxes")[0]]["images"]) == 4
     (given / "toy_arm" / "meshes" / "foot.stl").unlink()
     node(prompt, "Own Robot")[1]["inputs"].update(called="arm")
-    with pytest.raises(InteractiveActionError, match="Own Robot.*foot.stl', which is not there"):
+    with pytest.raises(InteractiveActionError, match="OwnRobot.*foot.stl', which is not there"):
         client.run(prompt)
     assert len(client.run(recording(takes=3))["draw"]["images"]) == 12

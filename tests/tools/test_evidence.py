@@ -58,7 +58,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_method_gets_the_rate_at_which_entities_and_interaction_are_right_most_often(folder):
-    for rate, shares in zip(RATES, ((40, 30), (52, 20))):  # the higher rate loses interactions, not entities
+    for rate, shares in zip(RATES, ((40, 30), (52, 20), (10, 10)), strict=True):  # the higher rate loses interactions, not entities
         rows = [row("adi", entities=number < shares[0], interaction=number < shares[1]) for number in range(PICTURES // 2)]
         (folder / "rows" / f"lift-overhead_adi_{rate:g}_{TUNING_SEED}.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in rows))
     assert best_rate(None, None, "lift overhead", "adi") == RATES[0]
