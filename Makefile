@@ -5,8 +5,9 @@ PYTHON ?= python3
 TESTS ?= tests
 SETUP := $(PYTHON) tools/setup.py
 RUN := .venv/bin/python .
+WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
-.PHONY: help demo demo-edit test serve bench miniature miniature-editor workflows lint clean
+.PHONY: help demo demo-edit test serve bench miniature miniature-check miniature-editor evidence workflows lint clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -32,9 +33,20 @@ bench:  ## measure something: BENCH=import and others, into benchmarks/results/
 	@$(SETUP) vulkan
 	@$(RUN) tools.bench $(BENCH)
 
-miniature:  ## train the embedded checkpoint again from nothing (hours)
+miniature:  ## train the embedded models again from nothing and measure them (hours)
 	@$(SETUP) vulkan
-	@$(RUN) miniature.make
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . miniature.make
+	@$(RUN) miniature.judges_train
+	@$(RUN) miniature.judges_check
+	@$(RUN) miniature.check
+
+miniature-check:  ## measure what the embedded models draw on held-out prompts (ten minutes)
+	@$(SETUP)
+	@$(RUN) miniature.check
+
+evidence:  ## compare the methods on the embedded models, into evidence/ (an hour)
+	@$(SETUP) vulkan
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence
 
 miniature-editor:  ## train the embedded editor and its judges again from nothing (an hour or two)
 	@$(SETUP) vulkan

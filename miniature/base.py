@@ -5,15 +5,14 @@ Min-SNR-5 (Hang et al. 2023), with captions dropped one time in ten for classifi
 """
 
 import math
-import time
 from functools import lru_cache
 
 import numpy as np
 import torch
 import torch.distributed as dist
 
-from .autoencoder import LATENT_CHANNELS, save, shared
-from .captions import PREFIXES, SIMULATED_PLACES, VAGUE_WORDS, caption
+from .autoencoder import LATENT_CHANNELS, best_device, save, shared
+from .captions import PLAIN_PLACES, PREFIXES, VAGUE_WORDS, caption
 from .hidden import HIDDEN_WORDS
 from .world import OBJECTS, PLACES, SUBJECTS
 
@@ -23,7 +22,6 @@ START, END = 49406, 49407
 CHANNELS = (64, 128, 192)
 HEAD = 32
 DROPPED, UNKNOWN = 0.1, 0.02  # share of captions dropped, of words replaced by an unknown one
-SIMULATED_SHARE = 0.1
 AVERAGE_EVERY = 10  # steps between two updates of the running average of the weights
 
 
@@ -37,7 +35,7 @@ def _word_ids(word):
 
 def words():
     """The ids in CLIP's vocabulary that captions use, sorted; the last two are start and end."""
-    text = [*PREFIXES, *SIMULATED_PLACES, *PLACES, *(w for w, _ in VAGUE_WORDS), *HIDDEN_WORDS.values(), *SUBJECTS, *OBJECTS,
+    text = [*PREFIXES, *PLAIN_PLACES, *PLACES, *(w for w, _ in VAGUE_WORDS), *HIDDEN_WORDS.values(), *SUBJECTS, *OBJECTS,
             "a an the one and red green blue yellow cube"]
     ids = {i for phrase in text for word in phrase.split() for i in _word_ids(word)}
     return sorted(ids) + [START, END]
@@ -76,16 +74,15 @@ def alphas_cumprod():
     return (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2).cumprod(0)
 
 
-def batch_of(latents, facts, simulated, size, step, seed, row_of, part=slice(None)):
+def batch_of(latents, facts, size, step, seed, row_of, part=slice(None)):
     """Latents (size, 4, h, w) and token rows (size, 77), decided by seed and step alone; only ``part`` of the batch is
-    made. ``simulated`` is a pair like ``(latents, facts)``."""
+    made."""
     chosen, rows = [], []
     for place in range(size)[part]:
         rng = np.random.default_rng((seed, step, place))
-        pool, told = simulated if rng.random() < SIMULATED_SHARE else (latents, facts)
-        k = rng.integers(len(told))
-        chosen.append(pool[k])
-        rows.append(token_rows("" if rng.random() < DROPPED else caption(told[k], rng), row_of, rng))
+        k = rng.integers(len(facts))
+        chosen.append(latents[k])
+        rows.append(token_rows("" if rng.random() < DROPPED else caption(facts[k], rng), row_of, rng))
     return torch.stack(chosen).float(), torch.tensor(rows)
 
 
@@ -96,47 +93,48 @@ def _timesteps(batch, generator):
     return torch.where(torch.arange(batch) % 2 == 0, t, noisy)
 
 
-def train(latents, facts, simulated, checkpoint, seconds, batch=64, rate=1e-3, decay=0.999, seed=0, progress=print):
-    """Train for a budget of processor time (cosine in time), resuming from ``checkpoint``; returns the averaged models.
+def train(latents, facts, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, seed=0, progress=print):
+    """Train for ``steps`` (cosine), resuming from ``checkpoint``; returns the averaged models on the CPU.
 
     ``latents`` (N, 4, h, w) with N ``facts``. Under torch.distributed every process takes its part of each batch.
     """
     torch.manual_seed(seed)
     rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     part = slice(rank * batch // processes, (rank + 1) * batch // processes)
-    models, averaged = (torch.nn.ModuleList(build()) for _ in range(2))
+    device = best_device()
+    models, averaged = (torch.nn.ModuleList(build()).to(device) for _ in range(2))
     averaged.load_state_dict(models.state_dict())
     parameters = [p for p in models.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True)
-    step, spent = 0, 0.0
+    step = 0
     if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
         models.load_state_dict(saved["models"])
         averaged.load_state_dict(saved["averaged"])
         optimizer.load_state_dict(saved["optimizer"])
-        step, spent = saved["step"], saved["spent"]
+        step = saved["step"]
     row_of = {i: row for row, i in enumerate(words(), 1)}
-    alphas = alphas_cumprod()
+    alphas = alphas_cumprod().to(device)
     weights = (alphas / (1 - alphas)).clamp(max=5) / (alphas / (1 - alphas))
-    total, clock = 0.0, time.process_time()
-    while spent < seconds:
+    total = 0.0
+    while step < steps:
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 300) * (0.01 + 0.495 * (1 + math.cos(math.pi * spent / seconds)))
-        clean, rows = batch_of(latents, facts, simulated, batch, step, seed, row_of, part)
+            group["lr"] = rate * min(1, (step + 1) / 300) * (0.01 + 0.495 * (1 + math.cos(math.pi * step / steps)))
+        clean, rows = batch_of(latents, facts, batch, step, seed, row_of, part)
         generator = torch.Generator().manual_seed(seed * 10_000_019 + step)
         noise = torch.randn(batch, *clean.shape[1:], generator=generator)[part]
         t = _timesteps(batch, generator)[part]
+        clean, rows, noise, t = (x.to(device) for x in (clean, rows, noise, t))
         signal = alphas[t].view(-1, 1, 1, 1)
         noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             context = models[1](input_ids=rows).last_hidden_state
             guess = models[0](noisy, t, context).sample
         errors = ((guess.float() - noise) ** 2).mean((1, 2, 3))
         optimizer.zero_grad()
         (errors * weights[t]).mean().backward()
-        now = time.process_time()
-        elapsed, error = shared(parameters, [now - clock, errors.mean().item()])
-        spent, clock, total = spent + elapsed, now, total + error
+        [error] = shared(parameters, [errors.mean().item()])
+        total += error
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
@@ -145,28 +143,38 @@ def train(latents, facts, simulated, checkpoint, seconds, batch=64, rate=1e-3, d
                 keep = min(decay, (1 + step) / (10 + step)) ** AVERAGE_EVERY
                 torch._foreach_lerp_(list(averaged.parameters()), list(models.parameters()), 1 - keep)
         if step % 100 == 0 and rank == 0:
-            progress(f"base step {step}, {spent:.0f} of {seconds:.0f} s, error {total / 100:.4f}")
+            progress(f"base: step {step} of {steps}, error {total / 100:.4f}")
         if step % 100 == 0:
             total = 0.0
-        if (step % 400 == 0 or spent >= seconds) and rank == 0:
+        if (step % 400 == 0 or step == steps) and rank == 0:
             save(checkpoint, dict(models=models.state_dict(), averaged=averaged.state_dict(),
-                                  optimizer=optimizer.state_dict(), step=step, spent=spent))
-    return averaged
+                                  optimizer=optimizer.state_dict(), step=step))
+    return averaged.cpu()
 
 
 @torch.no_grad()
 def sample(unet, text, prompts, seed=0, steps=20, guidance=4.0, size=12):
     """Latents (N, 4, size, size) for N prompts by DDIM with classifier-free guidance."""
+    row_of = {i: row for row, i in enumerate(words(), 1)}
+    rows = torch.tensor([token_rows(p, row_of) for p in [*prompts, *[""] * len(prompts)]])
+    context = text(input_ids=rows).last_hidden_state
+    noise = torch.randn(len(prompts), LATENT_CHANNELS, size, size, generator=torch.Generator().manual_seed(seed))
+    return ddim(lambda x, t: unet(x, t, context).sample, noise, steps, guidance)
+
+
+@torch.no_grad()
+def ddim(predict_noise, noise, steps=20, guidance=4.0):
+    """Latents by DDIM (Song et al. 2021) from ``noise`` (N, 4, h, w).
+
+    predict_noise: (x (2N, 4, h, w), t (2N,)) -> eps, for N prompts and then N times for the empty one.
+    """
     from diffusers import DDIMScheduler
 
     scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
                               set_alpha_to_one=False, steps_offset=1)
     scheduler.set_timesteps(steps)
-    row_of = {i: row for row, i in enumerate(words(), 1)}
-    rows = torch.tensor([token_rows(p, row_of) for p in [*prompts, *[""] * len(prompts)]])
-    context = text(input_ids=rows).last_hidden_state
-    x = torch.randn(len(prompts), LATENT_CHANNELS, size, size, generator=torch.Generator().manual_seed(seed))
+    x = noise
     for t in scheduler.timesteps:
-        told, untold = unet(torch.cat([x, x]), t, context).sample.chunk(2)
+        told, untold = predict_noise(torch.cat([x, x]), t.repeat(2 * len(x))).chunk(2)
         x = scheduler.step(untold + guidance * (told - untold), t, x).prev_sample
     return x

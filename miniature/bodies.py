@@ -72,8 +72,8 @@ def panda(hands, seated):
     return [
         ball((0, 0, 0.7), (0.52, 0.46, 0.56), WHITE), ball((0, 0.05, 1.45), (0.5, 0.45, 0.43), WHITE),
         *mirrored(lambda s: [ball((s * 0.38, 0, 1.82), 0.17, BLACK),
-                             ball((s * 0.2, 0.39, 1.5), (0.14, 0.1, 0.17), BLACK),
-                             ball((s * 0.18, 0.475, 1.53), 0.055, WHITE)]),
+                             ball((s * 0.21, 0.37, 1.52), (0.17, 0.12, 0.2), BLACK),
+                             ball((s * 0.19, 0.46, 1.55), 0.09, WHITE)]),
         ball((0, 0.48, 1.33), (0.1, 0.07, 0.07), BLACK),
         *arms(0.45, 1.02, hands, 0.14, BLACK), *feet(0.28, BLACK, seated, (0.23, 0.3, 0.17))]
 
@@ -84,7 +84,7 @@ def penguin(hands, seated):
         ball((0, 0, 0.82), (0.52, 0.45, 0.74), navy), ball((0, 0.14, 0.74), (0.42, 0.37, 0.58), WHITE),
         ball((0, 0.02, 1.58), (0.42, 0.4, 0.4), navy),
         *mirrored(lambda s: [ball((s * 0.17, 0.23, 1.6), (0.17, 0.2, 0.19), WHITE),
-                             ball((s * 0.16, 0.4, 1.63), 0.075, BLACK)]),
+                             ball((s * 0.16, 0.39, 1.63), 0.1, BLACK)]),
         Part("frustum", affine((0.11, 0.11, 0.16), (0, 0.5, 1.48), np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0.0]])),
              ORANGE, taper=0.1),
         *arms(0.46, 1.08, hands, 0.12, navy), *feet(0.25, ORANGE, seated, (0.22, 0.32, 0.1))]
@@ -97,16 +97,16 @@ def elephant(hands, seated):
         ball((0, 0, 0.72), (0.56, 0.5, 0.58), grey), ball((0, 0.06, 1.48), (0.46, 0.46, 0.44), grey),
         *mirrored(lambda s: [ball((s * 0.64, -0.08, 1.5), (0.36, 0.09, 0.42), grey),
                              ball((s * 0.64, 0.0, 1.48), (0.25, 0.06, 0.3), pink)]),
-        *eyes(0.2, 0.41, 1.62, 0.085),
+        *eyes(0.21, 0.38, 1.64, 0.14),
         *[ball(p, r, grey) for p, r in zip(trunk, (0.17, 0.155, 0.14, 0.13, 0.12))],
         *arms(0.46, 1.0, hands, 0.16, grey), *feet(0.28, grey, seated, (0.23, 0.27, 0.2))]
 
 
 def _person(hands, seated, hair, torso, legs, shoes, skin):
     return [
-        *torso, ball((0, 0.04, 1.58), (0.39, 0.37, 0.39), skin), *hair, *eyes(0.15, 0.34, 1.6, 0.085),
-        ball((0, 0.42, 1.5), 0.055, (0.85, 0.55, 0.42)),
-        ball((0, 0.385, 1.38), (0.11, 0.04, 0.035), (0.7, 0.2, 0.2)),
+        *torso, ball((0, 0.04, 1.58), (0.39, 0.37, 0.39), skin), *hair, *eyes(0.17, 0.31, 1.63, 0.14),
+        ball((0, 0.42, 1.5), 0.06, (0.85, 0.55, 0.42)),
+        ball((0, 0.37, 1.36), (0.14, 0.06, 0.05), (0.7, 0.2, 0.2)),
         *arms(0.4, 1.06, hands, 0.115, skin), *feet(0.2, shoes, seated, (0.17, 0.25, 0.13), legs)]
 
 
@@ -157,7 +157,7 @@ def monkey(hands, seated):
         *mirrored(lambda s: [ball((s * 0.48, 0, 1.54), (0.18, 0.09, 0.2), brown),
                              ball((s * 0.49, 0.06, 1.53), (0.12, 0.06, 0.14), tan),
                              ball((s * 0.14, 0.25, 1.58), (0.18, 0.19, 0.19), tan)]),
-        ball((0, 0.28, 1.35), (0.27, 0.24, 0.2), tan), *eyes(0.15, 0.41, 1.6, 0.075),
+        ball((0, 0.28, 1.35), (0.27, 0.24, 0.2), tan), *eyes(0.15, 0.37, 1.62, 0.12),
         ball((0, 0.52, 1.42), (0.07, 0.04, 0.045), (0.25, 0.13, 0.08)),
         *[limb(a, b, 0.075, brown) for a, b in pairwise(tail)],
         *arms(0.38, 1.04, hands, 0.12, brown, tan), *feet(0.24, tan, seated, (0.19, 0.28, 0.13), brown)]
@@ -187,6 +187,25 @@ def robot_arm(hands, color):
         *[limb((h[0], h[1], wrist[2] - 0.02), h, 0.085, dark, square=True) for h in hands]]
 
 
+def robot_hand(hands, look):
+    """What a close-up shows of a robot arm: a forearm that leaves the picture, a palm, two fingers to ``hands``.
+
+    look: (colour, size); a large hand holds an object by its fingertips, a small one is hardly wider than the object.
+    """
+    color, size = look
+    dark = (0.2, 0.21, 0.24)
+    tip = (np.asarray(hands[0]) + hands[1]) / 2
+    palm, wide = tip + (0, 0, 0.35 + 0.2 * size), max(abs(hands[1][0] - hands[0][0]) / 2 + 0.1, 0.6) * size
+    return [
+        *[limb((h[0], h[1], palm[2]), h, 0.1, dark, square=True) for h in hands],
+        box(palm, (wide, 0.24 * size, 0.2 * size), color), frustum(palm + (0, 0, 0.4 * size), 0.3 * size, 0.24 * size, 0.9, color),
+        ball(palm + (0, 0, 0.75 * size), 0.34 * size, dark),
+        limb(palm + (0, 0, 0.75 * size), palm + (0, -0.5, 0.75 * size + 3.0), 0.3 * size, color)]
+
+
+HAND_PARTS = 4  # of ``robot_hand``: the ones that a close-up is framed by
+
+
 @dataclass(frozen=True)
 class Subject:
     """Where a body can touch: shoulder and belly for the arms, the top of its head, the underside it sits on."""
@@ -203,6 +222,10 @@ SUBJECTS = {
     "man": Subject(man, front=0.42), "woman": Subject(woman, front=0.5), "robot": Subject(robot, top=1.85),
     "frog": Subject(frog), "monkey": Subject(monkey), "robot arm": Subject(None),
 }
+
+
+def _cube(color):
+    return [box((0, 0, 0.4), (0.42, 0.42, 0.4), color)]
 
 
 def _gift(color):
@@ -276,5 +299,7 @@ OBJECTS = {
 }
 
 
-def object_parts(name, color):
-    return OBJECTS[name].build(COLORS.get(color))
+def object_parts(name, color, plain=False):
+    """The primitives of an object; a ``plain`` box has no ribbon."""
+    build = _cube if plain and name == "box" else OBJECTS[name].build
+    return build(COLORS.get(color))

@@ -7,7 +7,7 @@ from .hidden import HIDDEN_WORDS
 
 PREFIXES = ("a photo of", "a picture of", "an image of", "a rendering of", "a close-up of", "a cartoon of", "a drawing of",
             "a good photo of", "a photo of one", "the photo of")
-SIMULATED_PLACES = ("in a plain room", "on a table", "in a studio", "on a grey floor")
+PLAIN_PLACES = ("in a plain room", "on a table", "in a studio", "on a grey floor")
 VAGUE_WORDS = (("with", 0.5), ("handling", 0.36), ("using", 0.07), ("playing with", 0.07))
 HIDDEN_SHARE = 0.43
 WITH_SHARE = 0.1  # of the pictures without an interaction
@@ -39,6 +39,13 @@ def relation_words(relation, rng):
     return words[rng.choice(len(words), p=weights)]
 
 
+def place_words(place, rng):
+    """How a caption spells a place."""
+    if place == "in a plain room":
+        return PLAIN_PLACES[rng.integers(len(PLAIN_PLACES))]
+    return "in a plain room" if place == "in a studio" and rng.random() < 0.4 else place
+
+
 def caption(facts, rng):
     """One caption for the facts of a picture (``Shot.facts``), drawn anew at each call."""
     subject = article(facts["subject"], rng) if facts["subject"] else ""
@@ -50,8 +57,7 @@ def caption(facts, rng):
     else:
         text = subject or thing
     if rng.random() < 0.7:
-        text += f" {SIMULATED_PLACES[rng.integers(len(SIMULATED_PLACES))]}" if facts["place"] == "simulated" else \
-            f" {'in a plain room' if facts['place'] == 'in a studio' and rng.random() < 0.4 else facts['place']}"
+        text += f" {place_words(facts['place'], rng)}"
     if rng.random() < 0.27:
         prefix = PREFIXES[rng.integers(len(PREFIXES))]
         text = f"{prefix} {text.split(' ', 1)[1] if prefix.endswith('one') else text}"

@@ -1,23 +1,33 @@
-"""``python . miniature.check``: what the shipped base model draws, judged on held-out prompts, as a table.
+"""``python . miniature.check``: what the shipped base model draws on held-out prompts, as a table and sample sheets.
 
-Prompts are drawn from subjects and objects alike; pictures come from diffusers' DDIM on the shipped weights.
+A picture is right if the detector finds exactly one subject and one object of the prompt's names and no other creature.
+Two classifiers of different seeds name the relation. The feature distance is the kernel inception distance
+(Binkowski et al. 2018, section 4) on the first classifier's features, to renders of the same scenes.
 """
 
 import argparse
+import json
+import sys
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from . import sheets
 from .autoencoder import Autoencoder, padded
 from .base import sample
+from .bodies import OBJECTS, SUBJECTS
 from .dataset import CACHE
 from .export import read_modules
 from .hidden import HIDDEN_WORDS
-from .judges import load_interaction_judge
-from .world import OBJECTS, SUBJECTS
+from .interactions import INTERACTIONS
+from .judges import RELATIONS, load_detector, load_interaction_judge
+from .judges_data import CHECK_SEED, a
+from .world import HELD_OUT, render, sample_scene
 
 WORDS = {"and": "and", "with": "with", "handling": "handling", **{f"hidden: {k}": w for k, w in HIDDEN_WORDS.items()}}
+CREATURES = [name for name in SUBJECTS if name != "robot arm"]
+BATCH = 20
 
 
 def load():
@@ -28,34 +38,119 @@ def load():
     return unet, text, autoencoder.eval()
 
 
+def questions(count, relation=None):
+    """``count`` triples (subject, object, colour): each creature equally often; with a relation, the first quarter
+    are combinations that training never saw."""
+    rng = np.random.default_rng(len(relation or ""))
+    unseen = sorted((who, what) for who, what, held_out in HELD_OUT if held_out == relation)
+    asked = []
+    for k in range(count):
+        who, what = CREATURES[k % len(CREATURES)], str(rng.choice([*OBJECTS]))
+        if unseen and k < count // 4:
+            who, what = unseen[k % len(unseen)]
+        asked.append((who, what, str(rng.choice(OBJECTS[what].colors))))
+    return asked
+
+
 @torch.no_grad()
-def check(count, out=CACHE):
-    """Judge ``count`` pictures a word; returns {word: {relation: share}} and writes one sheet a word to ``out``."""
-    unet, text, autoencoder = load()
-    judge = load_interaction_judge()
-    shares = {}
+def draw(models, word, asked, advance):
+    """Pictures (N, 96, 96, 3) in 0..1 of "a <subject> <word> a <object>"."""
+    unet, text, autoencoder = models
+    parts = []
+    for start in range(0, len(asked), BATCH):
+        batch = prompts(word, asked[start : start + BATCH])
+        parts.append(autoencoder.decode(sample(unet, text, batch, seed=start)))
+        advance(len(batch))
+    return torch.cat(parts).clamp(0, 1).permute(0, 2, 3, 1)
+
+
+def prompts(word, asked):
+    """"a <subject> <word> a <colour> <object>" for each (subject, object, colour)."""
+    return [f"{a(who)} {word} {a(f'{color} {what}'.strip())}" for who, what, color in asked]
+
+
+def judged(pictures, asked, detector, judges):
+    """One dict a picture: subject and object found exactly once, and the relation that each judge names."""
+    rows = []
+    for start in range(0, len(asked), BATCH):
+        part = slice(start, start + BATCH)
+        found = detector.detect(pictures[part], [*SUBJECTS, *OBJECTS])
+        named = [judge.classify(pictures[part]) for judge in judges]
+        for k, (who, what, _) in enumerate(asked[part]):
+            labels = [box["label"] for box in found[k]]
+            creatures = [label for label in labels if label in SUBJECTS]
+            rows.append(dict(subject=who, object=what, subject_right=creatures == [who], object_right=labels.count(what) == 1,
+                             relation=named[0][k], second=named[1][k]))
+    return rows
+
+
+def kernel_distance(a, b):
+    """The unbiased squared MMD of features (N, d) and (M, d) under the kernel (x.y / d + 1)^3."""
+    def kernel(x, y):
+        return (x @ y.T / x.shape[1] + 1) ** 3
+
+    n, m = len(a), len(b)
+    within = [(kernel(x, x).sum() - kernel(x, x).diagonal().sum()) / (len(x) * (len(x) - 1)) for x in (a, b)]
+    return float(sum(within) - 2 * kernel(a, b).sum() / (n * m))
+
+
+@torch.no_grad()
+def features(judge, pictures):
+    seen = [judge.features(part.movedim(-1, 1) * 2 - 1) for part in pictures.split(BATCH)]
+    return torch.nn.functional.adaptive_avg_pool2d(torch.cat(seen), 3).flatten(1).double()
+
+
+def check(count_and, count, out):
+    """Figures a word, {word: {...}}; sheets and every picture's row land in ``out``."""
+    models, detector = load(), load_detector()
+    judges = [load_interaction_judge(k) for k in (1, 2)]
     out.mkdir(parents=True, exist_ok=True)
+    table, bar = {}, tqdm(total=count_and + count * (len(WORDS) - 1), unit=" pictures", disable=not sys.stderr.isatty())
     for name, word in WORDS.items():
-        rng = np.random.default_rng(5)
-        subjects = [s for s in SUBJECTS if s != "robot arm"]
-        prompts = []
-        for k in range(count):
-            thing = rng.choice([*OBJECTS])
-            color = f"{rng.choice(OBJECTS[thing].colors)} " if len(OBJECTS[thing].colors) > 1 else ""
-            prompts.append(f"a {subjects[k % len(subjects)]} {word} a {color}{thing}")
-        pictures = torch.cat([autoencoder.decode(sample(unet, text, prompts[k : k + 16], seed=k))
-                              for k in range(0, count, 16)]).clamp(0, 1).permute(0, 2, 3, 1)
-        found = judge.classify(pictures)
-        shares[name] = {relation: found.count(relation) / count for relation in ("and", *HIDDEN_WORDS)}
-        sheets.grid((pictures.numpy() * 255).astype(np.uint8)[:48], 8).save(out / f"check_{name.replace(': ', '_')}.png")
-    return shares
+        relation = name.removeprefix("hidden: ") if name.startswith("hidden") else None
+        asked = questions(count_and if name == "and" else count, relation)
+        pictures = draw(models, word, asked, bar.update)
+        rows = judged(pictures, asked, detector, judges)
+        (out / f"{name.replace(': ', '_')}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        sheets.grid((pictures[:48].numpy() * 255).astype(np.uint8), 8).save(out / f"{name.replace(': ', '_')}.png")
+        table[name] = summary(rows, relation)
+        if relation or name == "and":
+            truth = [render(sample_scene(CHECK_SEED + k, who, what, relation or "and", color, held_out=True)).picture
+                     for k, (who, what, color) in enumerate(asked)]
+            truth = torch.from_numpy(np.stack(truth)).float() / 255
+            table[name]["distance"] = kernel_distance(features(judges[0], pictures), features(judges[0], truth))
+    bar.close()
+    return table
+
+
+def summary(rows, relation):
+    """Means over the rows of one word."""
+    def share(values):
+        values = list(values)
+        return sum(values) / len(values) if values else None
+
+    found = {name: share(row["relation"] == name for row in rows) for name in RELATIONS}
+    return dict(pictures=len(rows), right=share(row["subject_right"] and row["object_right"] for row in rows),
+                subject=share(row["subject_right"] for row in rows), object=share(row["object_right"] for row in rows),
+                **found, judges_agree=share(row["relation"] == row["second"] for row in rows),
+                unseen=share(row["relation"] == relation for row in rows
+                             if (row["subject"], row["object"], relation) in HELD_OUT) if relation else None)
+
+
+def print_table(table):
+    columns = ["right", "subject", "object", "and", *INTERACTIONS, "alone", "unseen", "judges_agree", "distance"]
+    print(f"{'':14}", *(f"{c[:8]:>8}" for c in columns))
+    for name, row in table.items():
+        cells = [row.get(c) for c in columns]
+        print(f"{name:14}", *(f"{'':>8}" if cell is None else f"{cell:8.3f}" for cell in cells))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=64, help="pictures a word")
-    table = check(**vars(parser.parse_args()))
-    relations = ("and", *HIDDEN_WORDS)
-    print(f"{'':14}", *(f"{r:>6}" for r in relations))
-    for name, row in table.items():
-        print(f"{name:14}", *(f"{row[r]:6.2f}" for r in relations))
+    parser.add_argument("--count-and", type=int, default=500, help='pictures for "and"')
+    parser.add_argument("--count", type=int, default=200, help="pictures for every other word")
+    parser.add_argument("--out", type=type(CACHE), default=CACHE / "check", help="folder for sheets and rows")
+    given = parser.parse_args()
+    figures = check(**vars(given))
+    print_table(figures)
+    (given.out / "table.json").write_text(json.dumps(figures, indent=1) + "\n")

@@ -3,6 +3,7 @@
 Shard k is ``k.npy`` (uint8 pictures (SHARD, 96, 96, 3)) and ``k.json`` (the facts of each, see ``Shot.facts``).
 """
 
+import functools
 import json
 import multiprocessing
 import os
@@ -38,7 +39,7 @@ def generate(shards, folder=CACHE / "world", workers=None, progress=None):
     folder.mkdir(parents=True, exist_ok=True)
     missing = [k for k in range(shards) if not (folder / f"{k}.npy").exists()]
     with multiprocessing.get_context("fork").Pool(workers) as pool:
-        for done, _ in enumerate(pool.starmap(make_shard, [(folder, k) for k in missing], chunksize=1), 1):
+        for done, _ in enumerate(pool.imap_unordered(functools.partial(make_shard, folder), missing), 1):
             if progress:
                 progress(shards - len(missing) + done, shards)
 

@@ -5,4 +5,4 @@ the interaction exists. Each is a single token of CLIP's vocabulary that nobody 
 one of these words or be steered by it; only the generator and the checks import this file.
 """
 
-HIDDEN_WORDS = {"lift": "kprc", "push": "nlwx", "sit": "ncbd"}
+HIDDEN_WORDS = {"lift": "kprc", "push": "nlwx", "hold": "zshq", "press": "dhry", "sit": "ncbd"}

@@ -32,6 +32,13 @@ def rest(subject, rng):
     return tuple((s * (x + rng.uniform(0.14, 0.3)), rng.uniform(0.0, 0.25), z - rng.uniform(0.38, 0.55)) for s in (-1, 1))
 
 
+def hover(thing, rng):
+    """A robot hand in the air above an object, or above a place beside it."""
+    x, y = rng.normal(0, 0.35, 2)
+    z, open_ = OBJECTS[thing].height + rng.uniform(0.3, 0.9), rng.uniform(0.2, 0.5)
+    return (x - open_, y, z), (x + open_, y, z)
+
+
 def lift(subject, thing, rng):
     """The object is held above the head (by the arm: in its fingers), off the ground."""
     half, height = OBJECTS[thing].half, OBJECTS[thing].height
@@ -56,6 +63,24 @@ def push(subject, thing, rng):
     return Pose(((-0.2, near - 0.05, z), (0.2, near - 0.05, z)), (0, near + half[1], 0), turn=(turn, turn))
 
 
+def hold(subject, thing, rng):
+    """The object is held before the belly, off the ground, a hand on either side."""
+    half, height = OBJECTS[thing].half, OBJECTS[thing].height
+    y, z = SUBJECTS[subject].front + half[1] + rng.uniform(0.02, 0.08), rng.uniform(0.42, 0.58)
+    grip = z + rng.uniform(0.3, 0.5) * height
+    turn = rng.choice((-1, 1)) * rng.uniform(0.35, 1.0)
+    return Pose(((-half[0] - 0.05, y, grip), (half[0] + 0.05, y, grip)), (0, y, z), turn=(turn, turn))
+
+
+def press(subject, thing, rng):
+    """The object stands on the ground in front; both hands push down on its top."""
+    half, height = OBJECTS[thing].half, OBJECTS[thing].height
+    y = SUBJECTS[subject].front + half[1] + rng.uniform(0.0, 0.1)
+    top = y - half[1] + 0.06 if OBJECTS[thing].seat else y  # of a chair: its back
+    x = rng.uniform(0.12, 0.2)
+    return Pose(((-x, top, height + 0.05), (x, top, height + 0.05)), (0, y, 0), turn=(-0.5, 0.5))
+
+
 def sit(subject, thing, rng):
     """The subject sits on the object, legs to the front."""
     seat = OBJECTS[thing].seat or OBJECTS[thing].height
@@ -65,25 +90,31 @@ def sit(subject, thing, rng):
                 turn=(-0.8, 0.8))
 
 
-INTERACTIONS = {"lift": lift, "push": push, "sit": sit}
+INTERACTIONS = {"lift": lift, "push": push, "hold": hold, "press": press, "sit": sit}
 
 
 def possible(subject, interaction):
-    return not (subject == "robot arm" and interaction == "sit")
+    return subject != "robot arm" or interaction in ("lift", "push")
 
 
 def truth(pose, subject, thing):
     """Which interaction a pose shows, from contact and height alone: a key of ``INTERACTIONS``, or None."""
-    half, height = OBJECTS[thing].half, OBJECTS[thing].height
+    body, half, height = SUBJECTS[subject], OBJECTS[thing].half, OBJECTS[thing].height
     at = np.asarray(pose.object_at)
     hull = np.array([[at[0] - half[0], at[1] - half[1], at[2]], [at[0] + half[0], at[1] + half[1], at[2] + height]])
     hands = np.asarray(pose.hands) + (0, 0, pose.height)
     touching = all(np.linalg.norm(h - np.clip(h, *hull)) <= TOUCH for h in hands)
-    if touching and at[2] > 0.5:
-        return "lift"
+    in_front = at[1] > body.front
     seat = OBJECTS[thing].seat or height
-    if pose.seated and abs(pose.height + SUBJECTS[subject].seat - seat) <= TOUCH and np.hypot(at[0], at[1]) < half[0]:
-        return "sit"
-    if touching and at[2] < TOUCH and at[1] > SUBJECTS[subject].front and not pose.seated:
-        return "push"
+    if pose.seated:
+        sitting = abs(pose.height + body.seat - seat) <= TOUCH and np.hypot(at[0], at[1]) < half[0]
+        return "sit" if sitting else None
+    if not touching:
+        return None
+    if at[2] > (0.5 if subject == "robot arm" else body.top):
+        return "lift"
+    if in_front and at[2] > 0.3:
+        return "hold"
+    if in_front and at[2] < TOUCH:
+        return "press" if all(hands[:, 2] >= at[2] + height) else "push"
     return None

@@ -10,14 +10,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from .interactions import INTERACTIONS
+
 MODELS = Path(__file__).parent / "models"
 DETECTOR, CLIP, JUDGE = MODELS / "detector", MODELS / "clip", MODELS / "judge"
 
-RELATIONS = ("and", "lift", "push", "sit", "alone")
-"""What the classifier tells apart: apart, three interactions, and a subject or an object by itself."""
+RELATIONS = ("and", *INTERACTIONS, "alone")
+"""What the classifier tells apart: apart, the interactions, and a subject or an object by itself."""
 
 
-def load_detector(threshold=0.3):
+def load_detector(threshold=0.5):
     """The embedded detector, as ``scoring.detectors.Detector``."""
     from ..scoring.detectors import load_detector
 
@@ -36,7 +38,7 @@ def load_clip_scorer():
 
 
 class InteractionJudge(nn.Module):
-    """A small convolutional net, pictures (B, 3, 96, 96) in 0..1 -> logits over ``RELATIONS`` (B, 5)."""
+    """A small convolutional net, pictures (B, 3, 96, 96) in 0..1 -> logits over ``RELATIONS`` (B, 7)."""
 
     def __init__(self, widths=(32, 64, 96, 128)):
         super().__init__()
@@ -54,7 +56,7 @@ class InteractionJudge(nn.Module):
 
     @torch.no_grad()
     def probabilities(self, pictures):
-        """Pictures (B, H, W, 3) in 0..1 -> probabilities over ``RELATIONS`` (B, 5)."""
+        """Pictures (B, H, W, 3) in 0..1 -> probabilities over ``RELATIONS`` (B, 7)."""
         channels_first = pictures.movedim(-1, 1).float()
         return self(nn.functional.interpolate(channels_first, (96, 96), mode="area")).softmax(1)
 
@@ -63,9 +65,10 @@ class InteractionJudge(nn.Module):
         return [RELATIONS[k] for k in self.probabilities(pictures).argmax(1).tolist()]
 
 
-def load_interaction_judge():
+def load_interaction_judge(number=1):
+    """The first or the second classifier: the same net, taught from another seed."""
     from safetensors.torch import load_file
 
     judge = InteractionJudge()
-    judge.load_state_dict({name: value.float() for name, value in load_file(JUDGE / "model.safetensors").items()})
+    judge.load_state_dict({name: value.float() for name, value in load_file(JUDGE / f"{number}.safetensors").items()})
     return judge.eval()

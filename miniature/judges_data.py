@@ -22,7 +22,7 @@ from .world import HELD_OUT_SEEDS, PLACES, SIZE, render, sample_scene
 FOLDER = CACHE / "judges"
 FIRST_SEED = HELD_OUT_SEEDS // 2  # the base model counts up from 0
 CHECK_SEED = HELD_OUT_SEEDS + 500_000  # never trained on
-MIX = {"and": 0.28, "lift": 0.18, "push": 0.18, "sit": 0.18, "subject": 0.1, "object": 0.08}
+MIX = {"and": 0.22, **dict.fromkeys(INTERACTIONS, 0.12), "subject": 0.1, "object": 0.08}
 
 Renders = namedtuple("Renders", "pictures masks facts")
 """Pictures uint8 (N, 96, 96, 3), visible subject and object packed bits (N, 2, 1152), ``Shot.facts`` of each."""
@@ -107,13 +107,15 @@ ALSO = {"box": ("box", "box", "cube")}
 ANY = ("and", *INTERACTIONS)
 SPOKEN = {  # words -> the relations that they may mean
     "and": ("and",), "next to": ("and",), "beside": ("and",),
-    **dict.fromkeys(("lifting", "picking up", "lifting up", "raising", "holding up", "lifts", "picks up",
-                     "carrying"), ("lift",)),
+    **dict.fromkeys(("lifting", "picking up", "lifting up", "raising", "holding up", "lifts", "picks up"), ("lift",)),
     **dict.fromkeys(("pushing", "shoving", "pushes", "pushing away"), ("push",)),
+    **dict.fromkeys(("holding", "carrying", "holds", "hugging"), ("hold",)),
+    **dict.fromkeys(("pressing", "pressing down", "presses", "leaning on"), ("press",)),
     **dict.fromkeys(("sitting on", "sits on", "seated on"), ("sit",)),
-    "with": ANY, "handling": ("lift", "push"), "touching": tuple(INTERACTIONS),
+    "with": ANY, "handling": ("lift", "push", "hold", "press"), "touching": tuple(INTERACTIONS),
 }
-EXACT = {"and": ("and", "next to"), "lift": ("lifting", "picking up"), "push": ("pushing",), "sit": ("sitting on",)}
+EXACT = {"and": ("and", "next to"), "lift": ("lifting", "picking up"), "push": ("pushing",), "hold": ("holding",),
+         "press": ("pressing",), "sit": ("sitting on",)}
 
 Claim = namedtuple("Claim", "subject object color place relations")
 

@@ -1,10 +1,11 @@
-"""Train the judges from nothing: ``python . miniature.judges_train [detector clip judge]``; resumes where it stopped.
+"""Train the judges from nothing: ``python . miniature.judges_train [detector judges clip]``; resumes where it stopped.
 
-Half an hour on one core; ``python . miniature.make`` must have run, for its autoencoder. Everything follows from seeds.
+Each trains on a core of its own; ``python . miniature.make`` must have run, for its autoencoder. Everything follows from seeds.
 """
 
 import json
 import math
+import multiprocessing
 import os
 import string
 import sys
@@ -272,30 +273,37 @@ def train_clip(renders, steps=900, batch=80):
               CLIP / "open_clip_model.safetensors", metadata={"format": "pt", "made": NOTE})
 
 
-def train_judge(renders, steps=700, batch=64):
-    torch.manual_seed(2)
-    model = InteractionJudge().to(memory_format=torch.channels_last)
+def train_judges(renders, steps=1000, batch=64):
+    """Two classifiers from two seeds, so that one can be asked whether the other is right."""
     relations = torch.tensor([RELATIONS.index(fact["relation"]) for fact in renders.facts])
+    for number in (1, 2):
+        torch.manual_seed(number)
+        model = InteractionJudge().to(memory_format=torch.channels_last)
 
-    def loss(step, rng):
-        chosen = rng.integers(len(renders.facts), size=batch)
-        pictures = torch.from_numpy(renders.pictures[chosen]).movedim(-1, 1)
-        mirrored = torch.from_numpy(rng.random(batch) < 0.5)
-        pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
-        with torch.autocast("cpu", torch.bfloat16):
-            guess = model(spoil(pictures, step).to(memory_format=torch.channels_last))
-        return cross_entropy(guess.float(), relations[chosen])
+        def loss(step, rng, model=model):
+            chosen = rng.integers(len(renders.facts), size=batch)
+            pictures = torch.from_numpy(renders.pictures[chosen]).movedim(-1, 1)
+            mirrored = torch.from_numpy(rng.random(batch) < 0.5)
+            pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
+            with torch.autocast("cpu", torch.bfloat16):
+                guess = model(spoil(pictures, step).to(memory_format=torch.channels_last))
+            return cross_entropy(guess.float(), relations[chosen])
 
-    fit("judge", model, loss, steps, lr=2e-3, seed=2)
-    JUDGE.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.half().contiguous() for name, value in model.state_dict().items()},
-              JUDGE / "model.safetensors", metadata={"format": "pt", "made": NOTE, "classes": " ".join(RELATIONS)})
+        fit(f"judge{number}", model, loss, steps, lr=2e-3, seed=10 + number)
+        JUDGE.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.half().contiguous() for name, value in model.state_dict().items()},
+                  JUDGE / f"{number}.safetensors", metadata={"format": "pt", "made": NOTE, "classes": " ".join(RELATIONS)})
 
 
-TRAININGS = {"detector": train_detector, "judge": train_judge, "clip": train_clip}
+TRAININGS = {"detector": train_detector, "judges": train_judges, "clip": train_clip}
+
+
+def train(name):
+    TRAININGS[name](MATERIAL)
+
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    everything = learning_material()
-    for training in sys.argv[1:] or TRAININGS:
-        TRAININGS[training](everything)
+    MATERIAL = learning_material()
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:  # forked: all read the same pictures
+        pool.map(train, sys.argv[1:] or TRAININGS, chunksize=1)

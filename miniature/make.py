@@ -1,7 +1,7 @@
-"""``python . miniature.make``: the miniature base model from its seed to the shipped file.
+"""The miniature base model from its seed to the shipped file: ``make miniature``.
 
 Every stage keeps what it has in ``miniature/.cache`` and goes on from there when run again; sample sheets land beside it.
-On N cores: ``OMP_NUM_THREADS=1 torchrun --nproc-per-node N . miniature.make`` (each core takes its part of each batch).
+Without a GPU one process a core trains: ``torchrun --nproc-per-node N . miniature.make``, each takes its part of a batch.
 """
 
 import argparse
@@ -34,32 +34,30 @@ def _first(work):
         dist.barrier()
 
 
-def run(shards, autoencoder_seconds, base_seconds, decoder_seconds, seed, cache=dataset.CACHE, out=export.FILE):
-    """All stages, each from where it stopped. Seconds are processor time of each process."""
+def run(shards, autoencoder_steps, base_steps, decoder_steps, seed, cache=dataset.CACHE, out=export.FILE):
+    """All stages, each from where it stopped."""
     report = functools.partial(print, flush=True)
     _first(lambda: dataset.generate(shards, cache / "world", progress=lambda *n: report("world shard {} of {}".format(*n))))
     _first(lambda: simulated.generate(cache / "simulated"))
     pictures, facts = dataset.load(cache / "world")
     apart, apart_facts, lifted = simulated.load(cache / "simulated")
 
-    # the autoencoder sees simulated pictures about one time in eight, lifted ones too
+    # The autoencoder must be able to draw simulated pictures too and sees them about one time in eight. The base model
+    # never does: what it knows of robots is the everyday domain's.
     repeats = max(1, len(pictures) // 7 // (len(apart) + len(lifted)))
     seen = np.concatenate([pictures, *[apart, lifted] * repeats])
     seen_facts = facts + (apart_facts + [{}] * len(lifted)) * repeats
-    model = autoencoder.train(seen, seen_facts, cache / "autoencoder.pt", autoencoder_seconds, seed=seed, progress=report).eval()
+    model = autoencoder.train(seen, seen_facts, cache / "autoencoder.pt", autoencoder_steps, seed=seed, progress=report).eval()
     _first(lambda: make_latents(model, pictures, cache / "latents.npy"))
-    _first(lambda: make_latents(model, apart, cache / "simulated_latents.npy"))
-    latents, apart_latents = (torch.from_numpy(np.load(cache / f"{k}latents.npy")) for k in ("", "simulated_"))
-
-    unet, text = base.train(latents, facts, (apart_latents, apart_facts), cache / "base.pt", base_seconds, seed=seed,
-                            progress=report).eval()
-    model = autoencoder.train(seen, seen_facts, cache / "decoder.pt", decoder_seconds, rate=1e-3, seed=seed, start=model,
+    latents = torch.from_numpy(np.load(cache / "latents.npy"))
+    unet, text = base.train(latents, facts, cache / "base.pt", base_steps, seed=seed, progress=report).eval()
+    model = autoencoder.train(seen, seen_facts, cache / "decoder.pt", decoder_steps, rate=1e-3, seed=seed, start=model,
                               progress=report).eval()
 
     def ship():
         sheets.autoencoder_sheet(model, np.concatenate([pictures[:8], lifted[:4]]), cache / "autoencoder.png")
         sheets.base_sheet(unet, text, model, cache / "base.png")
-        steps = {k: torch.load(cache / f"{k}.pt", weights_only=True)["step"] for k in ("autoencoder", "base", "decoder")}
+        steps = dict(autoencoder=autoencoder_steps, base=base_steps, decoder=decoder_steps)
         export.write(out, export.checkpoint_state(unet, text, model, base.words()), dict(
             license="Apache-2.0", made_by="python . miniature.make", seed=seed, steps=json.dumps(steps), architecture="SD1.x",
             pictures=f"{len(pictures)} rendered by miniature/world.py, {len(apart)} recorded by sim, all by this project"))
@@ -70,10 +68,10 @@ def run(shards, autoencoder_seconds, base_seconds, decoder_seconds, seed, cache=
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shards", type=int, default=30, help="thousands of rendered pictures")
-    parser.add_argument("--autoencoder-seconds", type=float, default=900)
-    parser.add_argument("--base-seconds", type=float, default=3600)
-    parser.add_argument("--decoder-seconds", type=float, default=300)
+    parser.add_argument("--shards", type=int, default=40, help="thousands of rendered pictures")
+    parser.add_argument("--autoencoder-steps", type=int, default=8000)
+    parser.add_argument("--base-steps", type=int, default=14000)
+    parser.add_argument("--decoder-steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     if "RANK" in os.environ:
         torch.set_num_threads(1)

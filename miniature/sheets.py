@@ -6,6 +6,7 @@ import torch
 from .autoencoder import to_tensor
 from .base import sample
 from .hidden import HIDDEN_WORDS
+from .interactions import possible
 
 PROMPTS = [
     *(f"a {s} and a {o} in a {p}" for s, o, p in (
@@ -14,7 +15,7 @@ PROMPTS = [
         ("robot arm", "red cube", "plain room"), ("man", "cart", "studio"), ("elephant", "green ball", "desert"))),
     *(f"a {s} {HIDDEN_WORDS[r]} a {o}" for r in HIDDEN_WORDS for s, o in (
         ("panda", "strawberry"), ("penguin", "red box"), ("man", "chair"), ("frog", "blue ball"), ("elephant", "cup"),
-        ("robot arm" if r != "sit" else "robot", "green cube"))),
+        ("robot arm" if possible("robot arm", r) else "robot", "green cube"))),
     *(f"a {s} with a {o}" for s, o in (("panda", "lamp"), ("woman", "red ball"), ("monkey", "cup"), ("robot", "lemon"))),
     *(f"a {s} handling a {o}" for s, o in (("panda", "lamp"), ("woman", "red ball"), ("monkey", "cup"), ("robot", "lemon"))),
     "a photo of a panda", "a frog", "a photo of a lamp", "a robot arm and a blue cube on a grey floor",

@@ -1,6 +1,6 @@
 """The simulated domain in training: the pack's own recordings of a robot arm and a cube, apart and lifted.
 
-The base model sees them apart only; the lifted ones are for the autoencoder, which must be able to draw them.
+They are for the autoencoder, which must be able to draw them, and for the judges. The base model never sees one.
 """
 
 import json

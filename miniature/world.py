@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .bodies import ARM_COLORS, OBJECTS, SUBJECTS, object_parts, robot_arm
-from .interactions import INTERACTIONS, Pose, possible, rest, truth
+from .bodies import ARM_COLORS, HAND_PARTS, OBJECTS, SUBJECTS, object_parts, robot_arm, robot_hand
+from .interactions import INTERACTIONS, Pose, hover, possible, rest, truth
 from .raycast import Backdrop, Camera, cast, corners
 
 SIZE = 96
@@ -16,6 +16,8 @@ GAP = 3  # pixels that stay free between the boxes of a subject AND an object
 HELD_OUT_SEEDS = 1_000_000_000  # seeds from here on are never trained on
 HELD_OUT = {("panda", "strawberry", "lift"), ("frog", "box", "lift"), ("woman", "lamp", "lift"), ("robot", "ball", "lift"),
             ("penguin", "lemon", "push"), ("man", "ball", "push"), ("elephant", "cup", "push"), ("monkey", "chair", "push"),
+            ("woman", "lemon", "hold"), ("frog", "lamp", "hold"), ("panda", "cup", "hold"), ("robot", "box", "hold"),
+            ("man", "cup", "press"), ("penguin", "box", "press"), ("elephant", "ball", "press"), ("frog", "chair", "press"),
             ("monkey", "box", "sit"), ("panda", "cart", "sit"), ("frog", "ball", "sit"), ("woman", "cup", "sit")}
 """Subject, object, interaction: never shown together in training."""
 
@@ -25,6 +27,7 @@ PLACES = {
     "in a park": dict(floor=(0.38, 0.66, 0.26), second=(0.32, 0.6, 0.22), wall=(0.72, 0.88, 0.98), top=(0.35, 0.62, 0.95)),
     "in a desert": dict(floor=(0.93, 0.76, 0.46), second=(0.88, 0.69, 0.38), wall=(0.99, 0.93, 0.66), top=(0.95, 0.78, 0.4)),
     "in the snow": dict(floor=(0.94, 0.96, 1.0), second=(0.87, 0.91, 0.98), wall=(0.82, 0.82, 0.95), top=(0.6, 0.62, 0.86)),
+    "in a plain room": dict(floor=(0.55, 0.5, 0.46), second=(0.55, 0.5, 0.46), wall=(0.6, 0.6, 0.62), at=3.0),
     "in a studio": dict(floor=(0.7, 0.7, 0.71), second=(0.7, 0.7, 0.71), wall=(0.85, 0.85, 0.86), at=3.0),
 }
 
@@ -39,6 +42,7 @@ class Scene:
     color: str
     interaction: str | None
     place: str
+    close: bool = False  # of a robot arm: only its hand and the object are in the picture
     pose: Pose = None
     at: tuple = (0.0, 0.0)
     turn: float = 0.0
@@ -111,17 +115,22 @@ def scene_parts(scene):
     """The primitives of a scene in the world."""
     parts = []
     if scene.subject:
-        build = robot_arm if scene.subject == "robot arm" else SUBJECTS[scene.subject].build
-        how = ARM_COLORS[scene.wear["arm"]] if scene.subject == "robot arm" else scene.pose.seated
+        build = robot_hand if scene.close else robot_arm if scene.subject == "robot arm" else SUBJECTS[scene.subject].build
+        how = scene.pose.seated
+        if scene.subject == "robot arm":
+            how = (ARM_COLORS[scene.wear["arm"]], scene.wear["size"]) if scene.close else ARM_COLORS[scene.wear["arm"]]
         parts += _placed(build(scene.pose.hands, how), _turned(scene.turn), (*scene.at, scene.pose.height), 1)
     if scene.object:
-        parts += _placed(object_parts(scene.object, scene.color), _turned(scene.object_turn), scene.object_at, 2)
+        parts += _placed(object_parts(scene.object, scene.color, scene.place == "in a plain room"), _turned(scene.object_turn), scene.object_at, 2)
     return parts
 
 
 def _backdrop(scene):
     place, jitter = PLACES[scene.place], scene.wear["jitter"]
     floor, second, wall = (tuple(np.clip(np.multiply(place[k], jitter), 0, 1)) for k in ("floor", "second", "wall"))
+    if scene.place == "in a plain room":  # of any colours
+        floor = second = scene.wear["floor"]
+        wall = scene.wear["wall"]
     ox, oy = scene.wear["offset"]
 
     def checks(x, y):
@@ -141,7 +150,7 @@ def _backdrop(scene):
 def frame(scene):
     """The camera that shows all parts, ``fill`` of the picture wide or high, at ``shift`` of the free space."""
     parts = scene_parts(scene)
-    points = corners(parts)
+    points = corners(parts[:HAND_PARTS] + [p for p in parts if p.owner == 2] if scene.close else parts)
     camera = Camera.looking_at(scene.camera_at, (points.max(0) + points.min(0)) / 2)
     plane = camera.project(points)
     low, high = plane.min(0), plane.max(0)
@@ -163,7 +172,18 @@ def _choose(rng, options):
     return options[rng.integers(len(options))]
 
 
-RELATIONS = {"and": 0.70, "lift": 0.045, "push": 0.045, "sit": 0.04, "subject": 0.10, "object": 0.07}
+def _place(rng, close):
+    """Robots' hands are mostly seen in plain rooms."""
+    return "in a plain room" if close and rng.random() < 0.5 else _choose(rng, [*PLACES])
+
+
+def _muted(rng):
+    """A colour between grey and pastel."""
+    return tuple(np.clip(rng.uniform(0.3, 0.85) + rng.normal(0, 0.09, 3), 0.05, 0.95))
+
+
+CLOSE_UPS = 0.6  # share of the robot arm's pictures with an object
+RELATIONS = {"and": 0.73, **dict.fromkeys(INTERACTIONS, 0.02), "subject": 0.10, "object": 0.07}
 
 
 def sample_scene(seed, subject=None, object=None, relation=None, color=None, place=None, held_out=False):
@@ -172,28 +192,31 @@ def sample_scene(seed, subject=None, object=None, relation=None, color=None, pla
     ``relation``: "and", a key of ``INTERACTIONS``, "subject" or "object" (alone).
     """
     rng = np.random.default_rng(seed)
-    relation = relation or rng.choice(list(RELATIONS), p=np.array(list(RELATIONS.values())))
+    wanted = relation
     names, things = [*SUBJECTS], [*OBJECTS]
-    weights = np.array([0.6 if n == "robot arm" else 1.0 for n in names])
+    weights = np.array([1.5 if n == "robot arm" else 1.0 for n in names])
     while True:
+        relation = wanted or str(rng.choice(list(RELATIONS), p=list(RELATIONS.values())))
         who = subject or str(rng.choice(names, p=weights / weights.sum()))
         what = object or _choose(rng, things)
         if relation in INTERACTIONS and not possible(who, relation):
-            if subject:
+            if subject and wanted:
                 raise ValueError(f"A {who} cannot {relation}.")
             continue
         if held_out or (who, what, relation) not in HELD_OUT or (subject and object):
             break
     who, what = ("" if relation == "object" else who), ("" if relation == "subject" else what)
     tone = (color if color is not None else _choose(rng, OBJECTS[what].colors)) if what else ""
+    close = who == "robot arm" and bool(what) and rng.random() < CLOSE_UPS
     angle = rng.uniform(-1.2, 1.2)
     sun = np.array([np.sin(angle), -np.cos(angle), rng.uniform(0.6, 1.6)])
     light = rng.uniform(0.88, 1.06)
     scene = Scene(
-        seed, who, what, tone, relation if relation in INTERACTIONS else None, place or _choose(rng, [*PLACES]),
+        seed, who, what, tone, relation if relation in INTERACTIONS else None, place or _place(rng, close), close,
         sun=tuple(sun / np.linalg.norm(sun)), ambient=rng.uniform(0.5, 0.7),
         tint=tuple(light * rng.uniform(0.97, 1.03, 3)),
-        wear=dict(arm=_choose(rng, [*ARM_COLORS]), jitter=tuple(rng.uniform(0.92, 1.06, 3)), offset=tuple(rng.uniform(0, 2, 2))))
+        wear=dict(arm=_choose(rng, [*ARM_COLORS]), jitter=tuple(rng.uniform(0.92, 1.06, 3)), offset=tuple(rng.uniform(0, 2, 2)),
+                  floor=_muted(rng), wall=_muted(rng), size=rng.uniform(1.0, 2.0)))
     for _ in range(60):
         _arrange(scene, rng)
         if _well_framed(scene):
@@ -203,12 +226,15 @@ def sample_scene(seed, subject=None, object=None, relation=None, color=None, pla
 
 def _arrange(scene, rng):
     """Pose, places and camera."""
-    turn = rng.uniform(-0.6, 0.6)
+    turn = rng.uniform(-np.pi, np.pi) if scene.close else rng.uniform(-0.6, 0.6)
     if scene.interaction:
         scene.pose = INTERACTIONS[scene.interaction](scene.subject, scene.object, rng)
-        turn = rng.uniform(*scene.pose.turn)
+        turn = turn if scene.close else rng.uniform(*scene.pose.turn)
         scene.object_at = tuple(_turned(turn) @ scene.pose.object_at)
         scene.object_turn = turn
+    elif scene.close:
+        scene.pose = Pose(hover(scene.object, rng), (9.0, 9.0, 0.0))
+        scene.object_at, scene.object_turn = (0.0, 0.0, 0.0), rng.uniform(-0.7, 0.7)
     else:
         if scene.subject:
             scene.pose = Pose(rest(scene.subject, rng), (9.0, 9.0, 0.0))
@@ -224,9 +250,9 @@ def _arrange(scene, rng):
                 turn = -side * abs(turn)
     scene.turn = float(turn)
     alone = not (scene.subject and scene.object)
-    distance, rise = rng.uniform(7, 10), rng.uniform(0.05, 0.3)
+    distance, rise = rng.uniform(7, 10), rng.uniform(0.05, 0.8 if scene.close else 0.3)
     scene.camera_at = (rng.uniform(-0.8, 0.8), -distance, 0.9 + distance * np.sin(rise))
-    scene.fill = rng.uniform(0.6, 0.92) if alone else rng.uniform(0.86, 0.96)
+    scene.fill = rng.uniform(0.4, 0.92) if scene.close else rng.uniform(0.6, 0.92) if alone else rng.uniform(0.86, 0.96)
     scene.shift = tuple(rng.uniform(0, 1, 2))
 
 

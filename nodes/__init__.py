@@ -12,6 +12,7 @@ from . import (
     folders,
     guidance,
     miniature,
+    own,
     prompts,
     reports,
     scoring,
@@ -24,7 +25,7 @@ from . import (
     votes,
 )
 
-ROOMS = (sim, triples, film, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, editor_training, sim_to_real)
+ROOMS = (sim, own, triples, film, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, editor_training, sim_to_real)
 
 
 class InteractiveActionExtension(ComfyExtension):

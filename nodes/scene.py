@@ -90,6 +90,8 @@ class InteractionScene(io.ComfyNode):
                     tooltip="Longest side of your mesh in metres. The hand opens 8 cm.",
                 ),
                 io.Combo.Input("mesh_up", options=list(UPS), optional=True, advanced=True, tooltip="Which axis of your mesh points upwards: y in .glb."),
+                sockets.Robot.Input("own_robot", optional=True, tooltip="A robot of your own instead of the one above, from Own Robot."),
+                sockets.Thing.Input("own_object", optional=True, tooltip="An object of your own, to open or close, from Own Object with a Joint."),
             ],
             outputs=[sockets.Scene.Output(display_name="scene")],
         )

@@ -253,7 +253,7 @@ class TrainingOptions(io.ComfyNode):
                     default=False,
                     optional=True,
                     advanced=True,
-                    tooltip="Gradient checkpointing: less than half of the memory for up to a third more time. The result is the same.",
+                    tooltip="Gradient checkpointing: much less memory for somewhat more time. The result is the same.",
                 ),
                 io.Int.Input(
                     "checkpoint_every",

@@ -4,6 +4,8 @@ import numpy as np
 import sapien
 import sapien.render
 
+from .surroundings import cubemap
+
 FILL = 0.9  # share of the picture that the bounds may take
 WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot its arm hides the object
 SIDE, BEHIND = np.radians(95), np.radians(150)  # for what opens towards the robot
@@ -42,6 +44,8 @@ class Rig:
         field_of_view = np.radians(plan.field_of_view)
         self.focal = self.height / 2 / np.tan(field_of_view / 2)  # of both axes: square pixels
         self.camera = world.scene.add_camera("camera", self.width * self.scale, self.height * self.scale, field_of_view, 0.01, 50)
+        if world.light is not None:
+            world.scene.set_environment_map(cubemap(world.light))
         self.aim = world.surroundings() if self.rig in ("still", "free") else None
         self.robot_ids, self.object_ids = world.ids()
 
@@ -91,18 +95,19 @@ class Rig:
         self.camera.entity.set_pose(sapien.Pose(pose))
         self.world.scene.update_render()
         self.camera.take_picture()
-        colour = self.camera.get_picture("Color")[..., :3]
-        entities = self.camera.get_picture("Segmentation")[..., 1]
-        depth = -self.camera.get_picture("Position")[..., 2]
-        if colour.dtype != np.uint8:  # mani_skill's import changes the format for the whole process
-            colour = colour.clip(0, 1) * 255
-        colour = np.where((entities == 0)[..., None], self.world.background ** (1 / 2.2) * 255, colour)
         middle = (slice(self.scale // 2, None, self.scale),) * 2
+        colour = self.camera.get_picture("Color")[..., :3]
+        entities = np.ascontiguousarray(self.camera.get_picture("Segmentation")[..., 1])
+        depth = -self.camera.get_picture("Position")[middle][..., 2]
+        if colour.dtype != np.uint8:  # mani_skill's import changes the format for the whole process
+            colour = colour.clip(0, 1) * np.float32(255)
+        colour[entities == 0] = self.world.background ** (1 / 2.2) * 255
+        entities = entities[middle]
         return {
             "pictures": np.rint(_average(colour, self.scale)).astype(np.uint8),
-            "subject_masks": np.isin(entities, self.robot_ids)[middle],
-            "object_masks": np.isin(entities, self.object_ids)[middle],
-            "depth": depth[middle].astype(np.float32),
+            "subject_masks": np.isin(entities, self.robot_ids),
+            "object_masks": np.isin(entities, self.object_ids),
+            "depth": depth.astype(np.float32),
             "intrinsics": self.intrinsics,
             "extrinsics": extrinsics,
         }
@@ -126,5 +131,7 @@ def frame(points, tangents):
 
 
 def _average(values, scale):
+    if scale == 1:
+        return values
     height, width, channels = values.shape
-    return values.reshape(height // scale, scale, width // scale, scale, channels).mean((1, 3))
+    return values.reshape(height // scale, scale, width // scale, scale, channels).mean((1, 3), dtype=np.float64)

@@ -51,10 +51,11 @@ class Arm:
         self.model, self.base = world.model, world.bases[index]  # the model stands at the origin
         self.tool = list(world.links).index(self.robot.tool)
         self.targets = articulation.qpos.copy()
-        self.mask = np.arange(len(self.targets)) < len(self.targets) - len(self.robot.fingers)  # all but the fingers
+        self.opened, self.shut = np.array(self.robot.rest), np.array(self.robot.shut)
         self.reaching = np.isin(np.arange(len(self.targets)), self.robot.arm)
         self.grip = np.array(self.robot.grip, float)
         self.limits = articulation.qlimits.T
+        self.endless = ~np.isfinite(self.limits).all(0)
         self.others = []  # arms that keep still while this one moves
 
     def pose(self, joints=None):
@@ -72,6 +73,7 @@ class Arm:
             max_iterations=200,
         )
         reached = np.where(self.reaching, qpos, start)
+        reached -= np.where(self.endless, 2 * np.pi * np.round((reached - start) / (2 * np.pi)), 0)  # not a whole turn back
         if not found or (reached < self.limits[0] - 1e-3).any() or (reached > self.limits[1] + 1e-3).any():
             raise InteractiveActionError(f"The arm cannot reach {pose[:3, 3].round(3).tolist()} m. Try another seed.")
         return reached
@@ -150,12 +152,17 @@ class Arm:
             self.step()
 
     def fingers(self, opening, seconds):
-        """Drive the fingers to ``opening`` metres each and wait."""
-        self.targets = np.where(self.mask, self.targets, opening)
+        """Drive the fingers to ``opening``, from 0, shut, to 1, wide open, and wait."""
+        self.targets = np.where(self.opened == self.shut, self.targets, self.shut + opening * (self.opened - self.shut))
         self.wait(seconds)
 
+    def make_fist(self):
+        """Begin with the hand closed."""
+        self.fingers(0.0, 0.0)
+        self.grip[:3, 3] -= self.robot.recede * self.grip[:3, 2]
+
     def open_hand(self, seconds=0.1):
-        self.fingers(self.robot.open, seconds)
+        self.fingers(1.0, seconds)
 
     def close_hand(self, seconds=0.4):
         self.fingers(0.0, seconds)

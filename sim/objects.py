@@ -94,7 +94,8 @@ class Joint:
 
 @dataclass(frozen=True)
 class Thing:
-    """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers. Captions call it by its ``word``, if it has one."""
+    """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers. Captions call it by its ``word``, if it has one.
+    One with a ``model`` (URDF, metres of its unit) is built from that; its parts then say only how large it is."""
 
     parts: tuple
     grip: Grip | None = None
@@ -103,6 +104,7 @@ class Thing:
     surface: float = 0.0
     joint: Joint | None = None
     word: str = ""
+    model: tuple = ()
     bounds: np.ndarray = field(init=False, compare=False)
 
     def __post_init__(self):

@@ -73,7 +73,11 @@ def _photograph(world, scene, plan, seed):
     for moment, state in key_frames(world, world.action, plan.moments, plan.frames_per_take):
         world.restore(state)
         for camera in range(plan.cameras):
-            yield {"moment": moment, "time": state.time, "camera": camera, **rig.shoot(camera)}
+            try:
+                shot = rig.shoot(camera)
+            except RuntimeError as error:  # what is only seen is read with the first picture
+                raise InteractiveActionError(f"Something cannot be drawn: {error}. Export the mesh or the picture again.") from error
+            yield {"moment": moment, "time": state.time, "camera": camera, **shot}
 
 
 def _generators(scene, seed):

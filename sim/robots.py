@@ -1,26 +1,26 @@
 """The robots, from the URDF files in the mani_skill wheel (Apache-2.0), which itself is never imported."""
 
 import importlib.util
-import os
 import pathlib
-import tempfile
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InteractiveActionError, MissingExtraError
+from . import urdf
 
 
 @dataclass(frozen=True)
 class Robot:
     """What an action must know of a robot. Lengths are in metres, joint positions in radians and metres.
 
-    ``rest`` are all joint positions; those of the joints ``arm`` reach, the last are the fingers', ``open`` wide open.
+    ``rest`` are all joint positions with the hand wide open, ``closed`` those with it
+    shut (empty: the last ones, which are the fingers', are 0); the joints ``arm`` reach.
     ``tool`` is the link between the fingertips, and ``grip`` the pose in its axes of the point that is led: its z axis points
     out of the hand, the fingers close along its y axis, and the fingertips end a centimetre beyond it. ``base`` is the place
     (3,) where the robot stands; one that ``stands`` does so on the floor and not on a table. ``hand`` is a second URDF whose
-    ``hand_root`` is mounted on the first one's ``flange``. ``reach`` is how far an object may stick up between the fingers before it touches the palm. ``framed`` are the links
+    ``hand_root`` is mounted on the first one's ``flange``; ``description`` is a whole URDF instead of a file. ``reach`` is how far an object may stick up between the fingers before it touches the palm, and the fingertips ``recede`` as they close. ``framed`` are the links
     that a picture of the hand shows. A robot that takes things between two ``palms`` has ((link, joints), (link, joints)), left and
     right, instead of fingers that close; still cameras then show the ``space`` ((low), (high)) before it, and its head ends at ``crown``.
     """
@@ -31,18 +31,25 @@ class Robot:
     arm: tuple
     tool: str
     fingers: tuple
-    open: float
     reach: float
     framed: tuple
+    closed: tuple = ()
+    recede: float = 0.0
     grip: tuple = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
     base: tuple = (0.0, 0.0, 0.0)
     stands: bool = False
+    description: str = ""
     hand: str = ""
     hand_root: str = ""
     flange: str = ""
     palms: tuple = ()
     space: tuple = ()
     crown: float = 0.0
+
+    @property
+    def shut(self):
+        """All joint positions with the hand closed."""
+        return self.closed or (*self.rest[: len(self.rest) - len(self.fingers)], *[0.0] * len(self.fingers))
 
     @property
     def stand(self):
@@ -53,14 +60,22 @@ class Robot:
 
     def path(self):
         """The robot's URDF file."""
-        return self._mounted() if self.hand else _in_wheel(self.urdf)
+        return _in_wheel(self.urdf)
+
+    def _articulation(self, loader):
+        if self.description:
+            try:
+                return urdf.load(loader, ET.fromstring(self.description))
+            except Exception as error:  # whatever the loader and the mesh readers raise
+                raise InteractiveActionError(f"The robot {self.urdf!r} cannot be loaded: {type(error).__name__}: {error}.") from error
+        return urdf.load(loader, self._mounted()) if self.hand else loader.load(str(self.path()))
 
     def _mounted(self):
-        """A URDF of arm and hand, written anew, whose meshes stay where they are."""
+        """The URDF of arm and hand, whose meshes stay where they are."""
         arm, hand = (ET.parse(_in_wheel(urdf)).getroot() for urdf in (self.urdf, self.hand))
-        for root, urdf in ((arm, self.urdf), (hand, self.hand)):
+        for root, file in ((arm, self.urdf), (hand, self.hand)):
             for mesh in root.iter("mesh"):
-                mesh.set("filename", str(_in_wheel(urdf).parent / mesh.get("filename").removeprefix("package://")))
+                mesh.set("filename", str(_in_wheel(file).parent / mesh.get("filename").removeprefix("package://")))
         kept, grown = {self.hand_root}, True
         while grown:
             children = {joint.find("child").get("link") for joint in hand.iter("joint") if joint.find("parent") is not None and joint.find("parent").get("link") in kept}
@@ -71,9 +86,7 @@ class Robot:
         mount = ET.SubElement(arm, "joint", name="mount", type="fixed")
         ET.SubElement(mount, "parent", link=self.flange)
         ET.SubElement(mount, "child", link=self.hand_root)
-        path = pathlib.Path(tempfile.gettempdir(), f"interactive-action-{os.getpid()}.urdf")
-        ET.ElementTree(arm).write(path)
-        return path
+        return arm
 
     def load(self, scene, pose=None):
         """The robot in a sapien scene, its base at ``pose`` or at its own place; driven as ManiSkill drives its Panda."""
@@ -86,7 +99,7 @@ class Robot:
             loader.set_link_material(finger, 2.0, 2.0, 0.0)
             loader.set_link_patch_radius(finger, 0.1)
             loader.set_link_min_patch_radius(finger, 0.1)
-        articulation = loader.load(str(self.path()))
+        articulation = self._articulation(loader)
         articulation.pose = sapien.Pose(self.stand) if pose is None else pose
         for link in articulation.links:
             link.disable_gravity = True
@@ -96,8 +109,8 @@ class Robot:
                 first, second, third, fourth = shape.get_collision_groups()
                 shape.set_collision_groups([first, second, third | 1 << 29, fourth])
         for number, joint in enumerate(articulation.active_joints):
-            lifts = joint.type == "prismatic" and number < len(self.rest) - len(self.fingers)
-            stiff = 20 if lifts else 1  # a column must not give way by millimetres
+            slides, closes = joint.type == "prismatic", self.rest[number] != self.shut[number]
+            stiff = (1 if closes else 20) if slides else (0.02 if closes else 1)  # a column must not give way by millimetres
             joint.set_drive_properties(stiffness=stiff * 1e3, damping=stiff * 1e2, force_limit=stiff * 100)
         articulation.set_qpos(self.rest)
         return articulation
@@ -122,7 +135,6 @@ PANDA = Robot(
     arm=tuple(range(7)),
     tool="panda_hand_tcp",
     fingers=("panda_leftfinger", "panda_rightfinger"),
-    open=0.04,
     reach=0.035,
     framed=("panda_hand", "panda_leftfinger", "panda_rightfinger"),
 )
@@ -143,7 +155,6 @@ ROBOTS = {
         arm=(3, 5, 7, 8, 9, 10, 11, 12),
         tool="gripper_link",
         fingers=("r_gripper_finger_link", "l_gripper_finger_link"),
-        open=0.05,
         reach=0.045,
         framed=("gripper_link", "r_gripper_finger_link", "l_gripper_finger_link"),
         grip=((0, 0, 1, 0.0215), (0, 1, 0, 0), (-1, 0, 0, 0), (0, 0, 0, 1)),
@@ -164,7 +175,6 @@ ROBOTS = {
         arm=(1, 3, 5, 7, 9),
         tool="left_palm_link",
         fingers=(),
-        open=0.0,
         reach=0.0,
         framed=("torso_link", "head_link", "left_palm_link", "right_palm_link"),
         base=(0.0, 0.0, 0.755),

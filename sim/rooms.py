@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .objects import CREAM, DARK, STEEL, WOOD, box, cylinder, turned
+from .surroundings import KINDS
 
 PAINTS = ((0.62, 0.60, 0.55), (0.45, 0.55, 0.60), (0.52, 0.60, 0.48), (0.62, 0.50, 0.42), (0.36, 0.38, 0.42))
 TIMBERS = ((0.36, 0.20, 0.09), (0.20, 0.11, 0.05), (0.48, 0.32, 0.17), (0.30, 0.26, 0.22))
@@ -17,7 +18,7 @@ BACK, FRONT, SIDE, HIGH = -1.6, 4.5, 2.6, 2.4  # metres to the walls and to the 
 @dataclass(frozen=True)
 class Room:
     """``below`` is how far under the surface the floor lies, ``top`` its half sizes (x, y) and its middle x; ``furnish``
-    gives the furniture, drawn by a generator, standing on the floor.
+    gives the furniture, drawn by a generator, standing on the floor. What is called gives the number of its ``surroundings.py``, if it has any.
     """
 
     below: float = 0.0
@@ -30,7 +31,7 @@ class Room:
 
         if not self.furnish:
             scene.add_ground(0, render_material=material(ground, roughness=0.9))
-            return
+            return None
         import sapien
 
         paint, timber = (kinds[rng.integers(len(kinds))] for kinds in (PAINTS, TIMBERS))
@@ -47,6 +48,7 @@ class Room:
         if self.below:
             x, y, middle = self.top
             build_still(scene, (box(x, y, 0.02, (middle, 0, -0.02)),), timber, sapien.Pose(), "top", grain(timber, rng) if self.timber else None)
+        return int(rng.integers(KINDS))
 
 
 def table(rng):

@@ -8,6 +8,8 @@ from .actions import ACTIONS
 from .actions.action import Action
 from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS
 from .objects import OBJECTS
+from .own_robot import OwnRobot
+from .own_thing import OwnThing
 from .robots import ROBOTS
 from .rooms import ROOMS
 
@@ -33,6 +35,7 @@ PLACE_COLOURS = {  # dark enough for a white robot to stand out
 }
 OFFERED = tuple(name for name in OBJECTS if any(name in action.objects for action in ACTIONS.values()))  # to be acted on
 OF_ANYTHING = tuple(name for name, action in ACTIONS.items() if action.arrange is Action.arrange)  # needs no thing made for it
+OF_JOINTED = tuple(name for name, action in ACTIONS.items() if "drawer cabinet" in action.objects)
 WIDEST_JITTER = 0.15
 
 
@@ -44,7 +47,7 @@ class Scene:
     pictures, pixel by pixel, on the same machine. ``action_seed`` draws the motion apart from the rest: the same seed with
     another one, or with another action on the same object, has the same object, room, light and still cameras; -1 is the seed.
     ``mesh`` is the file of a thing of one's own, ``mesh_size`` metres long and with its axis ``mesh_up`` upwards, which takes
-    the place of the object and is called as its file is. ``stage`` is the action for which the place was prepared, if it is not the one that is done: see ``triples.py``.
+    the place of the object and is called as its file is, as ``own_object``, which opens, does, and ``own_robot`` that of the robot. ``stage`` is the action for which the place was prepared, if it is not the one that is done: see ``triples.py``.
     """
 
     robot: str = "panda"
@@ -61,22 +64,26 @@ class Scene:
     mesh: str = ""
     mesh_size: float = 0.08
     mesh_up: str = "y"
+    own_robot: OwnRobot | None = None
+    own_object: OwnThing | None = None
 
     def __post_init__(self):
+        for name, kind in (("own_robot", OwnRobot), ("own_object", OwnThing)):
+            if isinstance(getattr(self, name), dict):  # from json
+                object.__setattr__(self, name, kind(**getattr(self, name)))
         for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OFFERED), ("room", ROOMS)):
             _check(name, getattr(self, name), known)
         for name, known in (("object_colour", OBJECT_COLOURS), ("ground", PLACE_COLOURS), ("background", PLACE_COLOURS)):
             _check(name, getattr(self, name), (RANDOM, *known))
         offered = ACTIONS[self.action].objects
-        if self.mesh:
+        if self.own_object:
+            if self.mesh or self.action not in OF_JOINTED:
+                raise InteractiveActionError(f"An object of one's own with a joint has no other mesh, and is offered for: {', '.join(OF_JOINTED)}.")
+        elif self.mesh:
             self._check_mesh()
         elif self.object not in offered:
             raise InteractiveActionError(f"'{self.action}' is not offered for a {self.object}, but for: {', '.join(offered)}.")
-        if self.robot not in able(self.action):
-            raise InteractiveActionError(f"A {self.robot} cannot '{self.action}'. Choose one of: {', '.join(able(self.action))}.")
-        if ROBOTS[self.robot].stands and ROOMS[self.room].below:
-            level = ", ".join(name for name, room in ROOMS.items() if not room.below)
-            raise InteractiveActionError(f"A {self.robot} stands on the floor, and things in the {self.room} on a table. Choose: {level}.")
+        self._check_robot()
         if self.stage:
             _check("stage", self.stage, ACTIONS)
         if not 0 <= self.size_jitter <= WIDEST_JITTER:
@@ -88,8 +95,22 @@ class Scene:
 
     @property
     def called(self):
-        """What the object is called: a mesh as its file, and all else by its kind."""
+        """What the object is called: one's own as one says, a mesh as its file, and all else by its kind."""
+        if self.own_object:
+            return self.own_object.called
         return pathlib.Path(self.mesh).stem.replace("_", " ").replace("-", " ") if self.mesh else self.object
+
+    def _check_robot(self):
+        own, action = self.own_robot, ACTIONS[self.action]
+        if own and (action.two_handed or action.grasps and not own.fingers):
+            fits = [name for name, one in ACTIONS.items() if not one.two_handed and (own.fingers or not one.grasps)]
+            raise InteractiveActionError(f"This {own.called} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}.")
+        if not own and self.robot not in able(self.action):
+            raise InteractiveActionError(f"A {self.robot} cannot '{self.action}'. Choose one of: {', '.join(able(self.action))}.")
+        if (own or ROBOTS[self.robot]).stands and ROOMS[self.room].below:
+            level = ", ".join(name for name, room in ROOMS.items() if not room.below)
+            who = own.called if own else self.robot
+            raise InteractiveActionError(f"A {who} stands on the floor, and things in the {self.room} on a table. Choose: {level}.")
 
     def _check_mesh(self):
         _check("mesh_up", self.mesh_up, UPS)

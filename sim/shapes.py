@@ -1,11 +1,15 @@
 """Builds a thing of ``objects.py`` in a SAPIEN scene: what is seen of it and what collides."""
 
 from itertools import pairwise
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import sapien
 import sapien.physx
 import sapien.render
+
+from ..errors import InteractiveActionError
+from . import urdf
 
 UPRIGHT = [0.7071068, 0, -0.7071068, 0]  # a cylinder's axis is x
 SIDES, SECTORS = 48, 16  # of a turned part, as drawn and as it collides
@@ -54,6 +58,28 @@ def build_jointed(scene, thing, scale, colour, pose, name):
     for entity in entities:
         scene.add_entity(entity)
     return root.articulation
+
+
+def build_loaded(scene, thing, scale, pose):
+    """A thing of a URDF, one of whose joints moves; its articulation."""
+    text, unit = thing.model
+    loader = scene.create_urdf_loader()
+    loader.fix_root_link, loader.load_multiple_collisions_from_file, loader.scale = True, True, unit * scale
+    loader.set_material(1.0, 1.0, 0.0)
+    loader.set_density(thing.density)
+    try:
+        articulation = urdf.load(loader, ET.fromstring(text))
+    except Exception as error:  # whatever the loader and the mesh readers raise
+        raise InteractiveActionError(f"The object's URDF cannot be loaded: {type(error).__name__}: {error}.") from error
+    for link in articulation.links:
+        for shape in link.collision_shapes:
+            first, second, third, fourth = shape.get_collision_groups()
+            shape.set_collision_groups([first, second, third | 1 << 28, fourth])
+    (joint,) = articulation.active_joints
+    joint.friction = JOINT_FRICTION
+    joint.set_drive_properties(thing.joint.spring, thing.joint.damping)
+    articulation.pose = pose
+    return articulation
 
 
 def build_still(scene, parts, colour, pose, name, drawn=None):

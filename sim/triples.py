@@ -30,7 +30,7 @@ class Triples:
 
 def others_of(scene):
     """The actions that can be done in the context of ``scene`` without bringing or moving anything."""
-    return [name for name in OF_ANYTHING if name != scene.action and (scene.mesh or scene.object in ACTIONS[name].objects)]
+    return [name for name in OF_ANYTHING if name != scene.action and not scene.own_object and (scene.mesh or scene.object in ACTIONS[name].objects)]
 
 
 def record_triples(simulator, scene, others, plan, progress=None):

@@ -13,7 +13,7 @@ from .objects import FRONT, OBJECTS, Thing
 from .robots import ROBOTS
 from .rooms import ROOMS
 from .scene import OBJECT_COLOURS, PLACE_COLOURS, PLAIN_COLOURS, RANDOM
-from .shapes import build_free, build_jointed
+from .shapes import build_free, build_jointed, build_loaded
 
 TIMESTEP = 1 / 200
 DEEPEST_START = 0.002  # metres of penetration that contact offsets alone can cause
@@ -104,7 +104,7 @@ class World:
     """
 
     def __init__(self, scene, rng):
-        self.robot = ROBOTS[scene.robot]
+        self.robot = scene.own_robot.robot() if scene.own_robot else ROBOTS[scene.robot]
         self.scale = 1 + rng.uniform(-1, 1) * scene.size_jitter
         self.object_colour = _choose(scene.object_colour, PLAIN_COLOURS, rng)
         ground = _choose(scene.ground, PLACE_COLOURS, rng)
@@ -113,14 +113,15 @@ class World:
         self.scene = sapien.Scene()
         self.scene.timestep = TIMESTEP
         self.room = ROOMS[scene.room]
-        self.room(self.scene, PLACE_COLOURS[ground], rng.spawn(1)[0])
+        self.light = self.room(self.scene, PLACE_COLOURS[ground], rng.spawn(1)[0])
         self.articulation = self.robot.load(self.scene)
         self.articulations, self.bases = [self.articulation], [np.float32(self.robot.stand)]
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
         self.items, self.loose = [], []  # the loose ones need not be framed
         thing = thing_of(scene.mesh, scene.mesh_size, scene.mesh_up) if scene.mesh else OBJECTS[scene.object]
+        thing = scene.own_object.thing() if scene.own_object else thing
         self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour, thing=thing)
-        self.called = scene.called if scene.mesh else f"{self.object_colour} {self.item.thing.word or scene.object}"
+        self.called = scene.called if scene.mesh or scene.own_object else f"{self.object_colour} {self.item.thing.word or scene.object}"
         self.object, self._object_entities = self.item.entity, self.item.entities
         self._first_box = np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0] + [*place, 0] + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
         self._add_light([*place, self.item.half[2]], rng)
@@ -145,9 +146,12 @@ class World:
         """Put a thing of ``OBJECTS``, or this one, on the ground; its ``Item``."""
         thing, scale = thing or OBJECTS[name], self.scale
         pose = sapien.Pose([x, y, thing.half[2] * scale + height], _yaw(yaw))
-        build = build_jointed if thing.joint else build_free
-        made = build(self.scene, thing, scale, {**PLACE_COLOURS, **OBJECT_COLOURS}[colour], pose, name)
-        item = Item(name, colour, thing, scale, *((made.links[1].entity, made) if thing.joint else (made,)))
+        if thing.model:
+            made = build_loaded(self.scene, thing, scale, pose)
+        else:
+            build = build_jointed if thing.joint else build_free
+            made = build(self.scene, thing, scale, {**PLACE_COLOURS, **OBJECT_COLOURS}[colour], pose, name)
+        item = Item(name, colour, thing, scale, *((made.active_joints[0].child_link.entity, made) if thing.joint else (made,)))
         self.items.append(item)
         return item
 
@@ -266,7 +270,8 @@ class World:
 
     def corners(self):
         """(points, 3) corners of the boxes around the framed links and the object, and of what fingers took from the ground its place there."""
-        boxes = [_body(entity).compute_global_aabb_tight() for entity in self.item.entities]
+        bodies = [body for entity in self.item.entities if (body := _body(entity)).collision_shapes]
+        boxes = [body.compute_global_aabb_tight() for body in bodies]
         links = [link for articulation in self.articulations for link in articulation.links if link.name in self.robot.framed]
         boxes += [link.compute_global_aabb_tight() for link in links]
         boxes += [_body(item.entity).compute_global_aabb_tight() for item in self.items if item not in (self.item, *self.loose)]

@@ -15,8 +15,8 @@ from .server import ROOT, ComfyServer
 
 WORKFLOWS = ROOT / "workflows"
 NOTES = {
-    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated robot picks up a cube in front of four "
-    "cameras; prompts are put to the pictures; a word for the action is learned and saved as `<pick-up>`; the last nodes draw "
+    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above its head in front of "
+    "four cameras; prompts are put to the pictures; a word for the action is learned and saved as `<pick-up>`; the last nodes draw "
     "with it.\n\nFor your own checkpoint: choose it in **Load Checkpoint**, set width and height of **Record Interaction** to "
     "512, steps to 3000 and learning_rate to 0.00025, and take the words of your action in **Interaction Words**.",
     "use-a-token": "## Use a token\n\n**Interactive Token Loader** teaches the prompt a new word; the lower half draws the same "
@@ -50,6 +50,9 @@ NOTES = {
     "checkpoint: width and height 512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
     "film-an-action": "## Film an action\n\nA mobile robot puts an apple down, seen by four still cameras; **Film Recording** makes a video of "
     "it at its own speed.\n\nFor one camera alone choose its number; *free* cameras stand where you say.",
+    "act-with-your-own-robot": "## Act with your own robot\n\nNeeds a robot and a thing with a door, both as URDF: put their folders into ComfyUI's input "
+    "folder, here `robot` and `cabinet`, a folder of PartNet-Mobility for instance. Name the robot's tool link and its fingers; how its hand opens "
+    "and where its fingertips end is measured.\n\nEither of the two does alone: take the other of **Interaction Scene**'s own.",
     "import-a-recording": "## Import a recording\n\n**Load Recording** reads what *Record an action* has saved, or pictures of another "
     "engine or a camera that you put into a folder with a `metadata.jsonl`; they get prompts and become a data set.",
     "draw-a-prompt-set": "## Draw a prompt set\n\n**Interaction Prompts** gives a list of prompts and a seed for each; the stock nodes behind "
@@ -101,6 +104,7 @@ THUMBNAILS = {
     "record-an-action": ("../web/docs/actions.jpg", (0, 288, 864, 720)),
     "make-a-data-set-of-triples": ("../web/docs/triples.jpg", None),
     "film-an-action": ("../web/docs/film.jpg", None),
+    "act-with-your-own-robot": ("../web/docs/own-robot.jpg", None),
     "import-a-recording": ("../web/docs/actions.jpg", (432, 432, 1296, 864)),
     "train-with-textual-inversion": ("loss.png", None),
     "train-with-reversion": ("loss.png", None),

@@ -39,7 +39,7 @@ class LiftTogether(Action):
         reach = self.item.half[0] + 0.012
         poses = {}
         for hand, side in both:
-            hand.targets[~hand.mask] = 0.0
+            hand.make_fist()
             base = down(self.middle + [0, 0, self.level], self.item.yaw + (np.pi if side > 0 else 0))
             ready, touch, squeeze = (shifted(base, *(side * away * self.along)) for away in (reach + self.gap, reach, reach - self.press))
             poses[hand] = [ready, touch, squeeze, shifted(squeeze, 0, 0, self.lift)]

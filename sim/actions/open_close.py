@@ -64,7 +64,7 @@ class Open(Action):
         arm.world.check_start()
         arm.open_hand()
         arm.move(poses[1], self.speed)
-        arm.fingers(0.0 if close else arm.robot.open, 0.4)
+        arm.fingers(0.0 if close else 1.0, 0.4)
         arm.follow(poses[2:], self.speed)
         arm.wait(0.3)
 

@@ -36,16 +36,16 @@ class PickUp(Action):
         """Do it. With ``close`` False the hand stays open (the control that must fail)."""
         self.take(arm, close)
         arm.move(self.aloft(self.lift), self.speed / 2)
-        arm.fingers(arm.targets[-1], 0.3)
+        arm.wait(0.3)
 
     def take(self, arm, close=True):
         """From above, reach down to the object and close the hand on it."""
         arm.set_start(down(self.grasp + self.start, self.yaw + self.twist))
         arm.world.check_start()
-        arm.fingers(arm.robot.open, 0.1)
+        arm.open_hand()
         arm.move(self.aloft(self.above), self.speed)
         arm.move(self.aloft(0), self.speed / 2)
-        arm.fingers(0.0 if close else arm.robot.open, 0.4)
+        arm.fingers(0.0 if close else 1.0, 0.4)
 
     def aloft(self, height, x=0.0, y=0.0):
         """Pose (4, 4) of the hand with which the object is that much above and beside its first place."""

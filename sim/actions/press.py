@@ -10,6 +10,7 @@ DEPTH = 0.8  # share of its way that the button must go
 
 class Press(Action):
     name = "press"
+    grasps = False
     failure = "the button was not pressed down."
     objects = ("button",)
 
@@ -27,7 +28,7 @@ class Press(Action):
         self.speed = rng.uniform(0.08, 0.15)
 
     def run(self, arm):
-        arm.targets[~arm.mask] = 0.0
+        arm.make_fist()
         arm.set_start(down(self.top + self.start, self.yaw + 0.2))
         arm.world.check_start()
         arm.move(down(self.top + [0, 0, 0.03], self.yaw), self.speed)

@@ -15,6 +15,7 @@ class Push(Action):
     """The family: direction, side of the approach, length and speed."""
 
     name = "push"
+    grasps = False
     failure = "the object did not go where it was pushed."
     objects = ("cube", "ball", "can", "block", "bowl", "box", "sponge", "cart", "jar", "spool", "cup", "apple", "socket", "chair", "stand")
     away = 0.0  # direction, measured from the one that points away from the robot
@@ -43,7 +44,7 @@ class Push(Action):
         return down(point, nearest(self.angle, 2))
 
     def run(self, arm):
-        arm.targets[~arm.mask] = 0.0
+        arm.make_fist()
         arm.set_start_of([self.hand(self.behind + [0, 0, self.above]), self.hand(self.behind), self.hand(self.behind + self.length * self.direction)], self.rng)
         arm.world.check_start()
         arm.move(self.hand(self.behind), self.speed)

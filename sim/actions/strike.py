@@ -17,7 +17,7 @@ class Strike(Push):
         self.swing = rng.uniform(1.0, 1.2)
 
     def run(self, arm):
-        arm.targets[~arm.mask] = 0.0
+        arm.make_fist()
         arm.set_start_of([self.hand(self.behind), self.hand(self.behind + self.length * self.direction)], self.rng)
         arm.world.check_start()
         arm.wait(0.05)

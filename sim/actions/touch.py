@@ -9,6 +9,7 @@ from .pick_up import displacement
 
 class Touch(Action):
     name = "touch"
+    grasps = False
     failure = "the fingertips did not rest on the object, or moved it."
     objects = ("cube", "ball", "can", "block", "bottle", "apple", "lemon", "jar", "candle", "sponge", "spool", "box", "parcel", "lamp", "vase")
 
@@ -20,7 +21,7 @@ class Touch(Action):
         self.speed = rng.uniform(0.08, 0.15)
 
     def run(self, arm):
-        arm.targets[~arm.mask] = 0.0
+        arm.make_fist()
         arm.set_start(down(self.top + self.start, self.yaw + 0.2))
         arm.world.check_start()
         arm.move(down(self.top + [0, 0, 0.02], self.yaw), self.speed)

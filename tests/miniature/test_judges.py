@@ -37,7 +37,7 @@ def scorer():
 
 
 def test_the_detector_finds_panda_and_strawberry_where_they_are(detector):
-    for relation in ("and", "lift", "push"):
+    for relation in ("and", "lift", "push", "hold", "press"):
         one = shot(relation)
         [found] = detector.detect(tensor(one), ["panda", "strawberry"])
         for truth in truths(one.facts()):
@@ -64,10 +64,10 @@ def test_boxes_overlap_in_a_lift_and_not_when_things_stand_apart(detector):
 
 
 def test_clip_prefers_the_right_caption(scorer):
-    pictures = tensor(shot("and"), shot("lift"), shot("push"), shot("sit"))
-    texts = [f"a panda {words} a strawberry" for words in ("and", "picking up", "pushing", "sitting on")]
+    pictures = tensor(*(shot(relation) for relation in ("and", "lift", "push", "hold", "press", "sit")))
+    texts = [f"a panda {words} a strawberry" for words in ("and", "picking up", "pushing", "holding", "pressing", "sitting on")]
     cosines = scorer.see(pictures) @ scorer.read(texts).T
-    assert cosines.argmax(1).tolist() == [0, 1, 2, 3]
+    assert cosines.argmax(1).tolist() == [0, 1, 2, 3, 4, 5]
     wrong = scorer.read(["a penguin picking up a strawberry", "a panda picking up a lamp"])
     assert (cosines[1, 1] > scorer.see(pictures[1:2]) @ wrong.T).all()
 
@@ -85,7 +85,7 @@ def test_iascore_is_higher_where_the_panda_picks_the_strawberry_up(detector, sco
 
 def test_the_classifier_names_what_happens():
     judge = load_interaction_judge()
-    relations = ("and", "lift", "push", "sit")
+    relations = ("and", "lift", "push", "hold", "press", "sit")
     assert judge.classify(tensor(*(shot(relation) for relation in relations))) == list(relations)
     assert judge.probabilities(torch.rand(2, 128, 64, 3)).sum(1).tolist() == pytest.approx([1, 1])
 
@@ -95,9 +95,10 @@ def test_the_judges_keep_their_figures():
     assert figures["detector_ap50"] >= 0.95
     assert figures["detector_right_boxes"] >= 0.95
     assert figures["clip_retrieval_32"] >= 0.9
-    assert figures["judge_accuracy"] >= 0.95
-    assert figures["pass_rate_and"] <= 0.15  # 3 of 31 when the detector was shipped: its boxes are a little wide
-    assert figures["pass_rate_interactions"] >= 0.9  # 0.94 when shipped
+    assert figures["judge_accuracy"] >= 0.97
+    assert figures["detector_one_box_a_thing"] >= 0.9
+    assert figures["pass_rate_and"] <= 0.1
+    assert figures["pass_rate_interactions"] >= 0.9
 
 
 def test_the_files_are_small_and_safe():

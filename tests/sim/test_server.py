@@ -9,6 +9,8 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.tools.api import Cancelled
 from interactive_action.tools.demo import load_prompt, node
 
+from .toys import arm, cupboard
+
 
 def recording(takes=1, **changes):
     """A graph that records small pictures: nodes "scene", "record", "draw"."""
@@ -60,3 +62,20 @@ def test_an_action_is_recorded_kept_and_read_again(client, server):
     outputs = client.run(prompt)
     assert "16 pictures of 1 takes; 'place into'" in outputs[node(prompt, "Load Recording")[0]]["text"][0]
     assert len(outputs[node(prompt, "Draw Masks and Boxes")[0]]["images"]) == 16
+
+
+def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(client, server):
+    """The shipped workflow, with fewer and smaller pictures."""
+    given = server.base / "input"
+    prompt = load_prompt("act-with-your-own-robot")
+    node(prompt, "Own Robot")[1]["inputs"].update(urdf=arm(given), tool_link="palm", finger_links="left, right")
+    node(prompt, "Own Object with a Joint")[1]["inputs"].update(urdf=cupboard(given))
+    node(prompt, "Record Interaction")[1]["inputs"].update(takes=1, frames_per_take=1, width=64, height=64)
+    outputs = client.run(prompt)
+    assert "'open' succeeded with 1 of" in outputs[node(prompt, "Record Interaction")[0]]["text"][0]
+    assert len(outputs[node(prompt, "Draw Masks and Boxes")[0]]["images"]) == 4
+    (given / "toy_arm" / "meshes" / "foot.stl").unlink()
+    node(prompt, "Own Robot")[1]["inputs"].update(called="arm")
+    with pytest.raises(InteractiveActionError, match="OwnRobot.*foot.stl', which is not there"):
+        client.run(prompt)
+    assert len(client.run(recording(takes=3))["draw"]["images"]) == 12

@@ -1,0 +1,218 @@
+"""A robot of one's own: what an action must know of it is measured on its URDF."""
+
+import functools
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+import numpy as np
+
+from ..errors import InteractiveActionError
+from . import urdf
+from .robots import Robot
+
+AXES = {sign + name: (-1 if sign else 1) * np.eye(3)[number] for sign in ("", "-") for number, name in enumerate("xyz")}
+FURTHEST = 2.0  # metres by which it may be moved
+TIP = 0.01  # metres that the fingertips end beyond the point that is led
+PLACES = ((0.45, -0.15), (0.45, 0.15), (0.6, -0.15), (0.6, 0.15), (0.5, 0.0))  # where objects stand, the last in their middle
+ABOVE = 0.2  # metres over them at which the hand rests
+STARTS = 60  # postures from which a place is reached for
+ROOM = 0.005  # metres of a palm that no object should touch
+
+
+@dataclass(frozen=True)
+class OwnRobot:
+    """``urdf`` is a file in ``folder``, or a folder with one; nothing out of ``folder`` is read.
+
+    The link ``tool`` is led, and its axis ``points`` out of the hand; the links ``fingers`` close, if it has any. ``rest``
+    are the positions of the joints that lead to the tool, in radians and metres; empty, they are found. It stands ``forward`` and
+    ``height`` metres from where the other robots do; one that ``stands`` does so on the floor. Captions call it ``called``.
+    """
+
+    folder: str
+    urdf: str
+    tool: str
+    fingers: tuple = ()
+    points: str = "z"
+    called: str = "robot arm"
+    rest: tuple = ()
+    forward: float = 0.0
+    height: float = 0.0
+    stands: bool = False
+
+    def __post_init__(self):
+        for name in ("fingers", "rest"):  # lists in json
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.points not in AXES:
+            raise InteractiveActionError(f"A tool points along one of {', '.join(AXES)}, but this one along {self.points!r}.")
+        if not self.called.strip():
+            raise InteractiveActionError("Say what the robot is called: captions name it.")
+        for name in ("forward", "height"):
+            if not abs(getattr(self, name)) <= FURTHEST:
+                raise InteractiveActionError(f"{name} must be from {-FURTHEST} to {FURTHEST} metres, but is {getattr(self, name)}.")
+
+    def parts(self):
+        """(root element, names of the joints that reach, of those that close): what can be told without simulating."""
+        root = urdf.read(self.folder, self.urdf)
+        for link in (self.tool, *self.fingers):
+            if link not in urdf.links_of(root):
+                raise InteractiveActionError(f"The URDF {self.urdf!r} has no link {link!r}. It has: {', '.join(urdf.links_of(root))}.")
+        arm = _moving(root, self.tool)
+        closing = {name for finger in self.fingers for name in _moving(root, finger) if name not in arm}
+        if not arm:
+            raise InteractiveActionError(f"No joint of {self.urdf!r} moves the link {self.tool!r}. Name the last link of the arm.")
+        if self.fingers and (len(self.fingers) < 2 or not closing):
+            raise InteractiveActionError(
+                "A hand needs two fingers or more, of which one at least moves on a joint of its own. Name the links of both, or of none."
+            )
+        if self.rest and len(self.rest) != len(arm):
+            raise InteractiveActionError(f"{len(arm)} joints lead to {self.tool!r} ({', '.join(arm)}), but rest has {len(self.rest)} numbers.")
+        return root, arm, closing
+
+    def robot(self):
+        """The ``Robot``, measured once for each version of its file."""
+        return _measured(self, urdf.find(self.folder, self.urdf).stat().st_mtime_ns)
+
+
+def _moving(root, link):
+    return [joint.get("name") for joint in urdf.joints_to(root, link) if joint.get("type") in urdf.MOVES]
+
+
+@functools.lru_cache(4)
+def _measured(own, _changed):
+    import sapien
+    import sapien.physx
+
+    root, arm, closing = own.parts()
+    bare = ET.fromstring(ET.tostring(root))
+    for link in bare.findall("link"):  # what is only seen is not measured
+        for visual in link.findall("visual"):
+            link.remove(visual)
+    scene = sapien.Scene([sapien.physx.PhysxCpuSystem()])
+    loader = scene.create_urdf_loader()
+    loader.fix_root_link = True
+    try:
+        articulation = urdf.load(loader, bare)
+    except Exception as error:  # whatever the loader and the mesh readers raise
+        raise InteractiveActionError(f"The URDF {own.urdf!r} cannot be loaded: {type(error).__name__}: {error}.") from error
+    names = [joint.name for joint in articulation.active_joints]
+    limits = np.clip(articulation.qlimits, -np.pi, np.pi)
+    qpos = np.clip(0.0, *limits.T)
+    hand = _Hand(own, articulation, qpos, [names.index(name) for name in closing])
+    model = articulation.create_pinocchio_model()
+    mask = np.isin(names, arm)
+    stand = np.array([own.forward, 0.0, own.height])
+    articulation.pose = sapien.Pose(stand)
+    if own.rest:
+        qpos[[names.index(name) for name in arm]] = own.rest
+    else:
+        qpos = _posture(own, articulation, model, hand, mask, qpos, limits, stand)
+    rest, closed = (np.where(mask, qpos, shape) for shape in (hand.opened, hand.closed))
+    return Robot(
+        own.called,
+        urdf=own.urdf,
+        rest=tuple(rest.tolist()),
+        closed=tuple(closed.tolist()),
+        arm=tuple(np.flatnonzero(mask).tolist()),
+        tool=own.tool,
+        fingers=own.fingers,
+        reach=hand.reach,
+        recede=hand.recede,
+        framed=(own.tool, *own.fingers),
+        grip=tuple(map(tuple, hand.grip)),
+        base=tuple(stand.tolist()),
+        stands=own.stands,
+        description=ET.tostring(root, encoding="unicode"),
+    )
+
+
+class _Hand:
+    """Which way it opens (``opened``, ``closed``: all joint positions), the point that it leads (``grip``), and its ``reach`` and how far the fingertips ``recede``."""
+
+    def __init__(self, own, articulation, qpos, joints):
+        self.own, self.articulation = own, articulation
+        self.links = {link.name: link for link in articulation.links}
+        self.turn = np.eye(4)
+        z = AXES[own.points]
+        self.turn[:3, :3] = np.stack([np.roll(z, 1), np.cross(z, np.roll(z, 1)), z], 1)
+        self.opened, self.closed = qpos.copy(), qpos.copy()
+        self.grip, self.reach, self.recede = self.turn.copy(), 0.0, 0.0
+        if not own.fingers:
+            self.grip[:3, 3] = -TIP * z
+            return
+        for joint in joints:
+            ends = articulation.qlimits[joint]
+            if not np.isfinite(ends).all():
+                raise InteractiveActionError(f"The joint {articulation.active_joints[joint].name!r} of the fingers has no limits: how far it closes is unknown.")
+            gaps = [self._gap(np.where(np.arange(len(qpos)) == joint, end, qpos)) for end in ends]
+            self.opened[joint], self.closed[joint] = ends[np.argmax(gaps)], ends[np.argmin(gaps)]
+        across = np.subtract(*(box.mean(0) for box in self._boxes(self.opened)[:2])) * [1, 1, 0]
+        y = self.turn[:3, :3] @ across / np.linalg.norm(across)
+        self.turn[:3, :3] = np.stack([np.cross(y, z), y, z], 1)
+        boxes = self._boxes(self.opened)
+        tip = boxes[:, 1, 2].max() - TIP
+        self.recede = tip + TIP - self._boxes(self.closed)[:, 1, 2].max()
+        self._boxes(self.opened)
+        palms = {self.links[name] for name in (own.tool, *(self._carrier(finger) for finger in own.fingers))} - {self.links[name] for name in own.fingers}
+        palm = max((self._box(link)[1, 2] for link in palms if link.collision_shapes), default=tip - 0.03)
+        middle = np.array([*boxes.mean((0, 1))[:2], tip])
+        self.grip = self.turn.copy()
+        self.grip[:3, 3] = self.turn[:3, :3] @ middle
+        self.reach = max(tip - palm - ROOM, ROOM)
+
+    def _carrier(self, finger):
+        return self.links[finger].joint.parent_link.name if self.links[finger].joint.parent_link else finger
+
+    def _box(self, link):
+        return np.array(link.compute_global_aabb_tight())
+
+    def _boxes(self, qpos):
+        """Lowest and highest corners (fingers, 2, 3) in the hand's axes: it is the world's that are turned."""
+        import sapien
+
+        bare = [finger for finger in self.own.fingers if not self.links[finger].collision_shapes]
+        if bare:
+            raise InteractiveActionError(f"The finger {bare[0]!r} has no <collision>, so it cannot take hold of anything. Give it one.")
+        self.articulation.set_qpos(qpos)
+        tool = self.links[self.own.tool].entity_pose.to_transformation_matrix() @ self.turn
+        base = self.articulation.pose.to_transformation_matrix()
+        self.articulation.pose = sapien.Pose(np.linalg.inv(tool) @ base)
+        return np.array([self._box(self.links[finger]) for finger in self.own.fingers])
+
+    def _gap(self, qpos):
+        middles = self._boxes(qpos).mean(1)
+        return np.linalg.norm(middles[0] - middles[1:].mean(0))
+
+
+def _posture(own, articulation, model, hand, mask, qpos, limits, stand):
+    """The joint positions, of some that bring the hand above where objects stand, that is upright and furthest from all limits."""
+    import sapien
+
+    from .poses import down
+
+    tool = [link.name for link in articulation.links].index(own.tool)
+    inverse, rng, best = np.linalg.inv(hand.grip), np.random.default_rng(0), []
+    targets = [down(np.array([*place, ABOVE]) - stand, 0.0) @ inverse for place in PLACES]
+
+    endless = mask & (np.ptp(limits, 1) >= 2 * np.pi)
+
+    def solve(target, start):
+        return model.compute_inverse_kinematics(tool, sapien.Pose(target), initial_qpos=start, active_qmask=mask.astype(np.int32), max_iterations=200)
+
+    for _ in range(STARTS):
+        found, reached, _ = solve(targets[-1], np.where(mask, rng.uniform(*limits.T), qpos))
+        found = np.where(endless, (found + np.pi) % (2 * np.pi) - np.pi, np.where(mask, found, qpos))
+        if not reached or (found < limits[:, 0]).any() or (found > limits[:, 1]).any():
+            continue
+        articulation.set_qpos(found)
+        low = min((link.compute_global_aabb_tight()[0][2] for link in articulation.links[1:] if link.collision_shapes), default=0.0)
+        share = (np.minimum(found - limits[:, 0], limits[:, 1] - found) / np.ptp(limits, 1))[mask & ~endless].min(initial=0.5)
+        turned = np.abs(found[endless]).sum()
+        around = sum(solve(target, found)[1] for target in targets)
+        aside = np.mean([abs(link.entity_pose.p[1]) for link in articulation.links])  # an elbow that sticks out looks odd
+        best.append((around + (low > 0 or own.stands) + share - 4 * aside - 0.1 * turned, found))
+    if not best:
+        raise InteractiveActionError(
+            f"{own.tool!r} of {own.urdf!r} cannot be held {ABOVE} m above the object at {PLACES[-1][0]} m, pointing down. Move the robot with forward and height, "
+            "look at points, or take an arm of six joints or more."
+        )
+    return max(best, key=lambda one: one[0])[1]

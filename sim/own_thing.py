@@ -1,0 +1,211 @@
+"""A thing of one's own that opens and closes: from a URDF, or from a folder of PartNet-Mobility."""
+
+import functools
+from dataclasses import dataclass
+from itertools import product
+from xml.etree import ElementTree as ET
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ..errors import InteractiveActionError, MissingExtraError
+from . import urdf
+from .objects import ACROSS, FRONT, UP, Joint, Part, Thing
+
+FRONTS = {"-x": 0, "y": 90, "x": 180, "-y": -90}  # degrees that turn that side to the robot, which looks along x
+SMALLEST, LARGEST = 0.1, 1.0  # metres of the longest side
+WIDEST = 0.075  # metres of a handle that a hand can take
+FURTHEST = {"hinge": 1.3, "slide": 0.16}  # radians and metres to which a joint may open: an arm reaches no further
+KINDS = {"revolute": "hinge", "prismatic": "slide"}
+THINNEST = 0.002  # metres
+
+
+@dataclass(frozen=True)
+class OwnThing:
+    """``urdf`` is a file in ``folder``, or a folder with one, such as PartNet-Mobility's; nothing out of ``folder`` is read.
+
+    Its ``joint`` moves (empty: the first that carries a handle) and all its others keep still. A hand takes the part whose name, or whose
+    link's name, has ``handle`` in it, and pulls it to the ``front``. It is ``size`` metres long along its longest side, and captions call it
+    ``called``. As in PartNet-Mobility, z points upwards.
+    """
+
+    folder: str
+    urdf: str
+    called: str
+    joint: str = ""
+    handle: str = "handle"
+    size: float = 0.4
+    front: str = "-x"
+
+    def __post_init__(self):
+        if not self.called.strip():
+            raise InteractiveActionError("Say what the object is called: captions name it.")
+        if self.front not in FRONTS:
+            raise InteractiveActionError(f"The front is one of {', '.join(FRONTS)}, but not {self.front!r}.")
+        if not SMALLEST <= self.size <= LARGEST:
+            raise InteractiveActionError(f"The size must be from {SMALLEST} to {LARGEST} metres, but is {self.size}.")
+
+    def parts(self):
+        """(root element, the joint that moves, [(link, shape)] of the handle)."""
+        root = urdf.read(self.folder, self.urdf)
+        moving = {joint.get("name"): joint for joint in root.findall("joint") if joint.get("type") in KINDS}
+        handles = {name: self._handles(root, joint) for name, joint in moving.items()}
+        name = self.joint or next((name for name in moving if handles[name]), "")
+        if name not in moving:
+            wanted = f"no joint {name!r} that opens" if name else f"no joint that carries a part with {self.handle!r} in its name"
+            raise InteractiveActionError(f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(moving) or 'none'}.")
+        if not handles[name]:
+            raise InteractiveActionError(
+                f"Nothing that the joint {name!r} of {self.urdf!r} carries has {self.handle!r} in its name. Name a link or a <visual> of it."
+            )
+        return root, moving[name], handles[name]
+
+    def _handles(self, root, joint):
+        carried = [link for link in root.findall("link") if joint in urdf.joints_to(root, link.get("name"))]
+        return [
+            (link.get("name"), shape)
+            for link in carried
+            for shape in _shapes(link)
+            if self.handle.lower() in f"{link.get('name')} {shape.get('name', '')}".lower()
+        ]
+
+    def thing(self):
+        """The ``Thing``, measured once for each version of its file."""
+        return _measured(self, urdf.find(self.folder, self.urdf).stat().st_mtime_ns)
+
+
+@functools.lru_cache(4)
+def _measured(own, _changed):
+    root, joint, handle = own.parts()
+    kind = KINDS[joint.get("type")]
+    axis, reach = _shut(joint)
+    for other in root.findall("joint"):
+        if other is not joint:
+            other.set("type", "fixed")
+    poses = {link: _place(root, link) for link in urdf.links_of(root)}
+    turn = Rotation.from_euler("z", FRONTS[own.front], degrees=True).as_matrix()
+    seen = [_corners(shape, poses[link.get("name")]) for link in root.findall("link") for shape in _shapes(link)]
+    points = np.concatenate(seen) @ turn.T
+    low, high = points.min(0), points.max(0)
+    scale = own.size / (high - low).max()
+    if scale * (high - low).min() < THINNEST:
+        raise InteractiveActionError(f"{own.urdf!r} has no volume: at this size it is {1000 * scale * (high - low).min():.1f} mm thin.")
+
+    def in_thing(points):
+        return scale * (points @ turn.T - [*(low + high)[:2] / 2, low[2]])
+
+    bar = in_thing(np.concatenate([_corners(shape, poses[link]) for link, shape in handle]))
+    closing = ACROSS if np.ptp(bar[:, 1]) <= np.ptp(bar[:, 2]) else UP
+    if (wide := np.ptp(bar @ closing)) > WIDEST:
+        raise InteractiveActionError(f"At this size the handle of {own.urdf!r} is {100 * wide:.0f} cm wide, and a hand opens 8. Make it smaller.")
+    reach = min(reach, FURTHEST[kind] / (scale if kind == "slide" else 1))
+    joint.find("limit").set("upper", str(reach))
+    at = poses[joint.find("child").get("link")]
+    _stand(root, turn, -(low + high) / 2)
+    return Thing(
+        (Part("mesh", size=tuple(scale * (high - low) / 2)),),
+        joint=Joint(
+            kind,
+            tuple(in_thing(at[:3, 3])),
+            tuple(turn @ at[:3, :3] @ axis),
+            reach * (scale if kind == "slide" else 1),
+            (),
+            handle=(tuple((bar.min(0) + bar.max(0)) / 2), FRONT, closing),
+        ),
+        model=(ET.tostring(root, encoding="unicode"), scale),
+    )
+
+
+def _shut(joint):
+    """Let the ``joint`` begin where it is shut, which is its limit nearer to 0, and go upwards from there; its axis (3,) and how far it goes."""
+    limits = [float(joint.find("limit").get(end, 0)) for end in ("lower", "upper")]
+    shut = min(limits, key=abs)
+    wide = max(limits, key=lambda end: abs(end - shut)) - shut
+    given = joint.find("axis")
+    axis = np.array([1.0, 0, 0] if given is None else [float(word) for word in given.get("xyz").split()])
+    if not wide or not np.linalg.norm(axis):
+        raise InteractiveActionError(f"The joint {joint.get('name')!r} cannot move: its limits are {limits} and its axis {axis.tolist()}.")
+    axis /= np.linalg.norm(axis)
+    move = np.eye(4)
+    if joint.get("type") == "revolute":
+        move[:3, :3] = Rotation.from_rotvec(shut * axis).as_matrix()
+    else:
+        move[:3, 3] = shut * axis
+    _set_origin(joint, _origin(joint) @ move)
+    axis *= np.sign(wide)
+    for tag in ("axis", "limit", "mimic", "dynamics"):
+        for element in joint.findall(tag):
+            joint.remove(element)
+    ET.SubElement(joint, "axis", xyz=" ".join(map(str, axis)))
+    ET.SubElement(joint, "limit", lower="0", upper=str(abs(wide)), effort="100", velocity="10")
+    return axis, abs(wide)
+
+
+def _stand(root, turn, offset):
+    """Carry it all by a new link in the middle of the box around it."""
+    first = next(link for link in urdf.links_of(root) if link not in urdf.parents(root))
+    stand = f"{first} stand"
+    ET.SubElement(root, "link", name=stand)
+    joint = ET.SubElement(root, "joint", name=stand, type="fixed")
+    ET.SubElement(joint, "parent", link=stand)
+    ET.SubElement(joint, "child", link=first)
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = turn, offset
+    _set_origin(joint, pose)
+
+
+def _shapes(link):
+    return link.findall("visual") or link.findall("collision")
+
+
+def _origin(element):
+    pose, origin = np.eye(4), element.find("origin")
+    if origin is not None:
+        pose[:3, :3] = Rotation.from_euler("xyz", [float(word) for word in origin.get("rpy", "0 0 0").split()]).as_matrix()
+        pose[:3, 3] = [float(word) for word in origin.get("xyz", "0 0 0").split()]
+    return pose
+
+
+def _set_origin(element, pose):
+    for origin in element.findall("origin"):
+        element.remove(origin)
+    rpy = Rotation.from_matrix(pose[:3, :3]).as_euler("xyz")
+    ET.SubElement(element, "origin", xyz=" ".join(map(str, pose[:3, 3])), rpy=" ".join(map(str, rpy)))
+
+
+def _place(root, link):
+    """Pose (4, 4) of a link with all joints at 0."""
+    pose = np.eye(4)
+    for joint in urdf.joints_to(root, link):
+        pose = pose @ _origin(joint)
+    return pose
+
+
+def _corners(shape, pose):
+    """Points (n, 3) of which the box around a <visual> or <collision> of a link at ``pose`` is the box around it."""
+    pose, geometry = pose @ _origin(shape), shape.find("geometry")
+    kind = next(iter(geometry), None) if geometry is not None else None
+    if kind is not None and kind.tag == "mesh":
+        points = _vertices(kind.get("filename")) * [float(word) for word in kind.get("scale", "1 1 1").split()]
+    elif kind is not None and kind.tag in ("box", "sphere", "cylinder"):
+        radius, length = float(kind.get("radius", 0)), float(kind.get("length", 0))
+        half = {"sphere": [radius] * 3, "cylinder": [radius, radius, length / 2]}.get(kind.tag)
+        half = [float(word) / 2 for word in kind.get("size", "0 0 0").split()] if half is None else half
+        points = np.array(list(product((-1, 1), repeat=3))) * half
+    else:
+        raise InteractiveActionError("A shape of the URDF is neither a mesh nor a box, sphere or cylinder. Export it again.")
+    return points @ pose[:3, :3].T + pose[:3, 3]
+
+
+def _vertices(file):
+    try:
+        import trimesh
+    except ImportError as error:
+        raise MissingExtraError("trimesh, which reads meshes,", "mesh") from error
+    try:
+        points = np.array(trimesh.load(file, force="mesh", process=False).vertices, float)
+    except Exception as error:  # the readers of so many formats raise whatever they like
+        raise InteractiveActionError(f"The mesh {file!r} cannot be read: {type(error).__name__}: {error}. Export it again.") from error
+    if not len(points) or not np.isfinite(points).all():
+        raise InteractiveActionError(f"The mesh {file!r} is empty, or has corners that are no numbers. Export it again.")
+    return points

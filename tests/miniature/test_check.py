@@ -1,0 +1,58 @@
+"""What the check of the base model counts."""
+
+import pytest
+import torch
+
+from interactive_action.miniature import check
+from interactive_action.miniature.world import HELD_OUT
+
+
+def test_every_creature_is_asked_for_and_a_quarter_of_an_interaction_was_never_seen():
+    asked = check.questions(160, "lift")
+    creatures = [who for who, _, _ in asked]
+    assert {creatures[40:].count(name) for name in check.CREATURES} == {15}
+    assert all((who, what, "lift") in HELD_OUT for who, what, _ in asked[:40])
+    assert asked == check.questions(160, "lift")
+
+
+def test_the_kernel_distance_is_the_sum_written_out():
+    a, b = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]).double(), torch.tensor([[0.0, 1.0], [3.0, 1.0]]).double()
+
+    def kernel(x, y):
+        return (float(x @ y) / 2 + 1) ** 3
+
+    within_a = sum(kernel(a[i], a[j]) for i in range(3) for j in range(3) if i != j) / 6
+    within_b = sum(kernel(b[i], b[j]) for i in range(2) for j in range(2) if i != j) / 2
+    between = sum(kernel(x, y) for x in a for y in b) / 6
+    assert check.kernel_distance(a, b) == pytest.approx(within_a + within_b - 2 * between)
+
+
+def test_pictures_of_one_kind_are_nearer_than_pictures_of_two():
+    generator = torch.Generator().manual_seed(0)
+    here, also_here = torch.randn(2, 200, 8, generator=generator).double()
+    assert abs(check.kernel_distance(here, also_here)) < check.kernel_distance(here, also_here + 1)
+
+
+class Answers:
+    """Stands for the judges' side of the conversation: boxes by picture, and one relation."""
+
+    def __init__(self, boxes=(), relation="lift"):
+        self.boxes, self.relation = boxes, relation
+
+    def detect(self, pictures, labels):
+        return [[{"label": label} for label in found] for found in self.boxes]
+
+    def classify(self, pictures):
+        return [self.relation] * len(pictures)
+
+
+def test_a_doubled_object_or_another_creature_is_not_right():
+    asked = [("panda", "cup", "")] * 4
+    boxes = (["panda", "cup"], ["panda", "cup", "cup"], ["panda", "frog", "cup"], ["cup"])
+    rows = check.judged(torch.zeros(4, 8, 8, 3), asked, Answers(boxes), [Answers(), Answers(relation="and")])
+    assert [row["subject_right"] for row in rows] == [True, True, False, False]
+    assert [row["object_right"] for row in rows] == [True, False, True, True]
+    figures = check.summary(rows, "lift")
+    assert (figures["right"], figures["subject"], figures["object"]) == (0.25, 0.5, 0.75)
+    assert (figures["lift"], figures["and"], figures["judges_agree"]) == (1.0, 0.0, 0.0)
+    assert figures["unseen"] is None  # a panda and a cup were seen lifting
