@@ -9,11 +9,15 @@ from .attention import StyleAttention
 
 
 class StyleEditor(torch.nn.Module):
-    """unet: a UNet2DConditionModel with 12 input channels. style_attention: the ``StyleAttention`` before it."""
+    """unet: a UNet2DConditionModel with 12 input channels. style_attention: the ``StyleAttention`` before it.
 
-    def __init__(self, unet, style_attention=None):
+    velocity: alphas_cumprod (T,) if the U-Net predicts v (Salimans & Ho 2022) and not the noise, which v and z_t give.
+    """
+
+    def __init__(self, unet, style_attention=None, velocity=None):
         super().__init__()
         self.unet = unet
+        self.register_buffer("velocity", velocity, persistent=False)
         self.style_attention = style_attention or StyleAttention.untrained(
             unet.config.cross_attention_dim, unet.config.block_out_channels[0]
         )
@@ -26,4 +30,8 @@ class StyleEditor(torch.nn.Module):
         """
         image, style = (torch.zeros_like(z_t) if latents is None else latents for latents in (image, style))
         conditions = self.style_attention(torch.cat([image, style], 1), context)
-        return self.unet(torch.cat([z_t, conditions], 1), t, encoder_hidden_states=context).sample
+        found = self.unet(torch.cat([z_t, conditions], 1), t, encoder_hidden_states=context).sample
+        if self.velocity is None:
+            return found
+        signal = self.velocity[t].view(-1, 1, 1, 1)
+        return signal.sqrt() * found + (1 - signal).sqrt() * z_t

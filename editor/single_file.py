@@ -81,7 +81,7 @@ def load_editor(path):
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
     path = pathlib.Path(path)
-    state = single_file.read_weights(path, (UNET, single_file.TEXT, "cond_stage_model."))
+    state = single_file.read_weights(path, (UNET, single_file.TEXT, "cond_stage_model.", "v_pred"))
     channels = state[CONV_IN].shape[1] if CONV_IN in state else "no"
     if channels != EXTENDED:
         raise InteractiveActionError(
@@ -93,11 +93,11 @@ def load_editor(path):
     style_attention = StyleAttention(attention["to_k.weight"].shape[1], len(attention["to_k.weight"]))
     style_attention.load_state_dict(attention)
     unet = single_file.read_unet(state, miniature)
-    model = StyleEditor(unet, style_attention)
+    alphas_cumprod = diffusers.DDPMScheduler(**single_file.SCHEDULE).alphas_cumprod
+    model = StyleEditor(unet, style_attention, alphas_cumprod if "v_pred" in state else None)
     text_encoder = single_file.read_text_encoder(expanded_vocabulary(state), miniature)
     autoencoder = single_file.read_autoencoder(path)
     for part in (model, text_encoder, autoencoder):
         part.eval().requires_grad_(False)
     names = convert_ldm_unet_checkpoint({key: key for key in state}, unet.config)
-    alphas_cumprod = diffusers.DDPMScheduler(**single_file.SCHEDULE).alphas_cumprod
     return Editor(path, model, text_encoder, single_file.clip_tokenizer(), autoencoder, alphas_cumprod, names)

@@ -2,8 +2,9 @@
 
 Everything follows from seeds. Autoencoder and noise schedule are the embedded base model's; text encoder, U-Net and the
 cross-attention of the style picture (``editor.attention``) are trained here, on drawings of the simulator (``edits_data``).
-Objective as in InstructPix2Pix (Brooks et al. 2023): predict the noise, with conditions dropped so that each term of the
-three-condition guidance (paper 004, Eq. 13) is known. The depth model is one of Depth Anything's architecture, the encoder
+As in InstructPix2Pix (Brooks et al. 2023), conditions are dropped, so that each term of the three-condition guidance (paper
+004, Eq. 13) is known; v is predicted (Salimans & Ho 2022), since a picture's edit is nearly known where the noise is
+strongest, and predicted noise would have to be exact there. The depth model is one of Depth Anything's architecture, the encoder
 one of DINOv2's, trained so that drawings of one look lie close together (supervised contrast, Khosla et al. 2020).
 """
 
@@ -13,6 +14,7 @@ import os
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import interpolate, l1_loss, normalize
 
 from . import base, export
@@ -67,7 +69,7 @@ def build():
     torch.nn.init.normal_(text.get_input_embeddings().weight, std=0.04)
     with torch.no_grad():
         unet.conv_in.weight[:, 4:] *= LATENT_SCALE  # encodings are not multiplied by it, noisy latents are
-    return torch.nn.ModuleList([StyleEditor(unet), text])
+    return torch.nn.ModuleList([StyleEditor(unet, velocity=base.alphas_cumprod()), text])
 
 
 class Pairs:
@@ -104,7 +106,7 @@ class Pairs:
 
 
 def editor_loss(models, pairs, row_of, size, step, rng):
-    """Min-SNR weighted error of the noise; the edited region counts four times."""
+    """Squared error of v; the edited region counts four times."""
     editor, text = models
     drawn = [pairs.draw(rng) for _ in range(size)]
     picture, edit, style = (torch.tensor([one[k] for one in drawn]) for k in range(3))
@@ -115,17 +117,15 @@ def editor_loss(models, pairs, row_of, size, step, rng):
     clean = pairs.latents[edit].float()
     noise = torch.randn(clean.shape, generator=generator)
     t = torch.randint(0, 1000, (size,), generator=generator)
-    alphas = base.alphas_cumprod()
-    signal = alphas[t].view(-1, 1, 1, 1)
+    signal = base.alphas_cumprod()[t].view(-1, 1, 1, 1)
     noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
     given, wanted = (pairs.latents[rows].float() / LATENT_SCALE * seen[:, k] for k, rows in enumerate((picture, style)))
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):  # the style picture's attention, too
         context = text(input_ids=torch.tensor(rows)).last_hidden_state
         guess = editor(noisy, t, context, given, wanted)
     everywhere = torch.tensor([one[4] for one in drawn]).view(-1, 1, 1, 1)
     region = torch.where(everywhere, 1.0, pairs.masks[[pairs.facts[row]["view"] for row in edit]])
-    ratio = (alphas / (1 - alphas))[t]
-    return (((guess.float() - noise) ** 2 * (1 + 3 * region)).mean((1, 2, 3)) * ratio.clamp(max=5) / ratio).mean()
+    return ((guess - noise) ** 2 / signal * (1 + 3 * region)).mean()
 
 
 def relative_depth(depth):
@@ -223,7 +223,7 @@ def make_editor(latents, masks, facts, steps, seed=0):
     models = build()
     row_of = {i: row for row, i in enumerate(words(), 1)}
     pairs = Pairs(latents, masks, facts, learned)
-    fit("edits-editor", models, functools.partial(editor_loss, models, pairs, row_of, 32), steps, 1e-3, seed)
+    fit("edits-editor", models, functools.partial(editor_loss, models, pairs, row_of, 16), steps, 1e-3, seed)
     export.write(EDITOR, editor_state(*models), dict(
         license="Apache-2.0", made_by="python . miniature.edits_train", seed=seed, steps=steps, architecture="SD1.x, 12 channels",
         pictures=f"{len(facts)} drawn by sim, all by this project"))  # fmt: skip
@@ -240,7 +240,7 @@ def editor_state(editor, text):
     prefix = "cond_stage_model.transformer.text_model."
     state |= {prefix + key.removeprefix("text_model."): value for key, value in text.state_dict().items()}
     state = {key: value.detach().half().contiguous().clone() for key, value in state.items()}
-    state[export.TABLE_IDS] = torch.tensor(words(), dtype=torch.int32)
+    state |= {export.TABLE_IDS: torch.tensor(words(), dtype=torch.int32), "v_pred": torch.zeros(0)}
     return state | {key: value for key, value in load_file(export.FILE).items() if key.startswith("first_stage_model.")}
 
 
@@ -295,6 +295,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("only", nargs="*", choices=["styles", "encoder", "depth", "editor"], help="these stages alone")
     parser.add_argument("--scenes", type=int, default=64)
-    parser.add_argument("--editor-steps", type=int, default=2400)
+    parser.add_argument("--editor-steps", type=int, default=4200)
     parser.add_argument("--judge-steps", type=int, default=800)
     run(**vars(parser.parse_args()))

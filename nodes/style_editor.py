@@ -31,8 +31,8 @@ def _model_classes():
             return super()._forward(x, timesteps, context, *arguments, **named)
 
     class InteractiveActionStyleModel(model_base.BaseModel):
-        def __init__(self, model_config, device=None):
-            super().__init__(model_config, device=device, unet_model=StyleUNet)
+        def __init__(self, model_config, model_type, device=None):
+            super().__init__(model_config, model_type, device=device, unet_model=StyleUNet)
 
         def concat_cond(self, **conditions):
             """Picture and style picture as the VAE encodes them: SD 1.5's InstructPix2Pix does not scale them. Absent ones are zero."""
@@ -47,6 +47,9 @@ def _model_classes():
 
             return torch.cat([fitted(conditions.get(key)) for key in (IMAGE, STYLE)], 1)
 
+    def kind(state_dict):
+        return model_base.ModelType.V_PREDICTION if "v_pred" in state_dict else model_base.ModelType.EPS
+
     [small] = [model for model in supported_models.models if model.__name__ == "InteractiveActionMiniature"]
 
     def of(base, channels, model):
@@ -57,7 +60,7 @@ def _model_classes():
             {
                 "unet_config": {**base.unet_config, "in_channels": channels},
                 "required_keys": {"{}style_attention.to_q.weight": None} if channels == EXTENDED else {},
-                "get_model": lambda self, state_dict, prefix="", device=None: model(self, device=device),
+                "get_model": lambda self, state_dict, prefix="", device=None: model(self, kind(state_dict), device=device),
             },
         )
 

@@ -4,8 +4,10 @@ import json
 import runpy
 
 import numpy
+import pytest
+import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from interactive_action.tools.demo import load_prompt, node, pictures
 from interactive_action.tools.server import ROOT
@@ -77,3 +79,22 @@ def test_an_edit_is_taught(server):
     assert progress == sorted(progress) and progress[-1][0] == progress[-1][1]
     [lora] = (server.base / "output" / "loras").glob("edit*.safetensors")
     assert any(name.endswith("lora_up.weight") for name in load_file(lora))
+
+
+@pytest.mark.parametrize("part", ["style_attention.to_out.diff_b", "style_attention.to_v.diff", "input_blocks.0.0.diff"])
+def test_what_a_lora_says_of_the_new_parts_counts_in_the_stock_loader(server, part):
+    from interactive_action.miniature.edits import EDITOR
+
+    loras = server.base / "models" / "loras"
+    loras.mkdir(parents=True, exist_ok=True)
+    weight = load_file(EDITOR)[f"model.diffusion_model.{part.replace('.diff_b', '.bias').replace('.diff', '.weight')}"]
+    save_file({f"diffusion_model.{part}": weight.std() * torch.ones(weight.shape)}, loras / f"{part}.safetensors")
+    client, drawn = server.client(), []
+    for strength in (0.0, 1.0):
+        prompt = few_steps(load_prompt("edit-with-text-and-style"))
+        guider = node(prompt, "Three-Condition Guider")[1]["inputs"]
+        inputs = {"model": guider["model"], "lora_name": f"{part}.safetensors", "strength_model": strength}
+        prompt["lora"] = {"class_type": "LoraLoaderModelOnly", "inputs": inputs, "_meta": {"title": "Load LoRA"}}
+        guider["model"] = ["lora", 0]
+        drawn.append(numpy.asarray(pictures(client, client.run(prompt), prompt, "Save the edit")[0], dtype=int))
+    assert numpy.abs(drawn[1] - drawn[0]).mean() > 0.5

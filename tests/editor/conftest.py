@@ -28,9 +28,10 @@ def taught_state():
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
-    """The files of the plain model, of it extended, and of it taught, by these names."""
+    """The files of the plain model, of it extended, of it taught, and of it taught to predict v, by these names."""
     folder = tmp_path_factory.mktemp("editors")
     states = {"plain": plain_state(), "extended": extended(plain_state()), "taught": taught_state()}
+    states["velocity"] = {**states["taught"], "v_pred": torch.zeros(0)}
     for name, state in states.items():
         save_file(state, folder / f"{name}.safetensors")
     return {name: folder / f"{name}.safetensors" for name in states}

@@ -37,13 +37,14 @@ def test_taught_it_looks_at_the_style(load, inputs):
     assert not torch.allclose(with_style, without, atol=1e-2)
 
 
-def test_comfyui_and_plain_pytorch_predict_the_same_noise(files, load, inputs):
+@pytest.mark.parametrize("name", ["taught", "velocity"])
+def test_comfyui_and_plain_pytorch_predict_the_same_noise(files, load, inputs, name):
     z_t, t, image, style, context = inputs
-    editor = load_editor(files["taught"])
+    editor = load_editor(files[name])
     with torch.no_grad():
         ours = editor.model(z_t, t, context, image, style)
         assert torch.equal(editor.model(z_t, t, context, image), editor.model(z_t, t, context, image, 0 * style))
-    assert torch.allclose(ours, comfy_noise(load("taught")[0], z_t, t, torch.cat([image, style], 1), context), rtol=0, atol=1e-4)
+    assert torch.allclose(ours, comfy_noise(load(name)[0], z_t, t, torch.cat([image, style], 1), context), rtol=0, atol=1e-4)
 
 
 def test_comfyui_and_plain_pytorch_encode_and_decode_the_same(files, load):
@@ -56,6 +57,16 @@ def test_comfyui_and_plain_pytorch_encode_and_decode_the_same(files, load):
         assert torch.allclose(editor.decode_latents(0.18215 * latents), vae.decode(latents), rtol=0, atol=1e-4)
         contexts = torch.cat([clip.encode_from_tokens(clip.tokenize(prompt)) for prompt in prompts])
     assert torch.allclose(editor.encode_prompts(prompts), contexts, rtol=0, atol=1e-4)
+
+
+def test_a_network_that_predicts_v_gives_the_noise_that_v_and_the_noisy_latents_hold(files, inputs):
+    z_t, t, image, style, context = inputs
+    noise, velocity = (load_editor(files[name]) for name in ("taught", "velocity"))
+    with torch.no_grad():
+        v, found = (editor.model(z_t, t, context, image, style) for editor in (noise, velocity))
+    signal = noise.alphas_cumprod[t].view(-1, 1, 1, 1)
+    z_0 = signal.sqrt() * z_t - (1 - signal).sqrt() * v
+    assert torch.allclose(signal.sqrt() * z_0 + (1 - signal).sqrt() * found, z_t, rtol=0, atol=1e-4)
 
 
 def test_every_new_weight_can_be_learned(inputs):
