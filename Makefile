@@ -40,9 +40,9 @@ miniature-check:  ## measure what the embedded models draw on held-out prompts (
 	@$(SETUP)
 	@$(RUN) miniature.check
 
-evidence:  ## compare the methods on the embedded models, into evidence/ (an hour)
+evidence:  ## compare the methods on the embedded models (an hour; CHECKPOINT=sd15.safetensors: on yours), into evidence/
 	@$(SETUP) vulkan
-	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
 
 workflows:  ## write the shipped workflows and their pictures again
 	@$(SETUP) vulkan browser
