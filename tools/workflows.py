@@ -75,6 +75,10 @@ NOTES = {
     "write-a-report": "## Write a report\n\nTwo methods draw the same prompts from the same noise, **IAScore** judges both, and **Write Report** "
     "puts scores, pictures and all settings into one HTML file in the output folder.\n\nFor your own token: connect its loader and write its word "
     "for the first method; its name in *tokens* puts it into the page.",
+    "compare-methods": "## Compare methods\n\nTextual Inversion, ReVersion, P+ and Interactive Action learn a word from the same data set and draw the same "
+    "prompts from the same noise; beside them stands the plain word \"handling\". **IAScore** judges all, and **Write Report** puts it into one page.\n\n"
+    "Run *Teach an action from simulation* once before, it saves the data set. One seed and sixteen prompts show a tendency; for tables with intervals "
+    "over seeds there is `make evidence`.",
     "edit-with-text-and-style": "## Edit with text and style\n\nNeeds an InstructPix2Pix checkpoint of SD 1.x in `models/checkpoints`, such as its "
     "authors' `instruct-pix2pix-00-22000.safetensors`, and two pictures of yours. The first node extends the checkpoint once, into "
     "`style-editor.safetensors`.\n\nA model that was only extended follows the text and not yet the style: it has to be taught. With an extended "
@@ -111,6 +115,7 @@ THUMBNAILS = {
     "see-where-words-attend": ("../web/docs/attention.jpg", None),
     "score-a-folder": ("../web/docs/folder.jpg", None),
     "write-a-report": ("../web/docs/report.jpg", None),
+    "compare-methods": ("../web/docs/comparison.jpg", None),
     "edit-with-text-and-style": ("../web/docs/three-conditions.jpg", None),
     "score-an-edit": ("../web/docs/score-edits.jpg", None),
     "teach-an-edit": ("../web/docs/teach-an-edit.jpg", None),
