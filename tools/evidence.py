@@ -34,7 +34,7 @@ from ..trainers.adi import ActionDifferent
 from ..trainers.loop import TrainingState, training_steps
 from ..trainers.methods import METHODS as LOSSES
 from .server import ROOT
-from .worlds import ACTIONS, METHODS, MiniatureWorld, OwnWorld, paired_dataset
+from .worlds import ACTIONS, METHODS, MiniatureWorld, OwnWorld, ablations, paired_dataset
 
 EVIDENCE = ROOT / "evidence"
 RATES = 2e-4, 5e-4, 1e-3
@@ -79,18 +79,23 @@ class Comparison:
         learned, plain = self.world.plain()
         return InteractionDataset(self.draw(plain, None, TUNING_SEED), tuple((one,) for one in learned), tuple((one,) for one in plain))
 
+    def settings(self, action, method):
+        """(the trainer's name of the method, its settings beside budget, learning rate and seed). An ablation is "method, what"."""
+        name, _, changed = method.partition(", ")
+        name = "textual-inversion" if name == "everyday pictures" else name
+        return name, {**self.world.settings(name), **(ablations(action)[changed] if changed else {})}
+
     def learn(self, action, method, rate, seed):
         """The method's loss and what it trained, on the action's pictures."""
-        everyday = method == "everyday pictures"
-        name = "textual-inversion" if everyday else method
-        dataset = self.world.everyday(action) if everyday else simulated(action, self.world.side)
+        name, settings = self.settings(action, method)
+        dataset = self.world.everyday(action) if method == "everyday pictures" else simulated(action, self.world.side)
         given = []
-        if method == "adi":
+        if name == "adi":
             given = [ActionDifferent.in_order(simulated(action, self.world.side, "before contact").pictures, len(dataset))]
-        if method in ("dreambooth", "custom-diffusion"):
+        if name in ("dreambooth", "custom-diffusion"):
             given = [self.prior]
         make_config, make_loss = LOSSES[name]
-        config = make_config(**{**self.world.budget, **self.world.settings(name)}, learning_rate=rate, seed=seed)
+        config = make_config(**self.world.budget, **settings, learning_rate=rate, seed=seed)
         loss = make_loss(self.engine, dataset, config, *given)
         path = self._path("trained", action, method, rate, seed, ".safetensors")
         if not path.exists():
@@ -199,7 +204,7 @@ def report(comparison, rows, rates, path):
             if (trained := drawn[method][1]).exists() and trained.stat().st_size < LARGEST:
                 files.append(File(f"{_file(action)}-{method}.safetensors", trained.read_bytes(), "what was trained, as the trainer keeps it"))
     settings = {"All methods": {**world.budget, "takes": TAKES, "prompts": world.pictures, "base model's word": world.word("base", actions[0])}}
-    settings |= {f"{action}: {method}": {"learning rate": rates[action, method], **world.settings(method)}
+    settings |= {f"{action}: {method}": {"learning rate": rates[action, method], **comparison.settings(action, method)[1]}
                  for action in actions for method in methods if not world.word(method, action)}
     write_report(path, f"Methods compared in {world.title}", "Every method learned from the same simulated pictures and drew the same prompts "
                  f"from the same noise; it was judged by {world.judged_by}.", sections, settings, files)
@@ -212,7 +217,7 @@ def _shown(title, rows):
                          for entry in table(rows)], note="With 95 % bootstrap intervals over prompts.")
 
 
-def main(world, methods, actions, seeds):
+def main(world, methods, actions, seeds, name="table1", page="report"):
     rank, count = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     together = dist.barrier if dist.is_initialized() else lambda: None
     comparison = Comparison(world)
@@ -234,24 +239,27 @@ def main(world, methods, actions, seeds):
         return
     rows = [row for arm in arms for row in comparison.judge(*arm)]
     entries = table(rows)
-    write_atomically(EVIDENCE / "table1.json", (json.dumps(entries, indent=1) + "\n").encode())
-    report(comparison, rows, rates, EVIDENCE / "report.html")
+    write_atomically(EVIDENCE / f"{name}.json", (json.dumps(entries, indent=1) + "\n").encode())
+    report(comparison, rows, rates, EVIDENCE / f"{page}.html")
     shown = [name for name in ("entities", "interaction", "both") if name in entries[0]]
-    print(f"{'method':20}{'IAScore':>9}{'95 %':>16}" + "".join(f"{name:>13}" for name in shown))
+    width = 2 + max(len(entry["method"]) for entry in entries)
+    print(f"{'method':{width}}{'IAScore':>9}{'95 %':>16}" + "".join(f"{name:>13}" for name in shown))
     for entry in entries:
         low, high = entry["interval"]
-        print(f"{entry['method']:20}{entry['iascore']:9.3f}{f'{low:.3f}..{high:.3f}':>16}" + "".join(f"{entry[name]['mean']:13.3f}" for name in shown))
-    print(f"Look at {EVIDENCE.name}/report.html.")
+        print(f"{entry['method']:{width}}{entry['iascore']:9.3f}{f'{low:.3f}..{high:.3f}':>16}" + "".join(f"{entry[name]['mean']:13.3f}" for name in shown))
+    print(f"Look at {EVIDENCE.name}/{page}.html.")
 
 
 def _file(name):
-    return name.replace(" ", "-")
+    return name.replace(",", "").replace(" ", "-")
 
 
 def parsed(arguments=None):
     """What ``main`` is called with."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=[*METHODS], choices=METHODS)
+    parser.add_argument("--ablations", action="store_true",
+                        help="instead of methods, Interactive Action with one choice changed at a time: ablations.html and ablations.json")
     parser.add_argument("--actions", nargs="+", default=[*ACTIONS], choices=[*ACTIONS])
     parser.add_argument("--seeds", type=int, default=3, help="training seeds a method and action")
     own = parser.add_argument_group("a checkpoint of your own")
@@ -264,7 +272,11 @@ def parsed(arguments=None):
     given = parser.parse_args(arguments)
     world = MiniatureWorld() if given.checkpoint is None else OwnWorld(
         given.checkpoint, given.detector, given.threshold, given.clip, given.pretrained, given.side)  # fmt: skip
-    return {"world": world, "methods": given.methods, "actions": given.actions, "seeds": given.seeds}
+    told = {"world": world, "methods": given.methods, "actions": given.actions, "seeds": given.seeds}
+    if given.ablations:
+        changes = ablations(given.actions[0])
+        told |= {"methods": ["interactive-action", *(f"interactive-action, {change}" for change in changes)], "name": "ablations", "page": "ablations"}
+    return told
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch
 from ..captions.dataset import InteractionDataset
 from ..captions.prompt_sets import interactions
 from ..captions.templates import PLACEHOLDER, TEMPLATES, paired_prompts, with_article
+from ..captions.words import ACTION_WORDS
 from ..miniature import check
 from ..miniature.export import FILE
 from ..miniature.hidden import HIDDEN_WORDS
@@ -37,6 +38,19 @@ ACTIONS = {  # by the simulator's name
 }
 METHODS = ("textual-inversion", "reversion", "p-plus", "adi", "dreambooth", "custom-diffusion", "interactive-action")
 PRIOR = 64  # pictures that the base model draws for the methods that train its weights
+
+
+def ablations(action):
+    """Interactive Action with one choice changed at a time: {what: settings}."""
+    return {
+        "start word and": {"start_word": "and"},  # the public code's
+        "timestep law cosine": {"timestep_law": "cosine"},  # ReVersion's
+        "timestep law uniform": {"timestep_law": "uniform"},  # Textual Inversion's
+        "steering words of any interaction": {"positives": ACTION_WORDS["any interaction"]},
+        "steering words of the action": {"positives": ACTION_WORDS[ACTIONS[action].words]},
+        "no steering": {"lambda_steer": 0.0},
+        "no distillation": {"lambda_distill": 0.0},
+    }
 
 
 class MiniatureWorld:

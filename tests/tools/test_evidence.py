@@ -9,7 +9,7 @@ from interactive_action.miniature.export import FILE
 from interactive_action.miniature.judges import CLIP, DETECTOR
 from interactive_action.tools import evidence
 from interactive_action.tools.evidence import RATES, TUNING_SEED, Comparison, interval, main, parsed, report, table
-from interactive_action.tools.worlds import METHODS, MiniatureWorld
+from interactive_action.tools.worlds import METHODS, MiniatureWorld, ablations
 from interactive_action.trainers.methods import METHODS as LOSSES
 
 PICTURES = MiniatureWorld.pictures
@@ -90,6 +90,15 @@ def test_the_page_shows_every_method_with_its_pictures(comparison, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert page.count('alt="base: ') == page.count('alt="p-plus: ') == 16
     assert "p_plus" in page and "0.001" in page
+
+
+def test_an_ablation_changes_one_setting(comparison):
+    name, whole = comparison.settings("hold in both hands", "interactive-action")
+    for change, settings in ablations("hold in both hands").items():
+        assert comparison.settings("hold in both hands", f"interactive-action, {change}") == (name, {**whole, **settings})
+        assert len(settings) == 1 and whole.get(next(iter(settings))) != next(iter(settings.values()))
+        LOSSES[name][0](**{**whole, **settings})  # a setting that there is
+    assert "holding" in ablations("hold in both hands")["steering words of the action"]["positives"]
 
 
 def test_a_checkpoint_of_ones_own_is_compared_with_judges_of_ones_own(tmp_path, monkeypatch, capsys):
