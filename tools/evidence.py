@@ -21,6 +21,7 @@ import sys
 import numpy
 import torch
 import torch.distributed as dist
+from PIL import Image
 from safetensors.torch import load_file
 from tqdm import tqdm
 
@@ -33,6 +34,7 @@ from ..scoring.report import Cell, File, Grid, Score, Table, write_report
 from ..trainers.adi import ActionDifferent
 from ..trainers.loop import TrainingState, training_steps
 from ..trainers.methods import METHODS as LOSSES
+from .pictures import row_each
 from .server import ROOT
 from .worlds import ACTIONS, METHODS, MiniatureWorld, OwnWorld, ablations, paired_dataset
 
@@ -138,7 +140,7 @@ class Comparison:
             path.parent.mkdir(parents=True, exist_ok=True)
             pixels = (pictures.numpy() * 255).astype(numpy.uint8)
             sheets.grid(pixels[:48], 8).save(path.with_suffix(".png"))
-            numpy.save(path.with_suffix(".npy"), pixels[:SHOWN])
+            numpy.save(path.with_suffix(".npy"), pixels[_shown_places(len(pixels))])
             write_atomically(path, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -154,7 +156,7 @@ class Comparison:
         return {rate: (action, method, rate, TUNING_SEED, self.world.pictures // 2) for rate in RATES}
 
     def shown(self, action, method, rate):
-        """Pictures of the first prompts and the first training seed, and the file of what was trained, which may not exist."""
+        """Pictures of some prompts by the first training seed, and the file of what was trained, which may not exist."""
         arm = action, method, rate, 0
         return numpy.load(self._path("rows", *arm, ".npy")), self._path("trained", *arm, ".safetensors")
 
@@ -189,17 +191,19 @@ def table(rows):
 
 
 def report(comparison, rows, rates, path):
-    """Tables, pictures and tokens in one page."""
+    """Tables, pictures and tokens in one page, and the pictures of each action as a file of their own beside it."""
     world = comparison.world
     actions, methods = (list(dict.fromkeys(row[key] for row in rows)) for key in ("action", "method"))
     sections = [_shown("All actions", rows)] if len(actions) > 1 else []
     sections += [_shown(action.capitalize(), [row for row in rows if row["action"] == action]) for action in actions]
     files = []
     for action in actions:
-        asked = world.said("...", world.asked(action, world.pictures)[:SHOWN])
+        asked = world.said("...", world.asked(action, world.pictures))
+        asked = [asked[place] for place in _shown_places(world.pictures)]
         drawn = {method: comparison.shown(action, method, rates[action, method]) for method in methods}
         sections.append(Grid(f"Pictures: {action}", [(prompt, [Cell(method, [drawn[method][0][k]]) for method in methods]) for k, prompt in enumerate(asked)],
-                             "The first prompts and the first training seed of each method, not chosen."))
+                             "Every so many prompts one, by the first training seed of each method, not chosen."))
+        row_each([(method, [Image.fromarray(one) for one in drawn[method][0]]) for method in methods], path.with_name(f"{_file(action)}.png"))
         for method in methods:
             if (trained := drawn[method][1]).exists() and trained.stat().st_size < LARGEST:
                 files.append(File(f"{_file(action)}-{method}.safetensors", trained.read_bytes(), "what was trained, as the trainer keeps it"))
@@ -248,6 +252,10 @@ def main(world, methods, actions, seeds, name="table1", page="report"):
         low, high = entry["interval"]
         print(f"{entry['method']:{width}}{entry['iascore']:9.3f}{f'{low:.3f}..{high:.3f}':>16}" + "".join(f"{entry[name]['mean']:13.3f}" for name in shown))
     print(f"Look at {EVIDENCE.name}/{page}.html.")
+
+
+def _shown_places(count):
+    return [k * count // SHOWN for k in range(min(SHOWN, count))]
 
 
 def _file(name):

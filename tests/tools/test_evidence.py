@@ -4,6 +4,7 @@ import json
 
 import numpy
 import pytest
+from PIL import Image
 
 from interactive_action.miniature.export import FILE
 from interactive_action.miniature.judges import CLIP, DETECTOR
@@ -90,6 +91,7 @@ def test_the_page_shows_every_method_with_its_pictures(comparison, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert page.count('alt="base: ') == page.count('alt="p-plus: ') == 16
     assert "p_plus" in page and "0.001" in page
+    assert Image.open(tmp_path / "lift-overhead.png").width > 16 * 96
 
 
 def test_an_ablation_changes_one_setting(comparison):
