@@ -7,7 +7,7 @@ SETUP := $(PYTHON) tools/setup.py
 RUN := .venv/bin/python .
 WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
-.PHONY: help demo demo-edit test serve bench miniature miniature-check miniature-editor evidence workflows lint clean
+.PHONY: help demo demo-edit test serve bench miniature miniature-check miniature-editor evidence ablations workflows lint clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -44,9 +44,13 @@ miniature-check:  ## measure what the embedded models draw on held-out prompts (
 	@$(SETUP)
 	@$(RUN) miniature.check
 
-evidence:  ## compare the methods on the embedded models, into evidence/ (an hour)
+evidence:  ## compare the methods on the embedded models (an hour; CHECKPOINT=sd15.safetensors: on yours), into evidence/
 	@$(SETUP) vulkan
-	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
+
+ablations:  ## the same for Interactive Action's choices, one changed at a time, into evidence/ (two hours)
+	@$(SETUP) vulkan
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence --ablations $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
 
 miniature-editor:  ## train the embedded editor and its judges again from nothing (an hour or two)
 	@$(SETUP) vulkan

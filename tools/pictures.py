@@ -47,6 +47,19 @@ def edit_sheet(columns, titles, path, side=144):
     sheet.save(path)
 
 
+def row_each(rows, path, side=96):
+    """One line of pictures a caption, for example a method. rows: (caption, pictures)."""
+    width = max(len(pictures) for _, pictures in rows) * (side + GAP) + GAP
+    sheet = Image.new("RGB", (width, len(rows) * (side + LINE + GAP)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for line, (caption, pictures) in enumerate(rows):
+        top = line * (side + LINE + GAP)
+        draw.text((GAP, top), caption, "black", font)
+        for number, picture in enumerate(pictures):
+            _paste(sheet, picture, GAP + number * (side + GAP), top + LINE, side)
+    sheet.save(path)
+
+
 def _paste(sheet, picture, x, y, side):
     scale = side / max(picture.size)
     sheet.paste(

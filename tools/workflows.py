@@ -75,6 +75,10 @@ NOTES = {
     "write-a-report": "## Write a report\n\nTwo methods draw the same prompts from the same noise, **IAScore** judges both, and **Write Report** "
     "puts scores, pictures and all settings into one HTML file in the output folder.\n\nFor your own token: connect its loader and write its word "
     "for the first method; its name in *tokens* puts it into the page.",
+    "compare-methods": "## Compare methods\n\nTextual Inversion, ReVersion, P+ and Interactive Action learn a word from the same data set and draw the same "
+    "prompts from the same noise; beside them stands the plain word \"handling\". **IAScore** judges all, and **Write Report** puts it into one page.\n\n"
+    "Run *Teach an action from simulation* once before, it saves the data set. One seed and sixteen prompts show a tendency; for tables with intervals "
+    "over seeds there is `make evidence`.",
     "edit-with-text-and-style": "## Edit with text and style\n\nThe embedded editor makes a simulated cabinet out of what the text says and the "
     "style pictures show. It knows a few things, materials and lights of the simulator: *make the chest out of wood*, *make the box red*, "
     "*make it evening*.\n\nFor real pictures: take an extended InstructPix2Pix that was taught (**Extend an editor**, **Teach an edit**) and your "
@@ -119,6 +123,7 @@ THUMBNAILS = {
     "see-where-words-attend": ("../web/docs/attention.jpg", None),
     "score-a-folder": ("../web/docs/folder.jpg", None),
     "write-a-report": ("../web/docs/report.jpg", None),
+    "compare-methods": ("../web/docs/comparison.jpg", None),
     "edit-with-text-and-style": ("../web/docs/three-conditions.jpg", None),
     "make-a-simulation-look-real": ("../web/docs/make-real.jpg", None),
     "extend-an-editor": ("../web/docs/three-conditions.jpg", None),

@@ -10,6 +10,8 @@ from PIL import Image
 from interactive_action.captions import prompt_sets
 from interactive_action.tools.demo import load_prompt, node
 
+from .graphs import save_noise_dataset
+
 
 def saved(client, outputs, prompt, title):
     """The pictures that the node called ``title`` saved."""
@@ -115,3 +117,17 @@ def test_a_report_tells_the_settings_of_the_graph_that_wrote_it(server, client):
     assert page.count("<figure>") == 4  # two methods, two prompts
     assert "a panda picking up a strawberry" in page and "Judged by: detector miniature" in page
     assert "<summary>Draw the first method</summary>" in page and "<dt>steps</dt><dd>2</dd>" in page
+
+
+def test_methods_learn_and_are_compared_in_one_graph(server, client):
+    prompt = shortened("compare-methods", 2)
+    learning = [value for value in prompt.values() if value["_meta"]["title"].startswith("Train")]
+    assert len(learning) == 4
+    for value in learning:
+        value["inputs"].update(steps=2, batch_size=2)
+    node(prompt, "Load Interaction Data Set")[1]["inputs"]["name"] = save_noise_dataset(server.base)
+    told = text_of(client.run(prompt), prompt, "Write Report")
+    page = (server.base / "output" / f"{told.removeprefix('written to ').partition('.html')[0]}.html").read_text(encoding="utf-8")
+    assert page.count("<figure>") == 10  # five methods, two prompts
+    for name in ("handling", "Textual Inversion", "ReVersion", "P+", "Interactive Action"):
+        assert f">{name}<" in page
