@@ -7,7 +7,7 @@ import safetensors
 import torch
 
 from ..errors import InteractiveActionError
-from ..miniature.export import TABLE_IDS, expanded_vocabulary
+from ..miniature.export import FILE, TABLE_IDS, expanded_vocabulary
 from ..trainers.engines import single_file
 from ..trainers.engines.diffusers import libraries
 from .attention import StyleAttention
@@ -15,6 +15,7 @@ from .extend import ATTENTION, CONV_IN, EXTENDED, UNET, write_checkpoint
 from .model import StyleEditor
 
 ENCODE_BATCH = 8
+OWN_SCALE = f"{single_file.AUTOENCODER}vae_scale"  # of the autoencoder that a checkpoint of the miniature's kind brings
 
 
 @dataclasses.dataclass
@@ -81,7 +82,7 @@ def load_editor(path):
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
     path = pathlib.Path(path)
-    state = single_file.read_weights(path, (UNET, single_file.TEXT, "cond_stage_model.", "v_pred"))
+    state = single_file.read_weights(path, (UNET, single_file.TEXT, "cond_stage_model.", "v_pred", OWN_SCALE))
     channels = state[CONV_IN].shape[1] if CONV_IN in state else "no"
     if channels != EXTENDED:
         raise InteractiveActionError(
@@ -96,7 +97,8 @@ def load_editor(path):
     alphas_cumprod = diffusers.DDPMScheduler(**single_file.SCHEDULE).alphas_cumprod
     model = StyleEditor(unet, style_attention, alphas_cumprod if "v_pred" in state else None)
     text_encoder = single_file.read_text_encoder(expanded_vocabulary(state), miniature)
-    autoencoder = single_file.read_autoencoder(path)
+    # the embedded editor leaves its autoencoder to the embedded base model
+    autoencoder = single_file.read_autoencoder(FILE if miniature and OWN_SCALE not in state else path)
     for part in (model, text_encoder, autoencoder):
         part.eval().requires_grad_(False)
     names = convert_ldm_unet_checkpoint({key: key for key in state}, unet.config)

@@ -230,9 +230,7 @@ def make_editor(latents, masks, facts, steps, seed=0):
 
 
 def editor_state(editor, text):
-    """One state dict under a checkpoint's names; the autoencoder is the embedded base model's."""
-    from safetensors.torch import load_file
-
+    """One state dict under a checkpoint's names, without the autoencoder, which is the embedded base model's."""
     from ..editor.extend import ATTENTION, UNET
 
     state = {f"{UNET}{export.ldm_key(key)}": value for key, value in editor.unet.state_dict().items()}
@@ -240,8 +238,7 @@ def editor_state(editor, text):
     prefix = "cond_stage_model.transformer.text_model."
     state |= {prefix + key.removeprefix("text_model."): value for key, value in text.state_dict().items()}
     state = {key: value.detach().half().contiguous().clone() for key, value in state.items()}
-    state |= {export.TABLE_IDS: torch.tensor(words(), dtype=torch.int32), "v_pred": torch.zeros(0)}
-    return state | {key: value for key, value in load_file(export.FILE).items() if key.startswith("first_stage_model.")}
+    return state | {export.TABLE_IDS: torch.tensor(words(), dtype=torch.int32), "v_pred": torch.zeros(0)}
 
 
 def learned(scene):
@@ -295,6 +292,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("only", nargs="*", choices=["styles", "encoder", "depth", "editor"], help="these stages alone")
     parser.add_argument("--scenes", type=int, default=64)
-    parser.add_argument("--editor-steps", type=int, default=4200)
+    parser.add_argument("--editor-steps", type=int, default=5100)
     parser.add_argument("--judge-steps", type=int, default=800)
     run(**vars(parser.parse_args()))

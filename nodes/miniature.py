@@ -1,11 +1,9 @@
 """Makes the embedded miniature model known to ComfyUI, so that its stock loader, encoder and sampler take it."""
 
-from pathlib import Path
 from typing import ClassVar
 
-from ..miniature.export import expanded_vocabulary
+from ..miniature.export import FILE, expanded_vocabulary
 
-FOLDER = Path(__file__).resolve().parents[1] / "miniature" / "models" / "checkpoints"
 CLIP_CONFIG = {"hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 2,
                "projection_dim": 128}
 
@@ -13,7 +11,7 @@ NODES = []
 
 
 def _model_class():
-    from comfy import sd1_clip, supported_models, supported_models_base
+    from comfy import sd1_clip, supported_models, supported_models_base, utils
 
     class MiniatureClip(sd1_clip.SD1ClipModel):
         def __init__(self, device="cpu", dtype=None, model_options=None, **more):
@@ -29,6 +27,13 @@ def _model_class():
         def process_clip_state_dict(self, state_dict):
             return super().process_clip_state_dict(expanded_vocabulary(state_dict))
 
+        def process_vae_state_dict(self, state_dict):
+            """The embedded editor leaves its autoencoder to the embedded base model."""
+            if not state_dict:
+                base = utils.load_torch_file(str(FILE), safe_load=True)
+                state_dict = utils.state_dict_prefix_replace(base, {self.vae_key_prefix[0]: ""}, filter_keys=True)
+            return super().process_vae_state_dict(state_dict)
+
         def clip_target(self, state_dict=None):
             return supported_models_base.ClipTarget(sd1_clip.SD1Tokenizer, MiniatureClip)
 
@@ -42,4 +47,4 @@ def register():
 
     if not any(model.__name__ == "InteractiveActionMiniature" for model in supported_models.models):
         supported_models.models.insert(0, _model_class())
-    folder_paths.add_model_folder_path("checkpoints", str(FOLDER))
+    folder_paths.add_model_folder_path("checkpoints", str(FILE.parent))

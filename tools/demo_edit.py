@@ -93,9 +93,9 @@ def main():
         before, report_before = score(client, bar, taught, None)
         after, report_after = score(client, bar, taught, LORA)
     reward_before, reward_after = (rewards(report, report_before) for report in (report_before, report_after))
-    step = max(1, len(reward_before) // SHOWN)
+    shown = numpy.linspace(0, len(reward_before) - 1, SHOWN).round().astype(int)
     columns = [before["Save each image"], before["Save each style"], before["Save the edits"], after["Save the edits"]]
-    edit_sheet([column[::step][:SHOWN] for column in columns], ("picture", "style", "before", "after"), DEMO / "before_after.png")
+    edit_sheet([[column[k] for k in shown] for column in columns], ("picture", "style", "before", "after"), DEMO / "before_after.png")
     summary = {
         "instruction": taught["instruction"],
         "reward": "minus the total of Eq. 10, normalised by the edits before teaching; up is better",

@@ -124,7 +124,7 @@ THUMBNAILS = {
     "score-a-folder": ("../web/docs/folder.jpg", None),
     "write-a-report": ("../web/docs/report.jpg", None),
     "compare-methods": ("../web/docs/comparison.jpg", None),
-    "edit-with-text-and-style": ("../web/docs/three-conditions.jpg", None),
+    "edit-with-text-and-style": ("../web/docs/edits.jpg", None),
     "make-a-simulation-look-real": ("../web/docs/make-real.jpg", None),
     "extend-an-editor": ("../web/docs/three-conditions.jpg", None),
     "mask-a-thing": ("../web/docs/mask.jpg", None),

@@ -20,24 +20,41 @@ def few_steps(prompt):
     return prompt
 
 
-def test_a_picture_is_edited_with_a_text_and_style_pictures(server):
-    prompt = few_steps(load_prompt("edit-with-text-and-style"))
+def save(prompt, title, source):
+    """Save one more output's pictures, under a node of that title."""
+    prompt[title] = {"class_type": "SaveImage", "inputs": {"images": source, "filename_prefix": "test"}, "_meta": {"title": title}}
+
+
+def save_mask(prompt, source):
+    prompt["mask"] = {"class_type": "MaskToImage", "inputs": {"mask": source}, "_meta": {"title": "Mask"}}
+    save(prompt, "Save the mask", ["mask", 0])
+
+
+def arrays(client, outputs, prompt, *titles):
+    return (numpy.stack([numpy.asarray(picture, dtype=int) for picture in pictures(client, outputs, prompt, title)]) for title in titles)
+
+
+def test_a_thing_is_made_what_a_text_and_style_pictures_say_by_the_file_that_the_stock_loader_takes(server):
+    prompt = load_prompt("edit-with-text-and-style")
+    node(prompt, "Scheduler")[1]["inputs"]["steps"] = 10
+    recorded = node(prompt, "Record Interaction")[0]
+    save(prompt, "Save the picture", [recorded, 0])
+    save_mask(prompt, [recorded, 2])
     client = server.client()
-    edits = pictures(client, client.run(prompt), prompt, "Save the edit")
-    assert [edit.size for edit in edits] == [(96, 96)] * 4
+    before, after, mask = arrays(client, client.run(prompt), prompt, "Save the picture", "Save the edit", "Save the mask")
+    assert after.shape == before.shape == (4, 96, 96, 3)
+    inside = mask[..., 0] > 127
+    change = (after - before)[inside].mean(0)
+    assert change[0] - change[2] > 20  # redder
+    assert numpy.abs(after - before)[~inside].mean() < 25
 
 
 def test_a_simulation_looks_real_where_the_thing_is_and_keeps_the_rest(server):
     prompt = few_steps(load_prompt("make-a-simulation-look-real"))
-    mask = node(prompt, "Keep the rest")[1]["inputs"]["mask"]
-    prompt["mask"] = {"class_type": "MaskToImage", "inputs": {"mask": mask}, "_meta": {"title": "Mask"}}
-    prompt["save"] = {"class_type": "SaveImage", "inputs": {"images": ["mask", 0], "filename_prefix": "mask"}, "_meta": {"title": "Save the mask"}}
+    save_mask(prompt, node(prompt, "Keep the rest")[1]["inputs"]["mask"])
     client = server.client()
-    outputs = client.run(prompt)
-    simulated, real, masks = (
-        numpy.stack([numpy.asarray(picture, dtype=int) for picture in pictures(client, outputs, prompt, f"Save the {name}")])
-        for name in ("simulated pictures", "edited recording", "mask")
-    )
+    titles = "Save the simulated pictures", "Save the edited recording", "Save the mask"
+    simulated, real, masks = arrays(client, client.run(prompt), prompt, *titles)
     inside = masks[..., 0] > 127
     assert len(real) == 5 and (real == simulated)[~inside].all()
     assert numpy.abs(real - simulated)[inside].mean() > 5
@@ -88,9 +105,10 @@ def test_what_a_lora_says_of_the_new_parts_counts_in_the_stock_loader(server, pa
     loras = server.base / "models" / "loras"
     loras.mkdir(parents=True, exist_ok=True)
     weight = load_file(EDITOR)[f"model.diffusion_model.{part.replace('.diff_b', '.bias').replace('.diff', '.weight')}"]
-    save_file({f"diffusion_model.{part}": weight.std() * torch.ones(weight.shape)}, loras / f"{part}.safetensors")
+    change = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) * weight.float().std()
+    save_file({f"diffusion_model.{part}": change}, loras / f"{part}.safetensors")
     client, drawn = server.client(), []
-    for strength in (0.0, 1.0):
+    for strength in (0.0, 5.0):
         prompt = few_steps(load_prompt("edit-with-text-and-style"))
         guider = node(prompt, "Three-Condition Guider")[1]["inputs"]
         inputs = {"model": guider["model"], "lora_name": f"{part}.safetensors", "strength_model": strength}

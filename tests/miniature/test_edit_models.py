@@ -43,9 +43,10 @@ def edited(editor, pictures, text, look, steps=10):
     return editor.decode_latents(trajectory[-1])
 
 
-def test_everything_embedded_for_edits_is_small():
+def test_everything_embedded_is_small():
     files = [edits.EDITOR, *(path for folder in (edits.DEPTH, edits.ENCODER, edits.STYLES) for path in folder.iterdir())]
     assert sum(path.stat().st_size for path in files) < 12e6
+    assert sum(path.stat().st_size for path in edits.MODELS.rglob("*") if path.is_file()) < 40 * 2**20
 
 
 def test_a_thing_takes_the_colour_that_text_and_style_say_and_the_rest_stays(editor, recording, pictures):
@@ -63,12 +64,13 @@ def test_a_thing_takes_the_colour_that_text_and_style_say_and_the_rest_stays(edi
 def test_depth_is_seen_as_it_is(recording, pictures):
     found = edits.load_depth_model().depth(pictures)
     known = relative_depth(torch.from_numpy(recording.depth))
-    for one, other in zip(found, known):
-        assert torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1] > 0.8
+    alike = [torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1] for one, other in zip(found, known)]
+    assert sum(alike) / len(alike) > 0.75
 
 
 def test_style_pictures_of_one_look_lie_closer_together_than_to_another():
     encoder, known = edits.load_encoder(), {look: edits.load_styles(look) for look in edits.looks()}
-    style, mask = known["wood"]
-    pairs = {look: semantic_scores(style.roll(1, 0), style, other, encoder, mask.roll(1, 0), others, 0).mean() for look, (other, others) in known.items()}
-    assert min(pairs, key=pairs.get) == "wood"
+    for look, (style, mask) in known.items():
+        given = style.roll(1, 0), style
+        apart = {name: semantic_scores(*given, other, encoder, mask.roll(1, 0), others, 0).mean() for name, (other, others) in known.items()}
+        assert min(apart, key=apart.get) == look
