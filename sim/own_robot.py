@@ -90,10 +90,7 @@ def _measured(own, _changed):
     scene = sapien.Scene([sapien.physx.PhysxCpuSystem()])
     loader = scene.create_urdf_loader()
     loader.fix_root_link = True
-    try:
-        articulation = urdf.load(loader, bare)
-    except Exception as error:  # whatever the loader and the mesh readers raise
-        raise InteractiveActionError(f"The URDF {own.urdf!r} cannot be loaded: {type(error).__name__}: {error}.") from error
+    articulation = urdf.load(loader, bare, f"URDF {own.urdf!r}")
     names = [joint.name for joint in articulation.active_joints]
     limits = np.clip(articulation.qlimits, -np.pi, np.pi)
     qpos = np.clip(0.0, *limits.T)

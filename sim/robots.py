@@ -64,11 +64,8 @@ class Robot:
 
     def _articulation(self, loader):
         if self.description:
-            try:
-                return urdf.load(loader, ET.fromstring(self.description))
-            except Exception as error:  # whatever the loader and the mesh readers raise
-                raise InteractiveActionError(f"The robot {self.urdf!r} cannot be loaded: {type(error).__name__}: {error}.") from error
-        return urdf.load(loader, self._mounted()) if self.hand else loader.load(str(self.path()))
+            return urdf.load(loader, ET.fromstring(self.description), f"robot {self.urdf!r}")
+        return urdf.load(loader, self._mounted(), f"robot {self.urdf!r}") if self.hand else loader.load(str(self.path()))
 
     def _mounted(self):
         """The URDF of arm and hand, whose meshes stay where they are."""
