@@ -145,10 +145,10 @@ class _Hand:
         across = np.subtract(*(box.mean(0) for box in self._boxes(self.opened)[:2])) * [1, 1, 0]
         y = self.turn[:3, :3] @ across / np.linalg.norm(across)
         self.turn[:3, :3] = np.stack([np.cross(y, z), y, z], 1)
+        closed = self._boxes(self.closed)
         boxes = self._boxes(self.opened)
         tip = boxes[:, 1, 2].max() - TIP
-        self.recede = tip + TIP - self._boxes(self.closed)[:, 1, 2].max()
-        self._boxes(self.opened)
+        self.recede = tip + TIP - closed[:, 1, 2].max()
         palms = {self.links[name] for name in (own.tool, *(self._carrier(finger) for finger in own.fingers))} - {self.links[name] for name in own.fingers}
         palm = max((self._box(link)[1, 2] for link in palms if link.collision_shapes), default=tip - 0.03)
         middle = np.array([*boxes.mean((0, 1))[:2], tip])
