@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..errors import InteractiveActionError, MissingExtraError
-from . import urdf
+from ..errors import InteractiveActionError
+from . import meshes, urdf
 from .objects import ACROSS, FRONT, UP, Joint, Part, Thing
 
 FRONTS = {"-x": 0, "y": 90, "x": 180, "-y": -90}  # degrees that turn that side to the robot, which looks along x
@@ -198,14 +198,7 @@ def _corners(shape, pose):
 
 
 def _vertices(file):
-    try:
-        import trimesh
-    except ImportError as error:
-        raise MissingExtraError("trimesh, which reads meshes,", "mesh") from error
-    try:
-        points = np.array(trimesh.load(file, force="mesh", process=False).vertices, float)
-    except Exception as error:  # the readers of so many formats raise whatever they like
-        raise InteractiveActionError(f"The mesh {file!r} cannot be read: {type(error).__name__}: {error}. Export it again.") from error
+    points, _ = meshes.read(file, process=False)
     if not len(points) or not np.isfinite(points).all():
         raise InteractiveActionError(f"The mesh {file!r} is empty, or has corners that are no numbers. Export it again.")
     return points
