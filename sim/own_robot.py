@@ -65,7 +65,7 @@ class OwnRobot:
                 "A hand needs two fingers or more, of which one at least moves on a joint of its own. Name the links of both, or of none."
             )
         if self.rest and len(self.rest) != len(arm):
-            raise InteractiveActionError(f"{len(arm)} joints lead to {self.tool!r} ({', '.join(arm)}), but rest has {len(self.rest)} numbers.")
+            raise InteractiveActionError(f"{len(arm)} joints lead to {self.tool!r} ({', '.join(arm)}), but rest has {len(self.rest)} numbers. Give one for each, or none.")
         return root, arm, closing
 
     def robot(self):
@@ -139,7 +139,7 @@ class _Hand:
         for joint in joints:
             ends = articulation.qlimits[joint]
             if not np.isfinite(ends).all():
-                raise InteractiveActionError(f"The joint {articulation.active_joints[joint].name!r} of the fingers has no limits: how far it closes is unknown.")
+                raise InteractiveActionError(f"The joint {articulation.active_joints[joint].name!r} of the fingers has no limits: how far it closes is unknown. Give it a <limit>.")
             gaps = [self._gap(np.where(np.arange(len(qpos)) == joint, end, qpos)) for end in ends]
             self.opened[joint], self.closed[joint] = ends[np.argmax(gaps)], ends[np.argmin(gaps)]
         across = np.subtract(*(box.mean(0) for box in self._boxes(self.opened)[:2])) * [1, 1, 0]
