@@ -8,7 +8,6 @@ import sapien.physx
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
-from .meshes import thing_of
 from .objects import FRONT, OBJECTS, Thing
 from .robots import ROBOTS
 from .rooms import ROOMS
@@ -118,10 +117,8 @@ class World:
         self.articulations, self.bases = [self.articulation], [np.float32(self.robot.stand)]
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
         self.items, self.loose = [], []  # the loose ones need not be framed
-        thing = thing_of(scene.mesh, scene.mesh_size, scene.mesh_up) if scene.mesh else OBJECTS[scene.object]
-        thing = scene.own_object.thing() if scene.own_object else thing
-        self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour, thing=thing)
-        self.called = scene.called if scene.mesh or scene.own_object else f"{self.object_colour} {self.item.thing.word or scene.object}"
+        self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour, thing=scene.thing())
+        self.called = scene.called(self.object_colour)
         self.object, self._object_entities = self.item.entity, set(self.item.entities)
         self._first_box = np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0] + [*place, 0] + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
         self._add_light([*place, self.item.half[2]], rng)
