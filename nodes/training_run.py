@@ -48,11 +48,11 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
     checkpoint_every, on_disk, file = options.pop("checkpoint_every", 0), options.pop("latents_on_disk", False), options.pop("run_file", "")
     config_class, loss_class = METHODS[method]
     config = config_class(**settings, **options)
+    if checkpointing and getattr(config, "absorber_rank", 0):
+        raise InteractiveActionError("An absorber cannot be checkpointed. Turn checkpointing off in Training Options, or set absorber_rank to 0.")
     if file.strip():
         file = write_file(file.strip(), loaded[0], dataset, given, weights, samples, config, method=method, action=action, checkpointing=checkpointing,
                           save_state_every=save_state_every, checkpoint_every=checkpoint_every)  # fmt: skip
-    if checkpointing and getattr(config, "absorber_rank", 0):
-        raise InteractiveActionError("An absorber cannot be checkpointed. Turn checkpointing off in Training Options, or set absorber_rank to 0.")
     progress = comfy.utils.ProgressBar(config.steps)
     with ComfyEngine(*loaded, checkpointing=checkpointing) as engine:
         base = engine.fingerprint()
