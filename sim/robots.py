@@ -23,6 +23,7 @@ class Robot:
     ``hand_root`` is mounted on the first one's ``flange``; ``description`` is a whole URDF instead of a file. ``reach`` is how far an object may stick up between the fingers before it touches the palm, and the fingertips ``recede`` as they close. ``framed`` are the links
     that a picture of the hand shows. A robot that takes things between two ``palms`` has ((link, joints), (link, joints)), left and
     right, instead of fingers that close; still cameras then show the ``space`` ((low), (high)) before it, and its head ends at ``crown``.
+    What it ``cannot`` do are actions at which it succeeded in less than half of all layouts.
     """
 
     subject: str
@@ -45,6 +46,7 @@ class Robot:
     palms: tuple = ()
     space: tuple = ()
     crown: float = 0.0
+    cannot: tuple = ()
 
     @property
     def shut(self):
@@ -144,6 +146,7 @@ ROBOTS = {
         hand="panda/panda_v2.urdf",
         hand_root="panda_hand",
         flange="link_eef",
+        cannot=("hand over",),
     ),
     "fetch": Robot(
         subject="mobile robot",
@@ -157,6 +160,7 @@ ROBOTS = {
         grip=((0, 0, 1, 0.0215), (0, 1, 0, 0), (-1, 0, 0, 0), (0, 0, 0, 1)),
         base=(0.0, 0.0, 0.005),
         stands=True,
+        cannot=("strike", "hand over"),
     ),
     "floating gripper": replace(
         PANDA,

@@ -133,8 +133,8 @@ class Scene:
 
 
 def able(action):
-    """Names of the robots that have the hands for an action."""
-    return tuple(name for name, robot in ROBOTS.items() if bool(robot.palms) == ACTIONS[action].two_handed)
+    """Names of the robots that have the hands for an action, and the reach."""
+    return tuple(name for name, robot in ROBOTS.items() if bool(robot.palms) == ACTIONS[action].two_handed and action not in robot.cannot)
 
 
 def _check(name, value, known):
