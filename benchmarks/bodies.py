@@ -1,4 +1,4 @@
-"""How often each robot succeeds at each action of one robot: the rate over random layouts, told by the physics, without pictures."""
+"""How often each robot succeeds at each action that it is offered for: the rate over random layouts, told by the physics, without pictures."""
 
 from .actions import rate
 
@@ -6,10 +6,9 @@ LAYOUTS = 10
 
 
 def measure():
-    """Return {robot: {action: rate}} for all robots but the Panda, whose rates are those of ``actions.py``."""
+    """Return {robot: {action: rate}} for all robots but the Panda, whose rates, over more layouts, are those of ``actions.py``."""
     from ..sim.actions import ACTIONS
     from ..sim.robots import ROBOTS
     from ..sim.scene import able
 
-    alone = [name for name, action in ACTIONS.items() if action.robots == 1]
-    return {robot: {name: rate(name, LAYOUTS, robot) for name in alone if robot in able(name)} for robot in ROBOTS if robot != "panda"}
+    return {robot: {name: rate(name, LAYOUTS, robot) for name in ACTIONS if robot in able(name)} for robot in ROBOTS if robot != "panda"}

@@ -1,5 +1,6 @@
 """The interaction data set: pictures, each with a group of prompts for the student and one for the teacher."""
 
+import functools
 import hashlib
 import json
 import os
@@ -71,11 +72,16 @@ class InteractionDataset:
 
     def sha256(self):
         """A fingerprint of pictures and masks (as 8-bit) and prompts, the same before saving and after loading."""
+        return self._sha256
+
+    @functools.cached_property
+    def _sha256(self):
         digest = hashlib.sha256()
         for several in (self.pictures, *([] if self.masks is None else [self.masks])):
             for part in [several] if torch.is_tensor(several) else several:
                 digest.update(str(tuple(part.shape)).encode())
-                digest.update(_to_uint8(part).tobytes())
+                for few in part.split(16):  # thousands of pictures are not held in memory twice
+                    digest.update(_to_uint8(few).tobytes())
         digest.update(json.dumps([self.prompts, self.prompts_and]).encode())
         return digest.hexdigest()
 

@@ -4,6 +4,7 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from . import sockets
+from .lines import filled_lines
 
 CATEGORY = "Interactive Action/scoring"
 PLACES, RESOLUTIONS = "down, middle, up", "resolutions"
@@ -80,7 +81,7 @@ class DrawAttention(io.ComfyNode):
         from ..scoring import attention as maps_of
         from ..scoring.attention_sheet import overlay, sheets, stretched
 
-        named = [word.strip() for word in words.splitlines() if word.strip()]
+        named = filled_lines(words)
         if not named:
             raise InteractiveActionError("No word is named whose attention is wanted. Write at least one word of the prompt.")
         run = attention.run_of(samples["samples"])

@@ -4,6 +4,7 @@ from comfy_api.latest import io, ui
 
 from ..captions import prompt_sets
 from ..captions.words import ACTION_WORDS
+from .lines import filled_lines
 
 CATEGORY = "Interactive Action/prompts"
 EVERYDAY, EMBEDDED = "everyday (136 prompts)", "miniature (embedded, 64 prompts)"
@@ -51,10 +52,6 @@ def listed(prompts, pictures, seed, first, count):
                          ui=ui.PreviewText(f"{len(rows)} pictures of {len(rows) // pictures} prompts\n{shown}"))
 
 
-def names_of(text):
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
-
-
 class InteractionPrompts(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -85,7 +82,7 @@ class InteractionPrompts(io.ComfyNode):
         if world == EMBEDDED:
             prompts = prompt_sets.miniature(word.strip(), phrase.strip())
         else:
-            prompts = prompt_sets.interactions(action, word.strip(), phrase.strip(), names_of(names))
+            prompts = prompt_sets.interactions(action, word.strip(), phrase.strip(), filled_lines(names))
         return listed(prompts, pictures, seed, first, count)
 
 
@@ -113,7 +110,7 @@ class ActionBenchPrompts(io.ComfyNode):
     @classmethod
     def execute(cls, action, word, names, pictures, seed, first=0, count=0):
         actions = prompt_sets.ACTIONS_ALONE if action == ALL else (action,)
-        return listed(prompt_sets.action_bench(actions, word, names_of(names)), pictures, seed, first, count)
+        return listed(prompt_sets.action_bench(actions, word, filled_lines(names)), pictures, seed, first, count)
 
 
 class OwnPrompts(io.ComfyNode):

@@ -8,8 +8,9 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path
+from .lines import filled_lines
 from .tokens import _token_path
-from .votes import CATEGORY, MOST, filled_lines
+from .votes import CATEGORY, MOST
 
 COLUMNS = {  # of the table of scores: the names that readers know -> the names in IAScore's report
     "IAScore": "iascore_cosine", "IAScore, 2.5 x cosine": "iascore_2_5", "boxes overlap": "pass_rate", "both found": "both_found",

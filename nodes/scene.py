@@ -97,6 +97,11 @@ class InteractionScene(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, own_mesh="", **_):
+        path = _in_input_folder(own_mesh.strip())
+        return pathlib.Path(path).stat().st_mtime_ns if path else None
+
+    @classmethod
     def execute(cls, own_mesh="", **settings):
         return io.NodeOutput(Scene(**settings, mesh=_in_input_folder(own_mesh.strip())))
 

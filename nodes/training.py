@@ -14,6 +14,7 @@ from ..trainers.p_plus import PPlusConfig
 from ..trainers.reversion import ReVersionConfig
 from ..trainers.textual_inversion import TextualInversionConfig
 from . import sockets, training_inputs, training_samples
+from .lines import filled_lines
 from .training_inputs import CATEGORY, COMMON, LAST, MODEL, PRIOR, STEERING, inputs_of, lora_output, outputs
 from .training_run import train
 
@@ -48,7 +49,7 @@ class TrainInteractiveToken(_Trainer):
 
     @classmethod
     def execute(cls, model, clip, vae, dataset, steering_words, negative_words="", **settings):
-        words = {"positives": _lines(steering_words), "negatives": _lines(negative_words)}
+        words = {"positives": filled_lines(steering_words), "negatives": filled_lines(negative_words)}
         return _token("interactive-action", (model, clip, vae), dataset, **words, **settings)
 
 
@@ -90,7 +91,7 @@ class TrainReVersion(_Trainer):
 
     @classmethod
     def execute(cls, model, clip, vae, dataset, steering_words, negative_words="", **settings):
-        words = {"positives": _lines(steering_words), "negatives": _lines(negative_words)}
+        words = {"positives": filled_lines(steering_words), "negatives": filled_lines(negative_words)}
         return _token("reversion", (model, clip, vae), dataset, **words, **settings)
 
 
@@ -200,10 +201,6 @@ def _prior(pictures, prompt):
     if not prompt.strip():
         raise InteractiveActionError("The prior pictures have no prompt. Write the plain words that they were drawn with, such as 'a robot arm and a cube'.")
     return InteractionDataset(pictures[..., :3], ((PLACEHOLDER,),) * len(pictures), ((prompt.strip(),),) * len(pictures))
-
-
-def _lines(text):
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 NODES = [

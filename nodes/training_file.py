@@ -23,16 +23,22 @@ def write_file(name, model, dataset, given, weights, samples, config, **settings
             "MODEL has a LoRA, which the command line would not find in the checkpoint. Save it with Save Checkpoint and load that, or leave "
             "run_file empty."
         )
-    source = getattr(model, "cached_patcher_init", None)
-    if source is None:
+    checkpoint = checkpoint_of(model)
+    if checkpoint is None:
         raise InteractiveActionError("ComfyUI does not know the file that MODEL comes from. Load it with Load Checkpoint, or leave run_file empty.")
     folder = free_path(folder_paths.get_output_directory(), checked_name(name, "run"))
     tables = {"hyperparameters": config.as_dict()}
     if samples is not None:
         drawing = dataclasses.asdict(dataclasses.replace(samples, score=None))
         tables["samples"] = {key: value for key, value in drawing.items() if value is not None}
-    write_run(folder, {"model": str(source[1][0]), "name": name, **settings, **tables}, masked(dataset, weights), **_named(dataset, given))
+    write_run(folder, {"model": str(checkpoint), "name": name, **settings, **tables}, masked(dataset, weights), **_named(dataset, given))
     return pathlib.Path(folder, "run.toml")
+
+
+def checkpoint_of(model):
+    """The path of the file that a MODEL was loaded from, or None where ComfyUI does not remember it."""
+    source = getattr(model, "cached_patcher_init", None)
+    return pathlib.Path(source[1][0]) if source else None
 
 
 def masked(dataset, weights):

@@ -195,6 +195,10 @@ class ADIGradientMask(io.ComfyNode):
         return io.NodeOutput((different, {"beta": beta, "strategy": strategy}), ui=ui.PreviewText(text))
 
 
+def _switch(name, tooltip):
+    return io.Boolean.Input(name, default=False, optional=True, advanced=True, tooltip=tooltip)
+
+
 class TrainingOptions(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -241,20 +245,8 @@ class TrainingOptions(io.ComfyNode):
                     "outside", default=0.0, min=0.0, max=1.0, step=0.05, tooltip="How much the loss counts outside of the mask."
                 ),
                 sockets.Samples.Input("samples", optional=True, tooltip="From Training Samples: pictures that are drawn while training."),
-                io.Boolean.Input(
-                    "tensorboard",
-                    default=False,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Write curves and sample pictures for TensorBoard to output/tensorboard. Needs the package tensorboard.",
-                ),
-                io.Boolean.Input(
-                    "checkpointing",
-                    default=False,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Gradient checkpointing: much less memory for somewhat more time. The result is the same.",
-                ),
+                _switch("tensorboard", "Write curves and sample pictures for TensorBoard to output/tensorboard. Needs the package tensorboard."),
+                _switch("checkpointing", "Gradient checkpointing: much less memory for somewhat more time. The result is the same."),
                 io.Int.Input(
                     "checkpoint_every",
                     default=0,
@@ -264,13 +256,7 @@ class TrainingOptions(io.ComfyNode):
                     advanced=True,
                     tooltip="Steps between checkpoints that are kept as tokens (or LoRAs) of their own, ready to be loaded. 0: none.",
                 ),
-                io.Boolean.Input(
-                    "latents_on_disk",
-                    default=False,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Keep the encoded pictures in files, for this run and later ones, instead of in memory: for thousands of pictures.",
-                ),
+                _switch("latents_on_disk", "Keep the encoded pictures in files, for this run and later ones, instead of in memory: for thousands of pictures."),
                 io.String.Input(
                     "run_file",
                     default="",

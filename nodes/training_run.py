@@ -19,7 +19,7 @@ from ..trainers.loop import TrainingState, run_key, training_steps
 from ..trainers.methods import METHODS
 from .plots import loss_curves
 from .tokens import LAYERS
-from .training_file import write_file
+from .training_file import checkpoint_of, write_file
 
 PREVIEW_EVERY = 25
 
@@ -48,11 +48,11 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
     checkpoint_every, on_disk, file = options.pop("checkpoint_every", 0), options.pop("latents_on_disk", False), options.pop("run_file", "")
     config_class, loss_class = METHODS[method]
     config = config_class(**settings, **options)
+    if checkpointing and getattr(config, "absorber_rank", 0):
+        raise InteractiveActionError("An absorber cannot be checkpointed. Turn checkpointing off in Training Options, or set absorber_rank to 0.")
     if file.strip():
         file = write_file(file.strip(), loaded[0], dataset, given, weights, samples, config, method=method, action=action, checkpointing=checkpointing,
                           save_state_every=save_state_every, checkpoint_every=checkpoint_every)  # fmt: skip
-    if checkpointing and getattr(config, "absorber_rank", 0):
-        raise InteractiveActionError("An absorber cannot be checkpointed. Turn checkpointing off in Training Options, or set absorber_rank to 0.")
     progress = comfy.utils.ProgressBar(config.steps)
     with ComfyEngine(*loaded, checkpointing=checkpointing) as engine:
         base = engine.fingerprint()
@@ -62,7 +62,9 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
         run = run_key(base, dataset, config, *(part for part in (*given, weights) if part is not None))
         path = state_path(run)
         state = TrainingState.load(path, run) or TrainingState.begin(loss.start())
-        checkpoints = Checkpoints(loss, (method, action, _checkpoint_name(loaded[0]), base), "v", f"run-{run[:8]}", _model_folders())
+        checkpoint = checkpoint_of(loaded[0])
+        told = (method, action, checkpoint.name if checkpoint else "unknown", base)
+        checkpoints = Checkpoints(loss, told, "v", f"run-{run[:8]}", _model_folders())
         pictures = None
         try:
             with tensorboard(_log_folder(run) if logged else None, state) as log:
@@ -135,9 +137,3 @@ def _preview(state, steps, pictures):
 def _shown(losses):
     """The losses without the total where it is the denoising loss alone."""
     return {name: values for name, values in losses.items() if name != "total" or values != losses["denoise"]}
-
-
-def _checkpoint_name(model):
-    """The file a MODEL was loaded from, as far as ComfyUI remembers it."""
-    source = getattr(model, "cached_patcher_init", None)
-    return pathlib.Path(source[1][0]).name if source else "unknown"

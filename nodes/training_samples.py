@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..errors import InteractiveActionError
 from ..trainers.samples import Samples
 from . import sockets
+from .lines import filled_lines
 from .training_inputs import CATEGORY
 
 
@@ -44,7 +45,7 @@ class TrainingSamples(io.ComfyNode):
 
     @classmethod
     def execute(cls, prompts, detector=None, clip_scorer=None, subject="", object="", phrase="", **drawing):
-        prompts = tuple(line.strip() for line in prompts.splitlines() if line.strip())
+        prompts = filled_lines(prompts)
         if (detector is None) != (clip_scorer is None):
             raise InteractiveActionError("IAScore needs both judges. Connect a detector and a CLIP scorer, or neither.")
         if detector is None:

@@ -8,6 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path, write_atomically
+from .lines import filled_lines
 
 CATEGORY = "Interactive Action/scoring"
 MOST = 6
@@ -123,10 +124,6 @@ def answer_files(folder):
     if not (folder := folder.strip()):
         return []
     return sorted(pathlib.Path(folder_paths.get_input_directory(), checked_name(folder, "folder")).glob("*.json"))
-
-
-def filled_lines(text):
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 NODES = [WriteVotingPage, ReadVotes]

@@ -13,6 +13,7 @@ BETWEEN = np.radians([55, 125])  # for two robots that face each other
 LEAST, WANTED, TRIES = 0.02, 0.026, 3  # share of the picture that the object must, and then should take; steps towards it
 WRIST, AHEAD = (0.09, 0.15, -0.11), 0.03  # metres from the fingertips, across, along and behind the hand; and where its cameras look
 AROUND = np.radians(135)  # an orbit leaves out where the robot itself stands
+SUBJECT, OBJECT = 1, 2  # what a pixel shows
 SMALL = 256  # pixels up to which a picture is drawn twice as large and averaged
 
 
@@ -47,7 +48,9 @@ class Rig:
         if world.light is not None:
             world.scene.set_environment_map(cubemap(world.light))
         self.aim = world.surroundings() if self.rig in ("still", "free") else None
-        self.robot_ids, self.object_ids = world.ids()
+        robots, parts = world.ids()
+        self.roles = np.zeros(1 + max(entity.per_scene_id for entity in world.scene.entities), np.uint8)  # by segmentation id
+        self.roles[robots], self.roles[parts] = SUBJECT, OBJECT
 
     def _keep_to(self, least, most):
         self.azimuths = np.sign(self.azimuths) * (least + np.abs(self.azimuths) * (most - least) / WIDEST_AZIMUTH)
@@ -96,17 +99,17 @@ class Rig:
         self.world.scene.update_render()
         self.camera.take_picture()
         middle = (slice(self.scale // 2, None, self.scale),) * 2
-        colour = self.camera.get_picture("Color")[..., :3]
+        colour = self.camera.get_picture("Color")
         entities = np.ascontiguousarray(self.camera.get_picture("Segmentation")[..., 1])
         depth = -self.camera.get_picture("Position")[middle][..., 2]
         if colour.dtype != np.uint8:  # mani_skill's import changes the format for the whole process
-            colour = colour.clip(0, 1) * np.float32(255)
-        colour[entities == 0] = self.world.background ** (1 / 2.2) * 255
-        entities = entities[middle]
+            colour = colour * np.float32(255)
+        colour[entities == 0, :3] = self.world.background ** (1 / 2.2) * 255
+        roles = self.roles[entities[middle]]
         return {
-            "pictures": np.rint(_average(colour, self.scale)).astype(np.uint8),
-            "subject_masks": np.isin(entities, self.robot_ids),
-            "object_masks": np.isin(entities, self.object_ids),
+            "pictures": np.rint(_average(colour[..., :3], self.scale)).astype(np.uint8),
+            "subject_masks": roles == SUBJECT,
+            "object_masks": roles == OBJECT,
             "depth": depth.astype(np.float32),
             "intrinsics": self.intrinsics,
             "extrinsics": extrinsics,

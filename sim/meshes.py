@@ -16,6 +16,20 @@ CONVEX = 0.9  # share of its hull that a mesh must fill to collide as one piece
 PIECES = 24
 
 
+def read(path, process=True):
+    """(corners (n, 3), faces (m, 3)) of a mesh file. process: whether corners at one place become one."""
+    try:
+        import trimesh
+    except ImportError as error:
+        raise MissingExtraError("trimesh, which reads meshes,", "mesh") from error
+    try:
+        mesh = trimesh.load(path, force="mesh", process=process)
+        return np.array(mesh.vertices, float), np.array(mesh.faces, int)
+    except Exception as error:  # the readers of so many formats raise whatever they like
+        name = pathlib.Path(path).name
+        raise InteractiveActionError(f"The mesh {name!r} cannot be read: {type(error).__name__}: {error}. Export it again, best as .glb.") from error
+
+
 def thing_of(path, size, up):
     """The ``Thing`` of a mesh file, ``size`` metres along its longest side, whose axis ``up`` points upwards.
 
@@ -30,16 +44,8 @@ def thing_of(path, size, up):
 
 @functools.lru_cache(4)
 def _thing_of(path, _changed, size, up):
-    try:
-        import trimesh
-    except ImportError as error:
-        raise MissingExtraError("trimesh, which reads meshes,", "mesh") from error
     name = pathlib.Path(path).name
-    try:
-        mesh = trimesh.load(path, force="mesh")
-        corners, faces = np.array(mesh.vertices, float), np.array(mesh.faces, int)
-    except Exception as error:  # the readers of so many formats raise whatever they like
-        raise InteractiveActionError(f"The mesh {name!r} cannot be read: {type(error).__name__}: {error}. Export it again, best as .glb.") from error
+    corners, faces = read(path)
     if not len(faces) or not np.isfinite(corners).all():
         raise InteractiveActionError(f"The mesh {name!r} has no faces, or corners that are no numbers. Export it again, best as .glb.")
     turn = np.eye(3) if up == "z" else np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
@@ -53,12 +59,15 @@ def _thing_of(path, _changed, size, up):
     half = np.ptp(corners, axis=0) / 2
     if 2 * half.min() < THINNEST:
         raise InteractiveActionError(f"The mesh {name!r} has no volume: at this size it is {2000 * half.min():.1f} mm thin. Give it thickness.")
-    part = Part("mesh", file=path, pieces=_pieces(trimesh.Trimesh(corners, faces), name), place=(turn, offset, scale), size=tuple(half))
+    part = Part("mesh", file=path, pieces=_pieces(corners, faces, name), place=(turn, offset, scale), size=tuple(half))
     return Thing((part,), Grip(half[2], turns=2, play=0.1), surface=min(half[:2]))
 
 
-def _pieces(mesh, name):
+def _pieces(corners, faces, name):
     """Corners (points, 3) of convex pieces."""
+    import trimesh
+
+    mesh = trimesh.Trimesh(corners, faces)
     try:
         hull = mesh.convex_hull
     except Exception as error:  # Qhull's own

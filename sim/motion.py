@@ -159,6 +159,10 @@ class Arm:
     def make_fist(self):
         """Begin with the hand closed."""
         self.fingers(0.0, 0.0)
+        self.lead_closed_tips()
+
+    def lead_closed_tips(self):
+        """From now on lead the point between the fingertips where it is when they are shut: some recede as they close."""
         self.grip[:3, 3] -= self.robot.recede * self.grip[:3, 2]
 
     def open_hand(self, seconds=0.1):

@@ -65,7 +65,7 @@ class OwnRobot:
                 "A hand needs two fingers or more, of which one at least moves on a joint of its own. Name the links of both, or of none."
             )
         if self.rest and len(self.rest) != len(arm):
-            raise InteractiveActionError(f"{len(arm)} joints lead to {self.tool!r} ({', '.join(arm)}), but rest has {len(self.rest)} numbers.")
+            raise InteractiveActionError(f"{len(arm)} joints lead to {self.tool!r} ({', '.join(arm)}), but rest has {len(self.rest)} numbers. Give one for each, or none.")
         return root, arm, closing
 
     def robot(self):
@@ -90,10 +90,7 @@ def _measured(own, _changed):
     scene = sapien.Scene([sapien.physx.PhysxCpuSystem()])
     loader = scene.create_urdf_loader()
     loader.fix_root_link = True
-    try:
-        articulation = urdf.load(loader, bare)
-    except Exception as error:  # whatever the loader and the mesh readers raise
-        raise InteractiveActionError(f"The URDF {own.urdf!r} cannot be loaded: {type(error).__name__}: {error}.") from error
+    articulation = urdf.load(loader, bare, f"URDF {own.urdf!r}")
     names = [joint.name for joint in articulation.active_joints]
     limits = np.clip(articulation.qlimits, -np.pi, np.pi)
     qpos = np.clip(0.0, *limits.T)
@@ -142,16 +139,16 @@ class _Hand:
         for joint in joints:
             ends = articulation.qlimits[joint]
             if not np.isfinite(ends).all():
-                raise InteractiveActionError(f"The joint {articulation.active_joints[joint].name!r} of the fingers has no limits: how far it closes is unknown.")
+                raise InteractiveActionError(f"The joint {articulation.active_joints[joint].name!r} of the fingers has no limits: how far it closes is unknown. Give it a <limit>.")
             gaps = [self._gap(np.where(np.arange(len(qpos)) == joint, end, qpos)) for end in ends]
             self.opened[joint], self.closed[joint] = ends[np.argmax(gaps)], ends[np.argmin(gaps)]
         across = np.subtract(*(box.mean(0) for box in self._boxes(self.opened)[:2])) * [1, 1, 0]
         y = self.turn[:3, :3] @ across / np.linalg.norm(across)
         self.turn[:3, :3] = np.stack([np.cross(y, z), y, z], 1)
+        closed = self._boxes(self.closed)
         boxes = self._boxes(self.opened)
         tip = boxes[:, 1, 2].max() - TIP
-        self.recede = tip + TIP - self._boxes(self.closed)[:, 1, 2].max()
-        self._boxes(self.opened)
+        self.recede = tip + TIP - closed[:, 1, 2].max()
         palms = {self.links[name] for name in (own.tool, *(self._carrier(finger) for finger in own.fingers))} - {self.links[name] for name in own.fingers}
         palm = max((self._box(link)[1, 2] for link in palms if link.collision_shapes), default=tip - 0.03)
         middle = np.array([*boxes.mean((0, 1))[:2], tip])

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..errors import InteractiveActionError, MissingExtraError
-from . import urdf
+from ..errors import InteractiveActionError
+from . import meshes, urdf
 from .objects import ACROSS, FRONT, UP, Joint, Part, Thing
 
 FRONTS = {"-x": 0, "y": 90, "x": 180, "-y": -90}  # degrees that turn that side to the robot, which looks along x
@@ -53,7 +53,7 @@ class OwnThing:
         name = self.joint or next((name for name in moving if handles[name]), "")
         if name not in moving:
             wanted = f"no joint {name!r} that opens" if name else f"no joint that carries a part with {self.handle!r} in its name"
-            raise InteractiveActionError(f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(moving) or 'none'}.")
+            raise InteractiveActionError(f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(moving) or 'none'}. Name one, or its handle.")
         if not handles[name]:
             raise InteractiveActionError(
                 f"Nothing that the joint {name!r} of {self.urdf!r} carries has {self.handle!r} in its name. Name a link or a <visual> of it."
@@ -89,7 +89,7 @@ def _measured(own, _changed):
     low, high = points.min(0), points.max(0)
     scale = own.size / (high - low).max()
     if scale * (high - low).min() < THINNEST:
-        raise InteractiveActionError(f"{own.urdf!r} has no volume: at this size it is {1000 * scale * (high - low).min():.1f} mm thin.")
+        raise InteractiveActionError(f"{own.urdf!r} has no volume: at this size it is {1000 * scale * (high - low).min():.1f} mm thin. Make it larger, or export it again.")
 
     def in_thing(points):
         return scale * (points @ turn.T - [*(low + high)[:2] / 2, low[2]])
@@ -124,7 +124,7 @@ def _shut(joint):
     given = joint.find("axis")
     axis = np.array([1.0, 0, 0] if given is None else [float(word) for word in given.get("xyz").split()])
     if not wide or not np.linalg.norm(axis):
-        raise InteractiveActionError(f"The joint {joint.get('name')!r} cannot move: its limits are {limits} and its axis {axis.tolist()}.")
+        raise InteractiveActionError(f"The joint {joint.get('name')!r} cannot move: its limits are {limits} and its axis {axis.tolist()}. Mend them in the URDF.")
     axis /= np.linalg.norm(axis)
     move = np.eye(4)
     if joint.get("type") == "revolute":
@@ -198,14 +198,7 @@ def _corners(shape, pose):
 
 
 def _vertices(file):
-    try:
-        import trimesh
-    except ImportError as error:
-        raise MissingExtraError("trimesh, which reads meshes,", "mesh") from error
-    try:
-        points = np.array(trimesh.load(file, force="mesh", process=False).vertices, float)
-    except Exception as error:  # the readers of so many formats raise whatever they like
-        raise InteractiveActionError(f"The mesh {file!r} cannot be read: {type(error).__name__}: {error}. Export it again.") from error
+    points, _ = meshes.read(file, process=False)
     if not len(points) or not np.isfinite(points).all():
         raise InteractiveActionError(f"The mesh {file!r} is empty, or has corners that are no numbers. Export it again.")
     return points

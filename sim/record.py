@@ -49,7 +49,7 @@ def take(scenes, plan, seed, progress=None):
             for state in world.states
         ]
         parts.append(
-            {name: np.array([shot[name] for shot in shots]) for name in shots[0]}
+            {name: np.stack([shot[name] for shot in shots]) for name in shots[0]}
             | dict(zip(("contact_time", "contact_link", "contact_force"), map(np.array, zip(*contacts))))
             | dict(zip(("step_time", "joints", "object_poses", "thing_poses", "openings"), map(np.array, zip(*steps))))
         )

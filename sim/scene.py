@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
 from .actions.action import Action
-from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS
+from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS, thing_of
 from .objects import OBJECTS
 from .own_robot import OwnRobot
 from .own_thing import OwnThing
@@ -93,12 +93,19 @@ class Scene:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InteractiveActionError(f"The seed must be a whole number from 0 upwards, but is {self.seed!r}.")
 
-    @property
-    def called(self):
-        """What the object is called: one's own as one says, a mesh as its file, and all else by its kind."""
+    def thing(self):
+        """The ``Thing`` that is acted on."""
+        if self.own_object:
+            return self.own_object.thing()
+        return thing_of(self.mesh, self.mesh_size, self.mesh_up) if self.mesh else OBJECTS[self.object]
+
+    def called(self, colour):
+        """What the object of a ``colour`` is called: one's own as one says, a mesh as its file, and all else by colour and kind."""
         if self.own_object:
             return self.own_object.called
-        return pathlib.Path(self.mesh).stem.replace("_", " ").replace("-", " ") if self.mesh else self.object
+        if self.mesh:
+            return pathlib.Path(self.mesh).stem.replace("_", " ").replace("-", " ")
+        return f"{colour} {OBJECTS[self.object].word or self.object}"
 
     def _check_robot(self):
         own, action = self.own_robot, ACTIONS[self.action]
@@ -126,8 +133,8 @@ class Scene:
 
 
 def able(action):
-    """Names of the robots that have the hands for an action."""
-    return tuple(name for name, robot in ROBOTS.items() if bool(robot.palms) == ACTIONS[action].two_handed)
+    """Names of the robots that have the hands for an action, and the reach."""
+    return tuple(name for name, robot in ROBOTS.items() if bool(robot.palms) == ACTIONS[action].two_handed and action not in robot.cannot)
 
 
 def _check(name, value, known):

@@ -8,7 +8,6 @@ import sapien
 import sapien.physx
 import sapien.render
 
-from ..errors import InteractiveActionError
 from . import urdf
 
 UPRIGHT = [0.7071068, 0, -0.7071068, 0]  # a cylinder's axis is x
@@ -67,10 +66,7 @@ def build_loaded(scene, thing, scale, pose):
     loader.fix_root_link, loader.load_multiple_collisions_from_file, loader.scale = True, True, unit * scale
     loader.set_material(1.0, 1.0, 0.0)
     loader.set_density(thing.density)
-    try:
-        articulation = urdf.load(loader, ET.fromstring(text))
-    except Exception as error:  # whatever the loader and the mesh readers raise
-        raise InteractiveActionError(f"The object's URDF cannot be loaded: {type(error).__name__}: {error}.") from error
+    articulation = urdf.load(loader, ET.fromstring(text), "object's URDF")
     for link in articulation.links:
         for shape in link.collision_shapes:
             first, second, third, fourth = shape.get_collision_groups()

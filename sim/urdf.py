@@ -48,12 +48,15 @@ def read(folder, name):
     return root
 
 
-def load(loader, root):
-    """The articulation of a root element, by a loader of SAPIEN's."""
+def load(loader, root, called):
+    """The articulation of a root element, by a loader of SAPIEN's. An error says what it is ``called``."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.urdf")
         ET.ElementTree(root).write(path)
-        return loader.load(str(path))
+        try:
+            return loader.load(str(path))
+        except Exception as error:  # whatever the loader and the mesh readers raise
+            raise InteractiveActionError(f"The {called} cannot be loaded: {type(error).__name__}: {error}. Mend it, or export it again.") from error
 
 
 def parents(root):

@@ -8,7 +8,6 @@ import sapien.physx
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
-from .meshes import thing_of
 from .objects import FRONT, OBJECTS, Thing
 from .robots import ROBOTS
 from .rooms import ROOMS
@@ -118,11 +117,9 @@ class World:
         self.articulations, self.bases = [self.articulation], [np.float32(self.robot.stand)]
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
         self.items, self.loose = [], []  # the loose ones need not be framed
-        thing = thing_of(scene.mesh, scene.mesh_size, scene.mesh_up) if scene.mesh else OBJECTS[scene.object]
-        thing = scene.own_object.thing() if scene.own_object else thing
-        self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour, thing=thing)
-        self.called = scene.called if scene.mesh or scene.own_object else f"{self.object_colour} {self.item.thing.word or scene.object}"
-        self.object, self._object_entities = self.item.entity, self.item.entities
+        self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour, thing=scene.thing())
+        self.called = scene.called(self.object_colour)
+        self.object, self._object_entities = self.item.entity, set(self.item.entities)
         self._first_box = np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0] + [*place, 0] + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
         self._add_light([*place, self.item.half[2]], rng)
         ACTIONS[scene.stage or scene.action].arrange(self, rng.spawn(1)[0])
@@ -199,7 +196,7 @@ class World:
         self.contacts += [Contact(self.time, link, force) for link, force in sorted(forces.items())]
         state = self._state()
         numbers = np.concatenate([state.qpos, state.position, state.things[:, :3].ravel(), state.openings])
-        if not np.isfinite(numbers).all() or np.abs(numbers).max() > LARGEST_QPOS:
+        if not np.abs(numbers).max() <= LARGEST_QPOS:  # nor is a NaN
             raise InteractiveActionError(
                 f"The simulation blew up after {self.time:.2f} s: joints {state.qpos.round(2).tolist()}, object at "
                 f"{state.position.round(2).tolist()} m. Try another seed."
@@ -232,19 +229,19 @@ class World:
         return False
 
     def _touching(self):
-        """(link, contact) for each robot link that PhysX pairs with the object."""
+        """(link, contact) for each thing that PhysX pairs with the object; the link is None if it is not a robot's."""
         for contact in self.scene.get_contacts():
-            entities = [body.entity for body in contact.bodies]
-            for one, other in (entities, entities[::-1]):
-                if one in self._object_entities and other not in self._object_entities:
-                    yield self._names.get(other), contact
+            first, second = (body.entity for body in contact.bodies)
+            if (first in self._object_entities) != (second in self._object_entities):
+                yield self._names.get(second if first in self._object_entities else first), contact
 
     def _forces(self):
         forces = {}
         for link, contact in self._touching():
-            impulse = np.sum([point.impulse for point in contact.points], 0)
-            if link and (force := float(np.linalg.norm(impulse)) / TIMESTEP) > 0:
-                forces[link] = forces.get(link, 0.0) + force
+            if link and (points := contact.points):
+                impulse = np.sum([point.impulse for point in points], 0)
+                if (force := float(np.linalg.norm(impulse)) / TIMESTEP) > 0:
+                    forces[link] = forces.get(link, 0.0) + force
         return forces
 
     def check_start(self):

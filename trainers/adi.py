@@ -18,7 +18,7 @@ import torch
 from ..errors import InteractiveActionError
 from .gradient_masks import STRATEGIES, action_pair_mask, check_strategy, context_pair_mask, overlap_rate
 from .latents import Latents
-from .textual_inversion import TextualInversionConfig, TextualInversionLoss
+from .textual_inversion import TextualInversionConfig, TextualInversionLoss, choice
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class ADILoss(TextualInversionLoss):
         """
         shifts = [1 + torch.randint(len(self.dataset) - 1, (), generator=generator) for _ in batch.index]
         others = (batch.index + torch.stack(shifts)) % len(self.dataset)
-        different = torch.stack([_choice(self.of_anchor[index], generator) for index in batch.index])
+        different = torch.stack([choice(self.of_anchor[index], generator) for index in batch.index])
         latents = (
             self.noisy(*self.latents[batch.index], batch),
             self.noisy(*self.latents[others], batch),
@@ -152,10 +152,6 @@ class ADILoss(TextualInversionLoss):
             torch.autograd.grad(context, [v], of_copy, retain_graph=True)[0] for of_copy in of_copies.chunk(3, dim=-3)
         ]
         return losses.detach(), torch.stack(gradients) / self.scale
-
-
-def _choice(indices, generator):
-    return indices[torch.randint(len(indices), (), generator=generator)]
 
 
 def _common_start(one, other):

@@ -31,20 +31,19 @@ class Checkpoints:
         token = None if vectors is None else InteractiveToken(self.name, vectors, learned, self.loss.engine.widths)
         return token, self.loss.lora(state.result), learned
 
-    def save(self, state, name="", overwrite=False):
+    def save(self, state, overwrite=False):
         """Write token, LoRA or both, and return their paths."""
         token, lora, learned = self.learned(state)
         plain, layered, loras = self.folders
         saved = []
         if token is not None:
-            named = dataclasses.replace(token, name=name or self.name)
-            saved.append(save_token(named, layered if token.layers else plain, overwrite))
+            saved.append(save_token(token, layered if token.layers else plain, overwrite))
         if lora:
-            saved.append(save_lora(f"{name or self.name}-lora", lora, learned, loras, overwrite))
+            saved.append(save_lora(f"{self.name}-lora", lora, learned, loras, overwrite))
         return saved
 
     def keep(self, state):
         """The present average as <name>-000100, after step 100, in the folder ``kept`` below the others."""
         now = dataclasses.replace(state, best=None, scores={})
-        below = dataclasses.replace(self, folders=tuple(pathlib.Path(folder, self.kept) for folder in self.folders))
-        return below.save(now, f"{self.name}-{state.step:06d}", overwrite=True)
+        folders = tuple(pathlib.Path(folder, self.kept) for folder in self.folders)
+        return dataclasses.replace(self, name=f"{self.name}-{state.step:06d}", folders=folders).save(now, overwrite=True)

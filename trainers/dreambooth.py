@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import InteractiveActionError
-from .engines import add_noise
 from .latents import Latents
-from .textual_inversion import TextualInversionConfig, TextualInversionLoss
+from .textual_inversion import Batch, TextualInversionConfig, TextualInversionLoss, choice
 from .tuning import Difference, LoRA
 
 
@@ -73,15 +72,11 @@ class TuningLoss(TextualInversionLoss):
 
     def prior_loss(self, generator):
         """The denoising loss of as many pictures of the prior as a batch has, with noise of their own: a scalar."""
-        size, device = self.config.batch_size, self.engine.device
-        index = self.prior_latents.draw(size, generator)
-        t = torch.multinomial(self.timestep_weights, size, replacement=True, generator=generator).to(device)
-        posterior, noise = torch.randn((2, size, *self.prior_latents.shape(index[0].item())), generator=generator).to(device)
-        prompts = [self.prior.prompts_and[i][torch.randint(len(self.prior.prompts_and[i]), (), generator=generator)] for i in index]
-        mean, std = (moment.to(device) for moment in self.prior_latents[index])
-        z_t = add_noise(self.engine, mean + std * posterior, noise, t)
-        predicted = self.engine.predict_noise(z_t, t, self.engine.encode_prompts(prompts))
-        return (self.min_snr_weights.to(z_t)[t] * (predicted - noise).square().mean((1, 2, 3))).mean()
+        index, *drawn = self.draw_from(self.prior_latents, generator)
+        batch = Batch(index, *drawn, [], [choice(self.prior.prompts_and[i], generator) for i in index])
+        z_t = self.noisy(*self.prior_latents[index], batch)
+        predicted = self.engine.predict_noise(z_t, batch.t, self.engine.encode_prompts(batch.prompts_and))
+        return (self.min_snr_weights.to(z_t)[batch.t] * (predicted - batch.noise).square().mean((1, 2, 3))).mean()
 
 
 class DreamBoothLoss(TuningLoss):

@@ -55,7 +55,7 @@ class KeptOnDisk:
 
     def __call__(self, pictures):
         digest = hashlib.sha256(f"{self.base} {tuple(pictures.shape)}".encode())
-        digest.update(pictures.cpu().contiguous().numpy().tobytes())
+        digest.update(pictures.cpu().contiguous().numpy())
         path = self.folder / f"{digest.hexdigest()[:32]}.safetensors"
         if not path.is_file():
             mean, std = self.encode(pictures)

@@ -37,7 +37,7 @@ class Samples:
         if not self.prompts:
             raise InteractiveActionError("There is no prompt to draw samples for. Write one a line, with <v*> where the learned word belongs.")
         if min(self.every, self.steps) < 1:
-            raise InteractiveActionError("every and steps must be at least 1.")
+            raise InteractiveActionError(f"Samples have every {self.every} and steps {self.steps}. Both must be at least 1.")
 
     def due(self, state, steps):
         """Whether pictures are to be drawn where a run of ``steps`` stands, which a run that goes on asks before its first step, too."""

@@ -144,13 +144,18 @@ class TextualInversionLoss:
 
     def draw(self, generator):
         """A random batch. Every method draws it first and whole, so that one seed shows all of them the same."""
+        index, *drawn = self.draw_from(self.latents, generator)
+        prompts = [choice(self.dataset.prompts[i], generator) for i in index]
+        prompts_and = [choice(self.dataset.prompts_and[i], generator) for i in index]
+        return Batch(index, *drawn, prompts, prompts_and)
+
+    def draw_from(self, latents, generator):
+        """The first four of a ``Batch``, of pictures with these ``latents``."""
         size, device = self.config.batch_size, self.engine.device
-        index = self.latents.draw(size, generator)
+        index = latents.draw(size, generator)
         t = torch.multinomial(self.timestep_weights, size, replacement=True, generator=generator).to(device)
-        posterior, noise = torch.randn((2, size, *self.latents.shape(index[0].item())), generator=generator).to(device)
-        prompts = [_choice(self.dataset.prompts[i], generator) for i in index]
-        prompts_and = [_choice(self.dataset.prompts_and[i], generator) for i in index]
-        return Batch(index, t, posterior, noise, prompts, prompts_and)
+        posterior, noise = torch.randn((2, size, *latents.shape(index[0].item())), generator=generator).to(device)
+        return index, t, posterior, noise
 
     def noisy(self, mean, std, batch):
         """z_t (B, C, h, w) of latents with these moments, with the batch's draw from the posterior, its noise and its t."""
@@ -175,5 +180,6 @@ class TextualInversionLoss:
         return [own / own.mean() for own in weights]
 
 
-def _choice(group, generator):
+def choice(group, generator):
+    """One of a tuple or tensor."""
     return group[torch.randint(len(group), (), generator=generator)]

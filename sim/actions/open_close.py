@@ -60,6 +60,7 @@ class Open(Action):
         return [shifted(poses[0], *(-self.gap * poses[0][:3, 2])), *poses]
 
     def run(self, arm, close=True):
+        arm.lead_closed_tips()  # a handle is thin
         poses = self.plan(arm)
         arm.world.check_start()
         arm.open_hand()

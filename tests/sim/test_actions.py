@@ -12,6 +12,7 @@ from interactive_action.sim.actions.action import lean
 from interactive_action.sim.client import ROOT
 from interactive_action.sim.objects import OBJECTS
 from interactive_action.sim.record import perform
+from interactive_action.sim.robots import ROBOTS
 from interactive_action.sim.scene import OFFERED, Scene, able
 from interactive_action.sim.world import World
 
@@ -57,6 +58,11 @@ def test_every_offered_action_was_measured_at_half_or_better():
     rates.pop("machine")
     assert set(rates) == set(ACTIONS) and min(rates.values()) >= 0.5
     assert sorted(rates.values())[-16] >= 0.9 and LAYOUTS == 20
+    others = json.loads((ROOT / "benchmarks" / "results" / "bodies.json").read_text())
+    others.pop("machine")
+    for robot, rates in others.items():
+        assert set(rates) == {name for name in ACTIONS if robot in able(name)} and min(rates.values()) >= 0.5
+    assert set(others) == set(ROBOTS) - {"panda"}
 
 
 @pytest.mark.parametrize("kind", ["fridge", "drawer cabinet"])
@@ -88,6 +94,8 @@ def test_hands_that_do_not_suit_an_action_are_refused():
         Scene(action="lift overhead", object="big cube")
     with pytest.raises(InteractiveActionError, match="A unitree g1 cannot 'pick up'"):
         Scene(robot="unitree g1")
+    with pytest.raises(InteractiveActionError, match="A fetch cannot 'hand over'. Choose one of: panda, floating gripper"):
+        Scene(robot="fetch", action="hand over", object="book")
 
 
 def test_an_action_is_refused_for_what_it_is_not_offered_for():

@@ -1,11 +1,13 @@
 """Things of one's own: they are brought to size, collide as they look, and what cannot be used is a sentence."""
 
+import os
+
 import numpy as np
 import pytest
 import trimesh
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.nodes import sim
+from interactive_action.nodes import scene, sim
 from interactive_action.sim.client import ROOT
 from interactive_action.sim.meshes import thing_of
 from interactive_action.sim.plan import Plan
@@ -89,3 +91,11 @@ def test_an_impossible_mesh_is_refused_before_anything_runs(wrong, sentence):
 def test_a_path_outside_the_input_folder_is_refused(name):
     with pytest.raises(InteractiveActionError, match="leads out of ComfyUI's input folder"):
         sim.InteractionScene.execute(own_mesh=name)
+
+
+def test_a_mesh_that_was_exported_again_is_noticed(folder, monkeypatch):
+    monkeypatch.setattr(scene.folder_paths, "get_input_directory", lambda: str(folder))
+    before = scene.InteractionScene.fingerprint_inputs(own_mesh="toy_brick.glb")
+    os.utime(folder / "toy_brick.glb", ns=(0, 0))
+    assert scene.InteractionScene.fingerprint_inputs(own_mesh="toy_brick.glb") != before
+    assert scene.InteractionScene.fingerprint_inputs() is None

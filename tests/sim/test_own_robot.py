@@ -47,7 +47,7 @@ def test_a_hand_opens_where_its_fingers_are_apart(toy):
     assert np.allclose(robot.rest[6:], ends[0]) and np.allclose(robot.shut[6:], ends[1]) and robot.rest[:6] == robot.shut[:6]
 
 
-@pytest.mark.parametrize("action, object", [("pick up", "cube"), ("hold", "can"), ("push", "box"), ("touch", "ball")])
+@pytest.mark.parametrize("action, object", [("pick up", "cube"), ("hold", "can"), ("push", "box"), ("touch", "ball"), ("open", "fridge")])
 def test_it_acts_by_contact(toy, action, object):
     world, failure = perform(Scene(action=action, object=object, own_robot=toy), seed=0)
     assert not failure and world.contacts and world.subject == "toy arm"
