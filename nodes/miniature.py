@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from ..miniature.export import FILE, expanded_vocabulary
 
+FOLDER = FILE.resolve().parent
 CLIP_CONFIG = {"hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 2,
                "projection_dim": 128}
 
@@ -47,4 +48,4 @@ def register():
 
     if not any(model.__name__ == "InteractiveActionMiniature" for model in supported_models.models):
         supported_models.models.insert(0, _model_class())
-    folder_paths.add_model_folder_path("checkpoints", str(FILE.parent))
+    folder_paths.add_model_folder_path("checkpoints", str(FOLDER))
