@@ -43,15 +43,16 @@ def take(scenes, plan, seed, progress=None):
             shots.append({"subject": world.subject, "object": world.called, **shot})
             if progress:
                 progress(next(done), shot["pictures"])
-        contacts = [(contact.time, contact.link, contact.force) for contact in world.contacts]
+        contacts = [(contact.time, contact.link, contact.force, contact.point) for contact in world.contacts]
         steps = [
             (state.time, state.qpos, np.concatenate([state.position, state.quaternion]), state.things, state.openings)
             for state in world.states
         ]
         parts.append(
             {name: np.stack([shot[name] for shot in shots]) for name in shots[0]}
-            | dict(zip(("contact_time", "contact_link", "contact_force"), map(np.array, zip(*contacts))))
+            | dict(zip(("contact_time", "contact_link", "contact_force", "contact_point"), map(np.array, zip(*contacts))))
             | dict(zip(("step_time", "joints", "object_poses", "thing_poses", "openings"), map(np.array, zip(*steps))))
+            | {"links": np.array(list(world.link_names.values()))}
         )
     return parts, ""
 
@@ -72,12 +73,13 @@ def _photograph(world, scene, plan, seed):
     rig = Rig(world, plan, _generators(scene, seed)[2])
     for moment, state in key_frames(world, world.action, plan.moments, plan.frames_per_take):
         world.restore(state)
+        links = world.link_poses()
         for camera in range(plan.cameras):
             try:
                 shot = rig.shoot(camera)
             except RuntimeError as error:  # what is only seen is read with the first picture
                 raise InteractiveActionError(f"Something cannot be drawn: {error}. Export the mesh or the picture again.") from error
-            yield {"moment": moment, "time": state.time, "camera": camera, **shot}
+            yield {"moment": moment, "time": state.time, "camera": camera, "link_poses": links, **shot}
 
 
 def _generators(scene, seed):

@@ -25,11 +25,12 @@ class Recording:
 
     A picture: ``pictures`` uint8 (N, H, W, 3); ``subject_masks`` and ``object_masks`` bool (N, H, W); ``depth`` float32
     (N, H, W) in metres along the view, 0 where there is nothing; ``intrinsics`` (N, 3, 3); ``extrinsics`` (N, 4, 4),
-    world to camera in OpenCV's axes; ``subject``, ``object`` and ``moment`` names (N,); ``take``, ``camera`` (N,)
+    world to camera in OpenCV's axes; ``link_poses`` (N, links, 7), where the robots' ``links`` (links,) are, in the world:
+    position in metres and quaternion wxyz; ``subject``, ``object`` and ``moment`` names (N,); ``take``, ``camera`` (N,)
     counted from 0 and ``time`` (N,) in seconds.
 
-    The takes: each ``contact_*`` (C,) is one link of the robot pressing on the object for one step of physics, ``force``
-    in newtons; each ``step_*`` (S,) is one step, with ``joints`` (S, joints) in radians and metres and ``object_poses``
+    The takes: each ``contact_*`` (C,) is one link of the robot pressing on the object for one step of physics, with ``force``
+    in newtons around the ``point`` (C, 3) of the world; each ``step_*`` (S,) is one step, with ``joints`` (S, joints) in radians and metres and ``object_poses``
     (S, 7), position in metres and quaternion wxyz. ``seeds`` (T,) succeeded; ``failed_seeds`` (F,) did not, for the
     reasons ``failures`` (F,), and nothing of them is in here. ``thing_poses`` (S, things, 7) are those of what else was
     there, ``openings`` (S, joints) the positions of the joints that things have, in metres and radians.
@@ -63,6 +64,9 @@ class Recording:
     failures: np.ndarray
     thing_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 7)))
     openings: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    contact_point: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    links: np.ndarray = field(default_factory=lambda: np.zeros(0, str))
+    link_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 7)))
 
     def __len__(self):
         return len(self.pictures)

@@ -168,6 +168,7 @@ ROBOTS = {
         urdf="panda/panda_v2_gripper.urdf",
         rest=(0.45, 0.0, 0.4, np.pi, 0.0, 0.0, 0.04, 0.04),
         arm=tuple(range(6)),
+        cannot=("strike",),  # 6 of 10 on the plain ground, but 1 of 12 on the table
     ),
     "unitree g1": Robot(  # its legs are one piece; the thumbs are turned aside, so that the palms can press
         subject="robot",

@@ -68,7 +68,8 @@ def join(scene, takes, seeds, failures):
 
     return Recording(
         scene,
-        **{name: np.concatenate([part[name] for part in takes]) for name in takes[0]},
+        **{name: np.concatenate([part[name] for part in takes]) for name in takes[0] if name != "links"},
+        links=takes[0]["links"],
         take=numbers("pictures"),
         contact_take=numbers("contact_time"),
         step_take=numbers("step_time"),

@@ -35,11 +35,12 @@ class State:
 
 @dataclass(frozen=True)
 class Contact:
-    """A link of the robot pressing on the object with ``force`` newtons at ``time`` seconds."""
+    """A link of the robot pressing on the object with ``force`` newtons around ``point`` (3,) of the world at ``time`` seconds."""
 
     time: float
     link: str
     force: float
+    point: np.ndarray
 
 
 @dataclass(eq=False)
@@ -130,7 +131,7 @@ class World:
             lows, highs = zip(self._first_box, *boxes)
             self._first_box = np.array([np.min(lows, 0), np.max(highs, 0)])
         self.links = {link.name: link for link in self.articulation.links}
-        self._names = {
+        self.link_names = {
             link.entity: link.name + (f" {number}" if number else "")
             for number, articulation in enumerate(self.articulations)
             for link in articulation.links
@@ -192,8 +193,7 @@ class World:
                 joint.set_drive_target(target)
         self.scene.step()
         self.time += TIMESTEP
-        forces = self._forces()
-        self.contacts += [Contact(self.time, link, force) for link, force in sorted(forces.items())]
+        self.contacts += [Contact(self.time, link, force, point) for link, (force, point) in sorted(self._forces().items())]
         state = self._state()
         numbers = np.concatenate([state.qpos, state.position, state.things[:, :3].ravel(), state.openings])
         if not np.abs(numbers).max() <= LARGEST_QPOS:  # nor is a NaN
@@ -233,15 +233,21 @@ class World:
         for contact in self.scene.get_contacts():
             first, second = (body.entity for body in contact.bodies)
             if (first in self._object_entities) != (second in self._object_entities):
-                yield self._names.get(second if first in self._object_entities else first), contact
+                yield self.link_names.get(second if first in self._object_entities else first), contact
 
     def _forces(self):
-        forces = {}
+        """(newtons, mean place (3,) of the points that press, by how hard they do) of each link."""
+        pressing = {}
         for link, contact in self._touching():
             if link and (points := contact.points):
-                impulse = np.sum([point.impulse for point in points], 0)
-                if (force := float(np.linalg.norm(impulse)) / TIMESTEP) > 0:
-                    forces[link] = forces.get(link, 0.0) + force
+                impulses = np.array([point.impulse for point in points])
+                if (force := float(np.linalg.norm(impulses.sum(0))) / TIMESTEP) > 0:
+                    pressing.setdefault(link, []).append((force, impulses, np.array([point.position for point in points])))
+        forces = {}
+        for link, contacts in pressing.items():
+            shares = np.linalg.norm(np.concatenate([impulses for _, impulses, _ in contacts]), axis=1)
+            places = np.concatenate([places for *_, places in contacts])
+            forces[link] = sum(force for force, *_ in contacts), shares @ places / shares.sum()
         return forces
 
     def check_start(self):
@@ -279,6 +285,11 @@ class World:
     def surroundings(self, metres=0.12):
         """(8, 3) corners of the box around the object's first place and so much room for the hand, whatever the action."""
         return np.stack(np.meshgrid(*(self._first_box + [[-metres, -metres, 0], [metres, metres, metres]]).T), -1).reshape(-1, 3)
+
+    def link_poses(self):
+        """Where all robots' links are now, (links, 7): position and quaternion wxyz."""
+        poses = [link.pose for link in self.link_names]
+        return np.array([[*pose.p, *pose.q] for pose in poses], np.float32)
 
     def ids(self):
         """Segmentation ids of the robots' links (links,) and of the object's parts (parts,)."""

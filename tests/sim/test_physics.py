@@ -38,6 +38,12 @@ def test_with_an_open_hand_the_same_motion_fails(kind):
     assert world.states[-1].position[2] == pytest.approx(world.states[0].position[2], abs=0.005)
 
 
+def test_the_robot_presses_where_the_object_is(lifted):
+    places = {state.time: state.position for state in lifted.states}
+    ways = np.array([contact.point - places[contact.time] for contact in lifted.contacts])
+    assert np.linalg.norm(ways, axis=1).max() < np.linalg.norm(lifted.half_size) + 0.002
+
+
 def test_no_two_seeds_move_alike_and_the_same_seed_moves_the_same(lifted):
     again, other = perform(Scene(), seed=0)[0], perform(Scene(), seed=1)[0]
     joints = np.array([state.qpos for state in lifted.states])

@@ -62,6 +62,13 @@ def test_the_cameras_project_the_objects_centre_into_its_box_at_its_depth(name, 
         assert depth - 0.08 < seen.min() and np.median(seen) < depth
 
 
+def test_the_fingers_are_around_what_they_hold(held):
+    left, right = (held.link_poses[:, held.links.tolist().index(f"panda_{side}finger"), :3] for side in ("left", "right"))
+    assert held.link_poses.shape == (len(held), len(held.links), 7)
+    for index in range(len(held)):
+        assert np.linalg.norm((left[index] + right[index]) / 2 - object_place(held, index)) < 0.1
+
+
 def test_when_held_subject_and_object_overlap_and_fill_the_picture(held):
     for (subject,), (object,), mask in zip(held.subject_boxes, held.object_boxes, held.object_masks):
         assert overlap(subject, object) > 0

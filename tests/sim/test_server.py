@@ -79,3 +79,24 @@ def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(
     with pytest.raises(InteractiveActionError, match="OwnRobot.*foot.stl', which is not there"):
         client.run(prompt)
     assert len(client.run(recording(takes=3))["draw"]["images"]) == 12
+
+
+def test_a_data_set_of_triples_is_made_kept_and_taught(client, server):
+    """The shipped workflow, with fewer pictures and steps."""
+    prompt = load_prompt("make-a-data-set-of-triples")
+    node(prompt, "Record Triples")[1]["inputs"].update(takes=2, frames_per_take=1)
+    node(prompt, "Train Token (ADI)")[1]["inputs"].update(steps=2, batch_size=2)
+    node(prompt, "Save Interactive Token")[1]["inputs"].update(name="of-triples")
+    outputs = client.run(prompt)
+    for title, lines in (("Save the anchors", 1), ("Save the other actions", 2)):
+        assert "".join(outputs[node(prompt, title)[0]]["text"]).count("8 pictures written to") == lines
+    assert len(outputs[node(prompt, "The same action in other contexts")[0]]["images"]) == 8
+    assert (server.base / "models" / "interactive_tokens" / "of-triples.safetensors").is_file()
+
+
+def test_an_action_becomes_a_film(client):
+    """The shipped workflow, with fewer and smaller pictures."""
+    prompt = load_prompt("film-an-action")
+    node(prompt, "Record Interaction")[1]["inputs"].update(frames_per_take=4, width=64, height=64)
+    (film,) = client.run(prompt)[node(prompt, "Save Video")[0]]["images"]
+    assert film["filename"].endswith(".mp4")
