@@ -29,11 +29,11 @@ from ..captions.dataset import InteractionDataset
 from ..captions.templates import PLACEHOLDER
 from ..files import safetensors_bytes, write_atomically
 from ..miniature import sheets
-from ..miniature.base import ddim
 from ..scoring.report import Cell, File, Grid, Score, Table, write_report
 from ..trainers.adi import ActionDifferent
 from ..trainers.loop import TrainingState, training_steps
 from ..trainers.methods import METHODS as LOSSES
+from ..trainers.samples import ddim
 from .pictures import row_each
 from .server import ROOT
 from .worlds import ACTIONS, METHODS, MiniatureWorld, OwnWorld, ablations, paired_dataset
@@ -42,7 +42,7 @@ EVIDENCE = ROOT / "evidence"
 RATES = 2e-4, 5e-4, 1e-3
 TUNING_SEED = 100
 TAKES = 12
-BATCH = 20
+BATCH, STEPS = 20, 20  # of the sampler
 SHOWN = 16
 LARGEST = 100_000  # bytes of a file that goes into the page: tokens do, weights do not
 RESAMPLES = 2000
@@ -115,13 +115,9 @@ class Comparison:
         for start in range(0, len(prompts), BATCH):
             batch = prompts[start : start + BATCH]
             told, untold = self.engine.encode_prompts(batch, vectors), self.engine.encode_prompts([""] * len(batch))
-            context = torch.cat([told, untold.expand(*told.shape[:-3], -1, -1, -1)], dim=-3)
+            contexts = torch.cat([untold.expand(*told.shape[:-3], -1, -1, -1), told], dim=-3)
             noise = torch.randn(len(batch), 4, side, side, generator=torch.Generator().manual_seed(seed * 10_000 + start))
-
-            def predict(x, t, context=context):
-                return self.engine.predict_noise(x, t.to(x.device), context)
-
-            parts.append(self.engine.decode_latents(ddim(predict, noise.to(self.engine.device), guidance=self.world.guidance)))
+            parts.append(self.engine.decode_latents(ddim(self.engine, noise, contexts, STEPS, self.world.guidance)))
         return torch.cat(parts)
 
     def judge(self, action, method, rate, seed, count=None):

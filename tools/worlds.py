@@ -68,7 +68,8 @@ class MiniatureWorld:
         self.budget = {"steps": 400, "batch_size": 8}  # the same for all
         self.file = FILE
         self.engine = load_single_file(FILE)
-        self._detector, self._scorer, self._classifier = load_detector(), load_clip_scorer(), load_interaction_judge()
+        self._detector, self._scorer = load_detector(), load_clip_scorer()
+        self._classifiers = [load_interaction_judge(number) for number in (1, 2)]
 
     def settings(self, method):
         """The best we know for each method: a vague word of this world, noisy timesteps, of the words for any interaction those that it has."""
@@ -103,7 +104,7 @@ class MiniatureWorld:
     def judged(self, pictures, asked, action):
         """One row a picture."""
         relation, _, phrase = ACTIONS[action]
-        rows = check.judged(pictures, asked, self._detector, [self._classifier] * 2)
+        rows = check.judged(pictures, asked, self._detector, self._classifiers)
         scores = score_pictures(pictures, [who for who, _, _ in asked], [what for _, what, _ in asked], self.said(phrase, asked),
                                 self._detector, self._scorer)
         return [{**row, "entities": row["subject_right"] and row["object_right"], "interaction": row["relation"] == relation,

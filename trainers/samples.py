@@ -63,22 +63,32 @@ class Samples:
 
 @torch.no_grad()
 def draw(loss, trained, samples):
-    """Pictures float32 (N, H, W, 3) in 0..1, of the size of the loss's, by DDIM (Song et al. 2021) without noise, guided."""
-    engine, count = loss.engine, len(samples.prompts)
-    abar = engine.alphas_cumprod.clamp(min=1e-7).to(engine.device)  # a schedule may end in nothing but noise
-    times = torch.linspace(len(abar) - 1, 0, samples.steps + 1).round().long()[:-1].tolist()
+    """Pictures float32 (N, H, W, 3) in 0..1, of the size of the loss's, guided, of the samples' prompts."""
+    count = len(samples.prompts)
     noise = torch.randn((count, *loss.latents.shape()), generator=torch.Generator().manual_seed(samples.seed))
-    z = noise.to(engine.device)
     with loss.changed(trained):
         vectors = loss.token(trained)
-        contexts = torch.cat([engine.encode_prompts(list(words), vectors) for words in ([""] * count, samples.prompts)], dim=-3)
-        for now, following in zip(times, [*times[1:], None]):
-            t = torch.full((2 * count,), now, device=engine.device)
-            without, told = engine.predict_noise(torch.cat([z, z]), t, contexts).chunk(2)
-            eps = without + samples.guidance * (told - without)
-            z_0 = (z - (1 - abar[now]).sqrt() * eps) / abar[now].sqrt()
-            z = z_0 if following is None else abar[following].sqrt() * z_0 + (1 - abar[following]).sqrt() * eps
-    return engine.decode_latents(z)
+        contexts = torch.cat([loss.engine.encode_prompts(list(words), vectors) for words in ([""] * count, samples.prompts)], dim=-3)
+        z = ddim(loss.engine, noise, contexts, samples.steps, samples.guidance)
+    return loss.engine.decode_latents(z)
+
+
+@torch.no_grad()
+def ddim(engine, noise, contexts, steps, guidance):
+    """Latents (N, 4, h, w) from ``noise`` by DDIM (Song et al. 2021) without noise of its own, on the engine's schedule.
+
+    contexts: (2N, ...) of the empty prompts, then of the prompts.
+    """
+    abar = engine.alphas_cumprod.clamp(min=1e-7).to(engine.device)  # a schedule may end in nothing but noise
+    times = torch.linspace(len(abar) - 1, 0, steps + 1).round().long()[:-1].tolist()
+    z = noise.to(engine.device)
+    for now, following in zip(times, [*times[1:], None]):
+        t = torch.full((2 * len(z),), now, device=engine.device)
+        without, told = engine.predict_noise(torch.cat([z, z]), t, contexts).chunk(2)
+        eps = without + guidance * (told - without)
+        z_0 = (z - (1 - abar[now]).sqrt() * eps) / abar[now].sqrt()
+        z = z_0 if following is None else abar[following].sqrt() * z_0 + (1 - abar[following]).sqrt() * eps
+    return z
 
 
 def save_pictures(pictures, folder, step):
