@@ -38,7 +38,7 @@ def main():
 def cell(name, robot, number):
     """The action by the robot (SIZE, SIZE, 3), from the camera that sees most of the object; grey if it is not offered."""
     if robot not in able(name):
-        return label(f"{name}: not offered", SIZE)
+        return label(f"{name}:\nnot offered", SIZE)
     objects, room = ACTIONS[name].objects, "living room" if ROBOTS[robot].stands else "table"
     for attempt in range(number, number + TRIES):
         scene = Scene(robot, name, objects[attempt % len(objects)], room=room, seed=attempt)
