@@ -27,7 +27,7 @@ class Attempt:
 
     def follow(self, progress):
         names = ("pictures", "contact_time", "step_time", "subject_masks", "object_masks", "depth", "intrinsics", "extrinsics", "subject")
-        names += ("object", "moment", "camera", "time", "contact_link", "contact_force", "joints", "object_poses")
+        names += ("object", "moment", "camera", "time", "contact_link", "contact_force", "contact_point", "joints", "object_poses", "links", "link_poses")
         return ([{name: np.full(2, self.seed) for name in names}], "") if self.seed % 3 else ([], "slipped")
 
     def cancel(self):
