@@ -45,7 +45,9 @@ def run(*arguments, launcher=HERE):
 
 def interrupt(path, wish):
     """Start training and send ``wish`` once a state is there; returns the exit status."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore Ctrl-C, and so would the child
     process = subprocess.Popen([*HERE, "train", str(path)], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 120
     while not list(path.parent.glob("lift.*.state")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
