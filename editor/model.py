@@ -5,6 +5,7 @@ The weights are those that ComfyUI loads, and both predict the same noise.
 
 import torch
 
+from ..trainers.engines import noise_of_velocity
 from .attention import StyleAttention
 
 
@@ -31,7 +32,4 @@ class StyleEditor(torch.nn.Module):
         image, style = (torch.zeros_like(z_t) if latents is None else latents for latents in (image, style))
         conditions = self.style_attention(torch.cat([image, style], 1), context)
         found = self.unet(torch.cat([z_t, conditions], 1), t, encoder_hidden_states=context).sample
-        if self.velocity is None:
-            return found
-        signal = self.velocity[t].view(-1, 1, 1, 1)
-        return signal.sqrt() * found + (1 - signal).sqrt() * z_t
+        return found if self.velocity is None else noise_of_velocity(self.velocity, found, z_t, t)

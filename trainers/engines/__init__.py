@@ -89,3 +89,9 @@ def add_noise(engine, z_0, noise, t):
     """Eq. 1 in closed form: z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) noise, per picture."""
     abar = engine.alphas_cumprod.to(z_0.device)[t].view(-1, 1, 1, 1)
     return abar.sqrt() * z_0 + (1 - abar).sqrt() * noise
+
+
+def noise_of_velocity(alphas_cumprod, v, z_t, t):
+    """eps (B, C, h, w) that a prediction of v (Salimans & Ho 2022) means for z_t at timesteps t (B,)."""
+    abar = alphas_cumprod.to(z_t.device)[t].view(-1, 1, 1, 1)
+    return abar.sqrt() * v + (1 - abar).sqrt() * z_t

@@ -12,7 +12,7 @@ import pathlib
 import torch
 
 from ...errors import InteractiveActionError, MissingExtraError
-from . import attention_projections, sha256_of, with_pooled, without_pooled
+from . import attention_projections, noise_of_velocity, sha256_of, with_pooled, without_pooled
 from .checkpointing import checkpointed
 from .text import TextEncoder
 
@@ -150,10 +150,7 @@ class DiffusersEngine:
         if context.ndim == 4:
             context = context.movedim(0, 1).flatten(1, 2)
         predicted = self.unet(z_t.to(self._dtype), t, encoder_hidden_states=context.to(self._dtype), added_cond_kwargs=added).sample.float()
-        if not self._v_prediction:
-            return predicted
-        abar = self.alphas_cumprod.to(z_t)[t].view(-1, 1, 1, 1)
-        return abar.sqrt() * predicted + (1 - abar).sqrt() * z_t
+        return noise_of_velocity(self.alphas_cumprod, predicted, z_t, t) if self._v_prediction else predicted
 
     def attention_projections(self):
         return [layer for block in blocks(self.unet) for layer in attention_projections(block)]
