@@ -39,10 +39,10 @@ def _software():
 
 def measure():
     """Return pictures a second and seconds from scene to scene; ``memory_growth`` is in MB over all scenes after the first."""
-    from ..sim.record import _warm_up
+    from ..sim.record import warm_up
     from ..sim.surroundings import KINDS, cubemap
 
-    _warm_up()
+    warm_up()
     for number in range(KINDS):
         cubemap(number)
     loops = {"ours": _ours(), "bare": _bare(), "maniskill": _maniskill(True), "maniskill_without_shadows": _maniskill(False)}

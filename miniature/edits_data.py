@@ -141,13 +141,13 @@ class Studio:
 
 def generate(folder, scenes, progress=print):
     """Draw ``scenes`` into ``folder``, ``SHARD`` to a shard; shards that are there are kept. SAPIEN runs in this process."""
-    from ..sim.record import _warm_up
+    from ..sim.record import warm_up
 
     folder.mkdir(parents=True, exist_ok=True)
     for shard, first in enumerate(range(0, scenes, SHARD)):
         if (folder / f"{shard:03}.json").exists():
             continue
-        _warm_up()
+        warm_up()
         pictures, masks, depths, facts = [], [], [], []
         for seed in range(first, min(first + SHARD, scenes)):
             action, thing = SCENES[seed % len(SCENES)]

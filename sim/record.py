@@ -29,7 +29,7 @@ def take(scenes, plan, seed, progress=None):
 
     ``progress(done, picture)`` is called after every picture. Nothing is photographed unless all of them succeed.
     """
-    _warm_up()
+    warm_up()
     worlds = []
     for scene in scenes:
         world, failure = perform(scene, seed)
@@ -91,7 +91,7 @@ def _generators(scene, seed):
 
 
 @functools.cache
-def _warm_up():
+def warm_up():
     """Compile the shaders once: they are kept as long as one scene is, and every new scene would compile them again."""
     try:
         keeper = sapien.Scene()

@@ -12,7 +12,7 @@ from ..sim.actions import ACTIONS
 from ..sim.cameras import Rig
 from ..sim.keyframes import key_frames
 from ..sim.plan import Plan
-from ..sim.record import _warm_up, perform
+from ..sim.record import perform, warm_up
 from ..sim.robots import ROBOTS
 from ..sim.scene import Scene, able
 from .server import ROOT
@@ -23,7 +23,7 @@ GREY = (225, 225, 225)
 
 
 def main():
-    _warm_up()
+    warm_up()
     head = np.concatenate([label(name, 16) for name in ROBOTS], 1)
     lines = [np.concatenate([cell(name, robot, number + column) for column, robot in enumerate(ROBOTS)], 1) for number, name in enumerate(ACTIONS)]
     half = -(-len(lines) // 2)
