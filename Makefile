@@ -44,11 +44,11 @@ miniature-check:  ## measure what the embedded models draw on held-out prompts (
 	@$(SETUP)
 	@$(RUN) miniature.check
 
-evidence:  ## compare the methods on the embedded models (an hour; CHECKPOINT=sd15.safetensors: on yours), into evidence/
+evidence:  ## compare the methods on the embedded models (hours; CHECKPOINT=sd15.safetensors: on yours), into evidence/
 	@$(SETUP) vulkan
 	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
 
-ablations:  ## the same for Interactive Action's choices, one changed at a time, into evidence/ (two hours)
+ablations:  ## the same for Interactive Action's choices, one changed at a time, into evidence/ (hours)
 	@$(SETUP) vulkan
 	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence --ablations $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
 
