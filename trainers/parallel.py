@@ -9,6 +9,10 @@ import os
 import torch
 import torch.distributed as dist
 
+# Its functions keep, as a default, the group that there is when it is imported, and an optimizer imports it. Imported
+# later, gloo's threads would outlive destroy_process_group and now and then abort a process that is done.
+import torch.distributed.nn
+
 
 @contextlib.contextmanager
 def processes():

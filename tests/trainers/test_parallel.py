@@ -1,6 +1,7 @@
 """Several processes on one training: what they exchange is worked out from what each does alone."""
 
 import os
+import pathlib
 import socket
 
 import torch
@@ -31,7 +32,9 @@ def work(rank, port, folder):
         state = TrainingState.begin(loss.start())
         for _ in training_steps(Parallel(loss), state):
             pass
-        torch.save({"total": losses["total"], "gradient": gradient, "movable": movable, "vectors": state.vectors}, folder / f"{rank}.pt")
+    names = [path.read_text().strip() for path in pathlib.Path("/proc/self/task").glob("*/comm")]
+    learned = {"total": losses["total"], "gradient": gradient, "movable": movable, "vectors": state.vectors}
+    torch.save({**learned, "threads": torch.tensor(sum(name.startswith("pt_gloo") for name in names))}, folder / f"{rank}.pt")
 
 
 def test_the_gradient_is_the_mean_of_what_each_finds_and_all_learn_the_same(tmp_path):
@@ -54,3 +57,4 @@ def test_the_gradient_is_the_mean_of_what_each_finds_and_all_learn_the_same(tmp_
     assert torch.allclose(one["gradient"], (alone[0][1] + alone[1][1]) / 2, atol=1e-7)
     assert torch.allclose(one["total"], (alone[0][0]["total"] + alone[1][0]["total"]) / 2)
     assert one["movable"].all()
+    assert one["threads"] == 0, "a thread that outlives the group can abort the process at its end"
