@@ -18,8 +18,8 @@ def _metres(name, tooltip):
 
 
 def changed(name):
-    """When the URDF was last written, for ComfyUI's cache."""
-    return urdf.find(folder_paths.get_input_directory(), name).stat().st_mtime_ns
+    """When the URDF and what it names were last written, for ComfyUI's cache."""
+    return [file.stat().st_mtime_ns for file in urdf.files(folder_paths.get_input_directory(), name)]
 
 
 class OwnRobotNode(io.ComfyNode):

@@ -48,6 +48,12 @@ def read(folder, name):
     return root
 
 
+def files(folder, name):
+    """The paths of a URDF file in ``folder`` and of the meshes and textures that it names."""
+    named = {element.get("filename") for tag in ("mesh", "texture") for element in read(folder, name).iter(tag)}
+    return [find(folder, name), *map(pathlib.Path, sorted(named))]
+
+
 def load(loader, root, called):
     """The articulation of a root element, by a loader of SAPIEN's. An error says what it is ``called``."""
     with tempfile.TemporaryDirectory() as folder:

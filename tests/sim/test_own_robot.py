@@ -1,6 +1,7 @@
 """Robots of one's own: measured on their URDF, they act as the others do, and what is wrong in a file is a sentence."""
 
 import importlib.util
+import os
 import pathlib
 
 import numpy as np
@@ -149,3 +150,12 @@ def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path,
         nodes.OwnRobotNode.execute(**settings, rest="up")
     with pytest.raises(InteractiveActionError, match="A toy arm stands on the floor, and things in the kitchen on a table"):
         Scene(own_robot=output.result[0], room="kitchen")
+
+
+def test_a_mesh_that_was_exported_again_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(nodes.folder_paths, "get_input_directory", lambda: str(tmp_path))
+    settings = {"urdf": arm(tmp_path)}
+    before = nodes.OwnRobotNode.fingerprint_inputs(**settings)
+    assert nodes.OwnRobotNode.fingerprint_inputs(**settings) == before
+    os.utime(tmp_path / "toy_arm" / "meshes" / "foot.stl", ns=(0, 0))
+    assert nodes.OwnRobotNode.fingerprint_inputs(**settings) != before
