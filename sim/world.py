@@ -8,7 +8,8 @@ import sapien.physx
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
-from .objects import FRONT, OBJECTS, Thing
+from .items import Item, upright
+from .objects import FRONT, OBJECTS
 from .robots import ROBOTS
 from .rooms import ROOMS
 from .scene import OBJECT_COLOURS, PLACE_COLOURS, PLAIN_COLOURS, RANDOM
@@ -41,60 +42,6 @@ class Contact:
     link: str
     force: float
     point: np.ndarray
-
-
-@dataclass(eq=False)
-class Item:
-    """A thing in this world. ``entity`` is what is acted on: the thing itself, or the part of it that moves on its joint."""
-
-    name: str
-    colour: str
-    thing: Thing
-    scale: float
-    entity: sapien.Entity
-    articulation: sapien.physx.PhysxArticulation | None = None
-
-    @property
-    def half(self):
-        """Half sizes (3,) in metres of the box around it."""
-        return self.thing.half * self.scale
-
-    @property
-    def entities(self):
-        """All that its mask shows."""
-        return [link.entity for link in self.articulation.links] if self.articulation else [self.entity]
-
-    @property
-    def pose(self):
-        """Pose (4, 4) of its middle; of its fixed part, if it has a joint."""
-        return (self.articulation.pose if self.articulation else self.entity.pose).to_transformation_matrix()
-
-    @property
-    def yaw(self):
-        return np.arctan2(self.pose[1, 0], self.pose[0, 0])
-
-    @property
-    def opening(self):
-        """Position of its joint in metres or radians."""
-        return float(self.articulation.qpos[0])
-
-    @property
-    def reach(self):
-        """How far its joint goes, in metres or radians."""
-        return self.thing.joint.reach * (self.scale if self.thing.joint.kind == "slide" else 1)
-
-    def at(self, point):
-        """Where ``point`` (3,) of ``objects.py`` is in the world."""
-        pose = self.pose
-        return pose[:3, :3] @ ((np.array(point) - self.thing.middle) * self.scale) + pose[:3, 3]
-
-    def place(self, x, y, yaw, height=0.0):
-        """Stand it there, its lowest point ``height`` over the ground."""
-        pose = sapien.Pose([x, y, self.half[2] + height], _yaw(yaw))
-        if self.articulation:
-            self.articulation.pose = pose
-        else:
-            self.entity.set_pose(pose)
 
 
 class World:
@@ -143,7 +90,7 @@ class World:
     def add(self, name, x, y, yaw=0.0, colour="grey", height=0.0, thing=None):
         """Put a thing of ``OBJECTS``, or this one, on the ground; its ``Item``."""
         thing, scale = thing or OBJECTS[name], self.scale
-        pose = sapien.Pose([x, y, thing.half[2] * scale + height], _yaw(yaw))
+        pose = sapien.Pose([x, y, thing.half[2] * scale + height], upright(yaw))
         if thing.model:
             made = build_loaded(self.scene, thing, scale, pose)
         else:
@@ -304,7 +251,3 @@ def _body(entity):
 def _choose(name, known, rng, other=None):
     drawn = rng.choice([key for key in known if key != other])  # drawn even if not needed: a fixed colour changes nothing else
     return str(drawn) if name == RANDOM else name
-
-
-def _yaw(angle):
-    return [np.cos(angle / 2), 0, 0, np.sin(angle / 2)]

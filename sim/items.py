@@ -1,0 +1,68 @@
+"""Things as they stand in a simulated world."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import sapien
+import sapien.physx
+
+from .objects import Thing
+
+
+@dataclass(eq=False)
+class Item:
+    """A thing in this world. ``entity`` is what is acted on: the thing itself, or the part of it that moves on its joint."""
+
+    name: str
+    colour: str
+    thing: Thing
+    scale: float
+    entity: sapien.Entity
+    articulation: sapien.physx.PhysxArticulation | None = None
+
+    @property
+    def half(self):
+        """Half sizes (3,) in metres of the box around it."""
+        return self.thing.half * self.scale
+
+    @property
+    def entities(self):
+        """All that its mask shows."""
+        return [link.entity for link in self.articulation.links] if self.articulation else [self.entity]
+
+    @property
+    def pose(self):
+        """Pose (4, 4) of its middle; of its fixed part, if it has a joint."""
+        return (self.articulation.pose if self.articulation else self.entity.pose).to_transformation_matrix()
+
+    @property
+    def yaw(self):
+        return np.arctan2(self.pose[1, 0], self.pose[0, 0])
+
+    @property
+    def opening(self):
+        """Position of its joint in metres or radians."""
+        return float(self.articulation.qpos[0])
+
+    @property
+    def reach(self):
+        """How far its joint goes, in metres or radians."""
+        return self.thing.joint.reach * (self.scale if self.thing.joint.kind == "slide" else 1)
+
+    def at(self, point):
+        """Where ``point`` (3,) of ``objects.py`` is in the world."""
+        pose = self.pose
+        return pose[:3, :3] @ ((np.array(point) - self.thing.middle) * self.scale) + pose[:3, 3]
+
+    def place(self, x, y, yaw, height=0.0):
+        """Stand it there, its lowest point ``height`` over the ground."""
+        pose = sapien.Pose([x, y, self.half[2] + height], upright(yaw))
+        if self.articulation:
+            self.articulation.pose = pose
+        else:
+            self.entity.set_pose(pose)
+
+
+def upright(yaw):
+    """The quaternion wxyz of what stands upright, turned by ``yaw`` radians."""
+    return [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
