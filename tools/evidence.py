@@ -1,12 +1,12 @@
 """``make evidence``: paper 000's comparison (Table 1), in the miniature world or on a checkpoint of your own.
 
 Every method learns every action from the same simulated pictures, with several training seeds, and is judged on the same
-prompts with the same sampling noise, by models that no method ever saw. Each gets the learning rate at which it did best on
-another seed and other noise. Beside the methods stand the bounds: the base model's own words and, in the miniature world, the
-hidden word that only the world's generator knows and a token learned from everyday pictures, where there is no gap between what
-is learned from and what is drawn. What is made stays in ``evidence/``: run again, it goes on from there. One process a core works:
-``torchrun --nproc-per-node N . tools.evidence``, each takes its part of the arms. With ``--checkpoint`` an SD 1.x, SD 2.x or SDXL
-file takes the miniature's place; see --help for its judges.
+prompts with the same sampling noise, by models that no method ever saw. Each gets the learning rate at which it did best on the
+first action, with another seed and other noise; the other actions had no part in any choice. Beside the methods stand the bounds:
+the base model's own words and, in the miniature world, the hidden word that only the world's generator knows and a token learned
+from everyday pictures, where there is no gap between what is learned from and what is drawn. What is made stays in ``evidence/``:
+run again, it goes on from there. One process a core works: ``torchrun --nproc-per-node N . tools.evidence``, each takes its part of
+the arms. With ``--checkpoint`` an SD 1.x, SD 2.x or SDXL file takes the miniature's place; see --help for its judges.
 """
 
 import argparse
@@ -226,11 +226,12 @@ def main(world, methods, actions, seeds, name="table1", page="report"):
             simulated(action, world.side), simulated(action, world.side, "before contact")
     together()
     pairs = [(action, method) for action in actions for method in ("base", *world.bounds, *methods)]
-    tuning = [arm for pair in pairs if not world.word(pair[1], pair[0]) for arm in comparison.tuning(*pair).values()]
+    tuning = [arm for action, method in pairs if action == actions[0] and not world.word(method, action)
+              for arm in comparison.tuning(action, method).values()]  # fmt: skip
     for arm in tqdm(tuning[rank::count], "learning rates", disable=rank > 0 or not sys.stderr.isatty()):
         comparison.judge(*arm)
     together()
-    rates = {pair: comparison.best_rate(*pair) for pair in pairs}
+    rates = {(action, method): comparison.best_rate(actions[0], method) for action, method in pairs}
     arms = [(*pair, rates[pair], seed) for pair in pairs for seed in range(seeds)]
     for arm in tqdm(arms[rank::count], "evidence", disable=rank > 0 or not sys.stderr.isatty()):
         comparison.judge(*arm)
