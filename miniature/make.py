@@ -34,7 +34,7 @@ def _first(work):
         dist.barrier()
 
 
-def run(shards, autoencoder_steps, base_steps, decoder_steps, seed, cache=dataset.CACHE, out=export.FILE):
+def run(shards, autoencoder_steps, base_steps, word_steps, decoder_steps, seed, cache=dataset.CACHE, out=export.FILE):
     """All stages, each from where it stopped."""
     report = functools.partial(print, flush=True)
     _first(lambda: dataset.generate(shards, cache / "world", progress=lambda *n: report("world shard {} of {}".format(*n))))
@@ -50,14 +50,16 @@ def run(shards, autoencoder_steps, base_steps, decoder_steps, seed, cache=datase
     model = autoencoder.train(seen, seen_facts, cache / "autoencoder.pt", autoencoder_steps, seed=seed, progress=report).eval()
     _first(lambda: make_latents(model, pictures, cache / "latents.npy"))
     latents = torch.from_numpy(np.load(cache / "latents.npy"))
-    unet, text = base.train(latents, facts, cache / "base.pt", base_steps, seed=seed, progress=report).eval()
+    models = base.train(latents, facts, cache / "base.pt", base_steps, seed=seed, progress=report)
+    unet, text = base.train(latents, facts, cache / "words.pt", word_steps, rate=5e-4, seed=seed + 1, start=models,
+                            stress=base.STRESS, progress=report).eval()
     model = autoencoder.train(seen, seen_facts, cache / "decoder.pt", decoder_steps, rate=1e-3, seed=seed, start=model,
                               progress=report).eval()
 
     def ship():
         sheets.autoencoder_sheet(model, np.concatenate([pictures[:8], lifted[:4]]), cache / "autoencoder.png")
         sheets.base_sheet(unet, text, model, cache / "base.png")
-        steps = dict(autoencoder=autoencoder_steps, base=base_steps, decoder=decoder_steps)
+        steps = dict(autoencoder=autoencoder_steps, base=base_steps, words=word_steps, decoder=decoder_steps)
         export.write(out, export.checkpoint_state(unet, text, model, base.words()), dict(
             license="Apache-2.0", made_by="python . miniature.make", seed=seed, steps=json.dumps(steps), architecture="SD1.x",
             pictures=f"{len(pictures)} rendered by miniature/world.py, {len(apart)} recorded by sim, all by this project"))
@@ -71,6 +73,7 @@ if __name__ == "__main__":
     parser.add_argument("--shards", type=int, default=40, help="thousands of rendered pictures")
     parser.add_argument("--autoencoder-steps", type=int, default=8000)
     parser.add_argument("--base-steps", type=int, default=14000)
+    parser.add_argument("--word-steps", type=int, default=6000, help="of the base model with the hidden words stressed")
     parser.add_argument("--decoder-steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     if "RANK" in os.environ:

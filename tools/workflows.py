@@ -18,7 +18,7 @@ NOTES = {
     "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above its head in front of "
     "four cameras; prompts are put to the pictures; a word for the action is learned and saved as `<pick-up>`; the last nodes draw "
     "with it.\n\nFor your own checkpoint: choose it in **Load Checkpoint**, set width and height of **Record Interaction** to "
-    "512, steps to 3000 and learning_rate to 0.00025, and take the words of your action in **Interaction Words**.",
+    "512, steps to 3000, learning_rate to 0.00025 and lambda_distill to 0.2, and take the words of your action in **Interaction Words**.",
     "use-a-token": "## Use a token\n\n**Interactive Token Loader** teaches the prompt a new word; the lower half draws the same "
     "seeds with plain words, and **IAScore** judges both.\n\nFor your own checkpoint and real pictures: choose an OWLv2 or "
     "GroundingDINO in **Load Detector** and a real CLIP in **Load CLIP Scorer**.",

@@ -50,6 +50,7 @@ def ablations(action):
         "steering words of the action": {"positives": ACTION_WORDS[ACTIONS[action].words]},
         "no steering": {"lambda_steer": 0.0},
         "no distillation": {"lambda_distill": 0.0},
+        "distillation of the paper's weight": {"lambda_distill": 0.2},
     }
 
 
@@ -72,10 +73,13 @@ class MiniatureWorld:
         self._classifiers = [load_interaction_judge(number) for number in (1, 2)]
 
     def settings(self, method):
-        """The best we know for each method: a vague word of this world, noisy timesteps, of the words for any interaction those that it has."""
+        """The best we know for each method: a vague word of this world, noisy timesteps, of the words for any interaction those that it has.
+
+        In this world "and" is sure that nothing interacts, and the paper's weight of distillation holds a word back from the action.
+        """
         start = {"start_word": self.base_word, "timestep_law": "high noise"}
         if method in ("reversion", "interactive-action"):
-            return {**start, "positives": ("handling", "using", "playing with", "with")}
+            return {**start, "positives": ("handling", "using", "playing with", "with"), **({"lambda_distill": 0.05} if method == "interactive-action" else {})}
         return {"timestep_law": "high noise"} if method == "dreambooth" else start
 
     def word(self, bound, action):
