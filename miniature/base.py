@@ -96,6 +96,14 @@ def _timesteps(batch, generator):
     return torch.where(torch.arange(batch) % 2 == 0, t, noisy)
 
 
+def caption_weights(rows, row_of, stress):
+    """What the captions of token rows (B, 77) weigh, (B,): ``stress`` of the interaction whose hidden word they have, or 1."""
+    weights = torch.ones(1 + len(row_of), device=rows.device)
+    for interaction, weight in stress.items():
+        weights[token_rows(HIDDEN_WORDS[interaction], row_of)[1]] = weight
+    return weights[rows].amax(1)
+
+
 def train(latents, facts, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, seed=0, start=None, stress=None, progress=print):
     """Train for ``steps`` (cosine), resuming from ``checkpoint``; returns the averaged models on the CPU.
 
@@ -122,9 +130,6 @@ def train(latents, facts, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, s
     row_of = {i: row for row, i in enumerate(words(), 1)}
     alphas = alphas_cumprod().to(device)
     weights = (alphas / (1 - alphas)).clamp(max=5) / (alphas / (1 - alphas))
-    stresses = torch.ones(1 + len(row_of), device=device)
-    for interaction, weight in (stress or {}).items():
-        stresses[token_rows(HIDDEN_WORDS[interaction], row_of)[1]] = weight
     total = 0.0
     while step < steps:
         for group in optimizer.param_groups:
@@ -140,7 +145,7 @@ def train(latents, facts, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, s
             context = models[1](input_ids=rows).last_hidden_state
             guess = models[0](noisy, t, context).sample
         errors = ((guess.float() - noise) ** 2).mean((1, 2, 3))
-        stressed = stresses[rows].amax(1)
+        stressed = caption_weights(rows, row_of, stress or {})
         optimizer.zero_grad()
         (errors * weights[t] * stressed / stressed.mean()).mean().backward()
         [error] = shared(parameters, [errors.mean().item()])
