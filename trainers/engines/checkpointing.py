@@ -3,11 +3,14 @@
 Of SD 1.5's 3.05 GB (512 x 512, batch 2, float32) 2.4 GB are those of the outer two levels, whose blocks keep their inputs alone and
 compute all else again in the backward pass, and 0.4 GB those of the inner transformers. The inner residual blocks cost much time for
 little memory; they keep theirs, and so does what is last in the forward pass, whose turn comes again at once. What is left is largest
-while the outermost feed-forwards are computed again, which is therefore done piece by piece.
+while the outermost feed-forwards are computed again, which is therefore done piece by piece. On a CPU C's allocator would keep more
+than that back, in holes that nothing fits; it gives them to the system after every part.
 """
 
 import contextlib
+import ctypes
 import functools
+import sys
 
 import torch
 from torch.utils.checkpoint import checkpoint
@@ -47,7 +50,16 @@ def _transformers(modules):
 def _again(forward, *arguments, **named):
     # ComfyUI's transformer_options tell where in the U-Net the part is, and are written over as the pass goes on
     arguments, named = [_kept(value) for value in arguments], {name: _kept(value) for name, value in named.items()}
-    return checkpoint(forward, *arguments, use_reentrant=False, **named)
+    return checkpoint(_giving_back, forward, *arguments, use_reentrant=False, **named)
+
+
+def _giving_back(forward, *arguments, **named):
+    """What ``forward`` gives, and what was freed meanwhile goes back to the system."""
+    result = forward(*arguments, **named)
+    if sys.platform == "linux" and any(torch.is_tensor(value) and value.device.type == "cpu" for value in arguments):
+        if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
+            trim(0)
+    return result
 
 
 def _in_pieces(forward, x):
