@@ -143,4 +143,4 @@ def test_both_engines_agree_and_stock_nodes_draw_with_what_was_trained(checkpoin
         stock = (noisy - model.model.apply_model(noisy, sigma, c_crossattn=context)) / sigma
         comfy.model_management.load_models_gpu([checkpoint[0]])  # takes the LoRA's patches back
     assert torch.allclose(stock, changed, atol=1e-3)
-    assert not torch.allclose(plain, changed, atol=1e-2)
+    assert not torch.allclose(plain, changed, atol=2e-3)  # twice what the engines may differ by
