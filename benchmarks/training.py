@@ -8,7 +8,6 @@ forward pass more. Written from their loop as it is documented; none of its code
 
 import contextlib
 import copy
-import ctypes
 import functools
 import gc
 import statistics
@@ -20,6 +19,7 @@ from torch.nn.functional import mse_loss
 from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
 from ..trainers.adi import ActionDifferent, ADIConfig, ADILoss
+from ..trainers.engines.checkpointing import give_back
 from ..trainers.engines.diffusers import DiffusersEngine, checkpointed_unet
 from ..trainers.engines.single_file import SCHEDULE, clip_tokenizer
 from ..trainers.engines.text import TextEncoder
@@ -180,7 +180,7 @@ class Memory(contextlib.AbstractContextManager):
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
         else:
-            ctypes.CDLL(None).malloc_trim(0)
+            give_back()
             with open("/proc/self/clear_refs", "w") as file:
                 file.write("5")  # forgets the highest value so far
 

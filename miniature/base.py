@@ -24,8 +24,8 @@ HEAD = 32
 DROPPED, UNKNOWN = 0.1, 0.02  # share of captions dropped, of words replaced by an unknown one
 AVERAGE_EVERY = 10  # steps between two updates of the running average of the weights
 STRESS = {"lift": 3.0, "push": 8.0, "hold": 4.0, "press": 6.0, "sit": 3.0}
-"""What a caption with a hidden word weighs while these are learned (any other: 1). The words are in one caption of a
-hundred and fifty each; pushing and pressing are the hardest to tell from holding."""
+"""What a caption with a hidden word weighs while these are learned (any other: 1). The words are in less than one caption
+of a hundred each; pushing and pressing are the hardest to tell from holding."""
 
 
 @lru_cache(None)

@@ -77,11 +77,16 @@ def judged(pictures, asked, detector, judges):
         found = detector.detect(pictures[part], [*SUBJECTS, *OBJECTS])
         named = [judge.classify(pictures[part]) for judge in judges]
         for k, (who, what, _) in enumerate(asked[part]):
-            labels = [box["label"] for box in found[k]]
-            creatures = [label for label in labels if label in SUBJECTS]
-            rows.append(dict(subject=who, object=what, subject_right=creatures == [who], object_right=labels.count(what) == 1,
+            subject_right, object_right = counted(found[k], who, what)
+            rows.append(dict(subject=who, object=what, subject_right=subject_right, object_right=object_right,
                              relation=named[0][k], second=named[1][k]))
     return rows
+
+
+def counted(boxes, who, what):
+    """(whether the subject is found once and no other creature, whether the object is found once)."""
+    labels = [box["label"] for box in boxes]
+    return [label for label in labels if label in SUBJECTS] == [who], labels.count(what) == 1
 
 
 def kernel_distance(a, b):

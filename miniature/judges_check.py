@@ -12,11 +12,12 @@ from torchvision.ops import box_iou
 
 from ..scoring.iascore import corners
 from .bodies import OBJECTS, SUBJECTS
-from .check import load
+from .check import counted, load
 from .judges import RELATIONS, load_clip_scorer, load_detector, load_interaction_judge
 from .judges_data import CHECK_SEED, as_drawn, caption, fits, shoot
 
 BATCH = 50
+THRESHOLDS = 0.5, 0.55, 0.6  # of the detector; ``judges.load_detector`` has the one that counts best
 
 
 def check(count=600, autoencoder=None):
@@ -78,7 +79,11 @@ def check_detector(pictures, facts):
         boxes = [[b for b in answered[k] if b["label"] == facts[k][kind]] for kind in ("subject", "object")]
         return all(boxes) and bool((box_iou(corners(boxes[0]), corners(boxes[1])) > 0).any())
 
+    def counts_right(k, threshold):
+        return all(counted([box for box in found[k] if box["score"] > threshold], facts[k]["subject"], facts[k]["object"]))
+
     return {"detector_ap50": average_precision(found, facts), "detector_right_boxes": float(np.mean(rights)),
+            **{f"detector_counts_right_at_{t}": float(np.mean([counts_right(k, t) for k in both])) for t in THRESHOLDS},
             "detector_sees_what_is_absent": float(np.mean(ghosts)),
             "detector_one_box_a_thing": float(np.mean([len(b) == len(a) for a, b in zip(asked, answered)])),
             "pass_rate_and": float(np.mean([overlap(k) for k in apart])),

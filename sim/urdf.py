@@ -50,7 +50,8 @@ def read(folder, name):
 
 def files(folder, name):
     """The paths of a URDF file in ``folder`` and of the meshes and textures that it names."""
-    named = {element.get("filename") for tag in ("mesh", "texture") for element in read(folder, name).iter(tag)}
+    root = read(folder, name)
+    named = {element.get("filename") for tag in ("mesh", "texture") for element in root.iter(tag)}
     return [find(folder, name), *map(pathlib.Path, sorted(named))]
 
 

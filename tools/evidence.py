@@ -196,7 +196,7 @@ def report(comparison, rows, rates, path):
     for action in actions:
         asked = world.said("...", world.asked(action, world.pictures))
         asked = [asked[place] for place in _shown_places(world.pictures)]
-        drawn = {method: comparison.shown(action, method, rates[action, method]) for method in methods}
+        drawn = {method: comparison.shown(action, method, rates[method]) for method in methods}
         sections.append(Grid(f"Pictures: {action}", [(prompt, [Cell(method, [drawn[method][0][k]]) for method in methods]) for k, prompt in enumerate(asked)],
                              "Every so many prompts one, by the first training seed of each method, not chosen."))
         row_each([(method, [Image.fromarray(one) for one in drawn[method][0]]) for method in methods], path.with_name(f"{_file(action)}.png"))
@@ -204,7 +204,7 @@ def report(comparison, rows, rates, path):
             if (trained := drawn[method][1]).exists() and trained.stat().st_size < LARGEST:
                 files.append(File(f"{_file(action)}-{method}.safetensors", trained.read_bytes(), "what was trained, as the trainer keeps it"))
     settings = {"All methods": {**world.budget, "takes": TAKES, "prompts": world.pictures, "base model's word": world.word("base", actions[0])}}
-    settings |= {f"{action}: {method}": {"learning rate": rates[action, method], **comparison.settings(action, method)[1]}
+    settings |= {f"{action}: {method}": {"learning rate": rates[method], **comparison.settings(action, method)[1]}
                  for action in actions for method in methods if not world.word(method, action)}
     write_report(path, f"Methods compared in {world.title}", "Every method learned from the same simulated pictures and drew the same prompts "
                  f"from the same noise; it was judged by {world.judged_by}.", sections, settings, files)
@@ -225,14 +225,13 @@ def main(world, methods, actions, seeds, name="table1", page="report"):
         for action in actions:
             simulated(action, world.side), simulated(action, world.side, "before contact")
     together()
-    pairs = [(action, method) for action in actions for method in ("base", *world.bounds, *methods)]
-    tuning = [arm for action, method in pairs if action == actions[0] and not world.word(method, action)
-              for arm in comparison.tuning(action, method).values()]  # fmt: skip
+    every, first = ("base", *world.bounds, *methods), actions[0]
+    tuning = [arm for method in every if not world.word(method, first) for arm in comparison.tuning(first, method).values()]
     for arm in tqdm(tuning[rank::count], "learning rates", disable=rank > 0 or not sys.stderr.isatty()):
         comparison.judge(*arm)
     together()
-    rates = {(action, method): comparison.best_rate(actions[0], method) for action, method in pairs}
-    arms = [(*pair, rates[pair], seed) for pair in pairs for seed in range(seeds)]
+    rates = {method: comparison.best_rate(first, method) for method in every}
+    arms = [(action, method, rates[method], seed) for action in actions for method in every for seed in range(seeds)]
     for arm in tqdm(arms[rank::count], "evidence", disable=rank > 0 or not sys.stderr.isatty()):
         comparison.judge(*arm)
     together()

@@ -78,9 +78,9 @@ class MiniatureWorld:
         In this world "and" is sure that nothing interacts, and the paper's weight of distillation holds a word back from the action.
         """
         start = {"start_word": self.base_word, "timestep_law": "high noise"}
-        if method in ("reversion", "interactive-action"):
-            return {**start, "positives": ("handling", "using", "playing with", "with"), **({"lambda_distill": 0.05} if method == "interactive-action" else {})}
-        return {"timestep_law": "high noise"} if method == "dreambooth" else start
+        steered = {**start, "positives": ("handling", "using", "playing with", "with")}
+        own = {"reversion": steered, "interactive-action": {**steered, "lambda_distill": 0.05}, "dreambooth": {"timestep_law": "high noise"}}
+        return own.get(method, start)
 
     def word(self, bound, action):
         """What stands for the action where nothing was learned; None for a bound that learns."""

@@ -121,7 +121,7 @@ def test_both_engines_agree_and_stock_nodes_draw_with_what_was_trained(checkpoin
     import comfy.sd
 
     loss, oracle = make(engine, dataset), make(load_single_file(FILE), dataset)
-    trained = disturbed(loss, 0.01)
+    trained = disturbed(loss, 0.03)
     assert loss.lora(trained).keys() == oracle.lora(trained).keys()
     (one, of_one, _), (other, of_other, _) = (each.gradient(torch.nn.Parameter(trained.clone()), step_generator(3, 0)) for each in (loss, oracle))
     assert one["total"].item() == pytest.approx(other["total"].item(), rel=1e-4)
@@ -143,4 +143,4 @@ def test_both_engines_agree_and_stock_nodes_draw_with_what_was_trained(checkpoin
         stock = (noisy - model.model.apply_model(noisy, sigma, c_crossattn=context)) / sigma
         comfy.model_management.load_models_gpu([checkpoint[0]])  # takes the LoRA's patches back
     assert torch.allclose(stock, changed, atol=1e-3)
-    assert not torch.allclose(plain, changed, atol=2e-3)  # twice what the engines may differ by
+    assert not torch.allclose(plain, changed, atol=1e-2)

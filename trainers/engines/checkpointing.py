@@ -56,10 +56,15 @@ def _again(forward, *arguments, **named):
 def _giving_back(forward, *arguments, **named):
     """What ``forward`` gives, and what was freed meanwhile goes back to the system."""
     result = forward(*arguments, **named)
-    if sys.platform == "linux" and any(torch.is_tensor(value) and value.device.type == "cpu" for value in arguments):
-        if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
-            trim(0)
+    if any(torch.is_tensor(value) and value.device.type == "cpu" for value in arguments):
+        give_back()
     return result
+
+
+def give_back():
+    """Hand the memory that C's allocator keeps free to the system, where it can (glibc)."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 def _in_pieces(forward, x):
