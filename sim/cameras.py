@@ -2,8 +2,8 @@
 
 import numpy as np
 import sapien
-import sapien.render
 
+from .drawing import add_camera, near_first, photograph
 from .surroundings import cubemap
 
 FILL = 0.9  # share of the picture that the bounds may take
@@ -44,7 +44,8 @@ class Rig:
         self.fills = rng.uniform(0.85, 1.0, count) * FILL
         field_of_view = np.radians(plan.field_of_view)
         self.focal = self.height / 2 / np.tan(field_of_view / 2)  # of both axes: square pixels
-        self.camera = world.scene.add_camera("camera", self.width * self.scale, self.height * self.scale, field_of_view, 0.01, 50)
+        self.camera = add_camera(world.scene, self.width * self.scale, self.height * self.scale, field_of_view)
+        near_first(world.scene)
         if world.light is not None:
             world.scene.set_environment_map(cubemap(world.light))
         self.aim = world.surroundings() if self.rig in ("still", "free") else None
@@ -96,21 +97,15 @@ class Rig:
         pose = np.eye(4)
         pose[:3, :3], pose[:3, 3] = axes[[2, 0, 1]].T * [1, -1, -1], position  # sapien: x forward, y left, z up
         self.camera.entity.set_pose(sapien.Pose(pose))
-        self.world.scene.update_render()
-        self.camera.take_picture()
+        colours, metres, entities = photograph(self.world.scene, self.camera)
+        colours[entities == 0, :3] = np.rint(self.world.background ** (1 / 2.2) * 255)
         middle = (slice(self.scale // 2, None, self.scale),) * 2
-        colour = self.camera.get_picture("Color")
-        entities = np.ascontiguousarray(self.camera.get_picture("Segmentation")[..., 1])
-        depth = -self.camera.get_picture("Position")[middle][..., 2]
-        if colour.dtype != np.uint8:  # mani_skill's import changes the format for the whole process
-            colour = colour * np.float32(255)
-        colour[entities == 0, :3] = self.world.background ** (1 / 2.2) * 255
         roles = self.roles[entities[middle]]
         return {
-            "pictures": np.rint(_average(colour[..., :3], self.scale)).astype(np.uint8),
+            "pictures": _average(colours[..., :3], self.scale),
             "subject_masks": roles == SUBJECT,
             "object_masks": roles == OBJECT,
-            "depth": depth.astype(np.float32),
+            "depth": metres[middle],
             "intrinsics": self.intrinsics,
             "extrinsics": extrinsics,
         }
@@ -133,8 +128,9 @@ def frame(points, tangents):
     return np.array([*(high - low) / 2, -((high + low) / (2 * tangents)).max()])
 
 
-def _average(values, scale):
+def _average(colours, scale):
     if scale == 1:
-        return values
-    height, width, channels = values.shape
-    return values.reshape(height // scale, scale, width // scale, scale, channels).mean((1, 3), dtype=np.float64)
+        return colours
+    height, width, channels = colours.shape
+    squares = colours.reshape(height // scale, scale, width // scale, scale, channels)
+    return np.rint(squares.mean((1, 3), dtype=np.float32)).astype(np.uint8)

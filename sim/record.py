@@ -9,6 +9,7 @@ import sapien
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
 from .cameras import Rig
+from .drawing import add_camera, photograph
 from .keyframes import key_frames
 from .motion import Arm
 from .takes import Later, collect
@@ -101,8 +102,5 @@ def warm_up():
             "without one, install Mesa's software driver, version 24.3 or newer (Debian and Ubuntu: apt-get install "
             "mesa-vulkan-drivers libvulkan1; Debian 12 has it in bookworm-backports)."
         ) from error
-    camera = keeper.add_camera("keeper", 32, 32, 1, 0.1, 10)
-    keeper.update_render()
-    camera.take_picture()
-    camera.get_picture("Color")
+    photograph(keeper, add_camera(keeper, 32, 32, 1))
     return keeper

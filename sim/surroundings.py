@@ -33,16 +33,15 @@ def cubemap(number):
     import sapien
     import sapien.render
 
+    from .drawing import add_camera, photograph
+
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "surroundings.hdr")
         path.write_bytes(_hdr(draw(number)))
         cubemap = sapien.render.RenderCubemap(str(path))
         scene = sapien.Scene()
         scene.set_environment_map(cubemap)
-        camera = scene.add_camera("camera", 8, 8, 1, 0.1, 10)
-        scene.update_render()
-        camera.take_picture()
-        camera.get_picture("Color")
+        photograph(scene, add_camera(scene, 8, 8, 1))
     return cubemap
 
 
