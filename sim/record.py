@@ -102,5 +102,10 @@ def warm_up():
             "without one, install Mesa's software driver, version 24.3 or newer (Debian and Ubuntu: apt-get install "
             "mesa-vulkan-drivers libvulkan1; Debian 12 has it in bookworm-backports)."
         ) from error
-    photograph(keeper, add_camera(keeper, 32, 32, 1))
+    try:
+        photograph(keeper, add_camera(keeper, 32, 32, 1))
+    except (RuntimeError, IndexError) as error:
+        raise InteractiveActionError(
+            f"SAPIEN {sapien.__version__} does not take the pack's shaders ({error}). Install the version they are for: pip install sapien==3.0.3."
+        ) from error
     return keeper

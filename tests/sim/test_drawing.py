@@ -1,10 +1,14 @@
 """Our shaders light a scene as SAPIEN's own do, once a pixel."""
 
+import shutil
+
 import numpy as np
 import pytest
 import sapien
 import sapien.render
 
+from interactive_action.errors import InteractiveActionError
+from interactive_action.sim import drawing
 from interactive_action.sim.drawing import add_camera, near_first, photograph
 from interactive_action.sim.record import warm_up
 from interactive_action.sim.surroundings import cubemap
@@ -69,6 +73,16 @@ def test_a_matt_ground_under_a_light_straight_above_is_as_bright_as_lambert_says
     assert colours[SIZE // 2, SIZE // 2, :3] == pytest.approx(expected, abs=1)
     assert metres == pytest.approx(2.0, abs=1e-5)  # depth, not distance: as far at the corners
     assert (entities == ground.per_scene_id).all()
+
+
+@pytest.mark.parametrize("wrong", ["#version 450\nvoid main() { no such thing }\n", None])
+def test_shaders_that_sapien_does_not_take_end_in_a_sentence(tmp_path, monkeypatch, wrong):
+    shutil.copytree(drawing.SHADERS, tmp_path / "shaders")
+    file = tmp_path / "shaders" / "gbuffer.frag"
+    file.unlink() if wrong is None else file.write_text(wrong)
+    monkeypatch.setattr(drawing, "SHADERS", str(tmp_path / "shaders"))
+    with pytest.raises(InteractiveActionError, match=r"SAPIEN [\d.]+.* does not take the pack's shaders \(.+pip install sapien=="):
+        warm_up.__wrapped__()
 
 
 def test_nothing_has_no_depth_and_no_entity(scene):
