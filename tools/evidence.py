@@ -199,7 +199,7 @@ def report(comparison, rows, rates, path):
         drawn = {method: comparison.shown(action, method, rates[method]) for method in methods}
         sections.append(Grid(f"Pictures: {action}", [(prompt, [Cell(method, [drawn[method][0][k]]) for method in methods]) for k, prompt in enumerate(asked)],
                              "Every so many prompts one, by the first training seed of each method, not chosen."))
-        row_each([(method, [Image.fromarray(one) for one in drawn[method][0]]) for method in methods], path.with_name(f"{_file(action)}.png"))
+        row_each([(method, [Image.fromarray(one) for one in drawn[method][0]]) for method in methods], path.with_name(f"{path.stem}-{_file(action)}.png"))
         for method in methods:
             if (trained := drawn[method][1]).exists() and trained.stat().st_size < LARGEST:
                 files.append(File(f"{_file(action)}-{method}.safetensors", trained.read_bytes(), "what was trained, as the trainer keeps it"))
@@ -217,7 +217,7 @@ def _shown(title, rows):
                          for entry in table(rows)], note="With 95 % bootstrap intervals over prompts.")
 
 
-def main(world, methods, actions, seeds, name="table1", page="report"):
+def main(world, methods, actions, seeds, rate=None, name="table1", page="report"):
     rank, count = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     together = dist.barrier if dist.is_initialized() else lambda: None
     comparison = Comparison(world)
@@ -226,11 +226,12 @@ def main(world, methods, actions, seeds, name="table1", page="report"):
             simulated(action, world.side), simulated(action, world.side, "before contact")
     together()
     every, first = ("base", *world.bounds, *methods), actions[0]
-    tuning = [arm for method in every if not world.word(method, first) for arm in comparison.tuning(first, method).values()]
+    learned = [method for method in every if not world.word(method, first)]
+    tuning = [] if rate else [arm for method in learned for arm in comparison.tuning(first, method).values()]
     for arm in tqdm(tuning[rank::count], "learning rates", disable=rank > 0 or not sys.stderr.isatty()):
         comparison.judge(*arm)
     together()
-    rates = {method: comparison.best_rate(first, method) for method in every}
+    rates = {method: rate if rate and method in learned else comparison.best_rate(first, method) for method in every}
     arms = [(action, method, rates[method], seed) for action in actions for method in every for seed in range(seeds)]
     for arm in tqdm(arms[rank::count], "evidence", disable=rank > 0 or not sys.stderr.isatty()):
         comparison.judge(*arm)
@@ -266,6 +267,7 @@ def parsed(arguments=None):
                         help="instead of methods, Interactive Action with one choice changed at a time: ablations.html and ablations.json")
     parser.add_argument("--actions", nargs="+", default=[*ACTIONS], choices=[*ACTIONS])
     parser.add_argument("--seeds", type=int, default=3, help="training seeds a method and action")
+    parser.add_argument("--rate", type=float, help="one learning rate for all, instead of the best of three for each: rate.html and rate.json")
     own = parser.add_argument_group("a checkpoint of your own")
     own.add_argument("--checkpoint", type=pathlib.Path, help="a single file; without it the embedded miniature is used")
     own.add_argument("--detector", default="IDEA-Research/grounding-dino-tiny", help="a folder or hub name, in transformers' format")
@@ -276,7 +278,9 @@ def parsed(arguments=None):
     given = parser.parse_args(arguments)
     world = MiniatureWorld() if given.checkpoint is None else OwnWorld(
         given.checkpoint, given.detector, given.threshold, given.clip, given.pretrained, given.side)  # fmt: skip
-    told = {"world": world, "methods": given.methods, "actions": given.actions, "seeds": given.seeds}
+    told = {"world": world, "methods": given.methods, "actions": given.actions, "seeds": given.seeds, "rate": given.rate}
+    if given.rate:
+        told |= {"name": "rate", "page": "rate"}
     if given.ablations:
         changes = ablations(given.actions[0])
         told |= {"methods": ["interactive-action", *(f"interactive-action, {change}" for change in changes)], "name": "ablations", "page": "ablations"}

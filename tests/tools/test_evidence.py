@@ -91,7 +91,7 @@ def test_the_page_shows_every_method_with_its_pictures(comparison, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert page.count('alt="base: ') == page.count('alt="p-plus: ') == 16
     assert "p_plus" in page and "0.001" in page
-    assert Image.open(tmp_path / "lift-overhead.png").width > 16 * 96
+    assert Image.open(tmp_path / "report-lift-overhead.png").width > 16 * 96
 
 
 def test_an_ablation_changes_one_setting(comparison):
@@ -106,8 +106,9 @@ def test_an_ablation_changes_one_setting(comparison):
 def test_a_checkpoint_of_ones_own_is_compared_with_judges_of_ones_own(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(evidence, "EVIDENCE", tmp_path)
     monkeypatch.setattr(evidence, "TAKES", 1)
-    given = parsed(["--checkpoint", str(FILE), "--detector", str(DETECTOR), "--clip", f"local-dir:{CLIP}", "--pretrained", "", "--side", "96",
-                    "--methods", "textual-inversion", "--actions", "lift overhead", "--seeds", "1"])
+    own = ["--checkpoint", str(FILE), "--detector", str(DETECTOR), "--clip", f"local-dir:{CLIP}", "--pretrained", "", "--side", "96",
+           "--methods", "textual-inversion", "--actions", "lift overhead", "--seeds", "1"]
+    given = parsed(own)
     world = given["world"]
     assert len(world.asked("lift overhead", world.pictures)) == 136
     world.pictures, world.budget = 4, {"steps": 2, "batch_size": 1}
@@ -119,3 +120,7 @@ def test_a_checkpoint_of_ones_own_is_compared_with_judges_of_ones_own(tmp_path, 
     main(**given)  # goes on from what there is: nothing is drawn again
     assert made == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.jsonl")}
     assert "textual_inversion" in capsys.readouterr().out
+    before = (tmp_path / "table1.json").read_bytes()
+    main(**{**parsed([*own, "--rate", "0.03"]), "world": world})  # one rate for all: nothing is tuned, and the table stays
+    assert [path.name for path in tmp_path.rglob("rows/*_0.03_*.jsonl")] == ["lift-overhead_textual-inversion_0.03_0.jsonl"]
+    assert len(json.loads((tmp_path / "rate.json").read_text())) == 2 and (tmp_path / "table1.json").read_bytes() == before
