@@ -46,7 +46,13 @@ def measure():
     warm_up()
     for number in range(KINDS):
         cubemap(number)
-    loops = {"ours": _ours(), "bare": _bare(_theirs), "bare_with_our_shaders": _bare(_with_ours), "maniskill": _maniskill(True), "maniskill_without_shadows": _maniskill(False)}
+    loops = {
+        "ours": _ours(),
+        "bare": _bare(_theirs),
+        "bare_with_our_shaders": _bare(_with_ours),
+        "maniskill": _maniskill(True),
+        "maniskill_without_shadows": _maniskill(False),
+    }
     rates = {name: [] for name in loops}
     for _ in range(ROUNDS):
         for name, loop in loops.items():

@@ -13,7 +13,7 @@ import sapien.render
 SHADERS = str(pathlib.Path(__file__).with_name("shaders"))
 CHANNELS = {"Picture": "r8g8b8a8unorm", "Metres": "r32sfloat", "Entity": "r32sfloat"}  # as the shaders name what they write
 NEAR, FAR = 0.01, 50.0  # metres
-SHADOW_MAP = 1536  # texels a side; the shaders soften over 3 of them
+SHADOWED, SHADOW_MAP = 1.2, 1536  # metres that a shadow reaches aside, and texels of its map a side: the shaders soften over 3 of them
 
 for _name, _kind in CHANNELS.items():
     sapien.render.set_picture_format(_name, _kind)
@@ -28,6 +28,13 @@ def add_camera(scene, width, height, field_of_view):
     entity.add_component(camera)
     scene.add_entity(entity)
     return camera
+
+
+def add_sun(scene, direction, colour, target):
+    """A light from far away, along ``direction`` (3,), whose shadows fall about the place ``target`` (3,)."""
+    scene.add_directional_light(
+        direction, colour, True, target, shadow_scale=SHADOWED, shadow_near=-3, shadow_far=3, shadow_map_size=SHADOW_MAP
+    )
 
 
 def near_first(scene):

@@ -8,7 +8,7 @@ import sapien.physx
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
-from .drawing import SHADOW_MAP
+from .drawing import add_sun
 from .items import Item, upright
 from .objects import FRONT, OBJECTS
 from .robots import ROBOTS
@@ -128,9 +128,7 @@ class World:
     def _add_light(self, target, rng):
         self.scene.ambient_light = [rng.uniform(0.3, 0.5)] * 3
         sun = [rng.uniform(-0.6, 0.6), rng.uniform(-0.6, 0.6), -1]
-        self.scene.add_directional_light(
-            sun, [rng.uniform(1.4, 2.2)] * 3, True, target, shadow_scale=1.2, shadow_near=-3, shadow_far=3, shadow_map_size=SHADOW_MAP
-        )
+        add_sun(self.scene, sun, [rng.uniform(1.4, 2.2)] * 3, target)
         for side in ([-0.6, 0.8, -0.4], [-0.6, -0.8, -0.4]):  # from where the cameras stand, so that no side is dark
             self.scene.add_directional_light(side, [rng.uniform(0.5, 0.9)] * 3)
 

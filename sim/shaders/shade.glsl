@@ -33,9 +33,9 @@ vec3 seen_normal(vec3 position) {
     vec2 u = dFdx(inUV), v = dFdy(inUV);
     vec3 across = cross(down, normal), along = cross(normal, right);
     vec3 tangent = across * u.x + along * v.x, bitangent = across * u.y + along * v.y;
-    float length = sqrt(max(dot(tangent, tangent), dot(bitangent, bitangent))) * sign(dot(across, right));
-    if (length != 0) {
-      normal = normalize(mat3(tangent / length, bitangent / length, normal) * (texture(normalTexture, at(2)).xyz * 2 - 1));
+    float longest = sqrt(max(dot(tangent, tangent), dot(bitangent, bitangent))) * sign(dot(across, right));
+    if (longest != 0) {
+      normal = normalize(mat3(tangent / longest, bitangent / longest, normal) * (texture(normalTexture, at(2)).xyz * 2 - 1));
     }
   }
   return faceforward(normal, position, normal);
@@ -65,7 +65,8 @@ float lit(sampler2D depths, LightBuffer light, vec3 position, vec3 normal) {
 
 // Lambert, and GGX with Schlick's approximations.
 vec3 reflected(vec3 light, vec3 normal, vec3 eye, vec3 diffuse, vec3 specular, float roughness) {
-  vec3 half_way = normalize(light + eye);
+  vec3 between = light + eye;
+  vec3 half_way = between / max(length(between), 1e-3);  // a light straight from behind has none
   float nl = clamp(dot(normal, light), 0, 1), nv = clamp(dot(normal, eye), 1e-6, 1);
   float nh = clamp(dot(normal, half_way), 1e-6, 1), vh = clamp(dot(eye, half_way), 1e-6, 1);
   float alpha = roughness * roughness, squared = alpha * alpha, k = (alpha + 2 * roughness + 1) / 8;

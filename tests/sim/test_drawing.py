@@ -9,7 +9,7 @@ import sapien.render
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.sim import drawing
-from interactive_action.sim.drawing import add_camera, near_first, photograph
+from interactive_action.sim.drawing import add_camera, add_sun, near_first, photograph
 from interactive_action.sim.record import warm_up
 from interactive_action.sim.surroundings import cubemap
 
@@ -85,6 +85,16 @@ def test_shaders_that_sapien_does_not_take_end_in_a_sentence(tmp_path, monkeypat
         warm_up.__wrapped__()
 
 
+def test_a_light_straight_from_behind_a_surface_adds_nothing(scene):
+    """Half way between light and eye is no direction then."""
+    add_box(scene, [5, 5, 0.1], [0, 0, -0.1], matt(0.5, 0.5, 0.5))
+    scene.add_directional_light([0, 0, 1], [1.5, 1.5, 1.5])
+    camera = add_camera(scene, SIZE + 1, SIZE + 1, 1.0)  # odd, so that one pixel looks straight down
+    camera.entity.set_pose(DOWN)
+    colours, *_ = photograph(scene, camera)
+    assert colours[..., :3] == pytest.approx(255 * (0.5 * 0.2) ** (1 / 2.2), abs=1)
+
+
 def test_nothing_has_no_depth_and_no_entity(scene):
     colours, metres, entities = seen(scene)
     assert not colours.any() and not metres.any() and not entities.any()
@@ -136,7 +146,7 @@ def test_a_shadow_takes_away_its_light_and_ends_within_a_few_millimetres(scene):
     ground = add_box(scene, [5, 5, 0.1], [0, 0, -0.1], matt(0.5, 0.5, 0.5))
     add_box(scene, [0.3, 0.3, 0.05], [0, -0.7, 1.0], matt(0.5, 0.5, 0.5))
     slant = [0, 0.7, -1]  # what is a metre high throws its shadow 0.7 m to the side
-    scene.add_directional_light(slant, [1.5, 1.5, 1.5], shadow=True, shadow_scale=1.2, shadow_near=-3, shadow_far=3, shadow_map_size=1536)
+    add_sun(scene, slant, [1.5, 1.5, 1.5], [0, 0, 0])
     colours, _, entities = seen(scene)
     row = colours[SIZE // 2, :, 0].astype(float)[entities[SIZE // 2] == ground.per_scene_id]
     lit = 255 * (0.5 * (0.2 + 1.5 / np.pi / np.linalg.norm(slant))) ** (1 / 2.2)
@@ -150,7 +160,7 @@ def test_a_shadow_takes_away_its_light_and_ends_within_a_few_millimetres(scene):
 def test_a_slanting_surface_does_not_shade_itself(scene):
     slanting = add_box(scene, [0.6, 0.6, 0.01], [0, 0, 0.5], matt(0.5, 0.5, 0.5))
     slanting.set_pose(sapien.Pose([0, 0, 0.5], [np.cos(0.3), 0, np.sin(0.3), 0]))
-    scene.add_directional_light([0.6, 0.5, -1], [1.5, 1.5, 1.5], shadow=True, shadow_scale=1.2, shadow_near=-3, shadow_far=3, shadow_map_size=1536)
+    add_sun(scene, [0.6, 0.5, -1], [1.5, 1.5, 1.5], [0, 0, 0])
     colours, _, entities = seen(scene)
     inner = np.zeros((SIZE, SIZE), bool)
     inner[30:66, 30:66] = True
