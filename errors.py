@@ -4,6 +4,11 @@
 class InteractiveActionError(Exception):
     """A sentence for the user: what was wrong, what was found, what to do."""
 
+    def __init__(self, sentence):
+        # Names of files and texts of users stand in sentences. Half an emoji or a name from another encoding (a lone
+        # surrogate) cannot be printed, and ComfyUI's worker dies of an error that it cannot log.
+        super().__init__(sentence.encode("utf-8", "backslashreplace").decode("utf-8"))
+
 
 class MissingExtraError(InteractiveActionError):
     """A part that is installed separately is not there."""

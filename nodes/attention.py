@@ -4,7 +4,7 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from . import sockets
-from .lines import filled_lines
+from ..files import filled_lines
 
 CATEGORY = "Interactive Action/scoring"
 PLACES, RESOLUTIONS = "down, middle, up", "resolutions"

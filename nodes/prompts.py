@@ -4,7 +4,7 @@ from comfy_api.latest import io, ui
 
 from ..captions import prompt_sets
 from ..captions.words import ACTION_WORDS
-from .lines import filled_lines
+from ..files import filled_lines
 
 CATEGORY = "Interactive Action/prompts"
 EVERYDAY, EMBEDDED = "everyday (136 prompts)", "miniature (embedded, 64 prompts)"

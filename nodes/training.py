@@ -14,7 +14,7 @@ from ..trainers.p_plus import PPlusConfig
 from ..trainers.reversion import ReVersionConfig
 from ..trainers.textual_inversion import TextualInversionConfig
 from . import sockets, training_inputs, training_samples
-from .lines import filled_lines
+from ..files import filled_lines
 from .training_inputs import CATEGORY, COMMON, LAST, MODEL, PRIOR, STEERING, inputs_of, lora_output, outputs
 from .training_run import train
 

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ..errors import InteractiveActionError
 from ..trainers.samples import Samples
 from . import sockets
-from .lines import filled_lines
+from ..files import filled_lines
 from .training_inputs import CATEGORY
 
 

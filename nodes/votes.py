@@ -8,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path, write_atomically
-from .lines import filled_lines
+from ..files import filled_lines
 
 CATEGORY = "Interactive Action/scoring"
 MOST = 6
