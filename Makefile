@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 TESTS ?= tests
-SETUP := $(PYTHON) tools/setup.py
+SETUP := $(PYTHON) tools/dev/setup.py
 RUN := .venv/bin/python .
 WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
@@ -14,11 +14,11 @@ help:  ## say what there is to make
 
 demo:  ## teach an action from simulation and use it, into demo/
 	@$(SETUP) vulkan
-	@$(RUN) tools.demo
+	@$(RUN) tools.demos.token
 
 demo-edit:  ## edit simulated pictures, teach the edit from AI feedback and compare, into demo-edit/
 	@$(SETUP) vulkan
-	@$(RUN) tools.demo_edit
+	@$(RUN) tools.demos.edit
 
 test:  ## check everything (TESTS=tests/sim for a part)
 	@$(SETUP) vulkan browser
@@ -27,38 +27,38 @@ test:  ## check everything (TESTS=tests/sim for a part)
 
 serve:  ## open ComfyUI with this pack on http://127.0.0.1:8188 (or PORT=...)
 	@$(SETUP)
-	@$(RUN) tools.serve $(PORT)
+	@$(RUN) tools.dev.serve $(PORT)
 
 bench:  ## measure something: BENCH=import and others, into benchmarks/results/
 	@$(SETUP) vulkan
-	@$(RUN) tools.bench $(BENCH)
+	@$(RUN) tools.dev.bench $(BENCH)
 
 miniature:  ## train the embedded models again from nothing and measure them (hours)
 	@$(SETUP) vulkan
-	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . miniature.make
-	@$(RUN) miniature.judges_train
-	@$(RUN) miniature.judges_check
-	@$(RUN) miniature.check
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . miniature.factory.make
+	@$(RUN) miniature.factory.train_judges
+	@$(RUN) miniature.factory.check_judges
+	@$(RUN) miniature.factory.check
 
 miniature-check:  ## measure what the embedded models draw on held-out prompts (ten minutes)
 	@$(SETUP)
-	@$(RUN) miniature.check
+	@$(RUN) miniature.factory.check
 
 evidence:  ## compare the methods on the embedded models (hours; CHECKPOINT=sd15.safetensors: on yours), into evidence/
 	@$(SETUP) vulkan
-	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence.comparison $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
 
 ablations:  ## the same for Interactive Action's choices, one changed at a time, into evidence/ (hours)
 	@$(SETUP) vulkan
-	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence --ablations $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence.comparison --ablations $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
 
 miniature-editor:  ## train the embedded editor and its judges again from nothing (an hour or two)
 	@$(SETUP) vulkan
-	@$(RUN) miniature.edits_train
+	@$(RUN) miniature.factory.train_style_editor
 
 workflows:  ## write the shipped workflows and their pictures again
 	@$(SETUP) vulkan browser
-	@$(RUN) tools.workflows
+	@$(RUN) tools.dev.workflows
 
 lint:  ## check the style only
 	@$(SETUP)

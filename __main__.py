@@ -1,4 +1,4 @@
-"""``python . <module> [arguments]`` runs a module of the pack without ComfyUI, for example ``python . tools.demo``.
+"""``python . <module> [arguments]`` runs a module of the pack without ComfyUI, for example ``python . tools.demos.token``.
 
 The folder may have any name and must never lie on ``sys.path`` (its ``nodes`` would hide ComfyUI's),
 so the pack is entered under one fixed package name instead.
@@ -23,7 +23,7 @@ def enter_pack():
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
-        sys.exit("Name the module to run, for example: python . tools.demo")
+        sys.exit("Name the module to run, for example: python . tools.demos.token")
     enter_pack()
     module = sys.argv.pop(1)
     from interactive_action.errors import InteractiveActionError

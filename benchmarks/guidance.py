@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from ..tools.server import enter_comfyui
+from ..tools.dev.server import enter_comfyui
 
 ROUNDS, LATENT = 7, 16
 UNET = {
@@ -52,7 +52,8 @@ def steps():
     args.cpu = not torch.cuda.is_available()
     from comfy import model_management, model_patcher, samplers, supported_models
 
-    from ..nodes import guidance, style_editor
+    from ..models import comfy_registration as style_editor
+    from ..nodes import three_condition_guider as guidance
 
     style_editor.register()
     [kind] = [model for model in supported_models.models if model.__name__ == "SD15Takes12"]

@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from ..errors import InteractiveActionError
-from ..tools.server import ROOT, enter_comfyui
+from ..tools.dev.server import ROOT, enter_comfyui
 
 RUNS = 5
 

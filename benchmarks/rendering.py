@@ -40,8 +40,8 @@ def _software():
 
 def measure():
     """Return pictures a second and seconds from scene to scene; ``memory_growth`` is in MB over all scenes after the first."""
+    from ..sim.environment_maps import KINDS, cubemap
     from ..sim.record import warm_up
-    from ..sim.surroundings import KINDS, cubemap
 
     warm_up()
     for number in range(KINDS):
@@ -96,7 +96,7 @@ def _bare(camera_and_channels):
     is put back and the camera stands where it stood, and only that and the drawing counts.
     """
     from ..sim.cameras import Rig
-    from ..sim.keyframes import key_frames
+    from ..sim.key_frames import key_frames
     from ..sim.record import _generators, perform
     from ..sim.scene import Scene
 
@@ -129,7 +129,7 @@ def _theirs(world, rig):
 
 
 def _with_ours(world, rig):
-    from ..sim.drawing import CHANNELS
+    from ..sim.rendering import CHANNELS
 
     return rig.camera, CHANNELS
 

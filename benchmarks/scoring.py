@@ -11,8 +11,8 @@ import time
 import torch
 
 from ..miniature import judges
-from ..miniature.judges_data import CHECK_SEED
-from ..miniature.world import render, sample_scene
+from ..miniature.factory.everyday_world import render, sample_scene
+from ..miniature.factory.judge_images import CHECK_SEED
 from ..scoring.iascore import score_pictures
 
 PICTURES, ROUNDS = 64, 3

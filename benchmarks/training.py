@@ -18,11 +18,11 @@ from torch.nn.functional import mse_loss
 
 from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
+from ..models.diffusers_engine import DiffusersEngine, checkpointed_unet
+from ..models.gradient_checkpointing import give_back
+from ..models.single_file import SCHEDULE, clip_tokenizer
+from ..models.text_encoders import TextEncoder
 from ..trainers.adi import ActionDifferent, ADIConfig, ADILoss
-from ..trainers.engines.checkpointing import give_back
-from ..trainers.engines.diffusers import DiffusersEngine, checkpointed_unet
-from ..trainers.engines.single_file import SCHEDULE, clip_tokenizer
-from ..trainers.engines.text import TextEncoder
 from ..trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
 from ..trainers.loop import TrainingState, training_steps
 from ..trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss

@@ -1,7 +1,7 @@
 """The miniature's judges: a detector, a CLIP and an interaction classifier, trained by the project on its own renders.
 
 They are for checks and evaluations; nothing is trained or tuned on them. Detector and CLIP are ordinary folders of
-transformers and open_clip. ``python . miniature.judges_train`` remakes all three, ``python . miniature.judges_check``
+transformers and open_clip. ``python . miniature.factory.train_judges`` remakes all three, ``python . miniature.factory.check_judges``
 measures them.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .interactions import INTERACTIONS
+from .factory.interactions import INTERACTIONS
 
 MODELS = Path(__file__).parent / "models"
 DETECTOR, CLIP, JUDGE = MODELS / "detector", MODELS / "clip", MODELS / "judge"

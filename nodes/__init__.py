@@ -2,28 +2,26 @@
 
 from comfy_api.latest import ComfyExtension
 
-from . import (
-    attention,
-    captions,
-    editing,
-    editor,
-    editor_training,
-    film,
-    folders,
-    guidance,
-    miniature,
-    own,
-    prompts,
-    reports,
-    scoring,
-    sim,
-    sim_to_real,
-    style_editor,
-    tokens,
-    training,
-    triples,
-    votes,
-)
+from ..models import comfy_registration as style_editor
+from . import caption_images as captions
+from . import capture_attention as attention
+from . import embedded_models as miniature
+from . import extend_editor as editor
+from . import iascore as scoring
+from . import iascore_folder as folders
+from . import interactive_token as tokens
+from . import load_urdf as own
+from . import prompt_sets as prompts
+from . import record_interaction as sim
+from . import record_triples as triples
+from . import recording_to_video as film
+from . import score_edits as editing
+from . import sim_to_real_correlation as sim_to_real
+from . import three_condition_guider as guidance
+from . import train_editor as editor_training
+from . import train_token as training
+from . import voting_page as votes
+from . import write_report as reports
 
 ROOMS = (sim, own, triples, film, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, editor_training, sim_to_real)
 

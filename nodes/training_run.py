@@ -17,8 +17,8 @@ from ..trainers.latents import KeptOnDisk
 from ..trainers.logs import tensorboard
 from ..trainers.loop import TrainingState, run_key, training_steps
 from ..trainers.methods import METHODS
+from .interactive_token import LAYERS
 from .plots import loss_curves
-from .tokens import LAYERS
 from .training_file import checkpoint_of, write_file
 
 PREVIEW_EVERY = 25
@@ -40,7 +40,7 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
     loaded: (MODEL, CLIP, VAE). given: what the method's loss needs beside a data set, or None.
     """
     # imported here: it needs a running ComfyUI, not only an importable one
-    from ..trainers.engines.comfy import ComfyEngine
+    from ..models.comfy_engine import ComfyEngine
 
     options = dict(options or {})
     weights, samples = options.pop("loss_weights", None), options.pop("samples", None)

@@ -3,8 +3,8 @@
 import numpy as np
 import sapien
 
-from .drawing import add_camera, near_first, photograph
-from .surroundings import cubemap
+from .environment_maps import cubemap
+from .rendering import add_camera, near_first, photograph
 
 FILL = 0.9  # share of the picture that the bounds may take
 WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot its arm hides the object

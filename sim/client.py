@@ -12,8 +12,8 @@ import threading
 from dataclasses import asdict
 
 from ..errors import InteractiveActionError
+from .episodes import Later, collect
 from .protocol import receive, send
-from .takes import Later, collect
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SILENCE = 300.0  # seconds without a sign; a cold start needs 5, on a very busy machine 100

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..errors import InteractiveActionError
-from .keyframes import MOMENTS
+from .key_frames import MOMENTS
 
 RIGS = ("following", "still", "front, left and right", "close", "orbit", "wrist", "free")
 LIMITS = {"takes": (1, 1000), "cameras": (4, 64), "frames_per_take": (1, 100), "width": (32, 2048), "height": (32, 2048)}

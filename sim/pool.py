@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from ..errors import MissingExtraError
 from .client import ROOT, TICK, Simulator
-from .takes import collect
+from .episodes import collect
 
 
 class Stopped(Exception):

@@ -9,10 +9,10 @@ import sapien
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
 from .cameras import Rig
-from .drawing import add_camera, photograph
-from .keyframes import key_frames
+from .episodes import Later, collect
+from .key_frames import key_frames
 from .motion import Arm
-from .takes import Later, collect
+from .rendering import add_camera, photograph
 from .two_hands import TwoHands
 from .world import World
 

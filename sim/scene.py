@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
 from .actions.action import Action
+from .custom_object import OwnThing
+from .custom_robot import OwnRobot
+from .interiors import ROOMS
 from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS, thing_of
 from .objects import OBJECTS
-from .own_robot import OwnRobot
-from .own_thing import OwnThing
 from .robots import ROBOTS
-from .rooms import ROOMS
 
 RANDOM = "random"
 OBJECT_COLOURS = {

@@ -8,13 +8,13 @@ import sapien.physx
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
-from .drawing import add_sun
-from .items import Item, upright
+from .builders import build_free, build_jointed, build_loaded
+from .interiors import ROOMS
 from .objects import FRONT, OBJECTS
+from .rendering import add_sun
 from .robots import ROBOTS
-from .rooms import ROOMS
 from .scene import OBJECT_COLOURS, PLACE_COLOURS, PLAIN_COLOURS, RANDOM
-from .shapes import build_free, build_jointed, build_loaded
+from .scene_objects import Item, upright
 
 TIMESTEP = 1 / 200
 DEEPEST_START = 0.002  # metres of penetration that contact offsets alone can cause

@@ -5,11 +5,14 @@ import runpy
 import tempfile
 
 import pytest
+import torch
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 runpy.run_path(str(ROOT / "__main__.py"))["enter_pack"]()
 
-from interactive_action.tools.server import ComfyServer, enter_comfyui
+from interactive_action.captions.dataset import InteractionDataset
+from interactive_action.captions.templates import paired_prompts
+from interactive_action.tools.dev.server import ComfyServer, enter_comfyui
 
 BASE = tempfile.TemporaryDirectory(prefix="interactive-action-")  # ComfyUI's folders in this process; removed at exit
 enter_comfyui(BASE.name)
@@ -26,3 +29,35 @@ def server(tmp_path_factory):
 def client(server):
     """A fresh headless client of the shared server."""
     return server.client()
+
+
+# The embedded model, loaded once by ComfyUI's own loader, as a checkpoint loader node in a graph would
+
+
+@pytest.fixture(scope="session")
+def checkpoint():
+    """(MODEL, CLIP, VAE) of the embedded checkpoint, loaded in inference mode as ComfyUI does while it executes a graph."""
+    import comfy.sd
+
+    from interactive_action.miniature.factory.export import FILE
+    from interactive_action.nodes import embedded_models as miniature
+
+    miniature.register()
+    with torch.inference_mode():
+        return comfy.sd.load_checkpoint_guess_config(str(FILE))[:3]
+
+
+@pytest.fixture
+def engine(checkpoint):
+    from interactive_action.models.comfy_engine import ComfyEngine
+
+    with ComfyEngine(*checkpoint) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def dataset():
+    """Four pictures of noise: enough for arithmetic."""
+    y, y_and = paired_prompts(("{subject} <v*> {object}", "a photo of {subject} <v*> {object}"), "robot arm", "red cube")
+    pictures = torch.rand(4, 96, 96, 3, generator=torch.Generator().manual_seed(0))
+    return InteractionDataset(pictures, (y,) * 4, (y_and,) * 4)

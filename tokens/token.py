@@ -13,7 +13,7 @@ class InteractiveToken:
     vectors: float32 (n, d); d is the width of the text encoder's vocabulary table (768 for SD 1.x). A layer-wise token has
         others for each of the U-Net's L cross-attention layers: (L, n, d), in the order of ``trainers.engines.Engine``.
     widths: of the text encoders it was learned for, whose sum is d: (768, 1280) for SDXL; one encoder's if nothing is said.
-    provenance: strings only; see ``tokens.files`` for the keys that are written.
+    provenance: strings only; see ``tokens.token_file`` for the keys that are written.
     """
 
     name: str

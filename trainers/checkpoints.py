@@ -3,10 +3,10 @@
 import dataclasses
 import pathlib
 
-from ..tokens.files import save_token
+from ..models.weight_files import save_lora
 from ..tokens.token import InteractiveToken
+from ..tokens.token_file import save_token
 from .provenance import provenance
-from .tuning import save_lora
 
 
 @dataclasses.dataclass(frozen=True)

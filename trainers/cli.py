@@ -24,11 +24,11 @@ def train(path):
     from tqdm import tqdm
 
     from .checkpoints import Checkpoints
+    from .distributed import Parallel, processes
     from .latents import KeptOnDisk
     from .logs import tensorboard
     from .loop import TrainingState, run_key, training_steps
-    from .parallel import Parallel, processes
-    from .samples import save_pictures
+    from .validation import save_pictures
 
     run = Run.read(path)
     config, samples = run.method_config(), run.training_samples()
@@ -82,8 +82,8 @@ def load_engine(run, index=0):
     """The run's ``DiffusersEngine``, on the GPU number ``index`` where there is one and the run does not say otherwise."""
     import torch
 
-    from .engines.diffusers import DiffusersEngine
-    from .engines.single_file import load_single_file
+    from ..models.diffusers_engine import DiffusersEngine
+    from ..models.single_file import load_single_file
 
     device = ("cuda" if torch.cuda.is_available() else "cpu") if run.device == "auto" else run.device
     load = DiffusersEngine.from_folder if pathlib.Path(run.model).is_dir() else load_single_file

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import InteractiveActionError
+from ..models.weight_files import CROSS_KEYS_AND_VALUES, Difference
 from .dreambooth import TuningLoss
 from .textual_inversion import TextualInversionConfig, TextualInversionLoss
-from .tuning import CROSS_KEYS_AND_VALUES, Difference
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import InteractiveActionError
+from ..models.weight_files import Difference, LoRA
 from .latents import Latents
 from .textual_inversion import Batch, TextualInversionConfig, TextualInversionLoss, choice
-from .tuning import Difference, LoRA
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from ..errors import InteractiveActionError
-from .absorber import Absorber
+from ..models.lora import Absorber
 from .reversion import ReVersionConfig, ReVersionLoss
 
 

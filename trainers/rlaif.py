@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 import numpy
 import torch
 
-from ..editor.pictures import checked_pictures, fit_style
 from ..errors import InteractiveActionError
-from ..guidance.three_conditions import S_IN, S_STY, S_T, check_scale, guided_noise
+from ..models.style_editor.guidance import S_IN, S_STY, S_T, check_scale, guided_noise
+from ..models.style_editor.images import checked_pictures, fit_style
 from ..scoring.semantics import checked_mask
 from .d3po import BETA, CLIP, DDIM, d3po_loss, log_ratio
 from .loop import TrainingState, step_generator

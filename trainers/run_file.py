@@ -94,7 +94,7 @@ class Run:
 
     def training_samples(self):
         """The ``Samples`` that [samples] asks for, or None."""
-        from .samples import Samples
+        from .validation import Samples
 
         if not self.samples:
             return None
@@ -125,7 +125,7 @@ def config_text(source):
         method, hyperparameters = source, {field.name: field.default for field in dataclasses.fields(methods()[source][0])}
         hyperparameters.pop("positives", None)  # the action's own words
     else:
-        from ..tokens.files import load_token
+        from ..tokens.token_file import load_token
 
         provenance = {key.rpartition(".")[2]: value for key, value in load_token(source).provenance.items() if key.startswith("interactive_action.")}
         if "hyperparameters" not in provenance:

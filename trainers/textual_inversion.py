@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
 from ..errors import InteractiveActionError
-from .engines import add_noise
+from ..models.protocol import add_noise
 from .latents import Latents
 from .timesteps import min_snr_weights, timestep_weights
 

@@ -5,7 +5,14 @@ import pytest
 from interactive_action.captions import prompt_sets
 from interactive_action.captions.words import ACTION_WORDS
 from interactive_action.errors import InteractiveActionError
-from interactive_action.nodes.prompts import ALL, EMBEDDED, EVERYDAY, ActionBenchPrompts, InteractionPrompts, OwnPrompts
+from interactive_action.nodes.prompt_sets import (
+    ALL,
+    EMBEDDED,
+    EVERYDAY,
+    ActionBenchPrompts,
+    InteractionPrompts,
+    OwnPrompts,
+)
 
 
 @pytest.mark.parametrize("action", ACTION_WORDS)

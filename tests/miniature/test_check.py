@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from interactive_action.miniature import check
-from interactive_action.miniature.world import HELD_OUT
+from interactive_action.miniature.factory import check
+from interactive_action.miniature.factory.everyday_world import HELD_OUT
 
 
 def test_every_creature_is_asked_for_and_a_quarter_of_an_interaction_was_never_seen():

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from interactive_action.miniature import autoencoder, base, export
-from interactive_action.nodes import miniature as room
+from interactive_action.miniature.factory import autoencoder, export
+from interactive_action.miniature.factory import base_model as base
+from interactive_action.nodes import embedded_models as room
 
 
 @pytest.fixture(scope="module")

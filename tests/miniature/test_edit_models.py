@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from interactive_action.editor.single_file import load_editor
-from interactive_action.guidance.three_conditions import guided_noise
-from interactive_action.miniature import edits
-from interactive_action.miniature.edits_train import relative_depth
+from interactive_action.miniature import style_editor as edits
+from interactive_action.miniature.factory.train_style_editor import relative_depth
+from interactive_action.models.single_file import LATENT_SCALE
+from interactive_action.models.style_editor.guidance import guided_noise
+from interactive_action.models.style_editor.single_file import load_editor
 from interactive_action.scoring.semantics import semantic_scores
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import record
 from interactive_action.sim.scene import Scene
 from interactive_action.trainers.d3po import DDIM
-from interactive_action.trainers.engines.single_file import LATENT_SCALE
 
 
 @pytest.fixture(scope="module")

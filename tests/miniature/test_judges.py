@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from interactive_action.miniature.factory.check_judges import average_precision, check, right, truths
+from interactive_action.miniature.factory.everyday_world import render, sample_scene
+from interactive_action.miniature.factory.judge_images import CHECK_SEED, Claim, caption, fits, labels, spoil, twist
 from interactive_action.miniature.judges import (
     CLIP,
     DETECTOR,
@@ -12,9 +15,6 @@ from interactive_action.miniature.judges import (
     load_detector,
     load_interaction_judge,
 )
-from interactive_action.miniature.judges_check import average_precision, check, right, truths
-from interactive_action.miniature.judges_data import CHECK_SEED, Claim, caption, fits, labels, spoil, twist
-from interactive_action.miniature.world import render, sample_scene
 from interactive_action.scoring.iascore import closest_pair, score_pictures, summarise
 
 

@@ -13,8 +13,7 @@ from interactive_action.scoring.encoders import DreamSimEncoder, load_encoder
 from interactive_action.scoring.masks import load_segmenter
 from interactive_action.scoring.semantics import changed_outside, checked_mask, semantic_scores
 from interactive_action.scoring.structure import load_depth_model, structure_scores
-
-from .tiny_judges import clip, depth_anything, dinov2, grounding_dino, sam2
+from interactive_action.tests.scoring.tiny_judges import clip, depth_anything, dinov2, grounding_dino, sam2
 
 
 class Brightness:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
+from interactive_action.scoring.box_overlay import draw_rows
 from interactive_action.scoring.iascore import (
     PictureScore,
     closest_pair,
@@ -16,7 +17,6 @@ from interactive_action.scoring.iascore import (
     spread,
     summarise,
 )
-from interactive_action.scoring.overlay import draw_rows
 
 
 def box(x, y, width, height, label, score=1.0):

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.nodes.reports import WriteReport, settings_of
+from interactive_action.nodes.write_report import WriteReport, settings_of
 from interactive_action.scoring.report import Cell, File, Grid, Plot, Score, Table, embedded, report_page, write_report
 
 PICTURE = torch.full((96, 96, 3), 0.5)
@@ -87,8 +87,8 @@ def report_of(count, score=0.5):
 def test_the_node_writes_scores_votes_pictures_and_tokens():
     import folder_paths
 
-    from interactive_action.tokens.files import save_token
     from interactive_action.tokens.token import InteractiveToken
+    from interactive_action.tokens.token_file import save_token
 
     name = f"report-{random.randrange(10**9)}"
     save_token(InteractiveToken("lift-in-report", torch.zeros(1, 128)), folder_paths.get_folder_paths("embeddings")[0])
@@ -124,7 +124,7 @@ def test_a_graph_from_the_web_page_travels_inside(monkeypatch):
 
 
 def test_scores_that_were_judged_differently_are_said_to_be():
-    from interactive_action.nodes.reports import scores_table
+    from interactive_action.nodes.write_report import scores_table
 
     other = json.loads(report_of(1))
     other["how"]["clip"] = "ViT-B-32"

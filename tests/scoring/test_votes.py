@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.nodes.votes import ReadVotes, WriteVotingPage
+from interactive_action.nodes.voting_page import ReadVotes, WriteVotingPage
 from interactive_action.scoring import votes
 
 METHODS = ("interactive_action", "textual_inversion", "reversion")

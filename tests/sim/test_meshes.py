@@ -7,7 +7,8 @@ import pytest
 import trimesh
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.nodes import scene, sim
+from interactive_action.nodes import interaction_scene as scene
+from interactive_action.nodes import record_interaction as sim
 from interactive_action.sim.client import ROOT
 from interactive_action.sim.meshes import thing_of
 from interactive_action.sim.plan import Plan

@@ -5,7 +5,7 @@ import pytest
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.sim.actions import ACTIONS
-from interactive_action.sim.keyframes import events, key_frames
+from interactive_action.sim.key_frames import events, key_frames
 from interactive_action.sim.motion import Arm, smooth
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import perform, record

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from interactive_action.errors import InteractiveActionError
+from interactive_action.sim.episodes import collect
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.pool import Pool, record_with_ray
 from interactive_action.sim.scene import Scene
-from interactive_action.sim.takes import collect
-
-from .test_worker import SHORT, Cancelled, assert_same
+from interactive_action.tests.sim.test_worker import SHORT, Cancelled, assert_same
 
 THREE = Plan(takes=3, frames_per_take=1, width=32, height=32)
 

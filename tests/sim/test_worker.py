@@ -14,8 +14,7 @@ from interactive_action.sim.client import ROOT
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.protocol import receive, send
 from interactive_action.sim.scene import Scene
-
-from .conftest import PLAN, SCENE
+from interactive_action.tests.sim.conftest import PLAN, SCENE
 
 SHORT = Plan(takes=1, frames_per_take=1, width=32, height=32)
 

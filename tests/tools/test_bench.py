@@ -4,7 +4,7 @@ import importlib
 import subprocess
 import sys
 
-from interactive_action.tools.server import ROOT
+from interactive_action.tools.dev.server import ROOT
 
 
 def test_importing_the_pack_adds_at_most_half_a_second_to_comfyui():
@@ -12,7 +12,7 @@ def test_importing_the_pack_adds_at_most_half_a_second_to_comfyui():
 
 
 def test_an_unknown_benchmark_is_answered_with_those_that_there_are():
-    command = [sys.executable, str(ROOT), "tools.bench", "nix"]
+    command = [sys.executable, str(ROOT), "tools.dev.bench", "nix"]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 1
     assert "make bench BENCH=import" in result.stderr

@@ -3,7 +3,7 @@
 import numpy
 import pytest
 
-from interactive_action.tools.demo_edit import interval, rewards
+from interactive_action.tools.demos.edit import interval, rewards
 
 
 def report(structure, semantics, alpha=2.0):

@@ -6,11 +6,20 @@ import numpy
 import pytest
 from PIL import Image
 
-from interactive_action.miniature.export import FILE
+from interactive_action.miniature.factory.export import FILE
 from interactive_action.miniature.judges import CLIP, DETECTOR
-from interactive_action.tools import evidence
-from interactive_action.tools.evidence import RATES, TUNING_SEED, Comparison, interval, main, parsed, report, table
-from interactive_action.tools.worlds import METHODS, MiniatureWorld, ablations
+from interactive_action.tools.evidence.comparison import (
+    RATES,
+    TUNING_SEED,
+    Comparison,
+    interval,
+    main,
+    parsed,
+    report,
+    table,
+)
+from interactive_action.tools.evidence.comparison import comparison as evidence
+from interactive_action.tools.evidence.worlds import METHODS, MiniatureWorld, ablations
 from interactive_action.trainers.methods import METHODS as LOSSES
 
 PICTURES = MiniatureWorld.pictures

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-SETUP = pathlib.Path(__file__).resolve().parents[2] / "tools" / "setup.py"
+SETUP = pathlib.Path(__file__).resolve().parents[2] / "tools" / "dev" / "setup.py"
 
 
 def run_setup(*arguments, **environment):

@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
+from interactive_action.models.protocol import add_noise
+from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.trainers.adi import ActionDifferent, ADIConfig, ADILoss
-from interactive_action.trainers.engines import add_noise
 from interactive_action.trainers.gradient_masks import STRATEGIES, action_pair_mask, context_pair_mask
 from interactive_action.trainers.loop import TrainingState, step_generator, training_steps
-
-from .tiny import TinyEngine, noise_dataset
 
 DATASET = noise_dataset(4)
 OTHERS = ActionDifferent.in_order(noise_dataset(8, seed=9).pictures, 4)

@@ -13,8 +13,8 @@ import safetensors
 
 from interactive_action.captions.words import ACTION_WORDS
 from interactive_action.errors import InteractiveActionError
-from interactive_action.miniature.export import FILE
-from interactive_action.tokens.files import load_token
+from interactive_action.miniature.factory.export import FILE
+from interactive_action.tokens.token_file import load_token
 from interactive_action.trainers import cli
 from interactive_action.trainers.methods import METHODS
 

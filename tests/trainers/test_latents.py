@@ -6,12 +6,11 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
+from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.trainers.adi import ActionDifferent, ADIConfig, ADILoss
 from interactive_action.trainers.latents import KeptOnDisk, Latents
 from interactive_action.trainers.loop import TrainingState, training_steps
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
-
-from .tiny import TinyEngine, noise_dataset
 
 CONFIG = TextualInversionConfig(steps=8, batch_size=2, learning_rate=0.1, start_word="with")
 

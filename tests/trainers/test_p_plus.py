@@ -3,11 +3,10 @@
 import pytest
 import torch
 
+from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.trainers.loop import TrainingState, step_generator, training_steps
 from interactive_action.trainers.p_plus import PPlusConfig, PPlusLoss
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
-
-from .tiny import TinyEngine, noise_dataset
 
 DATASET = noise_dataset()
 SETTINGS = {"steps": 3, "batch_size": 2, "learning_rate": 0.02, "vectors": 2}

@@ -5,13 +5,12 @@ import dataclasses
 import pytest
 import torch
 
+from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
 from interactive_action.trainers.loop import step_generator
 from interactive_action.trainers.reversion import ReVersionConfig, ReVersionLoss
 from interactive_action.trainers.steering import steering_loss
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
-
-from .tiny import TinyEngine, noise_dataset
 
 DATASET = noise_dataset()
 CONFIG = ReVersionConfig(batch_size=1, positives=("holding", "lifting up"), positives_per_picture=8, lambda_steer=0.5)

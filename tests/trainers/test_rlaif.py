@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.guidance.three_conditions import guided_noise
-from interactive_action.trainers.adapters import Changes, LowRank, editor_adapter
+from interactive_action.models.adapters import Changes, LowRank, editor_adapter
+from interactive_action.models.style_editor.guidance import guided_noise
+from interactive_action.tests.trainers.tiny_editor import REWARD, TinyEditor, noise_task
 from interactive_action.trainers.loop import TrainingState
 from interactive_action.trainers.rlaif import D3POConfig, D3POTraining, EditTask, begin, reward_curve, training_steps
-
-from .tiny_editor import REWARD, TinyEditor, noise_task
 
 CONFIG = D3POConfig(steps=3, pairs=3, batch_size=4, denoising_steps=3, learning_rate=1e-2, rank=2, seed=5)
 

@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
+from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset, slow_denoise
 from interactive_action.trainers.loop import TrainingState, run_key, step_generator, training_steps
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
 from interactive_action.trainers.timesteps import min_snr_weights
-
-from .tiny import TinyEngine, noise_dataset, slow_denoise
 
 CONFIG = TextualInversionConfig(steps=6, batch_size=3, learning_rate=0.02, seed=3)
 DATASET = noise_dataset()

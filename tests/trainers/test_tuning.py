@@ -6,17 +6,16 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.miniature.export import FILE
-from interactive_action.tokens.placeholders import teach
+from interactive_action.miniature.factory.export import FILE
+from interactive_action.models.comfy_tokens import teach
+from interactive_action.models.single_file import load_single_file
+from interactive_action.tests.trainers.test_engine_parity import distance
+from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.trainers.custom_diffusion import CustomDiffusionConfig, CustomDiffusionLoss
 from interactive_action.trainers.dreambooth import DreamBoothConfig, DreamBoothLoss
-from interactive_action.trainers.engines.single_file import load_single_file
 from interactive_action.trainers.loop import TrainingState, step_generator, training_steps
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
-
-from .test_engine_parity import distance
-from .tiny import TinyEngine, noise_dataset
 
 DATASET, PRIOR = noise_dataset(), noise_dataset(3, seed=1)
 DREAMBOOTH = DreamBoothConfig(steps=4, batch_size=2, learning_rate=0.02, start_word="sks")

@@ -4,7 +4,7 @@ import torch
 
 from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.captions.templates import PLACEHOLDER
-from interactive_action.trainers.engines import add_noise
+from interactive_action.models.protocol import add_noise
 
 TOKENS = 10
 

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import adaptive_avg_pool2d, interpolate, normalize
 
-from interactive_action.editor.attention import StyleAttention
+from interactive_action.models.style_editor.attention import StyleAttention
 from interactive_action.scoring.editing import EditingReward
 from interactive_action.trainers.rlaif import EditTask
 

@@ -1,0 +1,196 @@
+"""Reads a single-file SD 1.x, SD 2.x or SDXL checkpoint, such as ComfyUI's, as a ``DiffusersEngine``.
+
+diffusers fetches a configuration for that from the network; here the weights' names and shapes tell everything but the
+number of attention heads, which is the family's, or that of the embedded miniature.
+"""
+
+import functools
+import pathlib
+import re
+
+import safetensors
+
+from ..errors import InteractiveActionError, MissingExtraError
+from ..miniature.factory.base_model import END, HEAD, START
+from ..miniature.factory.export import TABLE_IDS, expanded_vocabulary
+from .diffusers_engine import DiffusersEngine, libraries
+from .text_encoders import TextEncoder
+
+UNET, AUTOENCODER = "model.diffusion_model.", "first_stage_model."
+TEXT, OPEN_TEXT = "cond_stage_model.transformer.", "cond_stage_model.model."  # SD 1.x; SD 2.x
+XL_TEXT, XL_OPEN_TEXT = "conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."
+OPEN = (OPEN_TEXT, XL_OPEN_TEXT)  # of OpenCLIP
+SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+LATENT_SCALE, XL_LATENT_SCALE = 0.18215, 0.13025
+CLIP_HEAD = 64  # channels of a head of every CLIP
+TIME_WIDTH = 256  # numbers that tell an SDXL U-Net each of six sizes
+
+
+def load_single_file(path, prediction_type=None, **options):
+    """The ``DiffusersEngine`` of a checkpoint; it predicts noise unless the file or ``prediction_type`` says v.
+
+    SD 2.x files of 768 pixels do not say that they predict v: ``prediction_type`` must. options: ``device``, ``dtype`` and
+    ``checkpointing`` of ``DiffusersEngine``.
+    """
+    diffusers, _ = libraries()
+    path = pathlib.Path(path)
+    state = read_weights(path, (UNET, "cond_stage_model.", "conditioner.", "v_pred", "ztsnr", "edm_"))
+    texts = [prefix for prefix in (TEXT, OPEN_TEXT, XL_TEXT, XL_OPEN_TEXT) if _any(state, prefix)]
+    if f"{UNET}input_blocks.0.0.weight" not in state or texts not in ([TEXT], [OPEN_TEXT], [XL_TEXT, XL_OPEN_TEXT]) or _any(state, "edm_"):
+        raise InteractiveActionError(
+            f"{path.name} cannot be trained on: it is not an SD 1.x, SD 2.x or SDXL checkpoint with U-Net and text encoders. Choose one, or "
+            f"the folder of its diffusers form."
+        )
+    miniature, pair = TABLE_IDS in state, len(texts) == 2
+    state = expanded_vocabulary(state)
+    return DiffusersEngine(
+        read_unet(state, miniature),
+        [
+            TextEncoder(read_text_encoder(state, miniature, prefix), clip_tokenizer("!" if prefix in OPEN else "<|endoftext|>"), penultimate=pair)
+            for prefix in texts
+        ],
+        functools.partial(read_autoencoder, path, XL_LATENT_SCALE if pair else LATENT_SCALE),
+        diffusers.DDPMScheduler(**SCHEDULE, rescale_betas_zero_snr="ztsnr" in state).alphas_cumprod,
+        prediction_type or ("v_prediction" if "v_pred" in state else "epsilon"),
+        **options,
+    )
+
+
+def clip_tokenizer(pad="<|endoftext|>"):
+    """CLIP's tokenizer as transformers makes it, from the vocabulary that open_clip brings along; OpenCLIP's pads with "!"."""
+    _, transformers = libraries()
+    try:
+        from open_clip.tokenizer import SimpleTokenizer
+    except ImportError as error:
+        raise MissingExtraError("open_clip, which brings the vocabulary of a single-file checkpoint,", "train") from error
+    spoken = SimpleTokenizer()
+    words = {**spoken.encoder, "<|startoftext|>": START, "<|endoftext|>": END}
+    vocabulary = {word: number for word, number in words.items() if word not in ("<start_of_text>", "<end_of_text>")}
+    return transformers.CLIPTokenizer(vocab=vocabulary, merges=list(spoken.bpe_ranks), pad_token=pad)
+
+
+def read_unet(state, miniature):
+    """A UNet2DConditionModel with the checkpoint's weights."""
+    from diffusers import UNet2DConditionModel
+    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
+
+    unet = {key.removeprefix(UNET): value for key, value in state.items() if key.startswith(UNET)}
+    places = _numbers(unet, "input_blocks")
+    levels, channels, attention = [[]], [], []
+    for place in places[1:]:
+        if f"input_blocks.{place}.0.op.weight" in unet:
+            levels.append([])
+        else:
+            levels[-1].append(place)
+    for level in levels:
+        channels.append(len(unet[f"input_blocks.{level[-1]}.0.out_layers.3.weight"]))
+        attention.append(f"input_blocks.{level[-1]}.1.proj_in.weight" in unet)
+    [context] = {value.shape[1] for key, value in unet.items() if key.endswith("attn2.to_k.weight")}
+    depths = [len(_numbers(unet, f"input_blocks.{level[-1]}.1.transformer_blocks")) for level in levels]
+    middle = len(_numbers(unet, "middle_block.1.transformer_blocks"))
+    linear = unet["middle_block.1.proj_in.weight"].ndim == 2
+    config = {
+        "in_channels": unet["input_blocks.0.0.weight"].shape[1],
+        "out_channels": len(unet["out.2.weight"]),
+        "block_out_channels": channels,
+        "layers_per_block": len(levels[0]),
+        "down_block_types": ["CrossAttnDownBlock2D" if crossed else "DownBlock2D" for crossed in attention],
+        "up_block_types": ["CrossAttnUpBlock2D" if crossed else "UpBlock2D" for crossed in reversed(attention)],
+        "transformer_layers_per_block": [*(depth or 1 for depth in depths[:-1]), depths[-1] or middle],
+        "cross_attention_dim": context,
+        "use_linear_projection": linear,
+        # diffusers' name is wrong: it is the number of heads, 8 in SD 1.x; later ones have heads of 64 channels
+        "attention_head_dim": [count // (HEAD if miniature else 64) for count in channels] if miniature or linear else 8,
+    }
+    if "label_emb.0.0.weight" in unet:
+        size = unet["label_emb.0.0.weight"].shape[1]
+        config |= {"addition_embed_type": "text_time", "addition_time_embed_dim": TIME_WIDTH, "projection_class_embeddings_input_dim": size}
+    model = UNet2DConditionModel(**config)
+    model.load_state_dict(convert_ldm_unet_checkpoint(state, model.config))
+    return model
+
+
+def read_text_encoder(state, miniature, prefix=TEXT):
+    """The CLIPTextModel, for SDXL's OpenCLIP with projection, whose weights begin with ``prefix``."""
+    from diffusers.loaders.single_file_utils import convert_open_clip_checkpoint
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    text = {key.removeprefix(prefix).removeprefix("text_model."): value for key, value in state.items() if key.startswith(prefix)}
+    opened = prefix in OPEN
+    names = ("token_embedding.weight", "positional_embedding", "transformer.resblocks", "mlp.c_fc") if opened else (
+        "embeddings.token_embedding.weight", "embeddings.position_embedding.weight", "encoder.layers", "mlp.fc1")  # fmt: skip
+    words, places, layers, inner = names
+    vocabulary, width = text[words].shape
+    config = CLIPTextConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=len(text[f"{layers}.0.{inner}.weight"]),
+        # SD 2.x does without the last layer
+        num_hidden_layers=len(_numbers(text, layers)) - (prefix == OPEN_TEXT),
+        num_attention_heads=width // (HEAD if miniature else CLIP_HEAD),
+        max_position_embeddings=len(text[places]),
+        hidden_act="gelu" if opened else "quick_gelu",
+        projection_dim=width,
+        bos_token_id=START,
+        eos_token_id=END,
+    )
+    model = (CLIPTextModelWithProjection if prefix == XL_OPEN_TEXT else CLIPTextModel)(config)
+    known = model.state_dict()
+    if opened:
+        # under another prefix, since for SD 2.x's own diffusers leaves out layers by their number
+        text = convert_open_clip_checkpoint(model, {f"text.{key}": value for key, value in text.items()}, "text.")
+        text = {key.removeprefix("text_model."): value for key, value in text.items()}
+    weights = {name: value for key, value in text.items() if (name := key if key in known else f"text_model.{key}") in known}
+    model.load_state_dict(weights)
+    return model
+
+
+def read_autoencoder(path, scale=LATENT_SCALE):
+    """An AutoencoderKL, or AutoencoderTiny where the checkpoint has TAESD's weights."""
+    from diffusers import AutoencoderKL, AutoencoderTiny
+    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+
+    state = read_weights(path, (AUTOENCODER,))
+    tiny = {key.removeprefix(f"{AUTOENCODER}taesd_"): value for key, value in state.items() if ".taesd_" in key}
+    if tiny:
+        # ComfyUI divides TAESD's latents by vae_scale and multiplies by that of its latents
+        model = AutoencoderTiny(scaling_factor=scale / float(state.get(f"{AUTOENCODER}vae_scale", 1.0)))
+        model.load_state_dict({_tiny_key(key): value for key, value in tiny.items()})
+        return model
+    levels = _numbers(state, f"{AUTOENCODER}encoder.down")
+    model = AutoencoderKL(
+        block_out_channels=[len(state[f"{AUTOENCODER}encoder.down.{level}.block.0.conv2.weight"]) for level in levels],
+        layers_per_block=len(_numbers(state, f"{AUTOENCODER}encoder.down.0.block")),
+        down_block_types=["DownEncoderBlock2D"] * len(levels),
+        up_block_types=["UpDecoderBlock2D"] * len(levels),
+        latent_channels=4,
+        scaling_factor=scale,
+    )
+    model.load_state_dict(convert_ldm_vae_checkpoint(state, model.config))
+    return model
+
+
+def _tiny_key(key):
+    """diffusers' name of a weight of TAESD, whose decoder counts the clamp before its first layer."""
+    side, number, rest = key.split(".", 2)
+    return f"{side}.layers.{int(number) - (side == 'decoder')}.{rest}"
+
+
+def read_weights(path, prefixes):
+    """The tensors of ``path`` whose names begin with one of ``prefixes``, in float32."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            found = {key: file.get_tensor(key) for key in file.keys() if key.startswith(prefixes)}  # noqa: SIM118 (not a dict)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InteractiveActionError(f"The checkpoint {path.name} could not be read: {error}. Give a .safetensors file.") from error
+    return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
+
+
+def _any(state, prefix):
+    return any(key.startswith(prefix) for key in state)
+
+
+def _numbers(state, name):
+    """The numbers that stand after ``name`` in the weights' names, sorted."""
+    found = (re.match(rf"{re.escape(name)}\.(\d+)\.", key) for key in state)
+    return sorted({int(match[1]) for match in found if match})

@@ -1,0 +1,153 @@
+"""Nodes that make a style-conditioned InstructPix2Pix and give it its pictures."""
+
+import pathlib
+
+import comfy.sd
+import comfy.utils
+import folder_paths
+import node_helpers
+import torch
+from comfy_api.latest import io, ui
+
+from ..errors import InteractiveActionError
+from ..files import checked_name
+from ..miniature import style_editor as edits
+from ..models.comfy_registration import IMAGE, STYLE
+from ..models.style_editor.extend import ORIGIN, check_plain, extended, fingerprint, write_checkpoint
+from ..models.style_editor.images import checked_pictures, fit_style, paired
+from .interactive_token import _sentence
+
+CATEGORY = "Interactive Action/editor"
+
+
+class ExtendEditor(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionExtendEditor",
+            display_name="Extend InstructPix2Pix for Style",
+            category=CATEGORY,
+            description="Give an InstructPix2Pix checkpoint of SD 1.x four input channels for a style picture, and a cross-attention "
+            "that finds the instruction's region in both pictures. Until it is taught it draws what it drew before.",
+            search_aliases=["instructpix2pix", "ip2p", "SPIE", "style"],
+            is_output_node=True,
+            inputs=[
+                io.Combo.Input(
+                    "ckpt_name",
+                    options=folder_paths.get_filename_list("checkpoints"),
+                    tooltip="An InstructPix2Pix checkpoint in models/checkpoints: one with 8 input channels.",
+                ),
+                io.String.Input(
+                    "name",
+                    default="style-editor",
+                    tooltip="The extended file's name in models/checkpoints. If that file exists and was made from the same checkpoint, "
+                    "it is loaded as it is; any other file is kept, and you are asked for another name.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(),
+                io.Clip.Output(),
+                io.Vae.Output(),
+                io.String.Output(display_name="file", tooltip="The extended file's name, for Load Checkpoint."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, name):
+        return name is None or _sentence(checked_name, name, "checkpoint")
+
+    @classmethod
+    def execute(cls, ckpt_name, name):
+        state = comfy.utils.load_torch_file(folder_paths.get_full_path_or_raise("checkpoints", ckpt_name), safe_load=True)
+        check_plain(state)
+        path = pathlib.Path(folder_paths.get_folder_paths("checkpoints")[0], f"{checked_name(name, 'checkpoint')}.safetensors")
+        origin, known = fingerprint(state), path.exists()
+        if known and _origin(path) != origin:
+            raise InteractiveActionError(
+                f"{path.name} exists in {path.parent.name} and was not made from {ckpt_name}; it is kept. Choose another name."
+            )
+        if not known:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_checkpoint(path, extended(state), {ORIGIN: origin})
+        del state
+        model, clip, vae, *_ = comfy.sd.load_checkpoint_guess_config(
+            str(path), embedding_directory=folder_paths.get_folder_paths("embeddings")
+        )
+        done = f"{path.name} was there already and is used as it is." if known else f"Saved {path.name}; Load Checkpoint loads it, too."
+        return io.NodeOutput(model, clip, vae, path.name, ui=ui.PreviewText(done))
+
+
+class EditConditioning(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionEditConditioning",
+            display_name="Picture and Style Conditioning",
+            category=CATEGORY,
+            description="Give a style-conditioned InstructPix2Pix the picture to edit and a style picture.",
+            inputs=[
+                io.Conditioning.Input("positive", tooltip="The instruction, such as 'make the table of wood'."),
+                io.Conditioning.Input("negative", tooltip="An empty prompt, or what to avoid."),
+                io.Vae.Input("vae", tooltip="The checkpoint's VAE, which encodes both pictures."),
+                io.Image.Input("image", tooltip="The picture to edit. Sides that are not divisible by 8 are cut."),
+                io.Image.Input(
+                    "style",
+                    tooltip="What it should look like. It may have any size: its middle is cut to the picture's proportions and resized. "
+                    "Several style pictures give one edit each.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output(display_name="positive"),
+                io.Conditioning.Output(display_name="negative"),
+                io.Latent.Output(display_name="latent", tooltip="An empty latent of the picture's size, one for each edit."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, positive, negative, vae, image, style):
+        image, style = checked_pictures(image, "picture"), checked_pictures(style, "style picture")
+        image = vae.vae_encode_crop_pixels(image)
+        image_latents, style_latents = (vae.encode(pictures) for pictures in (image, fit_style(style, *image.shape[1:3])))
+        image_latents, style_latents = paired(image_latents, style_latents)
+        both = {IMAGE: image_latents, STYLE: style_latents}
+        positive, negative = (node_helpers.conditioning_set_values(conditioning, both) for conditioning in (positive, negative))
+        return io.NodeOutput(positive, negative, {"samples": torch.zeros_like(image_latents)})
+
+
+class StyleSamples(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionStyleSamples",
+            display_name="Style Samples",
+            category=CATEGORY,
+            description="Style pictures of a material for the embedded editor: simulated things made of it, and where they are.",
+            search_aliases=["wood", "brick", "material", "texture"],
+            inputs=[
+                io.Combo.Input("look", options=edits.looks(), default="wood", tooltip="The material. For your own, load pictures of it instead."),
+                io.Int.Input("count", default=edits.STYLES_EACH, min=1, max=4096, tooltip="How many; there are five different ones, which take turns."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="style"),
+                io.Mask.Output(display_name="style_mask", tooltip="Where the material is."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, look, count):
+        style, mask = edits.load_styles(look, count)
+        return io.NodeOutput(style, mask, ui=ui.PreviewImage(style[: edits.STYLES_EACH], cls=cls))
+
+
+def _origin(path):
+    """What the file at ``path`` was extended from, as ``fingerprint`` has it; None for any other file."""
+    import safetensors
+
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get(ORIGIN)
+    except safetensors.SafetensorError:
+        return None
+
+
+NODES = [ExtendEditor, EditConditioning, StyleSamples]

@@ -1,0 +1,115 @@
+"""Describe a scene for the simulator."""
+
+import pathlib
+
+import folder_paths
+from comfy_api.latest import io
+
+from ..errors import InteractiveActionError
+from ..sim.actions import ACTIONS
+from ..sim.interiors import ROOMS
+from ..sim.meshes import LARGEST, SMALLEST, UPS
+from ..sim.robots import ROBOTS
+from ..sim.scene import OBJECT_COLOURS, OFFERED, PLACE_COLOURS, RANDOM, WIDEST_JITTER, Scene
+from . import sockets
+
+CATEGORY = "Interactive Action/sim"
+
+
+class InteractionScene(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        defaults = Scene()
+        return io.Schema(
+            node_id="InteractiveActionScene",
+            display_name="Interaction Scene",
+            category=CATEGORY,
+            description="One action of one robot on one object, for the physics simulator.",
+            search_aliases=["robot", "simulation", "SAPIEN", "ManiSkill", "Panda"],
+            inputs=[
+                io.Combo.Input("robot", options=list(ROBOTS), tooltip="Who acts."),
+                io.Combo.Input("action", options=list(ACTIONS), tooltip="What it does. Whether it succeeded is read from the physics."),
+                io.Combo.Input("object", options=list(OFFERED), tooltip="What is acted on. An action is offered for some of these only and says for which."),
+                io.Combo.Input(
+                    "object_colour", options=[RANDOM, *OBJECT_COLOURS], tooltip="The object's colour; random draws red, green, blue or yellow for each take."
+                ),
+                io.Combo.Input("ground", options=[RANDOM, *PLACE_COLOURS], tooltip="The ground's colour; random draws one for each take."),
+                io.Combo.Input(
+                    "background", options=[RANDOM, *PLACE_COLOURS], tooltip="The colour behind the ground; random draws one for each take."
+                ),
+                io.Float.Input(
+                    "size_jitter",
+                    default=defaults.size_jitter,
+                    min=0.0,
+                    max=WIDEST_JITTER,
+                    step=0.01,
+                    tooltip="The largest relative change of the object's size from take to take.",
+                    advanced=True,
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=defaults.seed,
+                    min=0,
+                    max=2**63 - 1,
+                    control_after_generate=True,
+                    tooltip="Decides everything that is drawn: places, sizes, colours, light, motion and cameras. The same seed "
+                    "gives the same pictures.",
+                ),
+                io.Combo.Input(
+                    "room",
+                    options=list(ROOMS),
+                    default="plain",
+                    optional=True,
+                    tooltip="Where it happens. All but the plain one are furnished anew for each take: paint, wood, furniture.",
+                ),
+                io.Int.Input(
+                    "action_seed",
+                    default=defaults.action_seed,
+                    min=-1,
+                    max=2**63 - 1,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Draws the motion apart from everything else: keep the seed and change this for another motion in the same "
+                    "place. -1 takes the seed.",
+                ),
+                io.String.Input(
+                    "own_mesh",
+                    default="",
+                    optional=True,
+                    tooltip="A mesh of your own instead of the object: a .glb, .obj, .ply or .stl file in ComfyUI's input folder, named after "
+                    "what it is, such as teapot.glb. Empty: the object above.",
+                ),
+                io.Float.Input(
+                    "mesh_size",
+                    default=defaults.mesh_size,
+                    min=SMALLEST,
+                    max=LARGEST,
+                    step=0.005,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Longest side of your mesh in metres. The hand opens 8 cm.",
+                ),
+                io.Combo.Input("mesh_up", options=list(UPS), optional=True, advanced=True, tooltip="Which axis of your mesh points upwards: y in .glb."),
+                sockets.Robot.Input("own_robot", optional=True, tooltip="A robot of your own instead of the one above, from Own Robot."),
+                sockets.Thing.Input("own_object", optional=True, tooltip="An object of your own, to open or close, from Own Object with a Joint."),
+            ],
+            outputs=[sockets.Scene.Output(display_name="scene")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, own_mesh="", **_):
+        path = _in_input_folder(own_mesh.strip())
+        return pathlib.Path(path).stat().st_mtime_ns if path else None
+
+    @classmethod
+    def execute(cls, own_mesh="", **settings):
+        return io.NodeOutput(Scene(**settings, mesh=_in_input_folder(own_mesh.strip())))
+
+
+def _in_input_folder(name):
+    """The whole path of a file in ComfyUI's input folder; empty for no name."""
+    folder = pathlib.Path(folder_paths.get_input_directory()).resolve()
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder):
+        raise InteractiveActionError(f"{name!r} leads out of ComfyUI's input folder. Put the mesh into {folder} and give its name there.")
+    return str(path) if name else ""

@@ -1,0 +1,134 @@
+"""Robots and things of the user's own for the simulator."""
+
+import folder_paths
+from comfy_api.latest import io, ui
+
+from ..errors import InteractiveActionError
+from ..sim import urdf
+from ..sim.custom_object import FRONTS, LARGEST, SMALLEST, OwnThing
+from ..sim.custom_robot import AXES, FURTHEST, OwnRobot
+from . import sockets
+from .interaction_scene import CATEGORY
+
+GROUNDS = ("table", "floor")
+
+
+def _metres(name, tooltip):
+    return io.Float.Input(name, default=0.0, min=-FURTHEST, max=FURTHEST, step=0.01, optional=True, advanced=True, tooltip=tooltip)
+
+
+def changed(name):
+    """When the URDF and what it names were last written, for ComfyUI's cache."""
+    return [file.stat().st_mtime_ns for file in urdf.files(folder_paths.get_input_directory(), name)]
+
+
+class OwnRobotNode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionOwnRobot",
+            display_name="Own Robot",
+            category=CATEGORY,
+            description="A robot of your own from a URDF in ComfyUI's input folder. How its hand opens, where its fingertips end and how it "
+            "stands at rest are measured.",
+            search_aliases=["URDF", "robot", "gripper", "arm"],
+            inputs=[
+                io.String.Input(
+                    "urdf",
+                    default="robot/robot.urdf",
+                    tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one; its meshes lie beside it.",
+                ),
+                io.String.Input("tool_link", default="tool", tooltip="The link that is led: the last of the arm, or one between the fingertips."),
+                io.String.Input(
+                    "finger_links",
+                    default="left_finger, right_finger",
+                    tooltip="The links that close on things, with commas between. Empty: a stick, which can push, touch and press.",
+                ),
+                io.Combo.Input("tool_axis", options=list(AXES), default="z", tooltip="Which axis of the tool link points out of the hand."),
+                io.String.Input("called", default="robot arm", tooltip="What captions call it."),
+                io.Combo.Input("stands_on", options=list(GROUNDS), tooltip="On the floor it works in the plain and the living room."),
+                _metres("forward", "How far it stands nearer to the object than other robots do, in metres; objects stand about half a metre away."),
+                _metres("height", "How far its base is above the ground, in metres."),
+                io.String.Input(
+                    "rest",
+                    default="",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Positions of the joints that lead to the tool, from the base on, in radians and metres, with commas between. Empty: "
+                    "a posture with the hand above the objects is found.",
+                ),
+            ],
+            outputs=[sockets.Robot.Output(display_name="robot")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, urdf, **_):
+        return changed(urdf)
+
+    @classmethod
+    def execute(cls, urdf, tool_link, finger_links, tool_axis, called, stands_on, forward=0.0, height=0.0, rest=""):
+        try:
+            posture = tuple(float(word) for word in rest.split(",") if word.strip())
+        except ValueError as error:
+            raise InteractiveActionError(f"rest must be numbers with commas between, but is {rest!r}.") from error
+        robot = OwnRobot(
+            folder_paths.get_input_directory(),
+            urdf,
+            tool_link.strip(),
+            tuple(name.strip() for name in finger_links.split(",") if name.strip()),
+            points=tool_axis,
+            called=called.strip(),
+            rest=posture,
+            forward=forward,
+            height=height,
+            stands=stands_on == GROUNDS[1],
+        )
+        _, arm, closing = robot.parts()
+        told = f"{len(arm)} joints lead to {robot.tool}: {', '.join(arm)}. "
+        told += f"The hand closes with: {', '.join(sorted(closing))}." if closing else "It has no hand that closes."
+        return io.NodeOutput(robot, ui=ui.PreviewText(told))
+
+
+class OwnObjectNode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionOwnObject",
+            display_name="Own Object with a Joint",
+            category=CATEGORY,
+            description="An object of your own that opens and closes, from a folder of PartNet-Mobility or another URDF in ComfyUI's input folder.",
+            search_aliases=["URDF", "PartNet", "mobility", "door", "drawer", "articulated"],
+            inputs=[
+                io.String.Input(
+                    "urdf", default="cabinet", tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one, such as PartNet-Mobility's."
+                ),
+                io.String.Input("called", default="cabinet", tooltip="What captions call it."),
+                io.Float.Input(
+                    "size", default=OwnThing.size, min=SMALLEST, max=LARGEST, step=0.01, optional=True, tooltip="Its longest side in metres."
+                ),
+                io.String.Input(
+                    "joint", default="", optional=True, tooltip="The joint that opens; the others keep still. Empty: the first that carries a handle."
+                ),
+                io.String.Input(
+                    "handle", default=OwnThing.handle, optional=True, tooltip="What is in the name of the handle: of a <visual> of the part that moves, or of a link."
+                ),
+                io.Combo.Input(
+                    "front", options=list(FRONTS), optional=True, advanced=True, tooltip="To which side it opens; -x in PartNet-Mobility. z points upwards."
+                ),
+            ],
+            outputs=[sockets.Thing.Output(display_name="object")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, urdf, **_):
+        return changed(urdf)
+
+    @classmethod
+    def execute(cls, urdf, called, **settings):
+        thing = OwnThing(folder_paths.get_input_directory(), urdf, called.strip(), **settings)
+        _, joint, handle = thing.parts()
+        told = f"{joint.get('name')} opens it by {', '.join(shape.get('name') or link for link, shape in handle)}."
+        return io.NodeOutput(thing, ui=ui.PreviewText(told))
+
+
+NODES = [OwnRobotNode, OwnObjectNode]

@@ -1,0 +1,222 @@
+"""Simulate an interaction: record it from several cameras, look at its masks and boxes, keep it."""
+
+import pathlib
+
+import comfy.model_management
+import comfy.utils
+import folder_paths
+import torch
+from comfy_api.latest import io, ui
+from PIL import Image
+
+from ..errors import InteractiveActionError
+from ..files import checked_name, free_path
+from ..sim import recording_folder as recordings
+from ..sim.client import SIMULATOR
+from ..sim.key_frames import MOMENTS
+from ..sim.plan import ANGLES, LIMITS, RIGS, Plan
+from ..sim.pool import Pool
+from . import sockets
+from .interaction_scene import CATEGORY, InteractionScene
+
+
+def whole(name, tooltip, **how):
+    least, most = LIMITS[name]
+    return io.Int.Input(name, default=getattr(Plan(), name), min=least, max=most, tooltip=tooltip, **how)
+
+
+def _real(name, tooltip):
+    least, most = ANGLES[name]
+    how = {"step": 0.1, "optional": True, "advanced": True}
+    return io.Float.Input(name, default=getattr(Plan(), name), min=least, max=most, tooltip=tooltip, **how)
+
+
+PICTURES = (
+    whole("cameras", "From how many sides each moment is seen."),
+    io.Combo.Input(
+        "moments",
+        options=list(MOMENTS),
+        tooltip="Which part of the action becomes pictures, told by its contacts. Held teaches 'pick up': the object is off the ground.",
+    ),
+    whole("frames_per_take", "How many moments of each take, evenly from the first to the last; one alone is the last."),
+    whole("width", "The pictures' width in pixels: the size that your model was trained on.", step=8),
+    whole("height", "The pictures' height in pixels: the size that your model was trained on.", step=8),
+)
+
+
+class RecordInteraction(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionRecord",
+            display_name="Record Interaction",
+            category=CATEGORY,
+            description="Simulate the action by contact and friction and photograph it from several cameras, with masks, boxes, depth "
+            "and contact forces. A take whose action did not succeed is told and taken again with another seed.",
+            search_aliases=["simulate", "robot", "render", "data set"],
+            inputs=[
+                sockets.Scene.Input("scene", tooltip="What happens, from Interaction Scene."),
+                whole("takes", "How often the action is run, each time with another place, size, light and motion."),
+                *PICTURES,
+                io.Combo.Input(
+                    "rig",
+                    options=list(RIGS),
+                    default=Plan.rig,
+                    optional=True,
+                    tooltip="Following cameras aim at hand and object for every picture; close ones go nearer where the object would be small. "
+                    "Still ones keep their place, so that another action with the same seed has the same background. An orbit goes evenly "
+                    "around, the wrist's go with the hand, and free ones stand where you say.",
+                ),
+                _real("field_of_view", "Angle of view from bottom to top in degrees."),
+                _real("azimuth", "Free and wrist cameras: where the first one stands, in degrees from the front; the others follow evenly around."),
+                _real("elevation", "Free cameras and an orbit: how high they stand, in degrees."),
+                _real("distance", "Free cameras: metres to the object. 0 frames hand and object."),
+                io.Int.Input(
+                    "workers",
+                    default=1,
+                    min=1,
+                    max=32,
+                    optional=True,
+                    advanced=True,
+                    tooltip="How many simulators work at once. The pictures are the same with any number; each takes half a gigabyte.",
+                ),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def execute(cls, scene, workers=1, **settings):
+        plan = Plan(**settings)
+        progress = show_progress(plan.pictures)
+        if workers == 1:
+            recording = SIMULATOR.record(scene, plan, progress)
+        else:
+            with Pool(workers) as pool:
+                recording = pool.record(scene, plan, progress)
+        return io.NodeOutput(*_values(recording), ui=ui.PreviewText(recording.summary()))
+
+
+def show_progress(total):
+    """What shows each picture in the page and lets Cancel through."""
+    bar = comfy.utils.ProgressBar(total)
+
+    def show(done, total, picture):
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        if picture is not None:
+            bar.update_absolute(done, total, ("JPEG", Image.fromarray(picture), 512))
+
+    return show
+
+
+class DrawRecording(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionDrawRecording",
+            display_name="Draw Masks and Boxes",
+            category=CATEGORY,
+            description="The pictures of a recording with masks and boxes drawn on them: the subject blue, the object orange.",
+            search_aliases=["overlay", "bounding box", "segmentation"],
+            is_output_node=True,
+            inputs=[sockets.Recording.Input("recording", tooltip="What to draw, from Record Interaction.")],
+            outputs=[io.Image.Output(display_name="overlay")],
+        )
+
+    @classmethod
+    def execute(cls, recording):
+        overlay = image(recording.overlay())
+        return io.NodeOutput(overlay, ui=ui.PreviewImage(overlay, cls=cls))
+
+
+def recording_folder():
+    return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action_recordings"
+
+
+class SaveRecording(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionSaveRecording",
+            display_name="Save Recording",
+            category=CATEGORY,
+            description="Write all of a recording to a folder: pictures, masks, metadata.jsonl and trajectories.",
+            search_aliases=["export", "simulation", "data set"],
+            is_output_node=True,
+            inputs=[
+                sockets.Recording.Input("recording", tooltip="What to keep, from Record Interaction."),
+                io.String.Input(
+                    "name",
+                    default="pick-up",
+                    tooltip="Folder name under datasets/interactive_action_recordings. If there is one already, a number is added.",
+                ),
+            ],
+            outputs=[sockets.Recording.Output(display_name="recording")],
+        )
+
+    @classmethod
+    def execute(cls, recording, name):
+        folder = free_path(recording_folder(), checked_name(name, "recording"))
+        recordings.save(recording, folder)
+        return io.NodeOutput(recording, ui=ui.PreviewText(f"{len(recording)} pictures written to {folder}"))
+
+
+class LoadRecording(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionLoadRecording",
+            display_name="Load Recording",
+            category=CATEGORY,
+            description="Read a recording from a folder: one that was saved, or pictures of Unity, Blender or a camera with a metadata.jsonl.",
+            search_aliases=["import", "Unity", "Blender", "photographs"],
+            inputs=[io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action_recordings.")],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, name):
+        return (recording_folder() / checked_name(name, "recording") / recordings.METADATA).stat().st_mtime_ns
+
+    @classmethod
+    def execute(cls, name):
+        folder = recording_folder() / checked_name(name, "recording")
+        if not folder.is_dir():
+            found = sorted(path.name for path in recording_folder().glob("*") if path.is_dir() and not path.name.startswith("."))
+            raise InteractiveActionError(
+                f"There is no recording called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {recording_folder()}."
+            )
+        recording = recordings.load(folder)
+        return io.NodeOutput(*_values(recording), ui=ui.PreviewText(recording.summary()))
+
+
+def _outputs():
+    return [
+        io.Image.Output(display_name="pictures"),
+        io.Mask.Output(display_name="subject_mask", tooltip="The robot."),
+        io.Mask.Output(display_name="object_mask", tooltip="The object."),
+        io.BoundingBox.Output(display_name="subject_boxes", tooltip="One list a picture."),
+        io.BoundingBox.Output(display_name="object_boxes", tooltip="One list a picture."),
+        io.Image.Output(display_name="depth", tooltip="Inverse depth: near is white. The recording has metres."),
+        sockets.Recording.Output(
+            display_name="recording", tooltip="All of it, with contact forces, joint positions, cameras and the names of what is seen."
+        ),
+    ]
+
+
+def _values(recording):
+    return (
+        image(recording.pictures),
+        torch.from_numpy(recording.subject_masks).float(),
+        torch.from_numpy(recording.object_masks).float(),
+        recording.subject_boxes,
+        recording.object_boxes,
+        torch.from_numpy(recording.depth_pictures())[..., None].expand(-1, -1, -1, 3).contiguous(),
+        recording,
+    )
+
+
+def image(pictures):
+    return torch.from_numpy(pictures).float() / 255
+
+
+NODES = [InteractionScene, RecordInteraction, DrawRecording, SaveRecording, LoadRecording]

@@ -1,0 +1,58 @@
+"""The node that asks for pictures while something is learned."""
+
+from comfy_api.latest import io
+
+from ..errors import InteractiveActionError
+from ..files import filled_lines
+from ..trainers.validation import Samples
+from . import sockets
+from .training_options import CATEGORY
+
+
+class TrainingSamples(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionTrainingSamples",
+            display_name="Training Samples",
+            category=CATEGORY,
+            description="Draw pictures with what is learned so far every now and then, shown in the trainer; with judges, keep what scored "
+            "best by IAScore instead of what came last. Plugs into Training Options.",
+            search_aliases=["preview", "validation", "keep best"],
+            inputs=[
+                io.String.Input(
+                    "prompts",
+                    default="a robot arm <v*> a red cube",
+                    multiline=True,
+                    tooltip="One a line, with <v*> where the learned word belongs; one picture for each.",
+                ),
+                io.Int.Input("every", default=100, min=1, max=100000, tooltip="Steps between samples. The last step is always drawn."),
+                io.Int.Input("seed", default=0, min=0, max=2**63 - 1, tooltip="The same noise each time, so that pictures can be compared."),
+                io.Int.Input("steps", default=20, min=1, max=200, tooltip="Sampling steps of a picture."),
+                io.Float.Input("guidance", default=7.5, min=1.0, max=30.0, step=0.5, tooltip="Classifier-free guidance."),
+                sockets.Detector.Input("detector", optional=True, tooltip="From Load Detector. With both judges what scores best is kept."),
+                sockets.ClipScorer.Input("clip_scorer", optional=True, tooltip="From Load CLIP Scorer. Without judges the last is kept."),
+                io.String.Input(
+                    "subject", default="", multiline=True, optional=True, tooltip="Who acts, for the detector. One line for all, or one a prompt."
+                ),
+                io.String.Input(
+                    "object", default="", multiline=True, optional=True, tooltip="What is acted on. One line for all, or one a prompt."
+                ),
+                io.String.Input("phrase", default="", optional=True, tooltip="Plain words for <v*>, such as 'picking up', for CLIP."),
+            ],
+            outputs=[sockets.Samples.Output(display_name="samples")],
+        )
+
+    @classmethod
+    def execute(cls, prompts, detector=None, clip_scorer=None, subject="", object="", phrase="", **drawing):
+        prompts = filled_lines(prompts)
+        if (detector is None) != (clip_scorer is None):
+            raise InteractiveActionError("IAScore needs both judges. Connect a detector and a CLIP scorer, or neither.")
+        if detector is None:
+            return io.NodeOutput(Samples(prompts, **drawing))
+        from ..scoring.keep_best import IAScoreOfSamples
+
+        return io.NodeOutput(Samples(prompts, **drawing, score=IAScoreOfSamples(prompts, subject, object, phrase, detector, clip_scorer)))
+
+
+NODES = [TrainingSamples]

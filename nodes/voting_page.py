@@ -1,0 +1,128 @@
+"""Let people judge: write a blinded voting page, and read the votes that came back."""
+
+import json
+import pathlib
+from io import BytesIO
+
+from comfy_api.latest import io, ui
+
+from ..errors import InteractiveActionError
+from ..files import checked_name, filled_lines, free_path, write_atomically
+
+CATEGORY = "Interactive Action/scoring"
+MOST = 6
+
+
+class WriteVotingPage(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionWriteVotingPage",
+            display_name="Write Voting Page",
+            category=CATEGORY,
+            description="One HTML file that asks people which method's picture is best, without telling the methods.",
+            search_aliases=["human evaluation", "user study", "survey"],
+            is_output_node=True,
+            inputs=[
+                *(io.Image.Input(f"pictures_{number}", optional=number > 2,
+                                 tooltip=f"The pictures of the method in line {number} of methods, one for each prompt.")
+                  for number in range(1, MOST + 1)),
+                io.String.Input("methods", default="ours\nbaseline", multiline=True,
+                                tooltip="The names of the methods, one a line, in the order of the pictures. They are "
+                                        "written to the key only, never to the page."),
+                io.String.Input("prompts", default="a panda picking up a strawberry", multiline=True,
+                                tooltip="What each group of pictures should show, one line a group, in plain words."),
+                io.Int.Input("seed", default=0, min=0, max=2**32 - 1,
+                             tooltip="Of the order in which each group shows its pictures."),
+                io.String.Input("save_as", default="votes",
+                                tooltip="The name of the page (.html) and of its key (.key.json) in ComfyUI's output "
+                                        "folder, numbered if it is taken. Give voters the page and keep the key."),
+            ],
+            outputs=[io.String.Output(display_name="page", tooltip="The name under which the page was written.")],
+        )
+
+    @classmethod
+    def execute(cls, pictures_1, pictures_2, methods, prompts, seed, save_as, **more):
+        import folder_paths
+
+        from ..scoring import votes
+
+        checked_name(save_as := save_as.strip(), "voting page")
+        batches = [pictures_1, pictures_2, *(more.get(f"pictures_{number}") for number in range(3, MOST + 1))]
+        batches, names = [batch for batch in batches if batch is not None], filled_lines(methods)
+        if len(names) != len(batches) or len(set(names)) != len(names):
+            raise InteractiveActionError(
+                f"Each method needs a name of its own; {len(batches)} batches of pictures are connected, and the names "
+                f"are: {', '.join(names) or 'none'}. Write one different name a line for each batch.")
+        page, key = votes.write_page(dict(zip(names, batches)), filled_lines(prompts), seed)
+        path = free_path(folder_paths.get_output_directory(), save_as, ".html")
+        write_atomically(path.with_suffix(".key.json"), (json.dumps(key, indent=1) + "\n").encode())
+        write_atomically(path, page.encode())
+        told = f"written to {path.name}; {path.stem}.key.json tells the methods: keep it from the voters"
+        return io.NodeOutput(path.stem, ui=ui.PreviewText(told))
+
+
+class ReadVotes(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="InteractiveActionReadVotes",
+            display_name="Read Votes",
+            category=CATEGORY,
+            description="Counts the answers to a voting page: shares with intervals, and how far voters agree.",
+            search_aliases=["human evaluation", "user study", "Fleiss kappa"],
+            is_output_node=True,
+            inputs=[
+                io.String.Input("page", default="votes",
+                                tooltip="The name of the page in ComfyUI's output folder, from Write Voting Page."),
+                io.String.Input("folder", default="votes",
+                                tooltip="A folder in ComfyUI's input folder that holds the voters' answer files (.json). "
+                                        "Empty reads no folder."),
+                io.String.Input("pasted", default="", multiline=True, optional=True,
+                                tooltip="The content of answer files, one a line, counted with those of the folder."),
+            ],
+            outputs=[
+                io.String.Output(display_name="table", tooltip="The table as text."),
+                io.String.Output(display_name="report", tooltip="JSON with every number, and the files left out."),
+                io.Image.Output(display_name="plot", tooltip="The shares of the votes with their 95 % intervals."),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, folder, **_):
+        return [(path.name, path.stat().st_mtime_ns) for path in answer_files(folder)]
+
+    @classmethod
+    def execute(cls, page, folder, pasted=""):
+        import folder_paths
+        import numpy
+        import torch
+        from PIL import Image
+
+        from ..scoring import votes
+
+        name = checked_name(page.strip(), "voting page")
+        path = pathlib.Path(folder_paths.get_output_directory(), f"{name}.key.json")
+        if not path.is_file():
+            raise InteractiveActionError(
+                f"There is no {path.name} in {path.parent}. Name the page as Write Voting Page named it, and put its key "
+                f"back there.")
+        files = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in answer_files(folder)}
+        files.update({f"pasted line {number}": line for number, line in enumerate(filled_lines(pasted), 1)})
+        report = votes.tally(votes.read_key(path.read_text(encoding="utf-8")), files)
+        text = votes.table(report)
+        with Image.open(BytesIO(votes.plot(report))) as picture:
+            plot = torch.from_numpy(numpy.array(picture.convert("RGB")))[None].float() / 255
+        return io.NodeOutput(text, json.dumps(report, indent=1), plot,
+                             ui={**ui.PreviewImage(plot, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()})
+
+
+def answer_files(folder):
+    import folder_paths
+
+    if not (folder := folder.strip()):
+        return []
+    return sorted(pathlib.Path(folder_paths.get_input_directory(), checked_name(folder, "folder")).glob("*.json"))
+
+
+NODES = [WriteVotingPage, ReadVotes]

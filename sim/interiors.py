@@ -1,0 +1,137 @@
+"""Where it happens. A room is furnished with parts as things are; the surface on which things stand is at height 0.
+
+The camera stands at the front (x) or at a side (y); the robot's base is at the origin.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .environment_maps import KINDS
+from .objects import CREAM, DARK, STEEL, WOOD, box, cylinder, turned
+
+PAINTS = ((0.62, 0.60, 0.55), (0.45, 0.55, 0.60), (0.52, 0.60, 0.48), (0.62, 0.50, 0.42), (0.36, 0.38, 0.42))
+TIMBERS = ((0.36, 0.20, 0.09), (0.20, 0.11, 0.05), (0.48, 0.32, 0.17), (0.30, 0.26, 0.22))
+BACK, FRONT, SIDE, HIGH = -1.6, 4.5, 2.6, 2.4  # metres to the walls and to the top of them
+
+
+@dataclass(frozen=True)
+class Room:
+    """``below`` is how far under the surface the floor lies, ``top`` its half sizes (x, y) and its middle x; ``furnish``
+    gives the furniture, drawn by a generator, standing on the floor. What is called gives the number of its ``surroundings.py``, if it has any.
+    """
+
+    below: float = 0.0
+    top: tuple = ()
+    timber: bool = True
+    furnish: object = None
+
+    def __call__(self, scene, ground, rng):
+        from .builders import add_floor, build_still, grain, material, tiles
+
+        if not self.furnish:
+            scene.add_ground(0, render_material=material(ground, roughness=0.9))
+            return None
+        import sapien
+
+        paint, timber = (kinds[rng.integers(len(kinds))] for kinds in (PAINTS, TIMBERS))
+        floor = grain(timber, rng) if rng.random() < 0.6 else tiles(ground, rng)
+        add_floor(scene, -self.below, floor)
+        walls = (
+            box(0.05, SIDE, HIGH / 2, (BACK, 0, HIGH / 2)),
+            box(0.05, SIDE, HIGH / 2, (FRONT, 0, HIGH / 2)),
+            *(box((FRONT - BACK) / 2, 0.05, HIGH / 2, ((FRONT + BACK) / 2, side * SIDE, HIGH / 2)) for side in (-1, 1)),
+        )
+        place = sapien.Pose([0, 0, -self.below])
+        build_still(scene, walls, paint, place, "walls")
+        build_still(scene, self.furnish(rng), timber, place, "furniture")
+        if self.below:
+            x, y, middle = self.top
+            build_still(scene, (box(x, y, 0.02, (middle, 0, -0.02)),), timber, sapien.Pose(), "top", grain(timber, rng) if self.timber else None)
+        return int(rng.integers(KINDS))
+
+
+def table(rng):
+    """A table on four legs, chairs, a picture, a lamp."""
+    high = 0.71
+    yield from (box(0.035, 0.035, high / 2, (0.35 + x * 0.65, y * 0.65, high / 2)) for x in (-1, 1) for y in (-1, 1))
+    for y in (-1, 1):
+        yield from chair(0.35 + rng.uniform(-0.2, 0.2), y * rng.uniform(1.0, 1.2), -y)
+    yield box(0.01, 0.45, 0.3, (BACK + 0.06, rng.uniform(-0.8, 0.8), 1.6), rng.uniform(0.1, 0.6, 3))
+    yield from floor_lamp(-1.2, rng.choice([-1, 1]) * 1.8)
+
+
+def kitchen(rng):
+    """A counter, cupboards on the wall, a fridge, a window with light."""
+    front = rng.uniform(0.25, 0.7, 3)
+    yield box(0.70, 1.2, 0.43, (0.25, 0, 0.43), front)
+    yield from (box(0.012, 0.28, 0.33, (0.956, y, 0.45), front * 0.9) for y in (-0.88, -0.29, 0.29, 0.88))
+    yield from (box(0.02, 0.12, 0.01, (0.975, y, 0.72), STEEL) for y in (-0.88, -0.29, 0.29, 0.88))
+    for y in (-1.5, -0.75, 0.0, 0.75, 1.5):
+        yield box(0.17, 0.36, 0.32, (BACK + 0.22, y, 1.85), front)
+        yield box(0.008, 0.01, 0.06, (BACK + 0.40, y + 0.3, 1.62), STEEL)
+    yield box(0.33, 0.36, 0.9, (BACK + 0.4, rng.choice([-1, 1]) * 2.1, 0.9), (0.7, 0.7, 0.72))
+    yield box(0.3, 1.6, 0.44, (BACK + 0.35, 0, 0.44), front * 0.8)
+    yield turned((0.05, 0), (0.07, 0.2), at=(BACK + 0.35, rng.uniform(-1, 1), 0.88), colour=rng.uniform(0.1, 0.7, 3))
+
+
+def living_room(rng):
+    """A rug on the floor, a sofa, a shelf with books, a plant and a lamp."""
+    fabric = rng.uniform(0.08, 0.5, 3)
+    yield box(0.45, 1.1, 0.21, (BACK + 0.6, 0, 0.21), fabric)
+    yield box(0.12, 1.1, 0.22, (BACK + 0.25, 0, 0.62), fabric * 0.9)
+    yield from (box(0.45, 0.12, 0.30, (BACK + 0.6, side * 1.0, 0.30), fabric * 0.9) for side in (-1, 1))
+    side = rng.choice([-1, 1])
+    for level in range(4):
+        yield box(0.55, 0.16, 0.012, (0.8, side * (SIDE - 0.25), 0.3 + 0.4 * level))
+        for x in np.arange(0.32, 1.25, 0.055):
+            if rng.random() < 0.8:
+                high = rng.uniform(0.10, 0.16)
+                yield box(0.022, 0.11, high, (x, side * (SIDE - 0.25), 0.312 + 0.4 * level + high), rng.uniform(0.03, 0.6, 3))
+    yield from (box(0.012, 0.16, 0.8, (0.8 + x * 0.55, side * (SIDE - 0.25), 0.8)) for x in (-1, 1))
+    yield from floor_lamp(1.6, -side * 2.0)
+    yield turned((0.14, 0), (0.2, 0.35), at=(-0.6, -side * 2.1, 0), colour=(0.35, 0.15, 0.08))
+    for leaf in range(9):
+        angle = leaf * 2.4
+        yield turned(
+            (0.01, 0), (0.05, 0.2), (0.005, 0.5),
+            at=(-0.6 + 0.14 * np.cos(angle), -side * 2.1 + 0.14 * np.sin(angle), 0.3 + 0.03 * leaf), colour=(0.04, 0.2 + 0.02 * leaf, 0.05),
+        )  # fmt: skip
+
+
+def workshop(rng):
+    """A work bench, a board with tools, crates and a shelf of tins."""
+    yield from (box(0.05, 0.05, 0.40, (0.3 + x * 0.62, y * 1.0, 0.40), DARK) for x in (-1, 1) for y in (-1, 1))
+    yield box(0.62, 1.0, 0.02, (0.3, 0, 0.2), STEEL)
+    yield box(0.015, 1.4, 0.5, (BACK + 0.07, 0, 1.5), (0.30, 0.22, 0.14))
+    for y in np.arange(-1.2, 1.3, 0.3):
+        long = rng.uniform(0.1, 0.22)
+        yield box(0.012, 0.02, long, (BACK + 0.10, y, 1.55), WOOD)
+        yield box(0.015, rng.uniform(0.03, 0.09), 0.03, (BACK + 0.11, y, 1.55 + long), STEEL)
+    for side in (-1, 1):
+        size = rng.uniform(0.2, 0.3)
+        yield box(size, size, size, (rng.uniform(-0.9, -0.4), side * rng.uniform(1.7, 2.0), size), rng.uniform(0.1, 0.4, 3))
+    yield box(0.14, 1.5, 0.012, (BACK + 0.2, 0, 0.85), STEEL)
+    yield from (cylinder(0.07, 0.09, (BACK + 0.2, y, 0.952), rng.uniform(0.05, 0.6, 3)) for y in np.arange(-1.2, 1.3, 0.24))
+
+
+def chair(x, y, towards):
+    """A chair whose back is away from the table."""
+    yield box(0.2, 0.2, 0.02, (x, y, 0.44))
+    yield box(0.2, 0.02, 0.22, (x, y - towards * 0.19, 0.70))
+    yield from (box(0.02, 0.02, 0.22, (x + i * 0.18, y + j * 0.18, 0.22)) for i in (-1, 1) for j in (-1, 1))
+
+
+def floor_lamp(x, y):
+    yield cylinder(0.16, 0.015, (x, y, 0.015), DARK)
+    yield cylinder(0.015, 0.75, (x, y, 0.78), STEEL)
+    yield turned((0.20, 0), (0.13, 0.28), at=(x, y, 1.48), colour=CREAM)
+
+
+ROOMS = {
+    "plain": Room(),
+    "table": Room(0.75, (0.75, 0.75, 0.35), True, table),
+    "kitchen": Room(0.90, (0.78, 1.25, 0.25), False, kitchen),
+    "living room": Room(furnish=living_room),
+    "workshop": Room(0.84, (0.72, 1.1, 0.3), True, workshop),
+}

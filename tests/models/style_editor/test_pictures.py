@@ -1,0 +1,41 @@
+"""Style pictures of another size, and as many of them as there may be."""
+
+import pytest
+import torch
+
+from interactive_action.errors import InteractiveActionError
+from interactive_action.models.style_editor.images import checked_pictures, fit_style, paired
+
+
+def test_a_style_picture_of_another_size_is_cut_and_resized_without_being_stretched():
+    wide = torch.zeros(1, 32, 96, 3)
+    wide[:, :, 32:64] = 1  # its middle third is all that has the picture's shape
+    fitted = fit_style(wide, 16, 16)
+    assert fitted.shape == (1, 16, 16, 3)
+    assert fitted[:, :, 1:-1].min() > 0.99
+    tall = fit_style(torch.rand(2, 300, 40, 3, generator=torch.Generator().manual_seed(0)), 8, 24)
+    assert tall.shape == (2, 8, 24, 3)
+    assert 0 <= tall.min() <= tall.max() <= 1
+
+
+def test_one_of_the_right_size_stays_as_it_is():
+    style = torch.rand(2, 24, 16, 3)
+    assert torch.equal(fit_style(style, 24, 16), style)
+
+
+def test_pictures_and_styles_are_paired():
+    pictures, styles = torch.arange(5).view(5, 1, 1, 1), torch.arange(2).view(2, 1, 1, 1)
+    assert [len(batch) for batch in paired(pictures, styles[:1])] == [5, 5]
+    one, five = paired(pictures[:1], pictures)
+    assert (one.flatten().tolist(), five.flatten().tolist()) == ([0] * 5, [0, 1, 2, 3, 4])
+    assert paired(pictures[:4], styles)[1].flatten().tolist() == [0, 1, 0, 1]
+    with pytest.raises(InteractiveActionError, match="5 pictures and 2 style pictures"):
+        paired(pictures, styles)
+
+
+def test_a_picture_that_is_none_is_told():
+    with pytest.raises(InteractiveActionError, match="style picture holds values that are not numbers"):
+        checked_pictures(torch.full((1, 16, 16, 3), float("nan")), "style picture")
+    with pytest.raises(InteractiveActionError, match="4 x 16 pixels"):
+        checked_pictures(torch.zeros(1, 16, 4, 3), "picture")
+    assert checked_pictures(torch.zeros(1, 16, 16, 4), "picture").shape[-1] == 3

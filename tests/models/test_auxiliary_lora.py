@@ -1,0 +1,94 @@
+"""The LoRA that public code of 000 trains beside v* and drops, and Eq. 6 as it is printed."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from interactive_action.errors import InteractiveActionError
+from interactive_action.models.lora import Absorber
+from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
+from interactive_action.trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
+from interactive_action.trainers.loop import TrainingState, step_generator, training_steps
+
+DATASET = noise_dataset()
+CONFIG = InteractiveActionConfig(steps=4, batch_size=2, learning_rate=0.05, positives=("holding",), vectors=2, absorber_rank=2, lambda_distill=0.5)
+
+
+def loss_of(dtype=torch.float32, **settings):
+    return InteractiveActionLoss(TinyEngine(dtype=dtype), DATASET, dataclasses.replace(CONFIG, **settings))
+
+
+def disturbed(loss):
+    """What is trained some way from its start, where the absorber is no longer nothing."""
+    start = loss.start()
+    return start + 0.1 * torch.randn(start.shape, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_projection_with_it_is_the_sum_of_both_matrices():
+    layer = TinyEngine().projections[0]
+    absorber = Absorber([layer], rank=3)
+    weights = torch.randn(2 * 3 * 12, generator=torch.Generator().manual_seed(0))
+    down, up = weights[:36].view(3, 12), weights[36:].view(12, 3)
+    x = torch.randn(5, 12, generator=torch.Generator().manual_seed(1))
+    with absorber.active(weights):
+        assert torch.allclose(layer(x), x @ (layer.weight + up @ down).T, atol=1e-5)
+    assert torch.equal(layer(x), x @ layer.weight.T)
+
+
+def test_at_its_start_it_changes_nothing():
+    plain, absorbed = loss_of(absorber_rank=0), loss_of()
+    expected, losses = (loss(loss.start(), step_generator(0, 0)) for loss in (plain, absorbed))
+    for name, value in expected.items():
+        assert losses[name].item() == pytest.approx(value.item(), rel=1e-6), name
+
+
+def test_only_the_student_has_it():
+    loss = loss_of()
+    trained, batch = disturbed(loss), loss.draw(step_generator(0, 0))
+    z_t = loss.noisy(*loss.latents[batch.index], batch)
+    engine = loss.engine
+    teacher = engine.predict_noise(z_t, batch.t, engine.encode_prompts(batch.prompts_and))
+    student = loss.predict(z_t, batch.t, engine.encode_prompts(batch.prompts, loss.token(trained)), trained)
+    assert loss(trained, step_generator(0, 0))["distill"].item() == pytest.approx((student - teacher).pow(2).mean().item(), rel=1e-5)
+
+
+def test_the_gradient_of_both_agrees_with_finite_differences():
+    loss = loss_of(dtype=torch.float64)
+    trained = disturbed(loss).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: loss(x, step_generator(0, 0))["total"], trained, eps=1e-5, atol=1e-5)
+
+
+def test_eq_6_as_printed_distils_the_absorber_and_not_v():
+    loss = loss_of(literal_eq6=True)
+    trained = disturbed(loss).requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(trained, step_generator(0, 0))["distill"], [trained])
+    assert loss.token(gradient).abs().max() == 0
+    assert gradient[loss.count :].abs().max() > 0
+
+
+def test_the_token_is_v_alone_and_a_run_resumes_to_the_bit(tmp_path):
+    def train(state, until):
+        for _ in training_steps(loss_of(), state):
+            if state.step == until:
+                return state
+
+    whole, part = train(TrainingState.begin(loss_of().start()), 4), train(TrainingState.begin(loss_of().start()), 2)
+    part.save(tmp_path / "state.safetensors", "run")
+    resumed = train(TrainingState.load(tmp_path / "state.safetensors", "run"), 4)
+    assert torch.equal(resumed.vectors, whole.vectors)
+    assert loss_of().token(whole.average).shape == (2, 12)
+    assert not torch.equal(whole.vectors[24:], loss_of().start()[24:])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"absorber_rank": 0, "literal_eq6": True}, "does not depend on v"),
+        ({"absorber_rank": -1}, "absorber_rank is -1"),
+        ({"max_norm": 1.0}, "while an absorber is trained"),
+    ],
+)
+def test_what_makes_no_sense_is_answered_with_a_sentence(change, sentence):
+    with pytest.raises(InteractiveActionError, match=sentence):
+        dataclasses.replace(CONFIG, **change)

@@ -1,0 +1,110 @@
+"""The pack as the real ComfyUI and its web page see it."""
+
+import pytest
+
+from interactive_action.errors import InteractiveActionError
+from interactive_action.tools.dev.browser import Browser
+from interactive_action.tools.dev.server import ComfyServer
+
+EXTRAS = ("sapien", "mani_skill", "open_clip", "diffusers")
+
+# Python itself imports this module at its start, from PYTHONPATH: the extras are as good as not installed.
+WITHOUT_EXTRAS = f"""
+import sys
+for name in {EXTRAS}:
+    sys.modules[name] = None
+"""
+
+
+def our_nodes(client):
+    """What the server tells about each node of this pack."""
+    return {name: node for name, node in client.nodes().items() if "interactive-action" in node["python_module"]}
+
+
+def inputs_of(sockets):
+    """Every input as (name, options), also those that appear only with a choice of another."""
+    for name, (kind, *options) in (*sockets.get("required", {}).items(), *sockets.get("optional", {}).items()):
+        options = options[0] if options else {}
+        yield name, options
+        if kind == "COMFY_DYNAMICCOMBO_V3":
+            for choice in options["options"]:
+                yield from inputs_of(choice["inputs"])
+
+
+def loading_lines(server):
+    """The lines about this pack that ComfyUI prints while it starts."""
+    return [line for line in server.log().partition("Starting server")[0].splitlines() if "interactive-action" in line]
+
+
+def defaults(node):
+    """The inputs of a new node in the page: the default of each, or the first choice of a list."""
+    sockets = {name: options[0] for name, (_, *options) in node["input"]["required"].items() if options}
+    return {
+        name: options.get("default", options.get("options", [None])[0])
+        for name, options in sockets.items()
+        if "default" in options or "options" in options
+    }
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A server whose Python has none of the extras."""
+    folder = tmp_path_factory.mktemp("bare")
+    (folder / "sitecustomize.py").write_text(WITHOUT_EXTRAS)
+    with ComfyServer(folder / "comfyui", environment={"PYTHONPATH": str(folder)}) as running:
+        yield running
+
+
+def test_the_pack_loads_without_a_warning(server):
+    (line,) = loading_lines(server)  # the one among the import times
+    assert "seconds:" in line and "FAILED" not in line
+
+
+def test_every_node_is_there_under_a_name_of_its_own(client):
+    from interactive_action.nodes import ROOMS
+
+    ids = [node.define_schema().node_id for room in ROOMS for node in room.NODES]
+    assert len(set(ids)) == len(ids)
+    assert set(our_nodes(client)) == set(ids)
+    assert all(name.startswith("InteractiveAction") for name in set(ids) - {"InteractiveTokenLoader"})
+
+
+def test_every_node_says_what_it_is_and_lies_in_a_room_of_the_pack(client):
+    for name, node in our_nodes(client).items():
+        assert node["description"].strip(), name
+        assert node["category"].startswith("Interactive Action/"), name
+
+
+def test_every_input_has_a_tooltip(client):
+    for name, node in our_nodes(client).items():
+        for socket, options in inputs_of(node["input"]):
+            assert options.get("tooltip", "").strip(), f"{name}: {socket}"
+
+
+def test_every_node_has_a_help_page(client):
+    for name in our_nodes(client):
+        assert client.get(f"/extensions/interactive-action/docs/{name}.md").strip(), name
+
+
+def test_every_node_is_there_without_the_extras(bare, client):
+    assert "FAILED" not in "".join(loading_lines(bare))
+    assert our_nodes(bare.client()).keys() == our_nodes(client).keys()
+
+
+def test_a_node_whose_extra_is_missing_says_what_installs_it(bare):
+    nodes = bare.client().nodes()
+    graph = {
+        "scene": {"class_type": "InteractiveActionScene", "inputs": defaults(nodes["InteractiveActionScene"])},
+        "record": {"class_type": "InteractiveActionRecord", "inputs": defaults(nodes["InteractiveActionRecord"])},
+        "show": {"class_type": "PreviewImage", "inputs": {"images": ["record", 0]}},
+    }
+    graph["record"]["inputs"]["scene"] = ["scene", 0]
+    with pytest.raises(InteractiveActionError, match=r"pip install .*\[sim\]"):
+        bare.client().run(graph)
+
+
+def test_the_web_page_knows_every_node(server, client):
+    with Browser() as browser:
+        browser.open_comfyui(server.address)
+        registered = browser.evaluate("Object.keys(LiteGraph.registered_node_types)")
+    assert our_nodes(client).keys() <= set(registered)

@@ -1,0 +1,85 @@
+"""A folder of pictures, some of another size, some broken, judged by the embedded models."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from interactive_action.errors import InteractiveActionError
+from interactive_action.miniature import judges
+from interactive_action.miniature.factory.everyday_world import render, sample_scene
+from interactive_action.miniature.factory.judge_images import CHECK_SEED
+from interactive_action.scoring.image_folder import score_folder
+from interactive_action.tools.dev.server import ROOT
+
+WORDS = ("panda", "strawberry", "a panda picking up a strawberry")
+
+
+@pytest.fixture(scope="module")
+def models():
+    return judges.load_detector(), judges.load_clip_scorer()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, relation in (("a", "lift"), ("c", "and"), ("d", "lift")):
+        shot = render(sample_scene(CHECK_SEED + 77, "panda", "strawberry", relation, held_out=True)).picture
+        Image.fromarray(shot).save(tmp_path / f"{name}.png")
+    picture = Image.open(tmp_path / "d.png")
+    picture.resize((picture.width * 2, picture.height * 2)).save(tmp_path / "d.png")
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:200])
+    (tmp_path / "notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def test_a_broken_picture_loses_no_other_and_sizes_may_differ(folder, models):
+    seen = []
+    rows, names, broken = score_folder(folder, *WORDS, *models, progress=lambda *done: seen.append(done))
+    assert names == ["a.png", "c.png", "d.png"]
+    assert [row.passed for row in rows] == [True, False, True]
+    assert list(broken) == ["b.png"] and broken["b.png"].endswith(".")
+    assert seen[-1] == (3, 4)
+
+
+def test_the_result_does_not_depend_on_the_batch(folder, models):
+    by_one, by_many = (score_folder(folder, *WORDS, *models, batch_size=size)[0] for size in (1, 16))
+    assert [row.iou for row in by_one] == pytest.approx([row.iou for row in by_many], abs=1e-4)
+    assert [row.cosine for row in by_one] == pytest.approx([row.cosine for row in by_many], abs=1e-5)
+
+
+def test_single_pictures_may_show_something_else(folder, models):
+    (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "c.png", "object": "lemon"}))
+    rows, _, _ = score_folder(folder, "panda", "strawberry", "a panda <v> a strawberry", *models, phrase="lifting")
+    assert [row.object for row in rows] == ["strawberry", "lemon", "strawberry"]
+    assert rows[0].text == "a panda lifting a strawberry"
+    (folder / "metadata.jsonl").write_text("{}")
+    with pytest.raises(InteractiveActionError, match="Line 1 of .*file_name"):
+        score_folder(folder, *WORDS, *models)
+
+
+def test_a_picture_that_is_only_named_is_told(folder, models):
+    (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "e.png", "object": "lemon"}))
+    _, names, broken = score_folder(folder, *WORDS, *models)
+    assert names == ["a.png", "c.png", "d.png"]
+    assert set(broken) == {"b.png", "e.png"} and "no such picture" in broken["e.png"]
+
+
+def test_empty_and_unreadable_folders_are_sentences(tmp_path, models):
+    with pytest.raises(InteractiveActionError, match="There is no picture"):
+        score_folder(tmp_path, *WORDS, *models)
+    (tmp_path / "a.png").write_bytes(b"nothing")
+    with pytest.raises(InteractiveActionError, match="None of the 1 pictures"):
+        score_folder(tmp_path, *WORDS, *models)
+
+
+def test_the_command_prints_the_scores_and_writes_the_rows(folder):
+    command = [sys.executable, str(ROOT), "scoring.image_folder", str(folder), "--save", str(folder / "out" / "scores"),
+               "--subject", WORDS[0], "--object", WORDS[1], "--text", WORDS[2]]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["scores"]["pass_rate"] == pytest.approx(2 / 3)
+    assert list(told["could not be read"]) == ["b.png"]
+    assert {path.name for path in (folder / "out").iterdir()} == {"scores.csv", "scores.jsonl", "scores.png"}

@@ -1,0 +1,38 @@
+"""Measures one thing: ``make bench BENCH=<name>`` runs `measure()` of ``benchmarks/<name>.py``.
+
+The figures that it returns, a dict, are printed and written to ``benchmarks/results/<name>.json``, with a line about the
+machine that they were measured on.
+"""
+
+import importlib
+import json
+import os
+import platform
+import sys
+
+from ...files import write_atomically
+from .server import ROOT
+
+BENCHMARKS = ROOT / "benchmarks"
+
+
+def main(arguments):
+    names = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
+    if len(arguments) != 1 or arguments[0] not in names:
+        sys.exit(f"Say which benchmark to run: {', '.join(f'make bench BENCH={name}' for name in names)}.")
+    figures = importlib.import_module(f"...benchmarks.{arguments[0]}", __package__).measure()
+    text = json.dumps({**figures, "machine": machine()}, indent=2) + "\n"
+    write_atomically(BENCHMARKS / "results" / f"{arguments[0]}.json", text.encode())
+    print(text, end="")
+
+
+def machine():
+    """What the figures depend on: the processor, its cores and the Python."""
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{os.cpu_count()} cores, {platform.machine()}, {device}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
