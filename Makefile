@@ -16,7 +16,7 @@ demo:  ## teach an action from simulation and use it, into demo/
 	@$(SETUP) vulkan
 	@$(RUN) tools.demos.token
 
-demo-edit:  ## edit simulated pictures, teach the edit from AI feedback and compare, into demo-edit/
+demo-edit:  ## edit simulated images, teach the edit from AI feedback and compare, into demo-edit/
 	@$(SETUP) vulkan
 	@$(RUN) tools.demos.edit
 
@@ -56,7 +56,7 @@ miniature-editor:  ## train the embedded editor and its judges again from nothin
 	@$(SETUP) vulkan
 	@$(RUN) miniature.factory.train_style_editor
 
-workflows:  ## write the shipped workflows and their pictures again
+workflows:  ## write the shipped workflows and their images again
 	@$(SETUP) vulkan browser
 	@$(RUN) tools.dev.workflows
 

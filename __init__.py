@@ -1,4 +1,4 @@
-"""Interactive Action: teach a text-to-image model an interaction from simulated pictures.
+"""Interactive Action: teach a text-to-image model an interaction from simulated images.
 
 ComfyUI imports this file as a package; everything else (pytest, ``python .``) must be able to
 look at it without ComfyUI being there, hence the guard.

@@ -5,8 +5,8 @@ The graph is in ComfyUI's API format (in the web page: File > Export (API)), a d
 
     client = ComfyClient("127.0.0.1:8188")
     outputs = client.run(prompt, progress=lambda node, value, maximum: print(node, value, "/", maximum))
-    for picture in outputs["9"]["images"]:  # node "9" is a SaveImage
-        pathlib.Path(picture["filename"]).write_bytes(client.view(picture))
+    for image in outputs["9"]["images"]:  # node "9" is a SaveImage
+        pathlib.Path(image["filename"]).write_bytes(client.view(image))
 """
 
 import contextlib
@@ -57,7 +57,7 @@ class ComfyClient:
                 kind = None
                 while kind != "execution_success":
                     message = events.recv()
-                    if isinstance(message, bytes):  # a preview picture
+                    if isinstance(message, bytes):  # a preview image
                         continue
                     event = json.loads(message)
                     kind, data = event["type"], event["data"]
@@ -103,7 +103,7 @@ class ComfyClient:
         return self.get("/view?" + urllib.parse.urlencode(file))
 
     def upload(self, path):
-        """Put a picture into the server's input folder; returns the name under which LoadImage finds it."""
+        """Put an image into the server's input folder; returns the name under which LoadImage finds it."""
         path, boundary = pathlib.Path(path), uuid.uuid4().hex
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{path.name}"\r\n\r\n'
         body = head.encode() + path.read_bytes() + f"\r\n--{boundary}--\r\n".encode()

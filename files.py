@@ -193,7 +193,7 @@ def _free(folder):
 
 
 def safetensors_bytes(tensors, metadata):
-    """Serialise as safetensors with a sorted header.
+    """Serialize as safetensors with a sorted header.
 
     The library writes metadata in the random order of a hash map, so the same content would give other
     bytes in every process; a token must be reproducible byte for byte.

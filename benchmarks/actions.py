@@ -1,4 +1,4 @@
-"""How often each action of the simulator succeeds: the rate over random layouts, told by the physics, without pictures."""
+"""How often each action of the simulator succeeds: the rate over random layouts, told by the physics, without images."""
 
 LAYOUTS = 20  # for each action, of the objects that it is offered for, in turn
 

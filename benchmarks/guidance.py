@@ -71,11 +71,11 @@ def steps():
     x, image, style = torch.randn(3, 1, 4, LATENT, LATENT, device=device)
     sigma = torch.full((1,), 5.0, device=device)
     text, null = torch.randn(2, 1, 77, 768, device=device)
-    pictures = {style_editor.IMAGE: image, style_editor.STYLE: style}
+    images = {style_editor.IMAGE: image, style_editor.STYLE: style}
     guiders = []
     for s_in in (1.5, 1.0):
         guider = guidance.ThreeConditions(patcher)
-        guider.set_conds([[text, pictures]], [[null, pictures]])
+        guider.set_conds([[text, images]], [[null, images]])
         guider.set_scales(s_in, 3.0, 7.5)
         guider.inner_model, guider.conds = model, dict(guider.original_conds)
         guider.conds = samplers.process_conds(model, x, guider.conds, device, None, None, 0)

@@ -1,4 +1,4 @@
-"""Pictures per second: ours, against a plain ManiSkill loop on such a scene, and against SAPIEN's bare loop on the same one, with
+"""Images per second: ours, against a plain ManiSkill loop on such a scene, and against SAPIEN's bare loop on the same one, with
 its own shaders and with ours.
 
 ManiSkill's own loop needs all of its requirements, which the pack does without: they go into a
@@ -27,7 +27,7 @@ SOFTWARE = "llvmpipe"
 
 
 def clock():
-    """Seconds of the processor where it draws the pictures, too, and of the clock where a GPU does."""
+    """Seconds of the processor where it draws the images, too, and of the clock where a GPU does."""
     return time.process_time() if _software() else time.perf_counter()
 
 
@@ -39,7 +39,7 @@ def _software():
 
 
 def measure():
-    """Return pictures a second and seconds from scene to scene; ``memory_growth`` is in MB over all scenes after the first."""
+    """Return images a second and seconds from scene to scene; ``memory_growth`` is in MB over all scenes after the first."""
     from ..sim.environment_maps import KINDS, cubemap
     from ..sim.record import warm_up
 
@@ -70,29 +70,29 @@ def measure():
         "bare_vs_maniskill": share("bare", "maniskill"),
         "scene_to_scene_s": round(scene_to_scene, 4),
         "memory_growth": round(growth, 2),
-        "pictures_per_second": {name: round(float(np.median(rate)), 2) for name, rate in rates.items()},
+        "images_per_second": {name: round(float(np.median(rate)), 2) for name, rate in rates.items()},
         "seconds_of": "the processor, all threads together" if _software() else "the clock",
         "workload": f"{ROUNDS} rounds of {TAKES} takes of {FRAMES} moments from {CAMERAS} cameras, {SIZE} x {SIZE}, {SCENES} scenes for the memory",
     }
 
 
 def _ours():
-    """Scene, physics, masks, depth and all, in this process; the pictures a second of each round."""
+    """Scene, physics, masks, depth and all, in this process; the images a second of each round."""
     from ..sim.record import take
     from ..sim.scene import Scene
 
     plan, seeds = _plan(), itertools.count()
     take((Scene(room="table"),), plan, next(seeds))  # reads the robot's meshes
     while True:
-        began, pictures = clock(), 0
-        while pictures < TAKES * plan.pictures:
+        began, images = clock(), 0
+        while images < TAKES * plan.images:
             parts, _ = take((Scene(room="table"),), plan, next(seeds))
-            pictures += sum(len(part["pictures"]) for part in parts)
-        yield pictures / (clock() - began)
+            images += sum(len(part["images"]) for part in parts)
+        yield images / (clock() - began)
 
 
 def _bare(camera_and_channels):
-    """A loop that takes and gets what a recording needs, over the pictures of a recording: once they have been taken, what moves
+    """A loop that takes and gets what a recording needs, over the images of a recording: once they have been taken, what moves
     is put back and the camera stands where it stood, and only that and the drawing counts.
     """
     from ..sim.cameras import Rig
@@ -120,7 +120,7 @@ def _bare(camera_and_channels):
                 for channel in channels:
                     camera.get_picture(channel)
             seconds += clock() - began
-        yield TAKES * plan.pictures / seconds
+        yield TAKES * plan.images / seconds
 
 
 def _theirs(world, rig):
@@ -137,7 +137,7 @@ def _with_ours(world, rig):
 def _plan():
     from ..sim.plan import Plan
 
-    return Plan(takes=1, cameras=CAMERAS, moments="whole action", frames_per_take=FRAMES, width=SIZE, height=SIZE)
+    return Plan(takes=1, cameras=CAMERAS, moments="whole action", frames_per_episode=FRAMES, width=SIZE, height=SIZE)
 
 
 def _many_scenes():

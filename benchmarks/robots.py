@@ -1,4 +1,4 @@
-"""How often each robot succeeds at each action that it is offered for: the rate over random layouts, told by the physics, without pictures."""
+"""How often each robot succeeds at each action that it is offered for: the rate over random layouts, told by the physics, without images."""
 
 from .actions import rate
 

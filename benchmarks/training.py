@@ -1,7 +1,7 @@
 """A training step of this pack against the same step as diffusers' Textual Inversion script assembles it.
 
 Both run on one U-Net and text encoder of SD 1.5's shapes with random weights, in one process and interleaved, so that
-whatever else the machine does meets both alike. Their step encodes the picture, runs text encoder and U-Net, and lets AdamW
+whatever else the machine does meets both alike. Their step encodes the image, runs text encoder and U-Net, and lets AdamW
 own the vocabulary's whole table, of which all rows but one are put back. Teacher and student on it are theirs plus one
 forward pass more. Written from their loop as it is documented; none of its code is here.
 """
@@ -29,9 +29,9 @@ from ..trainers.textual_inversion import TextualInversionConfig, TextualInversio
 
 ROUNDS = 3
 BATCH = 2
-PICTURES = 2
+IMAGES = 2
 SIZE = 512
-TRIPLE_SIZE = 256  # ADI's six pictures and what they are compared with: at 512 they need more than 23 GB
+TRIPLE_SIZE = 256  # ADI's six images and what they are compared with: at 512 they need more than 23 GB
 PROMPTS, PROMPTS_AND = ("a photo of a robot arm <v*> a red cube",), ("a photo of a robot arm and a red cube",)
 GIGABYTE = 2**30
 
@@ -80,15 +80,15 @@ def the_steps(unet, text, device):
     tokenizer = clip_tokenizer()
     untouched = copy.deepcopy(unet, {id(weight): weight for weight in unet.parameters()})  # for them; the weights are the same
     engine = DiffusersEngine(unet, [TextEncoder(text, tokenizer)], autoencoder, scheduler.alphas_cumprod, device=device)
-    pictures = torch.rand(PICTURES, SIZE, SIZE, 3, generator=torch.Generator().manual_seed(0))
-    dataset = InteractionDataset(pictures, (PROMPTS,) * PICTURES, (PROMPTS_AND,) * PICTURES)
-    small = InteractionDataset(pictures[:, :TRIPLE_SIZE, :TRIPLE_SIZE], dataset.prompts, dataset.prompts_and)
+    images = torch.rand(IMAGES, SIZE, SIZE, 3, generator=torch.Generator().manual_seed(0))
+    dataset = InteractionDataset(images, (PROMPTS,) * IMAGES, (PROMPTS_AND,) * IMAGES)
+    small = InteractionDataset(images[:, :TRIPLE_SIZE, :TRIPLE_SIZE], dataset.prompts, dataset.prompts_and)
     plain = TextualInversionConfig(batch_size=BATCH)
     full = InteractiveActionConfig(batch_size=BATCH, positives=ACTION_WORDS["pick up"])
-    others = ActionDifferent.in_order(small.pictures.flip(0), PICTURES)
+    others = ActionDifferent.in_order(small.images.flip(0), IMAGES)
     # one vector for all layers, as plain's, so that only the triple differs
     triple = ADILoss(engine, small, ADIConfig(batch_size=BATCH, layer_wise=False), others)
-    theirs = functools.partial(DiffusersStep, untouched, text, tokenizer, scheduler, pictures[:BATCH].movedim(-1, 1).to(device) * 2 - 1)
+    theirs = functools.partial(DiffusersStep, untouched, text, tokenizer, scheduler, images[:BATCH].movedim(-1, 1).to(device) * 2 - 1)
     plain_loss = TextualInversionLoss(engine, dataset, plain)
     return {
         "diffusers plain": theirs(teacher=False),

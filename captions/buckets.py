@@ -1,4 +1,4 @@
-"""Sizes for pictures of several aspect ratios: each picture goes into the bucket most like it, and a batch is of one bucket.
+"""Sizes for images of several aspect ratios: each image goes into the bucket most like it, and a batch is of one bucket.
 
 As other trainers have them: sides in steps of an eighth of the model's own side (64 pixels at most), from half of it to twice, and
 no bucket with more pixels than the model's square.
@@ -20,8 +20,8 @@ def bucket_sizes(resolution):
     return [(width, min(resolution**2 // width // step * step, 2 * resolution)) for width in widths]
 
 
-def fit(picture, resolution):
-    """A PIL picture scaled to cover the bucket whose aspect ratio is nearest its own, and cropped to it about its centre."""
-    aspect = math.log(picture.width / picture.height)
+def fit(image, resolution):
+    """A PIL image scaled to cover the bucket whose aspect ratio is nearest its own, and cropped to it about its center."""
+    aspect = math.log(image.width / image.height)
     size = min(bucket_sizes(resolution), key=lambda size: (abs(math.log(size[0] / size[1]) - aspect), -size[0] * size[1]))
-    return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
+    return ImageOps.fit(image, size, Image.Resampling.LANCZOS)

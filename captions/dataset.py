@@ -1,4 +1,4 @@
-"""The interaction data set: pictures, each with a group of prompts for the student and one for the teacher."""
+"""The interaction dataset: images, each with a group of prompts for the student and one for the teacher."""
 
 import functools
 import hashlib
@@ -23,29 +23,29 @@ METADATA = "metadata.jsonl"
 
 @dataclass(frozen=True)
 class InteractionDataset:
-    """N pictures of one interaction.
+    """N images of one interaction.
 
-    pictures: float32 (N, H, W, 3) in 0..1, or N tensors (H, W, 3) where they are of several sizes.
-    prompts: per picture, the prompts with v* ("Subject v* Object").
-    prompts_and: per picture, the prompts with "and" ("Subject and Object").
+    images: float32 (N, H, W, 3) in 0..1, or N tensors (H, W, 3) where they are of several sizes.
+    prompts: per image, the prompts with v* ("Subject v* Object").
+    prompts_and: per image, the prompts with "and" ("Subject and Object").
     masks: (N, H, W) in 0..1, or N tensors: how much each pixel counts in the loss. None: all alike.
     """
 
-    pictures: torch.Tensor | tuple[torch.Tensor, ...]
+    images: torch.Tensor | tuple[torch.Tensor, ...]
     prompts: tuple[tuple[str, ...], ...]
     prompts_and: tuple[tuple[str, ...], ...]
     masks: torch.Tensor | tuple[torch.Tensor, ...] | None = None
 
     def __post_init__(self):
-        if len(self.pictures) == 0:
-            raise InteractiveActionError("The data set is empty: it has no pictures. Record or load at least one.")
-        if not len(self.pictures) == len(self.prompts) == len(self.prompts_and):
+        if len(self.images) == 0:
+            raise InteractiveActionError("The dataset is empty: it has no images. Record or load at least one.")
+        if not len(self.images) == len(self.prompts) == len(self.prompts_and):
             raise InteractiveActionError(
-                f"The data set has {len(self.pictures)} pictures but {len(self.prompts)} groups of prompts with "
-                f"{PLACEHOLDER} and {len(self.prompts_and)} with 'and'. Give each picture one of each."
+                f"The dataset has {len(self.images)} images but {len(self.prompts)} groups of prompts with "
+                f"{PLACEHOLDER} and {len(self.prompts_and)} with 'and'. Give each image one of each."
             )
-        if self.masks is not None and [mask.shape for mask in self.masks] != [picture.shape[:2] for picture in self.pictures]:
-            raise InteractiveActionError("The data set's masks are not those of its pictures. Give each picture one of its size, or none.")
+        if self.masks is not None and [mask.shape for mask in self.masks] != [image.shape[:2] for image in self.images]:
+            raise InteractiveActionError("The dataset's masks are not those of its images. Give each image one of its size, or none.")
         for group in self.prompts:
             for prompt in group or ("",):
                 if prompt.count(PLACEHOLDER) != 1:
@@ -56,50 +56,50 @@ class InteractionDataset:
         for group in self.prompts_and:
             if not group or any(not prompt.strip() or PLACEHOLDER in prompt for prompt in group):
                 raise InteractiveActionError(
-                    f"A teacher's group of prompts is empty or holds {PLACEHOLDER}. Write at least one prompt a picture "
+                    f"A teacher's group of prompts is empty or holds {PLACEHOLDER}. Write at least one prompt an image "
                     f"with 'and' in its place: 'a robot arm and a cube'."
                 )
 
     def __len__(self):
-        return len(self.pictures)
+        return len(self.images)
 
     def batch(self):
-        """All pictures (N, H, W, 3), where they are of several sizes scaled to the first one's: to be looked at."""
-        if torch.is_tensor(self.pictures):
-            return self.pictures
-        size = self.pictures[0].shape[:2]
-        return torch.cat([interpolate(picture.movedim(-1, 0)[None], size, mode="area") for picture in self.pictures]).movedim(1, -1)
+        """All images (N, H, W, 3), where they are of several sizes scaled to the first one's: to be looked at."""
+        if torch.is_tensor(self.images):
+            return self.images
+        size = self.images[0].shape[:2]
+        return torch.cat([interpolate(image.movedim(-1, 0)[None], size, mode="area") for image in self.images]).movedim(1, -1)
 
     def sha256(self):
-        """A fingerprint of pictures and masks (as 8-bit) and prompts, the same before saving and after loading."""
+        """A fingerprint of images and masks (as 8-bit) and prompts, the same before saving and after loading."""
         return self._sha256
 
     @functools.cached_property
     def _sha256(self):
         digest = hashlib.sha256()
-        for several in (self.pictures, *([] if self.masks is None else [self.masks])):
+        for several in (self.images, *([] if self.masks is None else [self.masks])):
             for part in [several] if torch.is_tensor(several) else several:
                 digest.update(str(tuple(part.shape)).encode())
-                for few in part.split(16):  # thousands of pictures are not held in memory twice
+                for few in part.split(16):  # thousands of images are not held in memory twice
                     digest.update(_to_uint8(few).tobytes())
         digest.update(json.dumps([self.prompts, self.prompts_and]).encode())
         return digest.hexdigest()
 
     def save(self, folder):
-        """Write ``folder`` whole or not at all: 0000.png, 0001.png, ... and one line a picture in metadata.jsonl.
+        """Write ``folder`` whole or not at all: 0000.png, 0001.png, ... and one line an image in metadata.jsonl.
 
         The layout is the Hugging Face image folder's. Masks are 0000-mask.png. An existing folder is not touched.
         """
         folder = pathlib.Path(folder)
         if folder.exists():
-            raise InteractiveActionError(f"There is already a data set called {folder.name!r}. Choose another name or remove it first.")
+            raise InteractiveActionError(f"There is already a dataset called {folder.name!r}. Choose another name or remove it first.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
             with open(temporary / METADATA, "w", encoding="utf-8") as metadata:
-                for index, picture in enumerate(self.pictures):
+                for index, image in enumerate(self.images):
                     row = {"file_name": f"{index:04d}.png", "prompts": self.prompts[index], "prompts_and": self.prompts_and[index]}
-                    Image.fromarray(_to_uint8(picture)).save(temporary / row["file_name"])
+                    Image.fromarray(_to_uint8(image)).save(temporary / row["file_name"])
                     if self.masks is not None:
                         row["mask"] = f"{index:04d}-mask.png"
                         Image.fromarray(_to_uint8(self.masks[index])).save(temporary / row["mask"])
@@ -112,54 +112,54 @@ class InteractionDataset:
 
     @classmethod
     def load(cls, folder, resolution=512):
-        """Read what ``save`` wrote, or the same layout made by hand from photographs or another engine's pictures.
+        """Read what ``save`` wrote, or the same layout made by hand from photographs or another engine's images.
 
-        Pictures of several sizes are fitted to the buckets of a model of ``resolution`` x ``resolution`` pixels (``buckets``).
+        Images of several sizes are fitted to the buckets of a model of ``resolution`` x ``resolution`` pixels (``buckets``).
         """
         folder = pathlib.Path(folder)
         path = folder / METADATA
         if not path.is_file():
             raise InteractiveActionError(
-                f"{folder.name!r} is not a data set: it has no {METADATA}. Each line of it must be like "
+                f"{folder.name!r} is not a dataset: it has no {METADATA}. Each line of it must be like "
                 f'{{"file_name": "0000.png", "prompts": ["... {PLACEHOLDER} ..."], "prompts_and": ["... and ..."]}}.'
             )
-        pictures, masks, prompts, prompts_and = [], [], [], []
+        images, masks, prompts, prompts_and = [], [], [], []
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
                 name, with_token, with_and = row["file_name"], tuple(row["prompts"]), tuple(row["prompts_and"])
-                pictures.append(_read(folder, name, "RGB"))
+                images.append(_read(folder, name, "RGB"))
                 masks += [_read(folder, row["mask"], "L")] if "mask" in row else []
             except (KeyError, TypeError, ValueError, OSError) as error:
                 raise InteractiveActionError(
-                    f"Line {number} of {folder.name}/{METADATA} cannot be used: {type(error).__name__}: {error}. It must name a picture of the "
+                    f"Line {number} of {folder.name}/{METADATA} cannot be used: {type(error).__name__}: {error}. It must name an image of the "
                     f"folder (file_name) and its prompts and prompts_and."
                 ) from error
             prompts.append(with_token)
             prompts_and.append(with_and)
-        if masks and [mask.size for mask in masks] != [picture.size for picture in pictures]:
-            raise InteractiveActionError(f"{folder.name} has masks for some pictures alone, or of other sizes. Give each picture one of its size, or none.")
-        sizes = {picture.size for picture in pictures}
+        if masks and [mask.size for mask in masks] != [image.size for image in images]:
+            raise InteractiveActionError(f"{folder.name} has masks for some images alone, or of other sizes. Give each image one of its size, or none.")
+        sizes = {image.size for image in images}
         if len(sizes) > 1:
-            pictures, masks = ([fit(picture, resolution) for picture in several] for several in (pictures, masks))
-        return cls(_together(pictures), tuple(prompts), tuple(prompts_and), _together(masks) if masks else None)
+            images, masks = ([fit(image, resolution) for image in several] for several in (images, masks))
+        return cls(_together(images), tuple(prompts), tuple(prompts_and), _together(masks) if masks else None)
 
 
 def _read(folder, name, mode):
-    """The PIL picture ``name`` of ``folder``."""
+    """The PIL image ``name`` of ``folder``."""
     if pathlib.PurePath(name).name != name:
         raise ValueError(f"{name!r} leads out of the folder")
-    with Image.open(folder / name) as picture:
-        return picture.convert(mode)
+    with Image.open(folder / name) as image:
+        return image.convert(mode)
 
 
-def _together(pictures):
-    """PIL pictures as one tensor in 0..1, or as several where they are of several sizes."""
-    tensors = [torch.from_numpy(numpy.array(picture)).float() / 255 for picture in pictures]
+def _together(images):
+    """PIL images as one tensor in 0..1, or as several where they are of several sizes."""
+    tensors = [torch.from_numpy(numpy.array(image)).float() / 255 for image in images]
     return torch.stack(tensors) if len({tensor.shape for tensor in tensors}) == 1 else tuple(tensors)
 
 
-def _to_uint8(pictures):
-    return (pictures.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+def _to_uint8(images):
+    return (images.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()

@@ -2,7 +2,7 @@
 
 * ``interactions``: 136 prompts for one action, as many as the paper 000 (section 4.2) uses. It names their kinds only
   (people, celebrities, animals; things with and without joints); these are our own: 17 subjects times 8 objects.
-* ``action_bench``: the shape of ActionBench (paper 001, A.1 and A.2): 8 actions, 23 subjects, 4 pictures of each pair.
+* ``action_bench``: the shape of ActionBench (paper 001, A.1 and A.2): 8 actions, 23 subjects, 4 images of each pair.
 * ``own``: the user's lines.
 
 Seeds belong to places in the whole set: a part of a set has the same noise as the whole, and so has every method.
@@ -15,7 +15,7 @@ from .templates import with_article
 from .words import ACTION_WORDS
 
 WORD = "{word}"
-PICTURES_OF_A_PAIR = 4  # ActionBench's
+IMAGES_OF_A_PAIR = 4  # ActionBench's
 
 KINDS = (
     "nurse", "cook", "boy", "girl", "farmer", "dancer", "old man", "old woman", "teacher", "firefighter",
@@ -127,15 +127,15 @@ def own(lines, word, phrase):
     return prompts
 
 
-def seeded(prompts, pictures, seed, first=0, count=0):
-    """Each prompt ``pictures`` times in a row, the k-th picture of the whole set with ``seed + k``.
+def seeded(prompts, images, seed, first=0, count=0):
+    """Each prompt ``images`` times in a row, the k-th image of the whole set with ``seed + k``.
 
     first, count: the part of the prompts that is wanted; ``count`` 0 is all that follow.
     """
     if not 0 <= first < len(prompts):
         raise InteractiveActionError(f"The first prompt wanted is number {first}, and the set has the numbers 0 to {len(prompts) - 1}.")
     return [
-        Prompt(prompt.prompt, prompt.text, prompt.subject, prompt.object, (seed + place * pictures + k) % 2**64)
+        Prompt(prompt.prompt, prompt.text, prompt.subject, prompt.object, (seed + place * images + k) % 2**64)
         for place, prompt in list(enumerate(prompts))[first : first + count if count else None]
-        for k in range(pictures)
+        for k in range(images)
     ]

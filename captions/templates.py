@@ -1,6 +1,6 @@
 """Paired prompts: "Subject v* Object" for the student and "Subject and Object" for the teacher.
 
-000, section 3.2: each picture is paired with two groups of typically 10-12 prompts; the second group is the
+000, section 3.2: each image is paired with two groups of typically 10-12 prompts; the second group is the
 first with v* replaced by "and".
 """
 
@@ -45,7 +45,7 @@ def parse_templates(text):
 
 
 def paired_prompts(templates, subject, object):
-    """Return (prompts with v*, prompts with "and"), both of len(templates), for one picture's subject and object.
+    """Return (prompts with v*, prompts with "and"), both of len(templates), for one image's subject and object.
 
     An article is added where the name comes without one: "robot arm" -> "a robot arm".
     """
@@ -62,7 +62,7 @@ def with_article(name):
     """Put "a" or "an" before ``name`` unless it begins with an article or a capital letter (a person's name)."""
     name = name.strip()
     if not name:
-        raise InteractiveActionError("A picture has no name for its subject or its object. Write both, for example 'robot arm' and 'cube'.")
+        raise InteractiveActionError("An image has no name for its subject or its object. Write both, for example 'robot arm' and 'cube'.")
     first = name.split()[0]
     if first in ("a", "an", "the", "one", "two", "some") or first[0].isupper():
         return name

@@ -54,7 +54,7 @@ ACTION_WORDS = {
     "sit on": ("sitting on", "seated on", "perched on", "resting on", "lounging on", "riding", "straddling", "kneeling on"),
 }
 
-# What each action looks most like in a single picture: the words of these are what its token is best kept away from.
+# What each action looks most like in a single image: the words of these are what its token is best kept away from.
 MISTAKEN_FOR = {
     "any interaction": (),
     "pick up": ("push", "slide", "put down"),

@@ -39,7 +39,7 @@ def load_clip_scorer():
 
 
 class InteractionJudge(nn.Module):
-    """A small convolutional net, pictures (B, 3, 96, 96) in 0..1 -> logits over ``RELATIONS`` (B, 7)."""
+    """A small convolutional net, images (B, 3, 96, 96) in 0..1 -> logits over ``RELATIONS`` (B, 7)."""
 
     def __init__(self, widths=(32, 64, 96, 128)):
         super().__init__()
@@ -51,19 +51,19 @@ class InteractionJudge(nn.Module):
         self.features = nn.Sequential(*layers)
         self.head = nn.Linear(before * 9, len(RELATIONS))
 
-    def forward(self, pictures):
-        seen = self.features(pictures * 2 - 1)
+    def forward(self, images):
+        seen = self.features(images * 2 - 1)
         return self.head(nn.functional.adaptive_avg_pool2d(seen, 3).flatten(1))  # 3 x 3: above and beside matter
 
     @torch.no_grad()
-    def probabilities(self, pictures):
-        """Pictures (B, H, W, 3) in 0..1 -> probabilities over ``RELATIONS`` (B, 7)."""
-        channels_first = pictures.movedim(-1, 1).float()
+    def probabilities(self, images):
+        """Images (B, H, W, 3) in 0..1 -> probabilities over ``RELATIONS`` (B, 7)."""
+        channels_first = images.movedim(-1, 1).float()
         return self(nn.functional.interpolate(channels_first, (96, 96), mode="area")).softmax(1)
 
-    def classify(self, pictures):
-        """The likeliest of ``RELATIONS`` for each picture (B, H, W, 3 in 0..1), list[str]."""
-        return [RELATIONS[k] for k in self.probabilities(pictures).argmax(1).tolist()]
+    def classify(self, images):
+        """The likeliest of ``RELATIONS`` for each image (B, H, W, 3 in 0..1), list[str]."""
+        return [RELATIONS[k] for k in self.probabilities(images).argmax(1).tolist()]
 
 
 def load_interaction_judge(number=1):

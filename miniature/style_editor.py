@@ -1,4 +1,4 @@
-"""The embedded editor, its judges and its style pictures: small models that the project trained on its simulator's drawings.
+"""The embedded editor, its judges and its style images: small models that the project trained on its simulator's drawings.
 
 ``python . miniature.factory.train_style_editor`` remakes them all. The editor is a style-conditioned InstructPix2Pix of SD 1.x for the stock
 checkpoint loader; depth model and encoder are ordinary folders of transformers.
@@ -17,12 +17,12 @@ STYLES_EACH = 5
 
 
 def looks():
-    """Names of the materials of which there are style pictures."""
+    """Names of the materials of which there are style images."""
     return sorted(path.stem for path in STYLES.glob("*.png"))
 
 
 def load_styles(look, count=STYLES_EACH):
-    """Style pictures float (count, 96, 96, 3) in 0..1 and masks (count, 96, 96), 1 where the look is; the five take turns."""
+    """Style images float (count, 96, 96, 3) in 0..1 and masks (count, 96, 96), 1 where the look is; the five take turns."""
     sheet = np.asarray(Image.open(STYLES / f"{look}.png")).copy()
     tiles = torch.from_numpy(sheet).unflatten(1, (-1, sheet.shape[0])).movedim(1, 0)
     tiles = tiles[torch.arange(count) % len(tiles)]

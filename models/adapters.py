@@ -6,7 +6,7 @@ import re
 
 import torch
 
-from .lora import Absorber
+from .lora import AuxiliaryLoRA
 from .protocol import attention_projections
 
 # What a style-conditioned InstructPix2Pix has beyond its origin: it begins at zero, and LoRA on attention cannot wake it.
@@ -47,7 +47,7 @@ class Changes:
         return {name.rpartition(".")[0] + suffixes[name.rpartition(".")[2]]: change.clone() for name, change in pairs}
 
 
-class LowRank(Absorber):
+class LowRank(AuxiliaryLoRA):
     """LoRA of ``rank`` on all attentions of ``module``."""
 
     def __init__(self, module, rank):

@@ -1,7 +1,7 @@
-"""Where words attend while a picture is drawn (Interactive Action, Fig. 5; ADI, Fig. 11; the maps are those of DAAM, Tang et al. 2022).
+"""Where words attend while an image is drawn (Interactive Action, Fig. 5; ADI, Fig. 11; the maps are those of DAAM, Tang et al. 2022).
 
 A ``Recorder`` rides along with a sampler: beside each cross-attention it computes the same softmax(Q K^T / sqrt(d)) once more and
-adds it up over heads and steps. What the sampler computes is not touched, so its pictures stay the same to the pixel. A run is
+adds it up over heads and steps. What the sampler computes is not touched, so its images stay the same to the pixel. A run is
 remembered by what it has drawn, so that a later node can ask "where did the words of THESE samples attend?" whatever else was
 drawn in between.
 """
@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 from ..errors import InteractiveActionError
 from .comfy_layerwise import CHUNK, cross_attention_layers
 
-KEPT = 2**31  # bytes, of the newest runs: about 250 pictures at SD 1.5's size and 512 pixels
+KEPT = 2**31  # bytes, of the newest runs: about 250 images at SD 1.5's size and 512 pixels
 PLACES = {"input": "down", "middle": "middle", "output": "up"}
 
 
@@ -98,12 +98,12 @@ class Recorder:
         if run is None:
             raise InteractiveActionError(
                 "It is not known where the words of these samples attended: the sampler that drew them does not use the MODEL of this "
-                "Record Attention, something changed them afterwards, or it was too long ago. Connect the sampler's own output, and draw "
+                "Capture Attention, something changed them afterwards, or it was too long ago. Connect the sampler's own output, and draw "
                 "again with another seed."
             )
         if not run.sums:
             raise InteractiveActionError(
-                "No step of this sampling was recorded. Let start be smaller than end in Record Attention, with at least one step between."
+                "No step of this sampling was recorded. Let start be smaller than end in Capture Attention, with at least one step between."
             )
         return run
 

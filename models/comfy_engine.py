@@ -100,14 +100,14 @@ class ComfyEngine:
     def _tables(self):
         return [getattr(self._encoder, part).transformer.get_input_embeddings().weight for part in self._parts]
 
-    def encode_pictures(self, pictures):
+    def encode_images(self, images):
         vae = self._vae
         model_management.load_models_gpu([vae.patcher], force_full_load=True)
         stage = vae.first_stage_model
         means, stds = [], []
         with torch.no_grad():
-            for batch in pictures.split(ENCODE_BATCH):
-                # clone: pictures that came along a graph are inference tensors
+            for batch in images.split(ENCODE_BATCH):
+                # clone: images that came along a graph are inference tensors
                 x = vae.process_input(vae.vae_encode_crop_pixels(batch.clone()).movedim(-1, 1)).to(vae.device, vae.vae_dtype)
                 if hasattr(stage, "quant_conv"):
                     mean, logvar = stage.quant_conv(stage.encoder(x)).float().chunk(2, dim=1)

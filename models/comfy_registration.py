@@ -35,7 +35,7 @@ def _model_classes():
             super().__init__(model_config, model_type, device=device, unet_model=StyleUNet)
 
         def concat_cond(self, **conditions):
-            """Picture and style picture as the VAE encodes them: SD 1.5's InstructPix2Pix does not scale them. Absent ones are zero."""
+            """Image and style image as the VAE encodes them: SD 1.5's InstructPix2Pix does not scale them. Absent ones are zero."""
             noise = conditions["noise"]
 
             def fitted(latents):

@@ -1,6 +1,6 @@
 """ComfyUI's loaded MODEL, CLIP and VAE of a style-conditioned InstructPix2Pix as an ``EditingEngine``.
 
-Only the network needs gradients: pictures and prompts are encoded by ComfyUI's own nodes' calls.
+Only the network needs gradients: images and prompts are encoded by ComfyUI's own nodes' calls.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ class ComfyEditor:
         channels = model.model.model_config.unet_config.get("in_channels")
         if channels != EXTENDED:
             raise InteractiveActionError(
-                f"This MODEL takes {channels} input channels, and an editor with a style picture {EXTENDED}. Load a checkpoint made by "
+                f"This MODEL takes {channels} input channels, and an editor with a style image {EXTENDED}. Load a checkpoint made by "
                 "Extend InstructPix2Pix for Style."
             )
         # A patcher that streams weights through shared buffers would overwrite what backward still needs.
@@ -57,8 +57,8 @@ class ComfyEditor:
         return (x - denoised.float()) / sigma
 
     @torch.no_grad()
-    def encode_pictures(self, pictures):
-        return self._elsewhere(lambda: self._vae.encode(pictures).float().to(self.device))
+    def encode_images(self, images):
+        return self._elsewhere(lambda: self._vae.encode(images).float().to(self.device))
 
     @torch.no_grad()
     def decode_latents(self, z_0):

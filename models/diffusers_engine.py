@@ -24,7 +24,7 @@ class DiffusersEngine:
     """A frozen model, of which v* alone gets gradients.
 
     unet: UNet2DConditionModel. encoders: one ``TextEncoder`` (SD 1.x, 2.x) or two (SDXL: CLIP's, then OpenCLIP's).
-    load_autoencoder: gives an AutoencoderKL or AutoencoderTiny when it is called; it is in memory only while pictures are
+    load_autoencoder: gives an AutoencoderKL or AutoencoderTiny when it is called; it is in memory only while images are
     encoded or decoded. prediction_type: what the U-Net was trained to predict, of ``PREDICTION_TYPES``.
     dtype: in which U-Net and text encoder compute; vectors, latents and noise are float32 always.
     checkpointing: compute most activations again in the backward pass instead of keeping them (``checkpointing``).
@@ -107,12 +107,12 @@ class DiffusersEngine:
         except OSError as error:
             raise InteractiveActionError(f"{folder.name!r} could not be read: {error}") from error
 
-    def encode_pictures(self, pictures):
+    def encode_images(self, images):
         autoencoder = self._load_autoencoder().to(self.device).eval()
         scale = autoencoder.config.scaling_factor
-        height, width = (size // 8 * 8 for size in pictures.shape[1:3])
-        top, left = (pictures.shape[1] - height) // 2, (pictures.shape[2] - width) // 2
-        pixels = pictures[:, top : top + height, left : left + width].movedim(-1, 1) * 2 - 1
+        height, width = (size // 8 * 8 for size in images.shape[1:3])
+        top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
+        pixels = images[:, top : top + height, left : left + width].movedim(-1, 1) * 2 - 1
         means, stds = [], []
         with torch.no_grad():
             for batch in pixels.split(ENCODE_BATCH):
@@ -126,8 +126,8 @@ class DiffusersEngine:
     def decode_latents(self, latents):
         autoencoder = self._load_autoencoder().to(self.device).eval()
         with torch.no_grad():
-            pictures = torch.cat([autoencoder.decode(one / autoencoder.config.scaling_factor).sample for one in latents.split(1)])
-        return (pictures / 2 + 0.5).clamp(0, 1).movedim(1, -1).cpu()
+            images = torch.cat([autoencoder.decode(one / autoencoder.config.scaling_factor).sample for one in latents.split(1)])
+        return (images / 2 + 0.5).clamp(0, 1).movedim(1, -1).cpu()
 
     def encode_prompts(self, prompts, vectors=None):
         parts = [None] * len(self._encoders) if vectors is None else vectors.split(self.widths, -1)

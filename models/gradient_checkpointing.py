@@ -15,7 +15,7 @@ import sys
 import torch
 from torch.utils.checkpoint import checkpoint
 
-PIECE = 1024  # positions of a picture that a feed-forward sees together
+PIECE = 1024  # positions of an image that a feed-forward sees together
 
 
 @contextlib.contextmanager

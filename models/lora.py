@@ -1,4 +1,4 @@
-"""A throw-away LoRA in the student that may take up the look of the training pictures instead of v*.
+"""A throw-away LoRA in the student that may take up the look of the training images instead of v*.
 
 Public code of 000 replaces every attention processor of the student by one with LoRA of rank 4, trains it in one AdamW
 group with v*, and does not load it again to draw; the text knows nothing of it. Its weights are one flat vector here,
@@ -10,7 +10,7 @@ import contextlib
 import torch
 
 
-class Absorber:
+class AuxiliaryLoRA:
     """LoRA of ``rank`` on ``projections``, linear layers W: W x becomes W x + up down x while ``active``."""
 
     def __init__(self, projections, rank):

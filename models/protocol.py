@@ -9,12 +9,12 @@ from torch.nn.functional import pad
 
 
 class Engine(Protocol):
-    """A frozen latent diffusion model. B pictures, latents (B, C, h, w), contexts (B, tokens, width of the U-Net's text).
+    """A frozen latent diffusion model. B images, latents (B, C, h, w), contexts (B, tokens, width of the U-Net's text).
 
     device: where tensors given to ``predict_noise`` live. width: d, of a vector of v*. widths: of the vocabulary tables of its
         one or two text encoders, whose sum d is: a vector for SDXL is CLIP's, then OpenCLIP's behind it.
     layers: L, the cross-attention layers of the U-Net (16 in SD 1.x and 2.x), counted in the order of its forward pass:
-        down from the picture, middle, up to it again; within a block its transformer blocks in their order.
+        down from the image, middle, up to it again; within a block its transformer blocks in their order.
     alphas_cumprod: float32 (T,), the noise schedule. unet: the U-Net's module, by whatever names its library gives its weights.
     """
 
@@ -25,11 +25,11 @@ class Engine(Protocol):
     alphas_cumprod: torch.Tensor
     unet: torch.nn.Module
 
-    def encode_pictures(self, pictures):
+    def encode_images(self, images):
         """float32 (B, H, W, 3) in 0..1 -> (mean, std) of the latents, each (B, C, h, w), scaled as the U-Net wants them."""
 
     def decode_latents(self, latents):
-        """Pictures float32 (B, H, W, 3) in 0..1 on the CPU of latents as ``encode_pictures`` scales them."""
+        """Images float32 (B, H, W, 3) in 0..1 on the CPU of latents as ``encode_images`` scales them."""
 
     def encode_prompts(self, prompts, vectors=None):
         """Contexts (B, tokens, width) of ``prompts`` (list of B strings).
@@ -86,7 +86,7 @@ def sha256_of(modules, unused=()):
 
 
 def add_noise(engine, z_0, noise, t):
-    """Eq. 1 in closed form: z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) noise, per picture."""
+    """Eq. 1 in closed form: z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) noise, per image."""
     abar = engine.alphas_cumprod.to(z_0.device)[t].view(-1, 1, 1, 1)
     return abar.sqrt() * z_0 + (1 - abar).sqrt() * noise
 

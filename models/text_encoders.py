@@ -31,12 +31,12 @@ class TextEncoder:
         spoken = None if vectors is None else vectors.view(layers, -1, self.width)
         rows, learned = zip(*(self._tokens(prompt, 0 if spoken is None else spoken.shape[1]) for prompt in prompts))
         ids = torch.tensor(rows, device=self.table.device).repeat(layers, 1)
-        pictures, places = torch.tensor(learned, device=self.table.device).nonzero(as_tuple=True)
+        images, places = torch.tensor(learned, device=self.table.device).nonzero(as_tuple=True)
 
         def speak(embedding, arguments, words):
             """The vectors stand where v* is written, so that neither vocabulary nor its table need to grow."""
             words = words.unflatten(0, (-1, len(prompts))).clone()
-            words[:, pictures, places] = spoken.repeat(1, len(places) // spoken.shape[1], 1).to(words)
+            words[:, images, places] = spoken.repeat(1, len(places) // spoken.shape[1], 1).to(words)
             return words.flatten(0, 1)
 
         hook = self.model.get_input_embeddings().register_forward_hook(speak) if len(places) else None

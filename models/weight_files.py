@@ -5,7 +5,7 @@ import re
 
 from ..files import checked_name, free_path, safetensors_bytes, write_atomically
 from .adapters import Changes
-from .lora import Absorber
+from .lora import AuxiliaryLoRA
 
 ATTENTION = r"\.attn[12]\.to_(q|k|v|out\.0)\.weight$"
 CROSS_KEYS_AND_VALUES = r"\.attn2\.to_[kv]\.weight$"
@@ -31,7 +31,7 @@ class Difference(Changes):
         return {f"{_key(layer)}.{kinds[leaf]}": change.clone() for (layer, _, leaf), change in zip(layers, self.split(changes))}
 
 
-class LoRA(Absorber):
+class LoRA(AuxiliaryLoRA):
     """Low-rank changes (Hu et al. 2021) of the attentions' projections."""
 
     def __init__(self, engine, rank):

@@ -1,4 +1,4 @@
-"""Nodes that put words to pictures."""
+"""Nodes that put words to images."""
 
 import pathlib
 
@@ -19,15 +19,15 @@ class CaptionInteraction(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionCaptions",
-            display_name="Caption Interaction",
+            node_id="InteractiveActionCaptionImages",
+            display_name="Caption Images (Action)",
             category=CATEGORY,
-            description="Pair each picture with prompts that say 'Subject v* Object' and prompts that say 'Subject and Object'.",
-            search_aliases=["captions", "prompts", "templates", "data set"],
+            description="Pair each image with prompts that say 'Subject v* Object' and prompts that say 'Subject and Object'.",
+            search_aliases=["captions", "prompts", "templates", "dataset"],
             inputs=[
-                io.Image.Input("pictures", tooltip="Pictures of one interaction: recorded ones, or photographs."),
+                io.Image.Input("images", tooltip="Images of one interaction: recorded ones, or photographs."),
                 sockets.Recording.Input(
-                    "recording", optional=True, tooltip="The recording that the pictures come from; it knows what each picture shows."
+                    "recording", optional=True, tooltip="The recording that the images come from; it knows what each image shows."
                 ),
                 io.String.Input(
                     "subject", default="", tooltip="Who acts, for example 'robot arm'. Empty: as the recording says."
@@ -43,31 +43,31 @@ class CaptionInteraction(io.ComfyNode):
                     "are the same lines with 'and' in place of <v*>.",
                 ),
             ],
-            outputs=[sockets.Dataset.Output(display_name="data set")],
+            outputs=[sockets.Dataset.Output(display_name="dataset")],
         )
 
     @classmethod
-    def execute(cls, pictures, subject, object, templates, recording=None):
+    def execute(cls, images, subject, object, templates, recording=None):
         parsed = parse_templates(templates)
-        count = len(pictures)
+        count = len(images)
         subjects = _names(subject, recording and recording.subject, count, "subject")
         objects = _names(object, recording and recording.object, count, "object")
         groups = [paired_prompts(parsed, *names) for names in zip(subjects, objects)]
         dataset = InteractionDataset(
-            pictures[..., :3], tuple(with_token for with_token, _ in groups), tuple(with_and for _, with_and in groups)
+            images[..., :3], tuple(with_token for with_token, _ in groups), tuple(with_and for _, with_and in groups)
         )
         shown = "\n".join(f"{y}   |   {y_and}" for y, y_and in zip(dataset.prompts[0], dataset.prompts_and[0]))
-        return io.NodeOutput(dataset, ui=ui.PreviewText(f"{count} pictures, each with {len(parsed)} pairs:\n{shown}"))
+        return io.NodeOutput(dataset, ui=ui.PreviewText(f"{count} images, each with {len(parsed)} pairs:\n{shown}"))
 
 
 def _names(typed, recorded, count, what):
     if typed.strip():
         return [typed.strip()] * count
     if recorded is None:
-        raise InteractiveActionError(f"The pictures have no {what}. Write one, or connect the recording they come from.")
+        raise InteractiveActionError(f"The images have no {what}. Write one, or connect the recording they come from.")
     if len(recorded) != count:
         raise InteractiveActionError(
-            f"There are {count} pictures but the recording names the {what} of {len(recorded)}. Connect all of its pictures, "
+            f"There are {count} images but the recording names the {what} of {len(recorded)}. Connect all of its images, "
             f"or write the {what}."
         )
     return list(recorded)
@@ -77,8 +77,8 @@ class InteractionWords(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionWords",
-            display_name="Interaction Words",
+            node_id="InteractiveActionSteeringWords",
+            display_name="Steering Words",
             category=CATEGORY,
             description="Words and phrases of one action, to steer a token with. Convert to text to edit them.",
             search_aliases=["steering", "positives", "verbs"],
@@ -108,22 +108,22 @@ class SaveDataset(io.ComfyNode):
     def define_schema(cls):
         return io.Schema(
             node_id="InteractiveActionSaveDataset",
-            display_name="Save Interaction Data Set",
+            display_name="Save Interaction Dataset",
             category=CATEGORY,
-            description="Write pictures and prompts to a folder: numbered PNGs and metadata.jsonl, as Hugging Face image folders are.",
+            description="Write images and prompts to a folder: numbered PNGs and metadata.jsonl, as Hugging Face image folders are.",
             is_output_node=True,
             inputs=[
-                sockets.Dataset.Input("dataset", tooltip="The captioned pictures."),
+                sockets.Dataset.Input("dataset", tooltip="The captioned images."),
                 io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action. If there is one already, a number is added."),
             ],
-            outputs=[sockets.Dataset.Output(display_name="data set")],
+            outputs=[sockets.Dataset.Output(display_name="dataset")],
         )
 
     @classmethod
     def execute(cls, dataset, name):
-        folder = free_path(dataset_folder(), checked_name(name, "data set"))
+        folder = free_path(dataset_folder(), checked_name(name, "dataset"))
         dataset.save(folder)
-        return io.NodeOutput(dataset, ui=ui.PreviewText(f"{len(dataset)} pictures written to {folder}"))
+        return io.NodeOutput(dataset, ui=ui.PreviewText(f"{len(dataset)} images written to {folder}"))
 
 
 class LoadDataset(io.ComfyNode):
@@ -131,9 +131,9 @@ class LoadDataset(io.ComfyNode):
     def define_schema(cls):
         return io.Schema(
             node_id="InteractiveActionLoadDataset",
-            display_name="Load Interaction Data Set",
+            display_name="Load Interaction Dataset",
             category=CATEGORY,
-            description="Read pictures and prompts from a folder that was saved, or made by hand in the same layout.",
+            description="Read images and prompts from a folder that was saved, or made by hand in the same layout.",
             inputs=[
                 io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action."),
                 io.Int.Input(
@@ -144,28 +144,28 @@ class LoadDataset(io.ComfyNode):
                     step=8,
                     optional=True,
                     advanced=True,
-                    tooltip="Pictures of several sizes are fitted to the buckets of a model with this side: 512 for SD 1.5, 1024 for SDXL. "
-                    "Pictures of one size stay as they are.",
+                    tooltip="Images of several sizes are fitted to the buckets of a model with this side: 512 for SD 1.5, 1024 for SDXL. "
+                    "Images of one size stay as they are.",
                 ),
             ],
             outputs=[
-                sockets.Dataset.Output(display_name="data set"),
-                io.Image.Output(display_name="pictures"),
+                sockets.Dataset.Output(display_name="dataset"),
+                io.Image.Output(display_name="images"),
             ],
         )
 
     @classmethod
     def fingerprint_inputs(cls, name, **_):
-        path = dataset_folder() / checked_name(name, "data set") / "metadata.jsonl"
+        path = dataset_folder() / checked_name(name, "dataset") / "metadata.jsonl"
         return path.stat().st_mtime_ns
 
     @classmethod
     def execute(cls, name, resolution=512):
-        folder = dataset_folder() / checked_name(name, "data set")
+        folder = dataset_folder() / checked_name(name, "dataset")
         if not folder.is_dir():
             found = sorted(path.name for path in dataset_folder().glob("*") if path.is_dir() and not path.name.startswith("."))
             raise InteractiveActionError(
-                f"There is no data set called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {dataset_folder()}."
+                f"There is no dataset called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {dataset_folder()}."
             )
         dataset = InteractionDataset.load(folder, resolution)
         return io.NodeOutput(dataset, dataset.batch())

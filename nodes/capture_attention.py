@@ -1,4 +1,4 @@
-"""Look where the words of a prompt attend while a picture is drawn."""
+"""Look where the words of a prompt attend while an image is drawn."""
 
 from comfy_api.latest import io, ui
 
@@ -14,8 +14,8 @@ class RecordAttention(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionRecordAttention",
-            display_name="Record Attention",
+            node_id="InteractiveActionCaptureAttention",
+            display_name="Capture Attention",
             category=CATEGORY,
             description="A MODEL that remembers where words attend while any sampler draws with it. It draws the same pixels.",
             search_aliases=["attention maps", "cross-attention", "DAAM", "heat map"],
@@ -27,7 +27,7 @@ class RecordAttention(io.ComfyNode):
             ],
             outputs=[
                 io.Model.Output(tooltip="For the sampler."),
-                sockets.Attention.Output(display_name="attention", tooltip="For Draw Attention."),
+                sockets.Attention.Output(display_name="attention", tooltip="For Visualize Attention."),
             ],
         )
 
@@ -51,31 +51,31 @@ class DrawAttention(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionDrawAttention",
-            display_name="Draw Attention",
+            node_id="InteractiveActionVisualizeAttention",
+            display_name="Visualize Attention",
             category=CATEGORY,
             description="Overlays that show where v*, or any word of the prompt, attended: for groups of layers and averaged over all.",
             search_aliases=["attention maps", "cross-attention", "DAAM", "heat map"],
             inputs=[
-                sockets.Attention.Input("attention", tooltip="From Record Attention, whose MODEL drew the samples."),
+                sockets.Attention.Input("attention", tooltip="From Capture Attention, whose MODEL drew the samples."),
                 io.Latent.Input("samples", tooltip="The sampler's own output: the attention is looked up by it."),
-                io.Image.Input("pictures", tooltip="The same samples, decoded."),
+                io.Image.Input("images", tooltip="The same samples, decoded."),
                 io.Clip.Input("clip", tooltip="The CLIP that encoded the prompt: it tells at which positions a word stands."),
                 io.String.Input("prompt", default="a panda <pick-up> a strawberry", multiline=True, tooltip="The prompt that the samples were drawn with."),
                 io.String.Input("words", default="panda\n<pick-up>\nstrawberry", multiline=True,
                                 tooltip="One word or phrase of the prompt a line: a row of the sheet for each."),
                 io.Combo.Input("groups", options=[PLACES, RESOLUTIONS],
-                               tooltip="How layers are put together: by their place in the U-Net, or by the resolution at which they see the picture."),
+                               tooltip="How layers are put together: by their place in the U-Net, or by the resolution at which they see the image."),
             ],
             outputs=[
-                io.Image.Output(display_name="sheets", tooltip="One sheet a picture: a row for each word, a column for each group of layers."),
-                io.Image.Output(display_name="overlays", tooltip="The average over all layers: all pictures for the first word, then for the second."),
+                io.Image.Output(display_name="sheets", tooltip="One sheet an image: a row for each word, a column for each group of layers."),
+                io.Image.Output(display_name="overlays", tooltip="The average over all layers: all images for the first word, then for the second."),
                 io.Mask.Output(display_name="maps", tooltip="The same as masks, each stretched from 0 to 1."),
             ],
         )
 
     @classmethod
-    def execute(cls, attention, samples, pictures, clip, prompt, words, groups):
+    def execute(cls, attention, samples, images, clip, prompt, words, groups):
         import torch
 
         from ..models import comfy_attention as maps_of
@@ -93,12 +93,12 @@ class DrawAttention(io.ComfyNode):
         for word in dict.fromkeys(named):
             positions, chunks = maps_of.word_positions(tokenize, prompt, word)
             found[word] = maps_of.grouped(maps_of.word_maps(run, positions, chunks), groups == RESOLUTIONS)
-        if len(pictures) != (count := len(next(iter(found[named[0]].values())))):
-            raise InteractiveActionError(f"There are {len(pictures)} pictures, and {count} samples. Connect what the samples were decoded to.")
-        pictures = pictures[..., :3].float().cpu()
-        means = [stretched(groups["all layers"], *pictures.shape[1:3]) for groups in found.values()]
-        shown = sheets(pictures, found)
-        return io.NodeOutput(shown, torch.cat([overlay(pictures, mean) for mean in means]), torch.cat(means).clamp(0, 1),
+        if len(images) != (count := len(next(iter(found[named[0]].values())))):
+            raise InteractiveActionError(f"There are {len(images)} images, and {count} samples. Connect what the samples were decoded to.")
+        images = images[..., :3].float().cpu()
+        means = [stretched(groups["all layers"], *images.shape[1:3]) for groups in found.values()]
+        shown = sheets(images, found)
+        return io.NodeOutput(shown, torch.cat([overlay(images, mean) for mean in means]), torch.cat(means).clamp(0, 1),
                              ui=ui.PreviewImage(shown, cls=cls))
 
 

@@ -1,4 +1,4 @@
-"""Nodes that make a style-conditioned InstructPix2Pix and give it its pictures."""
+"""Nodes that make a style-conditioned InstructPix2Pix and give it its images."""
 
 import pathlib
 
@@ -14,7 +14,7 @@ from ..files import checked_name
 from ..miniature import style_editor as edits
 from ..models.comfy_registration import IMAGE, STYLE
 from ..models.style_editor.extend import ORIGIN, check_plain, extended, fingerprint, write_checkpoint
-from ..models.style_editor.images import checked_pictures, fit_style, paired
+from ..models.style_editor.images import checked_images, fit_style, paired
 from .interactive_token import _sentence
 
 CATEGORY = "Interactive Action/editor"
@@ -27,8 +27,8 @@ class ExtendEditor(io.ComfyNode):
             node_id="InteractiveActionExtendEditor",
             display_name="Extend InstructPix2Pix for Style",
             category=CATEGORY,
-            description="Give an InstructPix2Pix checkpoint of SD 1.x four input channels for a style picture, and a cross-attention "
-            "that finds the instruction's region in both pictures. Until it is taught it draws what it drew before.",
+            description="Give an InstructPix2Pix checkpoint of SD 1.x four input channels for a style image, and a cross-attention "
+            "that finds the instruction's region in both images. Until it is taught it draws what it drew before.",
             search_aliases=["instructpix2pix", "ip2p", "SPIE", "style"],
             is_output_node=True,
             inputs=[
@@ -82,32 +82,32 @@ class EditConditioning(io.ComfyNode):
     def define_schema(cls):
         return io.Schema(
             node_id="InteractiveActionEditConditioning",
-            display_name="Picture and Style Conditioning",
+            display_name="Image and Style Conditioning",
             category=CATEGORY,
-            description="Give a style-conditioned InstructPix2Pix the picture to edit and a style picture.",
+            description="Give a style-conditioned InstructPix2Pix the image to edit and a style image.",
             inputs=[
                 io.Conditioning.Input("positive", tooltip="The instruction, such as 'make the table of wood'."),
                 io.Conditioning.Input("negative", tooltip="An empty prompt, or what to avoid."),
-                io.Vae.Input("vae", tooltip="The checkpoint's VAE, which encodes both pictures."),
-                io.Image.Input("image", tooltip="The picture to edit. Sides that are not divisible by 8 are cut."),
+                io.Vae.Input("vae", tooltip="The checkpoint's VAE, which encodes both images."),
+                io.Image.Input("image", tooltip="The image to edit. Sides that are not divisible by 8 are cut."),
                 io.Image.Input(
                     "style",
-                    tooltip="What it should look like. It may have any size: its middle is cut to the picture's proportions and resized. "
-                    "Several style pictures give one edit each.",
+                    tooltip="What it should look like. It may have any size: its middle is cut to the image's proportions and resized. "
+                    "Several style images give one edit each.",
                 ),
             ],
             outputs=[
                 io.Conditioning.Output(display_name="positive"),
                 io.Conditioning.Output(display_name="negative"),
-                io.Latent.Output(display_name="latent", tooltip="An empty latent of the picture's size, one for each edit."),
+                io.Latent.Output(display_name="latent", tooltip="An empty latent of the image's size, one for each edit."),
             ],
         )
 
     @classmethod
     def execute(cls, positive, negative, vae, image, style):
-        image, style = checked_pictures(image, "picture"), checked_pictures(style, "style picture")
+        image, style = checked_images(image, "image"), checked_images(style, "style image")
         image = vae.vae_encode_crop_pixels(image)
-        image_latents, style_latents = (vae.encode(pictures) for pictures in (image, fit_style(style, *image.shape[1:3])))
+        image_latents, style_latents = (vae.encode(images) for images in (image, fit_style(style, *image.shape[1:3])))
         image_latents, style_latents = paired(image_latents, style_latents)
         both = {IMAGE: image_latents, STYLE: style_latents}
         positive, negative = (node_helpers.conditioning_set_values(conditioning, both) for conditioning in (positive, negative))
@@ -121,10 +121,10 @@ class StyleSamples(io.ComfyNode):
             node_id="InteractiveActionStyleSamples",
             display_name="Style Samples",
             category=CATEGORY,
-            description="Style pictures of a material for the embedded editor: simulated things made of it, and where they are.",
+            description="Style images of a material for the embedded editor: simulated things made of it, and where they are.",
             search_aliases=["wood", "brick", "material", "texture"],
             inputs=[
-                io.Combo.Input("look", options=edits.looks(), default="wood", tooltip="The material. For your own, load pictures of it instead."),
+                io.Combo.Input("look", options=edits.looks(), default="wood", tooltip="The material. For your own, load images of it instead."),
                 io.Int.Input("count", default=edits.STYLES_EACH, min=1, max=4096, tooltip="How many; there are five different ones, which take turns."),
             ],
             outputs=[

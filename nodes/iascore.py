@@ -1,4 +1,4 @@
-"""Judge whether an interaction really happened: load a detector and a CLIP, and give pictures their IAScore."""
+"""Judge whether an interaction really happened: load a detector and a CLIP, and give images their IAScore."""
 
 import json
 
@@ -22,7 +22,7 @@ class LoadDetector(io.ComfyNode):
             search_aliases=["GroundingDINO", "OWL-ViT", "OWLv2", "object detection"],
             inputs=[
                 io.Combo.Input("source", options=[EMBEDDED, "folder or hub name"],
-                               tooltip="The embedded detector knows the miniature world only. For real pictures "
+                               tooltip="The embedded detector knows the miniature world only. For real images "
                                        "choose a GroundingDINO or OWLv2 of transformers."),
                 io.String.Input("name", default="", optional=True,
                                 tooltip="A folder with config.json, model.safetensors and the processor, or a hub "
@@ -55,11 +55,11 @@ class LoadClipScorer(io.ComfyNode):
             node_id="InteractiveActionLoadClipScorer",
             display_name="Load CLIP Scorer",
             category=CATEGORY,
-            description="An open_clip model that tells how well a picture matches a text, for IAScore.",
+            description="An open_clip model that tells how well an image matches a text, for IAScore.",
             search_aliases=["open_clip", "CLIPScore", "CLIP similarity"],
             inputs=[
                 io.Combo.Input("source", options=[EMBEDDED, "open_clip name"],
-                               tooltip="The embedded CLIP knows the miniature world only. For real pictures name a "
+                               tooltip="The embedded CLIP knows the miniature world only. For real images name a "
                                        "model of open_clip."),
                 io.String.Input("name", default="ViT-B-32", optional=True,
                                 tooltip='A model name of open_clip, or "local-dir:" and a folder with '
@@ -91,19 +91,19 @@ class IAScore(io.ComfyNode):
             node_id="InteractiveActionIAScore",
             display_name="IAScore",
             category=CATEGORY,
-            description="Interactive Action, Eq. 9: a picture counts only if subject and object overlap, "
+            description="Interactive Action, Eq. 9: an image counts only if subject and object overlap, "
                         "and then with its CLIP cosine.",
             search_aliases=["interaction score", "CLIPScore", "IoU", "evaluate"],
             is_output_node=True,
             inputs=[
-                io.Image.Input("image", tooltip="The pictures to judge."),
+                io.Image.Input("image", tooltip="The images to judge."),
                 sockets.ClipScorer.Input("clip_scorer", tooltip="From Load CLIP Scorer."),
                 io.String.Input("subject", default="panda", multiline=True,
-                                tooltip="Who acts. One line for all pictures, or one line for each."),
+                                tooltip="Who acts. One line for all images, or one line for each."),
                 io.String.Input("object", default="strawberry", multiline=True,
-                                tooltip="What is acted on. One line for all pictures, or one line for each."),
+                                tooltip="What is acted on. One line for all images, or one line for each."),
                 io.String.Input("text", default="a panda picking up a strawberry", multiline=True,
-                                tooltip="What CLIP compares the picture with. One line for all pictures, or one line "
+                                tooltip="What CLIP compares the image with. One line for all images, or one line "
                                         "for each."),
                 io.String.Input("phrase", default="", optional=True,
                                 tooltip='Natural words that take the place of <v*> in the text, for example "picking '
@@ -112,25 +112,25 @@ class IAScore(io.ComfyNode):
                                        tooltip="From Load Detector. Not needed if boxes are connected."),
                 io.BoundingBox.Input("boxes", optional=True, force_input=True,
                                      tooltip="Boxes known from elsewhere (the simulator, another detector), one list "
-                                             "a picture, labelled with the names of subject and object. They are used"
+                                             "an image, labeled with the names of subject and object. They are used"
                                              " in place of the detector."),
                 io.Int.Input("batch_size", default=16, min=1, max=1024, optional=True,
-                             tooltip="How many pictures the models look at together. Smaller needs less memory; the "
+                             tooltip="How many images the models look at together. Smaller needs less memory; the "
                                      "result is the same."),
                 io.String.Input("save_as", default="", optional=True,
-                                tooltip="A name under which one row a picture (.csv, .jsonl) and a plot (.png) are "
+                                tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are "
                                         "written to ComfyUI's output folder, numbered if it is taken. Empty writes "
                                         "nothing."),
             ],
             outputs=[
                 io.Float.Output(display_name="iascore",
-                                tooltip="Eq. 9 with the raw cosine; pictures that do not pass count as zero."),
+                                tooltip="Eq. 9 with the raw cosine; images that do not pass count as zero."),
                 io.Float.Output(display_name="pass_rate",
-                                tooltip="Share of the pictures in which subject and object overlap."),
+                                tooltip="Share of the images in which subject and object overlap."),
                 io.String.Output(display_name="report",
-                                 tooltip="JSON with every part of the score and one entry a picture."),
+                                 tooltip="JSON with every part of the score and one entry an image."),
                 io.Image.Output(display_name="overlay",
-                                tooltip="The pictures with the boxes that decided; a green frame means passed."),
+                                tooltip="The images with the boxes that decided; a green frame means passed."),
             ],
         )
 
@@ -153,7 +153,7 @@ class IAScore(io.ComfyNode):
         try:
             for judge in judges:
                 judge.to(comfy.model_management.get_torch_device())
-            rows = iascore.score_pictures(
+            rows = iascore.score_images(
                 image, lines(subject), lines(object), [iascore.speak(line, phrase.strip()) for line in lines(text)],
                 detector, clip_scorer, boxes, batch_size, progress=bar.update_absolute)
         finally:

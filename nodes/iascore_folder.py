@@ -1,4 +1,4 @@
-"""Judge a folder of pictures, whatever their sizes."""
+"""Judge a folder of images, whatever their sizes."""
 
 import json
 import pathlib
@@ -16,38 +16,38 @@ class IAScoreFolder(io.ComfyNode):
     def define_schema(cls):
         return io.Schema(
             node_id="InteractiveActionIAScoreFolder",
-            display_name="IAScore of a Folder",
+            display_name="IAScore (Folder)",
             category=CATEGORY,
-            description="IAScore of all pictures in a folder, of any sizes. A picture that cannot be read is named and loses no other.",
+            description="IAScore of all images in a folder, of any sizes. An image that cannot be read is named and loses no other.",
             search_aliases=["interaction score", "folder", "evaluate"],
             is_output_node=True,
             inputs=[
-                io.String.Input("folder", default="pictures", tooltip="A folder in ComfyUI's input folder."),
+                io.String.Input("folder", default="images", tooltip="A folder in ComfyUI's input folder."),
                 sockets.ClipScorer.Input("clip_scorer", tooltip="From Load CLIP Scorer."),
                 sockets.Detector.Input("detector", tooltip="From Load Detector."),
-                io.String.Input("subject", default="panda", tooltip="Who acts, in all pictures that metadata.jsonl says nothing about."),
-                io.String.Input("object", default="strawberry", tooltip="What is acted on, in all pictures that metadata.jsonl says nothing about."),
+                io.String.Input("subject", default="panda", tooltip="Who acts, in all images that metadata.jsonl says nothing about."),
+                io.String.Input("object", default="strawberry", tooltip="What is acted on, in all images that metadata.jsonl says nothing about."),
                 io.String.Input("text", default="a panda picking up a strawberry",
-                                tooltip="What CLIP compares a picture with, where metadata.jsonl says nothing else."),
+                                tooltip="What CLIP compares an image with, where metadata.jsonl says nothing else."),
                 io.String.Input("phrase", default="", optional=True,
                                 tooltip='Natural words that take the place of <v*> in texts, for example "picking up".'),
                 io.Int.Input("batch_size", default=16, min=1, max=1024, optional=True,
-                             tooltip="How many pictures of one size the models look at together; the result is the same."),
+                             tooltip="How many images of one size the models look at together; the result is the same."),
                 io.String.Input("save_as", default="", optional=True,
-                                tooltip="A name under which one row a picture (.csv, .jsonl) and a plot (.png) are written to ComfyUI's output "
+                                tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are written to ComfyUI's output "
                                         "folder, numbered if it is taken. Empty writes nothing."),
             ],
             outputs=[
-                io.Float.Output(display_name="iascore", tooltip="Eq. 9 with the raw cosine; pictures that do not pass count as zero."),
-                io.Float.Output(display_name="pass_rate", tooltip="The share of pictures whose boxes overlap."),
-                io.String.Output(display_name="report", tooltip="JSON with every part of the score, one entry a picture, and what could not be read."),
-                io.Image.Output(display_name="overlays", is_output_list=True, tooltip="Each picture with the boxes that decided, at its own size."),
+                io.Float.Output(display_name="iascore", tooltip="Eq. 9 with the raw cosine; images that do not pass count as zero."),
+                io.Float.Output(display_name="pass_rate", tooltip="The share of images whose boxes overlap."),
+                io.String.Output(display_name="report", tooltip="JSON with every part of the score, one entry an image, and what could not be read."),
+                io.Image.Output(display_name="overlays", is_output_list=True, tooltip="Each image with the boxes that decided, at its own size."),
             ],
         )
 
     @classmethod
     def fingerprint_inputs(cls, folder, **_):
-        return [(path.name, path.stat().st_mtime_ns) for path in sorted(picture_folder(folder).iterdir())]
+        return [(path.name, path.stat().st_mtime_ns) for path in sorted(image_folder(folder).iterdir())]
 
     @classmethod
     def execute(cls, folder, clip_scorer, detector, subject, object, text, phrase="", batch_size=16, save_as=""):
@@ -58,11 +58,11 @@ class IAScoreFolder(io.ComfyNode):
         from ..files import free_path
         from ..scoring import iascore, tables
         from ..scoring.box_overlay import draw_rows
-        from ..scoring.image_folder import read_picture, score_folder
+        from ..scoring.image_folder import read_image, score_folder
 
         if save_as := save_as.strip():
             checked_name(save_as, "file of scores")
-        path, bar = picture_folder(folder), comfy.utils.ProgressBar(1)
+        path, bar = image_folder(folder), comfy.utils.ProgressBar(1)
         try:
             for judge in (clip_scorer, detector):
                 judge.to(comfy.model_management.get_torch_device())
@@ -72,12 +72,12 @@ class IAScoreFolder(io.ComfyNode):
             for judge in (clip_scorer, detector):
                 judge.to("cpu")
         report = iascore.report(rows, detector=detector.name, threshold=detector.threshold, clip=clip_scorer.name)
-        for entry, name in zip(report["pictures"], names):
-            entry["picture"] = name
+        for entry, name in zip(report["images"], names):
+            entry["image"] = name
         report["could not be read"] = broken
         scores = report["scores"]
-        overlays = [draw_rows(read_picture(path / name)[None], [row]) for row, name in zip(rows, names)]
-        told = f"IAScore {scores['iascore_cosine']:.3f} of {scores['n']} pictures, passed {scores['pass_rate']:.0%}"
+        overlays = [draw_rows(read_image(path / name)[None], [row]) for row, name in zip(rows, names)]
+        told = f"IAScore {scores['iascore_cosine']:.3f} of {scores['n']} images, passed {scores['pass_rate']:.0%}"
         told += "".join(f"\n{name} is left out: {reason}" for name, reason in broken.items())
         if save_as:
             stem = free_path(folder_paths.get_output_directory(), save_as, ".csv").with_suffix("")
@@ -85,7 +85,7 @@ class IAScoreFolder(io.ComfyNode):
         return io.NodeOutput(scores["iascore_cosine"], scores["pass_rate"], json.dumps(report, indent=1), overlays, ui=ui.PreviewText(told))
 
 
-def picture_folder(name):
+def image_folder(name):
     """The folder below ComfyUI's input folder."""
     import folder_paths
 

@@ -10,7 +10,7 @@ from ..sim.actions import ACTIONS
 from ..sim.interiors import ROOMS
 from ..sim.meshes import LARGEST, SMALLEST, UPS
 from ..sim.robots import ROBOTS
-from ..sim.scene import OBJECT_COLOURS, OFFERED, PLACE_COLOURS, RANDOM, WIDEST_JITTER, Scene
+from ..sim.scene import OBJECT_COLORS, OFFERED, PLACE_COLORS, RANDOM, WIDEST_JITTER, Scene
 from . import sockets
 
 CATEGORY = "Interactive Action/sim"
@@ -31,11 +31,11 @@ class InteractionScene(io.ComfyNode):
                 io.Combo.Input("action", options=list(ACTIONS), tooltip="What it does. Whether it succeeded is read from the physics."),
                 io.Combo.Input("object", options=list(OFFERED), tooltip="What is acted on. An action is offered for some of these only and says for which."),
                 io.Combo.Input(
-                    "object_colour", options=[RANDOM, *OBJECT_COLOURS], tooltip="The object's colour; random draws red, green, blue or yellow for each take."
+                    "object_color", options=[RANDOM, *OBJECT_COLORS], tooltip="The object's color; random draws red, green, blue or yellow for each take."
                 ),
-                io.Combo.Input("ground", options=[RANDOM, *PLACE_COLOURS], tooltip="The ground's colour; random draws one for each take."),
+                io.Combo.Input("ground", options=[RANDOM, *PLACE_COLORS], tooltip="The ground's color; random draws one for each take."),
                 io.Combo.Input(
-                    "background", options=[RANDOM, *PLACE_COLOURS], tooltip="The colour behind the ground; random draws one for each take."
+                    "background", options=[RANDOM, *PLACE_COLORS], tooltip="The color behind the ground; random draws one for each take."
                 ),
                 io.Float.Input(
                     "size_jitter",
@@ -52,8 +52,8 @@ class InteractionScene(io.ComfyNode):
                     min=0,
                     max=2**63 - 1,
                     control_after_generate=True,
-                    tooltip="Decides everything that is drawn: places, sizes, colours, light, motion and cameras. The same seed "
-                    "gives the same pictures.",
+                    tooltip="Decides everything that is drawn: places, sizes, colors, light, motion and cameras. The same seed "
+                    "gives the same images.",
                 ),
                 io.Combo.Input(
                     "room",
@@ -73,7 +73,7 @@ class InteractionScene(io.ComfyNode):
                     "place. -1 takes the seed.",
                 ),
                 io.String.Input(
-                    "own_mesh",
+                    "mesh",
                     default="",
                     optional=True,
                     tooltip="A mesh of your own instead of the object: a .glb, .obj, .ply or .stl file in ComfyUI's input folder, named after "
@@ -87,23 +87,23 @@ class InteractionScene(io.ComfyNode):
                     step=0.005,
                     optional=True,
                     advanced=True,
-                    tooltip="Longest side of your mesh in metres. The hand opens 8 cm.",
+                    tooltip="Longest side of your mesh in meters. The hand opens 8 cm.",
                 ),
                 io.Combo.Input("mesh_up", options=list(UPS), optional=True, advanced=True, tooltip="Which axis of your mesh points upwards: y in .glb."),
-                sockets.Robot.Input("own_robot", optional=True, tooltip="A robot of your own instead of the one above, from Own Robot."),
-                sockets.Thing.Input("own_object", optional=True, tooltip="An object of your own, to open or close, from Own Object with a Joint."),
+                sockets.Robot.Input("custom_robot", optional=True, tooltip="A robot of your own instead of the one above, from Load Robot (URDF)."),
+                sockets.Thing.Input("custom_object", optional=True, tooltip="An object of your own, to open or close, from Load Articulated Object (URDF)."),
             ],
             outputs=[sockets.Scene.Output(display_name="scene")],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, own_mesh="", **_):
-        path = _in_input_folder(own_mesh.strip())
+    def fingerprint_inputs(cls, mesh="", **_):
+        path = _in_input_folder(mesh.strip())
         return pathlib.Path(path).stat().st_mtime_ns if path else None
 
     @classmethod
-    def execute(cls, own_mesh="", **settings):
-        return io.NodeOutput(Scene(**settings, mesh=_in_input_folder(own_mesh.strip())))
+    def execute(cls, mesh="", **settings):
+        return io.NodeOutput(Scene(**settings, mesh=_in_input_folder(mesh.strip())))
 
 
 def _in_input_folder(name):

@@ -5,15 +5,15 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from ..sim import urdf
-from ..sim.custom_object import FRONTS, LARGEST, SMALLEST, OwnThing
-from ..sim.custom_robot import AXES, FURTHEST, OwnRobot
+from ..sim.custom_object import FRONTS, LARGEST, SMALLEST, CustomObject
+from ..sim.custom_robot import AXES, FURTHEST, CustomRobot
 from . import sockets
 from .interaction_scene import CATEGORY
 
 GROUNDS = ("table", "floor")
 
 
-def _metres(name, tooltip):
+def _meters(name, tooltip):
     return io.Float.Input(name, default=0.0, min=-FURTHEST, max=FURTHEST, step=0.01, optional=True, advanced=True, tooltip=tooltip)
 
 
@@ -26,8 +26,8 @@ class OwnRobotNode(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionOwnRobot",
-            display_name="Own Robot",
+            node_id="InteractiveActionLoadRobot",
+            display_name="Load Robot (URDF)",
             category=CATEGORY,
             description="A robot of your own from a URDF in ComfyUI's input folder. How its hand opens, where its fingertips end and how it "
             "stands at rest are measured.",
@@ -47,14 +47,14 @@ class OwnRobotNode(io.ComfyNode):
                 io.Combo.Input("tool_axis", options=list(AXES), default="z", tooltip="Which axis of the tool link points out of the hand."),
                 io.String.Input("called", default="robot arm", tooltip="What captions call it."),
                 io.Combo.Input("stands_on", options=list(GROUNDS), tooltip="On the floor it works in the plain and the living room."),
-                _metres("forward", "How far it stands nearer to the object than other robots do, in metres; objects stand about half a metre away."),
-                _metres("height", "How far its base is above the ground, in metres."),
+                _meters("forward", "How far it stands nearer to the object than other robots do, in meters; objects stand about half a meter away."),
+                _meters("height", "How far its base is above the ground, in meters."),
                 io.String.Input(
                     "rest",
                     default="",
                     optional=True,
                     advanced=True,
-                    tooltip="Positions of the joints that lead to the tool, from the base on, in radians and metres, with commas between. Empty: "
+                    tooltip="Positions of the joints that lead to the tool, from the base on, in radians and meters, with commas between. Empty: "
                     "a posture with the hand above the objects is found.",
                 ),
             ],
@@ -71,7 +71,7 @@ class OwnRobotNode(io.ComfyNode):
             posture = tuple(float(word) for word in rest.split(",") if word.strip())
         except ValueError as error:
             raise InteractiveActionError(f"rest must be numbers with commas between, but is {rest!r}.") from error
-        robot = OwnRobot(
+        robot = CustomRobot(
             folder_paths.get_input_directory(),
             urdf,
             tool_link.strip(),
@@ -93,8 +93,8 @@ class OwnObjectNode(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionOwnObject",
-            display_name="Own Object with a Joint",
+            node_id="InteractiveActionLoadArticulatedObject",
+            display_name="Load Articulated Object (URDF)",
             category=CATEGORY,
             description="An object of your own that opens and closes, from a folder of PartNet-Mobility or another URDF in ComfyUI's input folder.",
             search_aliases=["URDF", "PartNet", "mobility", "door", "drawer", "articulated"],
@@ -104,13 +104,13 @@ class OwnObjectNode(io.ComfyNode):
                 ),
                 io.String.Input("called", default="cabinet", tooltip="What captions call it."),
                 io.Float.Input(
-                    "size", default=OwnThing.size, min=SMALLEST, max=LARGEST, step=0.01, optional=True, tooltip="Its longest side in metres."
+                    "size", default=CustomObject.size, min=SMALLEST, max=LARGEST, step=0.01, optional=True, tooltip="Its longest side in meters."
                 ),
                 io.String.Input(
                     "joint", default="", optional=True, tooltip="The joint that opens; the others keep still. Empty: the first that carries a handle."
                 ),
                 io.String.Input(
-                    "handle", default=OwnThing.handle, optional=True, tooltip="What is in the name of the handle: of a <visual> of the part that moves, or of a link."
+                    "handle", default=CustomObject.handle, optional=True, tooltip="What is in the name of the handle: of a <visual> of the part that moves, or of a link."
                 ),
                 io.Combo.Input(
                     "front", options=list(FRONTS), optional=True, advanced=True, tooltip="To which side it opens; -x in PartNet-Mobility. z points upwards."
@@ -125,7 +125,7 @@ class OwnObjectNode(io.ComfyNode):
 
     @classmethod
     def execute(cls, urdf, called, **settings):
-        thing = OwnThing(folder_paths.get_input_directory(), urdf, called.strip(), **settings)
+        thing = CustomObject(folder_paths.get_input_directory(), urdf, called.strip(), **settings)
         _, joint, handle = thing.parts()
         told = f"{joint.get('name')} opens it by {', '.join(shape.get('name') or link for link, shape in handle)}."
         return io.NodeOutput(thing, ui=ui.PreviewText(told))

@@ -1,4 +1,4 @@
-"""Plots for previews and saved pictures."""
+"""Plots for previews and saved images."""
 
 import io
 
@@ -8,7 +8,7 @@ LABELS = {"total": "total (Eq. 8)", "denoise": "denoise (Eq. 3)", "steer": "stee
 
 
 def loss_curves(losses, steps, width=640, height=360):
-    """A picture of loss curves. losses: name -> one float a step; steps: where the run will end.
+    """An image of loss curves. losses: name -> one float a step; steps: where the run will end.
 
     Each point is a running mean over a tenth of the run so far, since single steps jump with their noise level.
     """

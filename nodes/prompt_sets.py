@@ -1,4 +1,4 @@
-"""Prompt sets as lists: a stock CLIPTextEncode and KSampler behind them run once for each picture."""
+"""Prompt sets as lists: a stock CLIPTextEncode and KSampler behind them run once for each image."""
 
 from comfy_api.latest import io, ui
 
@@ -21,11 +21,11 @@ def word_inputs():
     ]
 
 
-def part_inputs(pictures):
+def part_inputs(images):
     return [
-        io.Int.Input("pictures", default=pictures, min=1, max=1024, tooltip="How many pictures of each prompt, each with a seed of its own."),
+        io.Int.Input("images", default=images, min=1, max=1024, tooltip="How many images of each prompt, each with a seed of its own."),
         io.Int.Input("seed", default=0, min=0, max=2**64 - 1, control_after_generate=io.ControlAfterGenerate.fixed,
-                     tooltip="The seed of the first picture of the whole set; every further picture has the next one."),
+                     tooltip="The seed of the first image of the whole set; every further image has the next one."),
         io.Int.Input("first", default=0, min=0, max=2**31 - 1, optional=True,
                      tooltip="The number of the first prompt that is wanted, from 0. The seeds stay those of the whole set."),
         io.Int.Input("count", default=0, min=0, max=2**31 - 1, optional=True,
@@ -35,21 +35,21 @@ def part_inputs(pictures):
 
 def outputs():
     return [
-        io.String.Output(display_name="prompts", is_output_list=True, tooltip="One prompt a picture, for CLIPTextEncode."),
-        io.Int.Output(display_name="seeds", is_output_list=True, tooltip="One seed a picture, for KSampler or RandomNoise."),
-        io.String.Output(display_name="subjects", tooltip="One line a picture, for IAScore."),
-        io.String.Output(display_name="objects", tooltip="One line a picture, for IAScore."),
-        io.String.Output(display_name="texts", tooltip="The prompts in plain language, one line a picture: for IAScore and voting pages."),
+        io.String.Output(display_name="prompts", is_output_list=True, tooltip="One prompt an image, for CLIPTextEncode."),
+        io.Int.Output(display_name="seeds", is_output_list=True, tooltip="One seed an image, for KSampler or RandomNoise."),
+        io.String.Output(display_name="subjects", tooltip="One line an image, for IAScore."),
+        io.String.Output(display_name="objects", tooltip="One line an image, for IAScore."),
+        io.String.Output(display_name="texts", tooltip="The prompts in plain language, one line an image: for IAScore and voting pages."),
     ]
 
 
-def listed(prompts, pictures, seed, first, count):
+def listed(prompts, images, seed, first, count):
     """A node's outputs for a set."""
-    rows = prompt_sets.seeded(prompts, pictures, seed, first, count)
+    rows = prompt_sets.seeded(prompts, images, seed, first, count)
     shown = "\n".join(f"{row.seed}: {row.prompt}" for row in rows[:8]) + ("\n..." if len(rows) > 8 else "")
     lines = ("\n".join(getattr(row, name) for row in rows) for name in ("subject", "object", "text"))
     return io.NodeOutput([row.prompt for row in rows], [row.seed for row in rows], *lines,
-                         ui=ui.PreviewText(f"{len(rows)} pictures of {len(rows) // pictures} prompts\n{shown}"))
+                         ui=ui.PreviewText(f"{len(rows)} images of {len(rows) // images} prompts\n{shown}"))
 
 
 class InteractionPrompts(io.ComfyNode):
@@ -60,7 +60,7 @@ class InteractionPrompts(io.ComfyNode):
             display_name="Interaction Prompts",
             category=CATEGORY,
             description="People, celebrities and animals with eight things each: 136 prompts for one action, and a seed for each "
-                        "picture, the same for every method.",
+                        "image, the same for every method.",
             search_aliases=["prompt set", "benchmark", "inference templates", "batch prompts"],
             inputs=[
                 io.Combo.Input("world", options=[EVERYDAY, EMBEDDED],
@@ -78,12 +78,12 @@ class InteractionPrompts(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, world, action, word, phrase, names, pictures, seed, first=0, count=0):
+    def execute(cls, world, action, word, phrase, names, images, seed, first=0, count=0):
         if world == EMBEDDED:
             prompts = prompt_sets.miniature(word.strip(), phrase.strip())
         else:
             prompts = prompt_sets.interactions(action, word.strip(), phrase.strip(), filled_lines(names))
-        return listed(prompts, pictures, seed, first, count)
+        return listed(prompts, images, seed, first, count)
 
 
 class ActionBenchPrompts(io.ComfyNode):
@@ -93,7 +93,7 @@ class ActionBenchPrompts(io.ComfyNode):
             node_id="InteractiveActionActionBenchPrompts",
             display_name="ActionBench Prompts",
             category=CATEGORY,
-            description="ADI's benchmark: 8 actions without an object, 23 subjects, 4 pictures of each pair, and a seed for each picture.",
+            description="ADI's benchmark: 8 actions without an object, 23 subjects, 4 images of each pair, and a seed for each image.",
             search_aliases=["prompt set", "ADI", "benchmark"],
             inputs=[
                 io.Combo.Input("action", options=[ALL, *prompt_sets.ACTIONS_ALONE], tooltip="One of the eight actions, or all of them in turn."),
@@ -102,25 +102,25 @@ class ActionBenchPrompts(io.ComfyNode):
                                         "for the first. Empty: plain words."),
                 io.String.Input("names", default="\n".join(prompt_sets.NAMES_ALONE), multiline=True,
                                 tooltip="Seven people by name, one a line: whom your model knows. Those of the paper stand in its A.2."),
-                *part_inputs(prompt_sets.PICTURES_OF_A_PAIR),
+                *part_inputs(prompt_sets.IMAGES_OF_A_PAIR),
             ],
             outputs=outputs(),
         )
 
     @classmethod
-    def execute(cls, action, word, names, pictures, seed, first=0, count=0):
+    def execute(cls, action, word, names, images, seed, first=0, count=0):
         actions = prompt_sets.ACTIONS_ALONE if action == ALL else (action,)
-        return listed(prompt_sets.action_bench(actions, word, filled_lines(names)), pictures, seed, first, count)
+        return listed(prompt_sets.action_bench(actions, word, filled_lines(names)), images, seed, first, count)
 
 
 class OwnPrompts(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionOwnPrompts",
-            display_name="Own Prompts",
+            node_id="InteractiveActionCustomPrompts",
+            display_name="Custom Prompts",
             category=CATEGORY,
-            description="Your own prompts, one a line, and a seed for each picture, the same for every method.",
+            description="Your own prompts, one a line, and a seed for each image, the same for every method.",
             search_aliases=["prompt set", "prompt list", "batch prompts"],
             inputs=[
                 io.String.Input("lines", default="a panda {word} a strawberry | panda | strawberry\na frog {word} a cup in the snow | frog | cup",
@@ -134,8 +134,8 @@ class OwnPrompts(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, lines, word, phrase, pictures, seed, first=0, count=0):
-        return listed(prompt_sets.own(lines, word.strip(), phrase.strip()), pictures, seed, first, count)
+    def execute(cls, lines, word, phrase, images, seed, first=0, count=0):
+        return listed(prompt_sets.own(lines, word.strip(), phrase.strip()), images, seed, first, count)
 
 
 NODES = [InteractionPrompts, ActionBenchPrompts, OwnPrompts]

@@ -31,16 +31,16 @@ def _real(name, tooltip):
     return io.Float.Input(name, default=getattr(Plan(), name), min=least, max=most, tooltip=tooltip, **how)
 
 
-PICTURES = (
+IMAGES = (
     whole("cameras", "From how many sides each moment is seen."),
     io.Combo.Input(
         "moments",
         options=list(MOMENTS),
-        tooltip="Which part of the action becomes pictures, told by its contacts. Held teaches 'pick up': the object is off the ground.",
+        tooltip="Which part of the action becomes images, told by its contacts. Held teaches 'pick up': the object is off the ground.",
     ),
-    whole("frames_per_take", "How many moments of each take, evenly from the first to the last; one alone is the last."),
-    whole("width", "The pictures' width in pixels: the size that your model was trained on.", step=8),
-    whole("height", "The pictures' height in pixels: the size that your model was trained on.", step=8),
+    whole("frames_per_episode", "How many moments of each take, evenly from the first to the last; one alone is the last."),
+    whole("width", "The images' width in pixels: the size that your model was trained on.", step=8),
+    whole("height", "The images' height in pixels: the size that your model was trained on.", step=8),
 )
 
 
@@ -53,24 +53,24 @@ class RecordInteraction(io.ComfyNode):
             category=CATEGORY,
             description="Simulate the action by contact and friction and photograph it from several cameras, with masks, boxes, depth "
             "and contact forces. A take whose action did not succeed is told and taken again with another seed.",
-            search_aliases=["simulate", "robot", "render", "data set"],
+            search_aliases=["simulate", "robot", "render", "dataset"],
             inputs=[
                 sockets.Scene.Input("scene", tooltip="What happens, from Interaction Scene."),
                 whole("takes", "How often the action is run, each time with another place, size, light and motion."),
-                *PICTURES,
+                *IMAGES,
                 io.Combo.Input(
                     "rig",
                     options=list(RIGS),
                     default=Plan.rig,
                     optional=True,
-                    tooltip="Following cameras aim at hand and object for every picture; close ones go nearer where the object would be small. "
+                    tooltip="Following cameras aim at hand and object for every image; close ones go nearer where the object would be small. "
                     "Still ones keep their place, so that another action with the same seed has the same background. An orbit goes evenly "
                     "around, the wrist's go with the hand, and free ones stand where you say.",
                 ),
                 _real("field_of_view", "Angle of view from bottom to top in degrees."),
                 _real("azimuth", "Free and wrist cameras: where the first one stands, in degrees from the front; the others follow evenly around."),
                 _real("elevation", "Free cameras and an orbit: how high they stand, in degrees."),
-                _real("distance", "Free cameras: metres to the object. 0 frames hand and object."),
+                _real("distance", "Free cameras: meters to the object. 0 frames hand and object."),
                 io.Int.Input(
                     "workers",
                     default=1,
@@ -78,7 +78,7 @@ class RecordInteraction(io.ComfyNode):
                     max=32,
                     optional=True,
                     advanced=True,
-                    tooltip="How many simulators work at once. The pictures are the same with any number; each takes half a gigabyte.",
+                    tooltip="How many simulators work at once. The images are the same with any number; each takes half a gigabyte.",
                 ),
             ],
             outputs=_outputs(),
@@ -87,7 +87,7 @@ class RecordInteraction(io.ComfyNode):
     @classmethod
     def execute(cls, scene, workers=1, **settings):
         plan = Plan(**settings)
-        progress = show_progress(plan.pictures)
+        progress = show_progress(plan.images)
         if workers == 1:
             recording = SIMULATOR.record(scene, plan, progress)
         else:
@@ -97,13 +97,13 @@ class RecordInteraction(io.ComfyNode):
 
 
 def show_progress(total):
-    """What shows each picture in the page and lets Cancel through."""
+    """What shows each image in the page and lets Cancel through."""
     bar = comfy.utils.ProgressBar(total)
 
-    def show(done, total, picture):
+    def show(done, total, image):
         comfy.model_management.throw_exception_if_processing_interrupted()
-        if picture is not None:
-            bar.update_absolute(done, total, ("JPEG", Image.fromarray(picture), 512))
+        if image is not None:
+            bar.update_absolute(done, total, ("JPEG", Image.fromarray(image), 512))
 
     return show
 
@@ -112,10 +112,10 @@ class DrawRecording(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionDrawRecording",
-            display_name="Draw Masks and Boxes",
+            node_id="InteractiveActionVisualizeAnnotations",
+            display_name="Visualize Annotations",
             category=CATEGORY,
-            description="The pictures of a recording with masks and boxes drawn on them: the subject blue, the object orange.",
+            description="The images of a recording with masks and boxes drawn on them: the subject blue, the object orange.",
             search_aliases=["overlay", "bounding box", "segmentation"],
             is_output_node=True,
             inputs=[sockets.Recording.Input("recording", tooltip="What to draw, from Record Interaction.")],
@@ -139,8 +139,8 @@ class SaveRecording(io.ComfyNode):
             node_id="InteractiveActionSaveRecording",
             display_name="Save Recording",
             category=CATEGORY,
-            description="Write all of a recording to a folder: pictures, masks, metadata.jsonl and trajectories.",
-            search_aliases=["export", "simulation", "data set"],
+            description="Write all of a recording to a folder: images, masks, metadata.jsonl and trajectories.",
+            search_aliases=["export", "simulation", "dataset"],
             is_output_node=True,
             inputs=[
                 sockets.Recording.Input("recording", tooltip="What to keep, from Record Interaction."),
@@ -157,7 +157,7 @@ class SaveRecording(io.ComfyNode):
     def execute(cls, recording, name):
         folder = free_path(recording_folder(), checked_name(name, "recording"))
         recordings.save(recording, folder)
-        return io.NodeOutput(recording, ui=ui.PreviewText(f"{len(recording)} pictures written to {folder}"))
+        return io.NodeOutput(recording, ui=ui.PreviewText(f"{len(recording)} images written to {folder}"))
 
 
 class LoadRecording(io.ComfyNode):
@@ -167,7 +167,7 @@ class LoadRecording(io.ComfyNode):
             node_id="InteractiveActionLoadRecording",
             display_name="Load Recording",
             category=CATEGORY,
-            description="Read a recording from a folder: one that was saved, or pictures of Unity, Blender or a camera with a metadata.jsonl.",
+            description="Read a recording from a folder: one that was saved, or images of Unity, Blender or a camera with a metadata.jsonl.",
             search_aliases=["import", "Unity", "Blender", "photographs"],
             inputs=[io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action_recordings.")],
             outputs=_outputs(),
@@ -191,12 +191,12 @@ class LoadRecording(io.ComfyNode):
 
 def _outputs():
     return [
-        io.Image.Output(display_name="pictures"),
+        io.Image.Output(display_name="images"),
         io.Mask.Output(display_name="subject_mask", tooltip="The robot."),
         io.Mask.Output(display_name="object_mask", tooltip="The object."),
-        io.BoundingBox.Output(display_name="subject_boxes", tooltip="One list a picture."),
-        io.BoundingBox.Output(display_name="object_boxes", tooltip="One list a picture."),
-        io.Image.Output(display_name="depth", tooltip="Inverse depth: near is white. The recording has metres."),
+        io.BoundingBox.Output(display_name="subject_boxes", tooltip="One list an image."),
+        io.BoundingBox.Output(display_name="object_boxes", tooltip="One list an image."),
+        io.Image.Output(display_name="depth", tooltip="Inverse depth: near is white. The recording has meters."),
         sockets.Recording.Output(
             display_name="recording", tooltip="All of it, with contact forces, joint positions, cameras and the names of what is seen."
         ),
@@ -205,18 +205,18 @@ def _outputs():
 
 def _values(recording):
     return (
-        image(recording.pictures),
+        image(recording.images),
         torch.from_numpy(recording.subject_masks).float(),
         torch.from_numpy(recording.object_masks).float(),
         recording.subject_boxes,
         recording.object_boxes,
-        torch.from_numpy(recording.depth_pictures())[..., None].expand(-1, -1, -1, 3).contiguous(),
+        torch.from_numpy(recording.depth_images())[..., None].expand(-1, -1, -1, 3).contiguous(),
         recording,
     )
 
 
-def image(pictures):
-    return torch.from_numpy(pictures).float() / 255
+def image(images):
+    return torch.from_numpy(images).float() / 255
 
 
 NODES = [InteractionScene, RecordInteraction, DrawRecording, SaveRecording, LoadRecording]

@@ -7,7 +7,7 @@ from ..sim.client import SIMULATOR
 from ..sim.plan import Plan
 from ..sim.triples import record_triples
 from . import sockets
-from .record_interaction import CATEGORY, PICTURES, image, show_progress, whole
+from .record_interaction import CATEGORY, IMAGES, image, show_progress, whole
 
 
 class RecordTriples(io.ComfyNode):
@@ -17,9 +17,9 @@ class RecordTriples(io.ComfyNode):
             node_id="InteractiveActionRecordTriples",
             display_name="Record Triples",
             category=CATEGORY,
-            description="For each picture of an action the same action in another context, and other actions in exactly the same context: "
+            description="For each image of an action the same action in another context, and other actions in exactly the same context: "
             "what ADI learns from. Seeds with which one of the actions fails are left out for all of them.",
-            search_aliases=["ADI", "action disentangled", "action-different", "data set"],
+            search_aliases=["ADI", "action disentangled", "action-different", "dataset"],
             inputs=[
                 sockets.Scene.Input("scene", tooltip="The action to be learned, from Interaction Scene."),
                 io.String.Input(
@@ -28,8 +28,8 @@ class RecordTriples(io.ComfyNode):
                     tooltip="Actions, with commas between, to be done in the same contexts: same robot, object, place, room, light and "
                     "cameras. Those that need a thing of their own cannot; what can is said if one does not fit.",
                 ),
-                whole("takes", "How many contexts: each take has another place, size, colour, light and room."),
-                *PICTURES,
+                whole("takes", "How many contexts: each take has another place, size, color, light and room."),
+                *IMAGES,
             ],
             outputs=[
                 io.Image.Output(display_name="anchors"),
@@ -47,9 +47,9 @@ class RecordTriples(io.ComfyNode):
     def execute(cls, scene, other_actions, **settings):
         plan = Plan(**settings)
         others = [name.strip() for name in other_actions.split(",") if name.strip()]
-        triples = record_triples(SIMULATOR, scene, others, plan, show_progress(plan.pictures * (1 + len(others))))
+        triples = record_triples(SIMULATOR, scene, others, plan, show_progress(plan.images * (1 + len(others))))
         anchors = triples.anchors
-        images = [image(pictures) for pictures in (anchors.pictures, triples.same_action, triples.other_actions)]
+        images = [image(images) for images in (anchors.images, triples.same_action, triples.other_actions)]
         rows = torch.cat([images[0], images[1], *images[2].split(len(anchors))], 2)[:: max(1, len(anchors) // 4)]
         return io.NodeOutput(*images, anchors, list(triples.others), ui=ui.PreviewImage(rows, cls=cls))
 

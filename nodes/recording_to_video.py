@@ -14,8 +14,8 @@ class FilmRecording(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionFilmRecording",
-            display_name="Film Recording",
+            node_id="InteractiveActionRecordingToVideo",
+            display_name="Recording to Video",
             category=CATEGORY,
             description="A video of a recording at the speed at which it happened, one take after the other, its cameras side by side.",
             search_aliases=["video", "animation", "movie"],
@@ -31,14 +31,14 @@ class FilmRecording(io.ComfyNode):
 
     @classmethod
     def execute(cls, recording, camera, masks_and_boxes):
-        pictures = recording.overlay() if masks_and_boxes else recording.pictures
+        images = recording.overlay() if masks_and_boxes else recording.images
         cameras = sorted(set(recording.camera.tolist())) if camera < 0 else [camera]
-        views = [pictures[recording.camera == number] for number in cameras]
+        views = [images[recording.camera == number] for number in cameras]
         if len({len(view) for view in views}) > 1 or not len(views[0]):
             raise InteractiveActionError(
-                f"There is no camera {camera} with pictures of its own. The recording has: {sorted(set(recording.camera.tolist()))}."
+                f"There is no camera {camera} with images of its own. The recording has: {sorted(set(recording.camera.tolist()))}."
                 if camera >= 0
-                else "The cameras have not taken equally many pictures. Choose one of them."
+                else "The cameras have not taken equally many images. Choose one of them."
             )
         times, takes = recording.time[recording.camera == cameras[0]], recording.take[recording.camera == cameras[0]]
         steps = np.diff(times)[np.diff(takes) == 0]

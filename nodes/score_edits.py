@@ -1,4 +1,4 @@
-"""Judge edits of pictures: where the edited thing is, what a good edit is, and how good some edits are."""
+"""Judge edits of images: where the edited thing is, what a good edit is, and how good some edits are."""
 
 import json
 import pathlib
@@ -25,15 +25,15 @@ class GroundedMask(io.ComfyNode):
             description="The mask of a thing that is named: a detector finds it, SAM 2 fills its box.",
             search_aliases=["grounded SAM", "SAM2", "segmentation"],
             inputs=[
-                io.Image.Input("image", tooltip="The pictures in which to look."),
+                io.Image.Input("image", tooltip="The images in which to look."),
                 io.String.Input("text", default="cabinet", multiline=True,
-                                tooltip="The thing to mask. One line for all pictures, or one line for each."),
-                sockets.Detector.Input("detector", tooltip="From Load Detector: a GroundingDINO or OWLv2 for real pictures."),
+                                tooltip="The thing to mask. One line for all images, or one line for each."),
+                sockets.Detector.Input("detector", tooltip="From Load Detector: a GroundingDINO or OWLv2 for real images."),
                 io.String.Input("segmenter", default="facebook/sam2.1-hiera-small",
                                 tooltip="A SAM 2 in transformers' format: a folder with config.json, model.safetensors and the processor, "
                                         "or a hub name."),
             ],
-            outputs=[io.Mask.Output(display_name="mask", tooltip="All things found in a picture, together.")],
+            outputs=[io.Mask.Output(display_name="mask", tooltip="All things found in an image, together.")],
         )  # fmt: skip
 
     @classmethod
@@ -59,15 +59,15 @@ class EditingRewardNode(io.ComfyNode):
             node_id="InteractiveActionEditingReward",
             display_name="Editing Reward",
             category=CATEGORY,
-            description="What a good edit is: the same depth as before (Eq. 8), the look of a style picture where it belongs, and the "
+            description="What a good edit is: the same depth as before (Eq. 8), the look of a style image where it belongs, and the "
             "rest as it was (Eq. 9). For Score Edits and Train Editor from AI Feedback.",
             search_aliases=["Depth Anything", "DreamSim", "DINOv2", "RLAIF"],
             inputs=[
                 io.String.Input("depth_model", default=EMBEDDED,
-                                tooltip="The embedded one knows simulated pictures only. For real ones a depth model in transformers' format: a "
+                                tooltip="The embedded one knows simulated images only. For real ones a depth model in transformers' format: a "
                                         f"folder with config.json, model.safetensors and preprocessor_config.json, or a hub name such as {DEPTH}."),
                 io.Combo.Input("encoder", options=list(KINDS),
-                               tooltip="What compares the edit with the style picture. The embedded one knows simulated pictures only. The paper finds "
+                               tooltip="What compares the edit with the style image. The embedded one knows simulated images only. The paper finds "
                                        "DreamSim best; DINOv2 makes edits grainy, CLIP smooth and tinted. DreamSim needs its authors' package (pip install dreamsim), which fetches "
                                        "weights into models/dreamsim and code of DINO's authors."),
                 io.String.Input("encoder_model", default="", optional=True,
@@ -111,12 +111,12 @@ class ScoreEdits(io.ComfyNode):
             search_aliases=["structure score", "semantics score", "depth difference", "best of"],
             is_output_node=True,
             inputs=[
-                io.Image.Input("edited", tooltip="The edits to judge: best several of one picture."),
+                io.Image.Input("edited", tooltip="The edits to judge: best several of one image."),
                 io.Image.Input("image", tooltip="What was edited: one for all edits, or one for each; of the same size."),
-                io.Image.Input("style", tooltip="The style pictures: one for all edits, or one for each; of any size."),
+                io.Image.Input("style", tooltip="The style images: one for all edits, or one for each; of any size."),
                 sockets.EditingReward.Input("reward", tooltip="From Editing Reward."),
                 io.Mask.Input("mask", optional=True, tooltip="Where the edit belongs. Without, the full frame."),
-                io.Mask.Input("style_mask", optional=True, tooltip="Where the style is in its picture. Without, the full frame."),
+                io.Mask.Input("style_mask", optional=True, tooltip="Where the style is in its image. Without, the full frame."),
             ],
             outputs=[
                 io.Float.Output(display_name="structure", tooltip="Eq. 8, mean over the edits; lower is better."),
@@ -133,18 +133,18 @@ class ScoreEdits(io.ComfyNode):
         import comfy.utils
         import torch
 
-        edited, image, style = (pictures[..., :3].cpu() for pictures in (edited, image, style))
+        edited, image, style = (images[..., :3].cpu() for images in (edited, image, style))
         bar = comfy.utils.ProgressBar(len(edited))
         try:
             reward.to(comfy.model_management.get_torch_device())
             before = reward.depth_model.depth(image)
             found, after = [], []
             for part in torch.arange(len(edited)).split(BATCH):
-                def of(pictures, part=part):
-                    return pictures[part] if pictures is not None and len(pictures) == len(edited) else pictures
+                def of(images, part=part):
+                    return images[part] if images is not None and len(images) == len(edited) else images
 
                 after.append(reward.depth_model.depth(edited[part]))
-                given = (of(pictures) for pictures in (image, style, mask, style_mask))
+                given = (of(images) for images in (image, style, mask, style_mask))
                 found.append(reward.scores(edited[part], *given, depths=(of(before), after[-1])))
                 bar.update_absolute(int(part[-1]) + 1, len(edited))
         finally:

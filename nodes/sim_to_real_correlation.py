@@ -61,8 +61,8 @@ class SimToReal(io.ComfyNode):
         columns = sim_to_real.read_table(path.read_text(encoding="utf-8-sig", errors="replace") if path else table)
         rows = sim_to_real.compare(*columns)
         text = sim_to_real.table(rows)
-        with Image.open(BytesIO(sim_to_real.plot(*columns))) as picture:
-            plot = torch.from_numpy(numpy.array(picture.convert("RGB")))[None].float() / 255
+        with Image.open(BytesIO(sim_to_real.plot(*columns))) as image:
+            plot = torch.from_numpy(numpy.array(image.convert("RGB")))[None].float() / 255
         return io.NodeOutput(text, json.dumps(rows, indent=1), plot,
                              ui={**ui.PreviewImage(plot, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()})  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A guider for stock samplers: picture, style picture and text, each with a strength of its own."""
+"""A guider for stock samplers: image, style image and text, each with a strength of its own."""
 
 import comfy.samplers
 import node_helpers
@@ -17,7 +17,7 @@ class ThreeConditions(comfy.samplers.CFGGuider):
     """Paper 004, Eq. 13, as ComfyUI's samplers call it. Its prediction is of the denoised latents."""
 
     def set_conds(self, positive, negative):
-        """Both with picture and style; the three weaker conditions are the negative one with ever less of that."""
+        """Both with image and style; the three weaker conditions are the negative one with ever less of that."""
         others = {
             "style": negative,
             "image": _without(negative, STYLE),
@@ -57,22 +57,22 @@ class ThreeConditionGuider(io.ComfyNode):
     def define_schema(cls):
         return io.Schema(
             node_id="InteractiveActionThreeConditionGuider",
-            display_name="Three-Condition Guider",
+            display_name="Guider: Image + Style + Text",
             category="Interactive Action/guidance",
-            description="Guidance for a style-conditioned InstructPix2Pix: how much to follow the picture, the style picture and the text. "
+            description="Guidance for a style-conditioned InstructPix2Pix: how much to follow the image, the style image and the text. "
             "Connect it to SamplerCustomAdvanced.",
             search_aliases=["cfg", "guidance", "instructpix2pix", "SPIE"],
             inputs=[
                 io.Model.Input("model", tooltip="A style-conditioned InstructPix2Pix, from Extend InstructPix2Pix for Style or Load Checkpoint."),
-                io.Conditioning.Input("positive", tooltip="The instruction, with the pictures: from Picture and Style Conditioning."),
-                io.Conditioning.Input("negative", tooltip="The empty prompt, with the pictures: from Picture and Style Conditioning."),
+                io.Conditioning.Input("positive", tooltip="The instruction, with the images: from Image and Style Conditioning."),
+                io.Conditioning.Input("negative", tooltip="The empty prompt, with the images: from Image and Style Conditioning."),
                 io.Float.Input(
                     "s_in", default=S_IN, min=0.0, max=100.0, step=0.1,
-                    tooltip="How much to keep of the picture. 1.0 to 2.0 is usual; at 1 a step costs a quarter less.",
+                    tooltip="How much to keep of the image. 1.0 to 2.0 is usual; at 1 a step costs a quarter less.",
                 ),
                 io.Float.Input(
                     "s_sty", default=S_STY, min=0.0, max=100.0, step=0.1,
-                    tooltip="How much to follow the style picture. 1 to 5 is usual; 0 takes its guidance out.",
+                    tooltip="How much to follow the style image. 1 to 5 is usual; 0 takes its guidance out.",
                 ),
                 io.Float.Input(
                     "s_T", default=S_T, min=0.0, max=100.0, step=0.1,
@@ -80,7 +80,7 @@ class ThreeConditionGuider(io.ComfyNode):
                 ),
                 io.Mask.Input(
                     "mask", optional=True,
-                    tooltip="Where style and text act; outside, the picture alone guides. May have any size. Without it they act everywhere.",
+                    tooltip="Where style and text act; outside, the image alone guides. May have any size. Without it they act everywhere.",
                 ),
             ],
             outputs=[io.Guider.Output()],
@@ -99,7 +99,7 @@ class ThreeConditionGuider(io.ComfyNode):
         unet = model.model.diffusion_model
         if not hasattr(unet, "style_attention"):
             raise InteractiveActionError(
-                f"This MODEL takes {getattr(unet, 'in_channels', 'other')} input channels and no style picture; {EXTENDED} are needed. "
+                f"This MODEL takes {getattr(unet, 'in_channels', 'other')} input channels and no style image; {EXTENDED} are needed. "
                 f"Extend an InstructPix2Pix with Extend InstructPix2Pix for Style, or load one that was extended."
             )
         if any(model.model_options.get(hook) for hook in FOR_TWO):
@@ -110,7 +110,7 @@ class ThreeConditionGuider(io.ComfyNode):
         for name, conditioning in (("positive", positive), ("negative", negative)):
             if not all(IMAGE in values and STYLE in values for _, values in conditioning):
                 raise InteractiveActionError(
-                    f"The {name} conditioning holds no picture and style picture. Connect it from Picture and Style Conditioning."
+                    f"The {name} conditioning holds no image and style image. Connect it from Image and Style Conditioning."
                 )
         if mask is not None:
             check_mask(mask.reshape(-1, *mask.shape[-2:]))

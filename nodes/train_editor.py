@@ -30,33 +30,33 @@ class TrainEditor(io.ComfyNode):
             node_id="InteractiveActionTrainEditor",
             display_name="Train Editor from AI Feedback",
             category="Interactive Action/training",
-            description="Teach an editor one edit without examples of it: it edits each picture twice, the reward chooses, and D3PO makes the "
+            description="Teach an editor one edit without examples of it: it edits each image twice, the reward chooses, and D3PO makes the "
             "better edit likelier (Eq. 7). Look at the reward; the loss stays near 0.693 whatever is learned.",
             search_aliases=["RLAIF", "D3PO", "DPO", "InstructPix2Pix", "reinforcement learning"],
             inputs=[
                 io.Model.Input("model", tooltip="MODEL of a style-conditioned InstructPix2Pix (12 input channels)."),
                 io.Clip.Input("clip", tooltip="CLIP of the same checkpoint."),
                 io.Vae.Input("vae", tooltip="VAE of the same checkpoint."),
-                io.Image.Input("image", tooltip="Pictures to practise on, at multiples of 8, in the paper 256 x 256; 512 x 512 works afterwards."),
-                io.Image.Input("style", tooltip="Pictures of the wanted look, of any size; they take turns. Five in the paper."),
+                io.Image.Input("image", tooltip="Images to practise on, at multiples of 8, in the paper 256 x 256; 512 x 512 works afterwards."),
+                io.Image.Input("style", tooltip="Images of the wanted look, of any size; they take turns. Five in the paper."),
                 sockets.EditingReward.Input("reward", tooltip="From Editing Reward: which of two edits is better."),
                 io.String.Input("instruction", default="make the cabinet out of wood", multiline=True, tooltip="What to do, in few words."),
-                whole("steps", 1, 10000, "Optimiser steps. Six to ten are enough in the paper, with 128 pairs each."),
+                whole("steps", 1, 10000, "Optimizer steps. Six to ten are enough in the paper, with 128 pairs each."),
                 whole("pairs", 1, 1024, "Pairs of edits a step. More make a step surer and slower; 128 in the paper."),
-                whole("batch_size", 1, 1024, "Pictures that the network sees at once: memory alone, the result is the same."),
+                whole("batch_size", 1, 1024, "Images that the network sees at once: memory alone, the result is the same."),
                 real("learning_rate", 1e-7, 1.0, 1e-6, "AdamW's learning rate.", round=False),
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=io.ControlAfterGenerate.fixed,
-                             tooltip="Same seed, model, pictures and settings: the same weights."),
+                             tooltip="Same seed, model, images and settings: the same weights."),
                 whole("rank", 0, 256, "Rank of the LoRA on attention; what is new in a style-conditioned editor is trained whole. 0: every weight."),
                 whole("denoising_steps", 1, 500, "DDIM steps of an edit.", advanced=True),
-                real("s_in", 0.0, 100.0, 0.1, "Guidance by the picture (Eq. 13).", advanced=True),
-                real("s_sty", 0.0, 100.0, 0.1, "Guidance by the style picture. All three scales 1: no guidance, a quarter of the time.",
+                real("s_in", 0.0, 100.0, 0.1, "Guidance by the image (Eq. 13).", advanced=True),
+                real("s_sty", 0.0, 100.0, 0.1, "Guidance by the style image. All three scales 1: no guidance, a quarter of the time.",
                      advanced=True),
                 real("s_T", 0.0, 100.0, 0.1, "Guidance by the instruction.", advanced=True),
                 real("beta", 0.001, 10.0, 0.01, "beta of Eq. 7: how hard a preference pulls.", advanced=True),
                 real("clip_ratio", 0.01, 0.99, 0.01, "How far the probability of a step may move from the start, as a share.", advanced=True),
-                io.Mask.Input("mask", optional=True, tooltip="Where the edit belongs, one for all pictures or one for each. Without, the full frame."),
-                io.Mask.Input("style_mask", optional=True, tooltip="Where the look is in the style pictures. Without, the full frame."),
+                io.Mask.Input("mask", optional=True, tooltip="Where the edit belongs, one for all images or one for each. Without, the full frame."),
+                io.Mask.Input("style_mask", optional=True, tooltip="Where the look is in the style images. Without, the full frame."),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The taught editor."),
@@ -93,8 +93,8 @@ class TrainEditor(io.ComfyNode):
                     if state.step < config.steps:
                         state.save(path, run)
                     total = config.steps * training.ticks
-                    picture = feedback(pair, state.losses, config.steps, reward.alpha)
-                    bar.update_absolute(state.step * training.ticks, total, ("JPEG", picture, 960))
+                    image = feedback(pair, state.losses, config.steps, reward.alpha)
+                    bar.update_absolute(state.step * training.ticks, total, ("JPEG", image, 960))
             finally:
                 reward.to("cpu")
             lora = {f"diffusion_model.{name}": part for name, part in adapter.state(state.vectors).items()}
@@ -112,19 +112,19 @@ class TrainEditor(io.ComfyNode):
 
 
 def feedback(pair, history, steps, alpha):
-    """A picture (PIL) of the current ``Pair`` with its scores, and of the reward over the steps."""
+    """An image (PIL) of the current ``Pair`` with its scores, and of the reward over the steps."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.6, 5.4), dpi=100, layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(3, 2))
-    shown = [("picture", pair.original), ("style", pair.style)]
+    shown = [("image", pair.original), ("style", pair.style)]
     shown += [
-        (f"{name}: total {total:+.2f}\nstructure {structure:.3f}, semantics {semantics:.3f}", picture)
-        for name, (picture, structure, semantics, total) in (("better", pair.better), ("worse", pair.worse))
+        (f"{name}: total {total:+.2f}\nstructure {structure:.3f}, semantics {semantics:.3f}", image)
+        for name, (image, structure, semantics, total) in (("better", pair.better), ("worse", pair.worse))
     ]
-    for axes, (title, picture) in zip(above.subplots(1, 4), shown):
-        axes.imshow(picture.clamp(0, 1).numpy())
+    for axes, (title, image) in zip(above.subplots(1, 4), shown):
+        axes.imshow(image.clamp(0, 1).numpy())
         axes.set_title(title, fontsize=8)
         axes.axis("off")
     curves = {

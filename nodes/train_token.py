@@ -22,12 +22,12 @@ from .training_run import train
 
 
 class _Trainer(io.ComfyNode):
-    """What all trainer nodes share: an empty start word is refused before anything is loaded."""
+    """What all trainer nodes share: an empty initializer token is refused before anything is loaded."""
 
     @classmethod
-    def validate_inputs(cls, start_word):
-        if start_word is not None and not start_word.strip():
-            return "The start word is empty. Write a vague word for an interaction, such as 'handling'."
+    def validate_inputs(cls, initializer_token):
+        if initializer_token is not None and not initializer_token.strip():
+            return "The initializer token is empty. Write a vague word for an interaction, such as 'handling'."
         return True
 
 
@@ -39,12 +39,12 @@ class TrainInteractiveToken(_Trainer):
             node_id="InteractiveActionTrainToken",
             display_name="Train Interactive Token",
             category=CATEGORY,
-            description="Learn a word v* for an interaction from simulated pictures: denoising, steering and a distillation from "
+            description="Learn a word v* for an interaction from simulated images: denoising, steering and a distillation from "
             "the frozen model that keeps subject and object (Eq. 8). Only v* is trained; MODEL and CLIP stay as they are.",
             search_aliases=["textual inversion", "training", "embedding", "distillation"],
             inputs=[
                 *inputs_of(defaults, *MODEL, *COMMON, "steering_words", "lambda_steer", "lambda_distill", *STEERING, *LAST),
-                *inputs_of(defaults, "negative_words", "absorber_rank", "literal_eq6", "options"),
+                *inputs_of(defaults, "negative_words", "auxiliary_lora_rank", "literal_eq6", "options"),
             ],
             outputs=outputs(),
         )
@@ -62,7 +62,7 @@ class TrainTextualInversion(_Trainer):
             node_id="InteractiveActionTrainTextualInversion",
             display_name="Train Token (Textual Inversion)",
             category=CATEGORY,
-            description="Learn a word v* from pictures by denoising alone: the plain method, for comparison and for looks rather "
+            description="Learn a word v* from images by denoising alone: the plain method, for comparison and for looks rather "
             "than interactions. Only v* is trained.",
             search_aliases=["textual inversion", "training", "embedding"],
             inputs=inputs_of(TextualInversionConfig(), *MODEL, *COMMON, *LAST, "options"),
@@ -83,7 +83,7 @@ class TrainReVersion(_Trainer):
             display_name="Train Token (ReVersion)",
             category=CATEGORY,
             description="Learn a word v* for a relation by denoising and steering towards words of its kind, without a teacher: for "
-            "photographs rather than simulated pictures. Only v* is trained.",
+            "photographs rather than simulated images. Only v* is trained.",
             search_aliases=["relation", "training", "embedding", "steering"],
             inputs=inputs_of(
                 defaults, *MODEL, *COMMON, "steering_words", "lambda_steer", *STEERING, *LAST, "negative_words", "options"
@@ -128,7 +128,7 @@ class TrainADI(_Trainer):
             search_aliases=["action customization", "disentangled identifier", "layer-wise", "training"],
             inputs=[
                 *inputs_of(ADIConfig(), *MODEL),
-                sockets.GradientMask.Input("gradient_mask", tooltip="From ADI Gradient Mask: pictures of other actions, and how to mask."),
+                sockets.GradientMask.Input("gradient_mask", tooltip="From ADI Gradient Mask: images of other actions, and how to mask."),
                 *inputs_of(ADIConfig(), *COMMON, *LAST),
                 io.Boolean.Input(
                     "layer_wise", default=True, tooltip="A token for each layer, as in the paper. Off: one for all.", advanced=True
@@ -152,21 +152,21 @@ class TrainDreamBooth(_Trainer):
             node_id="InteractiveActionTrainDreamBooth",
             display_name="Train LoRA (DreamBooth)",
             category=CATEGORY,
-            description="Let the U-Net learn what a rare word means, as a LoRA or in all of its weights: a baseline that learns looks "
+            description="Let the U-Net learn what an instance token means, as a LoRA or in all of its weights: a baseline that learns looks "
             "rather than interactions, and quickly makes a model of one scene. MODEL itself stays as it is.",
             search_aliases=["lora", "fine-tuning", "baseline", "training"],
             inputs=[
                 *inputs_of(defaults, *MODEL, *COMMON[:-2]),
-                io.String.Input("start_word", display_name="rare_word", default=defaults.start_word,
+                io.String.Input("initializer_token", display_name="instance_token", default=defaults.initializer_token,
                                 tooltip="The word that comes to mean it, put where the prompts say <v*>: one that the model hardly knows."),
-                *inputs_of(defaults, "timestep_law", "rank", *PRIOR, "weight_decay", "save_state_every", "options"),
+                *inputs_of(defaults, "timestep_sampling", "rank", *PRIOR, "weight_decay", "save_state_every", "options"),
             ],
             outputs=[lora_output(), *outputs()[1:]],
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, model, clip, vae, dataset, prior_pictures=None, prior_prompt="", **settings):
-        trained = train("dreambooth", (model, clip, vae), dataset, _prior(prior_pictures, prior_prompt), **settings)
+    def execute(cls, model, clip, vae, dataset, class_images=None, class_prompt="", **settings):
+        trained = train("dreambooth", (model, clip, vae), dataset, _prior(class_images, class_prompt), **settings)
         return io.NodeOutput(trained.lora, *trained.told, ui=trained.shown)
 
 
@@ -186,8 +186,8 @@ class TrainCustomDiffusion(_Trainer):
         )
 
     @classmethod
-    def execute(cls, model, clip, vae, dataset, prior_pictures=None, prior_prompt="", **settings):
-        trained = train("custom-diffusion", (model, clip, vae), dataset, _prior(prior_pictures, prior_prompt), **settings)
+    def execute(cls, model, clip, vae, dataset, class_images=None, class_prompt="", **settings):
+        trained = train("custom-diffusion", (model, clip, vae), dataset, _prior(class_images, class_prompt), **settings)
         return io.NodeOutput(trained.token, trained.lora, *trained.told, ui=trained.shown)
 
 
@@ -196,13 +196,13 @@ def _token(method, *arguments, **settings):
     return io.NodeOutput(trained.token, *trained.told, ui=trained.shown)
 
 
-def _prior(pictures, prompt):
-    """The data set of pictures that the model drew for one plain prompt, or None where there are none."""
-    if pictures is None:
+def _prior(images, prompt):
+    """The dataset of images that the model drew for one plain prompt, or None where there are none."""
+    if images is None:
         return None
     if not prompt.strip():
-        raise InteractiveActionError("The prior pictures have no prompt. Write the plain words that they were drawn with, such as 'a robot arm and a cube'.")
-    return InteractionDataset(pictures[..., :3], ((PLACEHOLDER,),) * len(pictures), ((prompt.strip(),),) * len(pictures))
+        raise InteractiveActionError("The prior images have no prompt. Write the plain words that they were drawn with, such as 'a robot arm and a cube'.")
+    return InteractionDataset(images[..., :3], ((PLACEHOLDER,),) * len(images), ((prompt.strip(),),) * len(images))
 
 
 NODES = [

@@ -14,18 +14,18 @@ from ..trainers.run_file import write_run
 
 
 def write_file(name, model, dataset, given, weights, samples, config, **settings):
-    """Write output/<name>/run.toml and the data sets that belong to it; returns the file's path.
+    """Write output/<name>/run.toml and the datasets that belong to it; returns the file's path.
 
-    given, weights, samples, config: as ``training_run.train`` has them. settings: further entries of ``run_file.Run``.
+    given, weights, samples, config: as ``training_run.train`` has them. settings: further entries of ``export_config.Run``.
     """
     if model.patches:
         raise InteractiveActionError(
             "MODEL has a LoRA, which the command line would not find in the checkpoint. Save it with Save Checkpoint and load that, or leave "
-            "run_file empty."
+            "export_config empty."
         )
     checkpoint = checkpoint_of(model)
     if checkpoint is None:
-        raise InteractiveActionError("ComfyUI does not know the file that MODEL comes from. Load it with Load Checkpoint, or leave run_file empty.")
+        raise InteractiveActionError("ComfyUI does not know the file that MODEL comes from. Load it with Load Checkpoint, or leave export_config empty.")
     folder = free_path(folder_paths.get_output_directory(), checked_name(name, "run"))
     tables = {"hyperparameters": config.as_dict()}
     if samples is not None:
@@ -42,20 +42,20 @@ def checkpoint_of(model):
 
 
 def masked(dataset, weights):
-    """The data set with ``weights`` (N, h, w) as its masks, scaled to its pictures."""
+    """The dataset with ``weights`` (N, h, w) as its masks, scaled to its images."""
     if weights is None:
         return dataset
-    masks = tuple(interpolate(own[None, None], picture.shape[:2])[0, 0] for own, picture in zip(weights, dataset.pictures))
-    return dataclasses.replace(dataset, masks=torch.stack(masks) if torch.is_tensor(dataset.pictures) else masks)
+    masks = tuple(interpolate(own[None, None], image.shape[:2])[0, 0] for own, image in zip(weights, dataset.images))
+    return dataclasses.replace(dataset, masks=torch.stack(masks) if torch.is_tensor(dataset.images) else masks)
 
 
 def _named(dataset, given):
-    """What a method's loss needs beside a data set, by its name in a run's file."""
+    """What a method's loss needs beside a dataset, by its name in a run's file."""
     [other] = [part for part in given if part is not None] or [None]
     if other is None:
         return {}
     if isinstance(other, InteractionDataset):
         return {"prior": other}
-    pictures = other.rounds()
-    turns = len(pictures) // len(dataset)
-    return {"action_different": InteractionDataset(pictures, dataset.prompts * turns, dataset.prompts_and * turns)}
+    images = other.rounds()
+    turns = len(images) // len(dataset)
+    return {"action_different": InteractionDataset(images, dataset.prompts * turns, dataset.prompts_and * turns)}

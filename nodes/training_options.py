@@ -5,7 +5,7 @@ from comfy_api.latest import io, ui
 from ..errors import InteractiveActionError
 from ..trainers.adi import ActionDifferent, ADIConfig
 from ..trainers.gradient_masks import STRATEGIES
-from ..trainers.timesteps import TIMESTEP_LAWS
+from ..trainers.timesteps import TIMESTEP_SAMPLING
 from . import sockets
 
 CATEGORY = "Interactive Action/training"
@@ -24,12 +24,12 @@ def inputs_of(defaults, *names):
         "model": lambda name: io.Model.Input(name, tooltip="MODEL of an SD 1.x, SD 2.x or SDXL checkpoint."),
         "clip": lambda name: io.Clip.Input(name, tooltip="CLIP of the same checkpoint."),
         "vae": lambda name: io.Vae.Input(name, tooltip="VAE of the same checkpoint."),
-        "dataset": lambda name: sockets.Dataset.Input(name, tooltip="Pictures with their paired prompts, from Caption Interaction."),
+        "dataset": lambda name: sockets.Dataset.Input(name, tooltip="Images with their paired prompts, from Caption Images (Action)."),
         "action": lambda name: io.String.Input(
             name, default="pick up", tooltip="What the token means, in plain words; written into the token's file."
         ),
-        "steps": lambda name: whole(name, 1, 100000, "Optimiser steps."),
-        "batch_size": lambda name: whole(name, 1, 256, "Pictures a step; for ADI triples of pictures."),
+        "steps": lambda name: whole(name, 1, 100000, "Optimizer steps."),
+        "batch_size": lambda name: whole(name, 1, 256, "Images a step; for ADI triples of images."),
         "learning_rate": lambda name: real(name, 1e-7, 1.0, 1e-5, "AdamW's learning rate.", round=False),
         "seed": lambda name: io.Int.Input(
             name,
@@ -39,32 +39,32 @@ def inputs_of(defaults, *names):
             control_after_generate=io.ControlAfterGenerate.fixed,
             tooltip="Same seed, model, data and settings: the same token, byte for byte.",
         ),
-        "start_word": lambda name: io.String.Input(
+        "initializer_token": lambda name: io.String.Input(
             name,
-            default=defaults.start_word,
+            default=defaults.initializer_token,
             tooltip="The word v* starts from: best a vague word for any interaction. Not 'and' where there is a distillation: it "
             "has no gradient there and v* stays stuck.",
         ),
-        "timestep_law": lambda name: io.Combo.Input(
+        "timestep_sampling": lambda name: io.Combo.Input(
             name,
-            options=list(TIMESTEP_LAWS),
-            default=defaults.timestep_law,
+            options=list(TIMESTEP_SAMPLING),
+            default=defaults.timestep_sampling,
             tooltip="Which noise levels are trained. Interactions are decided at high noise; uniform training cannot tell "
-            "lifting from pushing. 'cosine' favours high noise 3 : 1.",
+            "lifting from pushing. 'cosine' favors high noise 3 : 1.",
         ),
         "steering_words": lambda name: io.String.Input(
             name,
             multiline=True,
             default="\n".join(defaults.positives),
             tooltip="One word or phrase a line, towards which v* is steered. Words of another action pull the token to "
-            "that action: leave them out. Interaction Words has lists.",
+            "that action: leave them out. Steering Words has lists.",
         ),
         "lambda_steer": lambda name: real(name, 0.0, 10.0, 0.001, "Weight of the steering loss (Eq. 5)."),
         "lambda_distill": lambda name: real(
             name, 0.0, 10.0, 0.01, "Weight of the distillation (Eq. 6): more keeps subject and object safer and learns the action less."
         ),
         "gamma": lambda name: real(name, 0.001, 10.0, 0.01, "Temperature of the steering loss.", advanced=True),
-        "positives_per_picture": lambda name: whole(name, 1, 64, "How many steering words are drawn for each picture.", advanced=True),
+        "positives_per_image": lambda name: whole(name, 1, 64, "How many steering words are drawn for each image.", advanced=True),
         "vectors": lambda name: whole(name, 1, 16, "How many vectors v* has.", advanced=True),
         "weight_decay": lambda name: real(name, 0.0, 1.0, 0.001, "AdamW's weight decay.", advanced=True),
         "save_state_every": lambda name: io.Int.Input(
@@ -83,11 +83,11 @@ def inputs_of(defaults, *names):
             tooltip="One word or phrase a line, away from which v* is steered, beside the prompts' own words: actions that yours "
             "is mistaken for.",
         ),
-        "absorber_rank": lambda name: whole(
+        "auxiliary_lora_rank": lambda name: whole(
             name,
             0,
             64,
-            "Rank of a LoRA in the student's attention that is trained with v* and dropped, to take up the look of the pictures; "
+            "Rank of a LoRA in the student's attention that is trained with v* and dropped, to take up the look of the images; "
             "public code has 4. 0: v* alone, as in the paper.",
             optional=True,
             advanced=True,
@@ -97,17 +97,17 @@ def inputs_of(defaults, *names):
             default=defaults.literal_eq6,
             optional=True,
             advanced=True,
-            tooltip="Give student and teacher the prompt with 'and', as Eq. 6 is printed. It holds back the absorber alone.",
+            tooltip="Give student and teacher the prompt with 'and', as Eq. 6 is printed. It holds back the auxiliary LoRA alone.",
         ),
         "rank": lambda name: whole(
             name, 0, 256, "Rank of the LoRA on the attentions. 0 changes the whole U-Net: stronger, and needs ten times its memory."
         ),
-        "lambda_prior": lambda name: real(name, 0.0, 10.0, 0.1, "How much the prior pictures count."),
-        "prior_pictures": lambda name: io.Image.Input(
-            name, optional=True, tooltip="Pictures that MODEL drew for plain words: they hold it to what it knew. Without, it forgets more."
+        "prior_loss_weight": lambda name: real(name, 0.0, 10.0, 0.1, "How much the prior images count."),
+        "class_images": lambda name: io.Image.Input(
+            name, optional=True, tooltip="Images that MODEL drew for plain words: they hold it to what it knew. Without, it forgets more."
         ),
-        "prior_prompt": lambda name: io.String.Input(
-            name, default="", optional=True, tooltip="The plain words that the prior pictures were drawn with, such as 'a robot arm and a cube'."
+        "class_prompt": lambda name: io.String.Input(
+            name, default="", optional=True, tooltip="The plain words that the prior images were drawn with, such as 'a robot arm and a cube'."
         ),
         "options": lambda name: sockets.TrainingOptions.Input(
             name, optional=True, tooltip="From Training Options: accumulation, averaging, min-SNR, limits and a mask. May stay empty."
@@ -117,9 +117,9 @@ def inputs_of(defaults, *names):
 
 
 MODEL = ("model", "clip", "vae", "dataset")
-COMMON = ("action", "steps", "batch_size", "learning_rate", "seed", "start_word", "timestep_law")
-STEERING = ("gamma", "positives_per_picture")
-PRIOR = ("lambda_prior", "prior_pictures", "prior_prompt")
+COMMON = ("action", "steps", "batch_size", "learning_rate", "seed", "initializer_token", "timestep_sampling")
+STEERING = ("gamma", "positives_per_image")
+PRIOR = ("prior_loss_weight", "class_images", "class_prompt")
 LAST = ("vectors", "weight_decay", "save_state_every")
 
 
@@ -142,14 +142,14 @@ class ADIGradientMask(io.ComfyNode):
             node_id="InteractiveActionADIGradientMask",
             display_name="ADI Gradient Mask",
             category=CATEGORY,
-            description="Give each picture of an action pictures of other actions in the same context, and say which channels of the "
+            description="Give each image of an action images of other actions in the same context, and say which channels of the "
             "token's gradient they mask. Plugs into Train Token (ADI).",
             search_aliases=["action-different", "triples", "disentangled"],
             inputs=[
-                sockets.Dataset.Input("dataset", tooltip="The pictures of the action: the same data set that is trained."),
+                sockets.Dataset.Input("dataset", tooltip="The images of the action: the same dataset that is trained."),
                 io.Image.Input(
                     "action_different",
-                    tooltip="Pictures of the same contexts with other actions: a second recording of the same scene and seed, your own, or "
+                    tooltip="Images of the same contexts with other actions: a second recording of the same scene and seed, your own, or "
                     "some that were generated.",
                 ),
                 io.Float.Input(
@@ -167,12 +167,12 @@ class ADIGradientMask(io.ComfyNode):
                     tooltip="Which channels are kept. 'intersection' of both masks is the paper's method; the others are its comparisons.",
                 ),
                 sockets.Recording.Input(
-                    "recording", optional=True, tooltip="The recording of the data set's pictures. With both, pictures are matched by scene."
+                    "recording", optional=True, tooltip="The recording of the dataset's images. With both, images are matched by scene."
                 ),
                 sockets.Recording.Input(
                     "other_recording",
                     optional=True,
-                    tooltip="The recording of the action-different pictures. Without, they are matched in order, round after round.",
+                    tooltip="The recording of the action-different images. Without, they are matched in order, round after round.",
                 ),
             ],
             outputs=[sockets.GradientMask.Output(display_name="gradient mask")],
@@ -180,18 +180,18 @@ class ADIGradientMask(io.ComfyNode):
 
     @classmethod
     def execute(cls, dataset, action_different, beta, strategy, recording=None, other_recording=None):
-        pictures = action_different[..., :3]
+        images = action_different[..., :3]
         if recording is not None and other_recording is not None:
-            for what, shown, recorded in (("data set", dataset, recording), ("action-different pictures", pictures, other_recording)):
+            for what, shown, recorded in (("dataset", dataset, recording), ("action-different images", images, other_recording)):
                 if len(shown) != len(recorded):
                     raise InteractiveActionError(
-                        f"There are {len(shown)} pictures in the {what} and {len(recorded)} in their recording. Connect the recording they "
+                        f"There are {len(shown)} images in the {what} and {len(recorded)} in their recording. Connect the recording they "
                         f"come from, or neither recording."
                     )
-            different = ActionDifferent.matched(pictures, _contexts(recording), _contexts(other_recording))
+            different = ActionDifferent.matched(images, _contexts(recording), _contexts(other_recording))
         else:
-            different = ActionDifferent.in_order(pictures, len(dataset))
-        text = f"{len(different.pictures)} triples with {len(dataset)} pictures of the action; {beta:.0%} of the channels masked by each pair."
+            different = ActionDifferent.in_order(images, len(dataset))
+        text = f"{len(different.images)} triples with {len(dataset)} images of the action; {beta:.0%} of the channels masked by each pair."
         return io.NodeOutput((different, {"beta": beta, "strategy": strategy}), ui=ui.PreviewText(text))
 
 
@@ -229,26 +229,26 @@ class TrainingOptions(io.ComfyNode):
                     tooltip="The token is a running average of the vectors with this decay, 0.99 for example. 0: the last vectors.",
                 ),
                 io.Float.Input(
-                    "max_norm",
+                    "max_embedding_norm",
                     default=0.0,
                     min=0.0,
                     max=100.0,
                     step=0.1,
-                    tooltip="How long a vector may become, in lengths of the start word's. Long ones drown the rest of a prompt. 0: no limit.",
+                    tooltip="How long a vector may become, in lengths of the initializer token's. Long ones drown the rest of a prompt. 0: no limit.",
                 ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="One a picture: where the denoising loss counts, for example subject and object of the recording together.",
+                    tooltip="One an image: where the denoising loss counts, for example subject and object of the recording together.",
                 ),
                 io.Float.Input(
                     "outside", default=0.0, min=0.0, max=1.0, step=0.05, tooltip="How much the loss counts outside of the mask."
                 ),
-                sockets.Samples.Input("samples", optional=True, tooltip="From Training Samples: pictures that are drawn while training."),
-                _switch("tensorboard", "Write curves and sample pictures for TensorBoard to output/tensorboard. Needs the package tensorboard."),
+                sockets.Samples.Input("samples", optional=True, tooltip="From Validation Images: images that are drawn while training."),
+                _switch("tensorboard", "Write curves and sample images for TensorBoard to output/tensorboard. Needs the package tensorboard."),
                 _switch("checkpointing", "Gradient checkpointing: much less memory for somewhat more time. The result is the same."),
                 io.Int.Input(
-                    "checkpoint_every",
+                    "save_every",
                     default=0,
                     min=0,
                     max=100000,
@@ -256,13 +256,13 @@ class TrainingOptions(io.ComfyNode):
                     advanced=True,
                     tooltip="Steps between checkpoints that are kept as tokens (or LoRAs) of their own, ready to be loaded. 0: none.",
                 ),
-                _switch("latents_on_disk", "Keep the encoded pictures in files, for this run and later ones, instead of in memory: for thousands of pictures."),
+                _switch("cache_latents_to_disk", "Keep the encoded images in files, for this run and later ones, instead of in memory: for thousands of images."),
                 io.String.Input(
-                    "run_file",
+                    "export_config",
                     default="",
                     optional=True,
                     advanced=True,
-                    tooltip="A name: the trainer first writes output/<name>/run.toml with all settings and pictures, which the command line runs, "
+                    tooltip="A name: the trainer first writes output/<name>/run.toml with all settings and images, which the command line runs, "
                     "also on several GPUs. Empty: nothing is written.",
                 ),
             ],
@@ -277,7 +277,7 @@ class TrainingOptions(io.ComfyNode):
 
 
 def _contexts(recording):
-    """What a picture shows beside the action, what matters most first: object, take, camera."""
+    """What an image shows beside the action, what matters most first: object, take, camera."""
     return list(zip(recording.object.tolist(), recording.seeds[recording.take].tolist(), recording.camera.tolist()))
 
 

@@ -37,7 +37,7 @@ class Trained:
 def train(method, loaded, dataset, *given, action, save_state_every, options=None, **settings):
     """Learn with one of ``METHODS``: its config from the inputs and options, its loss, and the shared loop.
 
-    loaded: (MODEL, CLIP, VAE). given: what the method's loss needs beside a data set, or None.
+    loaded: (MODEL, CLIP, VAE). given: what the method's loss needs beside a dataset, or None.
     """
     # imported here: it needs a running ComfyUI, not only an importable one
     from ..models.comfy_engine import ComfyEngine
@@ -45,19 +45,19 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
     options = dict(options or {})
     weights, samples = options.pop("loss_weights", None), options.pop("samples", None)
     logged, checkpointing = options.pop("tensorboard", False), options.pop("checkpointing", False)
-    checkpoint_every, on_disk, file = options.pop("checkpoint_every", 0), options.pop("latents_on_disk", False), options.pop("run_file", "")
+    save_every, on_disk, file = options.pop("save_every", 0), options.pop("cache_latents_to_disk", False), options.pop("export_config", "")
     config_class, loss_class = METHODS[method]
     config = config_class(**settings, **options)
-    if checkpointing and getattr(config, "absorber_rank", 0):
-        raise InteractiveActionError("An absorber cannot be checkpointed. Turn checkpointing off in Training Options, or set absorber_rank to 0.")
+    if checkpointing and getattr(config, "auxiliary_lora_rank", 0):
+        raise InteractiveActionError("An auxiliary LoRA cannot be checkpointed. Turn checkpointing off in Training Options, or set auxiliary_lora_rank to 0.")
     if file.strip():
         file = write_file(file.strip(), loaded[0], dataset, given, weights, samples, config, method=method, action=action, checkpointing=checkpointing,
-                          save_state_every=save_state_every, checkpoint_every=checkpoint_every)  # fmt: skip
+                          save_state_every=save_state_every, save_every=save_every)  # fmt: skip
     progress = comfy.utils.ProgressBar(config.steps)
     with ComfyEngine(*loaded, checkpointing=checkpointing) as engine:
         base = engine.fingerprint()
         if on_disk:
-            engine.encode_pictures = KeptOnDisk(engine, base, _user_folder("latents"))
+            engine.encode_images = KeptOnDisk(engine, base, _user_folder("latents"))
         loss = loss_class(engine, dataset, config, *given, loss_weights=weights)
         run = run_key(base, dataset, config, *(part for part in (*given, weights) if part is not None))
         path = state_path(run)
@@ -65,22 +65,22 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
         checkpoint = checkpoint_of(loaded[0])
         told = (method, action, checkpoint.name if checkpoint else "unknown", base)
         checkpoints = Checkpoints(loss, told, "v", f"run-{run[:8]}", _model_folders())
-        pictures = None
+        images = None
         try:
             with tensorboard(_log_folder(run) if logged else None, state) as log:
                 if samples and samples.due(state, config.steps):
-                    pictures = samples.draw(loss, state)  # a run that goes on may have stopped just before it
+                    images = samples.draw(loss, state)  # a run that goes on may have stopped just before it
                 for _ in training_steps(loss, state):
                     drawn = samples.draw(loss, state) if samples and samples.due(state, config.steps) else None
                     log(state, drawn)
-                    pictures = pictures if drawn is None else drawn
+                    images = images if drawn is None else drawn
                     preview = None
                     if state.step % PREVIEW_EVERY == 0 or state.step == config.steps or drawn is not None:
-                        preview = ("JPEG", _preview(state, config.steps, pictures), 640)
+                        preview = ("JPEG", _preview(state, config.steps, images), 640)
                     progress.update_absolute(state.step, config.steps, preview)  # raises when the user cancels
                     if state.step % save_state_every == 0:
                         state.save(path, run)
-                    if checkpoint_every and state.step % checkpoint_every == 0:
+                    if save_every and state.step % save_every == 0:
                         checkpoints.keep(state)
         except BaseException:
             if state.step:
@@ -95,7 +95,7 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
     if state.scores:
         best = max(state.scores, key=state.scores.get)
         text += f" Kept what scored best: {state.scores[best]:.3f} after {best} steps."
-    if checkpoint_every:
+    if save_every:
         text += f" Checkpoints: {checkpoints.kept} in {'the folder of loras' if token is None else 'the list of Interactive Token Loader'}."
     if file:
         text += f" Written for the command line: {file}."
@@ -121,12 +121,12 @@ def _log_folder(run):
     return pathlib.Path(folder_paths.get_output_directory()) / "tensorboard" / run[:16]
 
 
-def _preview(state, steps, pictures):
-    """The curves so far and, below them, the last sample pictures."""
+def _preview(state, steps, images):
+    """The curves so far and, below them, the last sample images."""
     curves = loss_curves(_shown(state.losses), steps)
-    if pictures is None:
+    if images is None:
         return curves
-    row = numpy.concatenate(list((pictures.numpy() * 255).round().astype(numpy.uint8)), axis=1)
+    row = numpy.concatenate(list((images.numpy() * 255).round().astype(numpy.uint8)), axis=1)
     row = Image.fromarray(row).resize((curves.width, curves.width * row.shape[0] // row.shape[1]))
     both = Image.new("RGB", (curves.width, curves.height + row.height))
     both.paste(curves, (0, 0))

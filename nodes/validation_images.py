@@ -1,4 +1,4 @@
-"""The node that asks for pictures while something is learned."""
+"""The node that asks for images while something is learned."""
 
 from comfy_api.latest import io
 
@@ -13,10 +13,10 @@ class TrainingSamples(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
-            node_id="InteractiveActionTrainingSamples",
-            display_name="Training Samples",
+            node_id="InteractiveActionValidationImages",
+            display_name="Validation Images",
             category=CATEGORY,
-            description="Draw pictures with what is learned so far every now and then, shown in the trainer; with judges, keep what scored "
+            description="Draw images with what is learned so far every now and then, shown in the trainer; with judges, keep what scored "
             "best by IAScore instead of what came last. Plugs into Training Options.",
             search_aliases=["preview", "validation", "keep best"],
             inputs=[
@@ -24,11 +24,11 @@ class TrainingSamples(io.ComfyNode):
                     "prompts",
                     default="a robot arm <v*> a red cube",
                     multiline=True,
-                    tooltip="One a line, with <v*> where the learned word belongs; one picture for each.",
+                    tooltip="One a line, with <v*> where the learned word belongs; one image for each.",
                 ),
                 io.Int.Input("every", default=100, min=1, max=100000, tooltip="Steps between samples. The last step is always drawn."),
-                io.Int.Input("seed", default=0, min=0, max=2**63 - 1, tooltip="The same noise each time, so that pictures can be compared."),
-                io.Int.Input("steps", default=20, min=1, max=200, tooltip="Sampling steps of a picture."),
+                io.Int.Input("seed", default=0, min=0, max=2**63 - 1, tooltip="The same noise each time, so that images can be compared."),
+                io.Int.Input("steps", default=20, min=1, max=200, tooltip="Sampling steps of an image."),
                 io.Float.Input("guidance", default=7.5, min=1.0, max=30.0, step=0.5, tooltip="Classifier-free guidance."),
                 sockets.Detector.Input("detector", optional=True, tooltip="From Load Detector. With both judges what scores best is kept."),
                 sockets.ClipScorer.Input("clip_scorer", optional=True, tooltip="From Load CLIP Scorer. Without judges the last is kept."),

@@ -20,20 +20,20 @@ class WriteVotingPage(io.ComfyNode):
             node_id="InteractiveActionWriteVotingPage",
             display_name="Write Voting Page",
             category=CATEGORY,
-            description="One HTML file that asks people which method's picture is best, without telling the methods.",
+            description="One HTML file that asks people which method's image is best, without telling the methods.",
             search_aliases=["human evaluation", "user study", "survey"],
             is_output_node=True,
             inputs=[
-                *(io.Image.Input(f"pictures_{number}", optional=number > 2,
-                                 tooltip=f"The pictures of the method in line {number} of methods, one for each prompt.")
+                *(io.Image.Input(f"images_{number}", optional=number > 2,
+                                 tooltip=f"The images of the method in line {number} of methods, one for each prompt.")
                   for number in range(1, MOST + 1)),
                 io.String.Input("methods", default="ours\nbaseline", multiline=True,
-                                tooltip="The names of the methods, one a line, in the order of the pictures. They are "
+                                tooltip="The names of the methods, one a line, in the order of the images. They are "
                                         "written to the key only, never to the page."),
                 io.String.Input("prompts", default="a panda picking up a strawberry", multiline=True,
-                                tooltip="What each group of pictures should show, one line a group, in plain words."),
+                                tooltip="What each group of images should show, one line a group, in plain words."),
                 io.Int.Input("seed", default=0, min=0, max=2**32 - 1,
-                             tooltip="Of the order in which each group shows its pictures."),
+                             tooltip="Of the order in which each group shows its images."),
                 io.String.Input("save_as", default="votes",
                                 tooltip="The name of the page (.html) and of its key (.key.json) in ComfyUI's output "
                                         "folder, numbered if it is taken. Give voters the page and keep the key."),
@@ -42,17 +42,17 @@ class WriteVotingPage(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, pictures_1, pictures_2, methods, prompts, seed, save_as, **more):
+    def execute(cls, images_1, images_2, methods, prompts, seed, save_as, **more):
         import folder_paths
 
         from ..scoring import votes
 
         checked_name(save_as := save_as.strip(), "voting page")
-        batches = [pictures_1, pictures_2, *(more.get(f"pictures_{number}") for number in range(3, MOST + 1))]
+        batches = [images_1, images_2, *(more.get(f"images_{number}") for number in range(3, MOST + 1))]
         batches, names = [batch for batch in batches if batch is not None], filled_lines(methods)
         if len(names) != len(batches) or len(set(names)) != len(names):
             raise InteractiveActionError(
-                f"Each method needs a name of its own; {len(batches)} batches of pictures are connected, and the names "
+                f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names "
                 f"are: {', '.join(names) or 'none'}. Write one different name a line for each batch.")
         page, key = votes.write_page(dict(zip(names, batches)), filled_lines(prompts), seed)
         path = free_path(folder_paths.get_output_directory(), save_as, ".html")
@@ -111,8 +111,8 @@ class ReadVotes(io.ComfyNode):
         files.update({f"pasted line {number}": line for number, line in enumerate(filled_lines(pasted), 1)})
         report = votes.tally(votes.read_key(path.read_text(encoding="utf-8")), files)
         text = votes.table(report)
-        with Image.open(BytesIO(votes.plot(report))) as picture:
-            plot = torch.from_numpy(numpy.array(picture.convert("RGB")))[None].float() / 255
+        with Image.open(BytesIO(votes.plot(report))) as image:
+            plot = torch.from_numpy(numpy.array(image.convert("RGB")))[None].float() / 255
         return io.NodeOutput(text, json.dumps(report, indent=1), plot,
                              ui={**ui.PreviewImage(plot, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()})
 

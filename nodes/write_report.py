@@ -25,23 +25,23 @@ class WriteReport(io.ComfyNode):
             node_id="InteractiveActionWriteReport",
             display_name="Write Report",
             category=CATEGORY,
-            description="One HTML file with scores, votes, pictures by method and prompt, plots, tokens and every setting of the graph.",
-            search_aliases=["HTML", "comparison", "picture grid", "table"],
+            description="One HTML file with scores, votes, images by method and prompt, plots, tokens and every setting of the graph.",
+            search_aliases=["HTML", "comparison", "image grid", "table"],
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.String.Input("title", default="A comparison", tooltip="What stands above all."),
                 *itertools.chain.from_iterable(
-                    (io.Image.Input(f"pictures_{number}", optional=number > 1,
-                                    tooltip=f"The pictures of the method in line {number} of methods, one for each line of prompts."),
-                     io.String.Input(f"report_{number}", optional=True, force_input=True, tooltip="The report that IAScore gave these pictures."))
+                    (io.Image.Input(f"images_{number}", optional=number > 1,
+                                    tooltip=f"The images of the method in line {number} of methods, one for each line of prompts."),
+                     io.String.Input(f"report_{number}", optional=True, force_input=True, tooltip="The report that IAScore gave these images."))
                     for number in range(1, MOST + 1)),
-                io.String.Input("methods", default="ours", multiline=True, tooltip="The names of the methods, one a line, in the order of the pictures."),
+                io.String.Input("methods", default="ours", multiline=True, tooltip="The names of the methods, one a line, in the order of the images."),
                 io.String.Input("prompts", default="a panda picking up a strawberry", multiline=True,
-                                tooltip="What each picture should show, one line a picture. Equal lines in a row stand together."),
+                                tooltip="What each image should show, one line an image. Equal lines in a row stand together."),
                 io.String.Input("notes", default="", multiline=True, optional=True, tooltip="What readers should know, below the title."),
                 io.String.Input("votes", optional=True, force_input=True, tooltip="The report of Read Votes."),
-                io.Image.Input("plots", optional=True, tooltip="More pictures for the page: loss curves, attention sheets, plots."),
+                io.Image.Input("plots", optional=True, tooltip="More images for the page: loss curves, attention sheets, plots."),
                 io.String.Input("tokens", default="", multiline=True, optional=True,
                                 tooltip="Saved tokens to take along, one a line: <pick-up> or pick-up.safetensors."),
                 io.String.Input("save_as", default="report", tooltip="The name of the page (.html) in ComfyUI's output folder, numbered if it is taken."),
@@ -50,28 +50,28 @@ class WriteReport(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, title, pictures_1, methods, prompts, save_as, notes="", votes=None, plots=None, tokens="", **more):
+    def execute(cls, title, images_1, methods, prompts, save_as, notes="", votes=None, plots=None, tokens="", **more):
         import folder_paths
 
         from ..scoring.report import File, Plot, write_report
 
         checked_name(save_as := save_as.strip(), "report")
-        batches = {number: more.get(f"pictures_{number}") for number in range(2, MOST + 1)}
-        batches = {1: pictures_1, **{number: batch for number, batch in batches.items() if batch is not None}}
+        batches = {number: more.get(f"images_{number}") for number in range(2, MOST + 1)}
+        batches = {1: images_1, **{number: batch for number, batch in batches.items() if batch is not None}}
         names, lines = filled_lines(methods), filled_lines(prompts)
         if len(names) != len(batches) or len(set(names)) != len(names):
             raise InteractiveActionError(
-                f"Each method needs a name of its own; {len(batches)} batches of pictures are connected, and the names are: "
+                f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names are: "
                 f"{', '.join(names) or 'none'}. Write one different name a line for each batch.")
-        pictures = dict(zip(names, batches.values()))
-        if wrong := [f"{name} {len(batch)}" for name, batch in pictures.items() if len(batch) != len(lines)]:
+        images = dict(zip(names, batches.values()))
+        if wrong := [f"{name} {len(batch)}" for name, batch in images.items() if len(batch) != len(lines)]:
             raise InteractiveActionError(
-                f"There are {len(lines)} prompts, and other numbers of pictures: {', '.join(wrong)}. Write one line a picture.")
+                f"There are {len(lines)} prompts, and other numbers of images: {', '.join(wrong)}. Write one line an image.")
         told = {name: json.loads(more[f"report_{number}"]) for name, number in zip(names, batches) if more.get(f"report_{number}")}
         sections = [scores_table(told)] if told else []
         if votes:
             sections.append(votes_table(json.loads(votes)))
-        sections.append(picture_grid(pictures, lines, told))
+        sections.append(image_grid(images, lines, told))
         if plots is not None:
             sections += [Plot(f"Plot {number}", plot) for number, plot in enumerate(plots, 1)]
         files = [File(path.name, path.read_bytes(), f"A token: put it into {path.parent.name} and write <{path.stem}> in a prompt.")
@@ -89,11 +89,11 @@ def scores_table(told):
     from ..scoring.report import Score, Table
 
     rows = [{"method": name, **{column: Score(report["scores"][key], report["intervals"][key]) for column, key in COLUMNS.items()},
-             "pictures": report["scores"]["n"]} for name, report in told.items()]
+             "images": report["scores"]["n"]} for name, report in told.items()]
     judged = {name: ", ".join(f"{key} {value}" for key, value in report["how"].items() if value is not None) for name, report in told.items()}
     how = set(judged.values())
     by = f"Judged by: {how.pop()}." if len(how) == 1 else "Judged differently! " + "; ".join(f"{name} by {by}" for name, by in judged.items()) + "."
-    return Table("Scores", rows, SHARES, f"Mean over all pictures, with the 95 % interval over other pictures of the same kind. {by}")
+    return Table("Scores", rows, SHARES, f"Mean over all images, with the 95 % interval over other images of the same kind. {by}")
 
 
 def votes_table(report):
@@ -107,12 +107,12 @@ def votes_table(report):
                  f"{report['voters']} voters chose among {report['groups']} groups; shares with 95 % intervals. Fleiss' kappa: {kappa}.")
 
 
-def picture_grid(pictures, lines, told):
+def image_grid(images, lines, told):
     """One row for each run of equal lines."""
     from ..scoring.report import Cell, Grid
 
     def caption(name, places):
-        judged = [told[name]["pictures"][place] for place in places] if name in told else []
+        judged = [told[name]["images"][place] for place in places] if name in told else []
         if len(judged) == 1:
             return f"{'boxes overlap' if judged[0]['passed'] else 'no overlap'}, cosine {judged[0]['cosine']:.2f}"
         return f"boxes overlap in {sum(row['passed'] for row in judged)} of {len(judged)}" if judged else ""
@@ -120,8 +120,8 @@ def picture_grid(pictures, lines, told):
     rows = []
     for line, run in itertools.groupby(range(len(lines)), key=lines.__getitem__):
         places = list(run)
-        rows.append((line, [Cell(name, [batch[place].cpu() for place in places], caption(name, places)) for name, batch in pictures.items()]))
-    return Grid("Pictures", rows)
+        rows.append((line, [Cell(name, [batch[place].cpu() for place in places], caption(name, places)) for name, batch in images.items()]))
+    return Grid("Images", rows)
 
 
 def settings_of(graph, node_id):

@@ -1,4 +1,4 @@
-"""What is judged: did the interaction happen, and does the picture match its words?"""
+"""What is judged: did the interaction happen, and does the image match its words?"""
 
 
 def why(error):

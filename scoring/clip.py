@@ -1,4 +1,4 @@
-"""How well pictures match texts: the cosine of CLIP's two embeddings (Radford et al. 2021), through open_clip."""
+"""How well images match texts: the cosine of CLIP's two embeddings (Radford et al. 2021), through open_clip."""
 
 import torch
 from torchvision.transforms.functional import to_pil_image
@@ -15,22 +15,22 @@ class ClipScorer:
         self.model.to(device)
 
     @torch.no_grad()
-    def see(self, pictures):
-        """Pictures (B, H, W, 3) in 0..1 -> embeddings of length one (B, d)."""
-        channels_first = pictures.clamp(0, 1).movedim(-1, 1).float().cpu()
-        pixels = torch.stack([self.preprocess(to_pil_image(picture)) for picture in channels_first])
+    def see(self, images):
+        """Images (B, H, W, 3) in 0..1 -> embeddings of length one (B, d)."""
+        channels_first = images.clamp(0, 1).movedim(-1, 1).float().cpu()
+        pixels = torch.stack([self.preprocess(to_pil_image(image)) for image in channels_first])
         return self.model.encode_image(pixels.to(self._device), normalize=True).float().cpu()
 
     @torch.no_grad()
     def read(self, texts):
         """B texts -> embeddings of length one (B, d)."""
-        different = list(dict.fromkeys(texts))  # a text that many pictures share is read once
+        different = list(dict.fromkeys(texts))  # a text that many images share is read once
         read = self.model.encode_text(self.tokenizer(different).to(self._device), normalize=True).float().cpu()
         return read[[different.index(text) for text in texts]]
 
-    def cosine(self, pictures, texts):
-        """Cosine of each picture with its text, float (B,) in -1..1, neither scaled nor clipped."""
-        return (self.see(pictures) * self.read(texts)).sum(-1)
+    def cosine(self, images, texts):
+        """Cosine of each image with its text, float (B,) in -1..1, neither scaled nor clipped."""
+        return (self.see(images) * self.read(texts)).sum(-1)
 
     @property
     def _device(self):

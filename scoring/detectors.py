@@ -20,12 +20,12 @@ class Detector(Protocol):
     def to(self, device):
         """Move the model."""
 
-    def detect(self, pictures, labels):
-        """Find the labelled things.
+    def detect(self, images, labels):
+        """Find the labeled things.
 
         Args:
-            pictures: float (B, H, W, 3) in 0..1.
-            labels: the names to look for, list[str]; or B such lists, one a picture.
+            images: float (B, H, W, 3) in 0..1.
+            labels: the names to look for, list[str]; or B such lists, one an image.
 
         Returns: B lists of ``{"x", "y", "width", "height", "label", "score"}``, pixels, best first.
         """
@@ -42,24 +42,24 @@ class ZeroShotDetector:
         self.model.to(device)
 
     @torch.no_grad()
-    def detect(self, pictures, labels):
-        labels = [labels] * len(pictures) if isinstance(labels[0], str) else labels
+    def detect(self, images, labels):
+        labels = [labels] * len(images) if isinstance(labels[0], str) else labels
         if bad := next((label for line in labels for label in line if "." in label), None):
             raise InteractiveActionError(
                 f'The name "{bad}" has a full stop in it, which parts names in a detector\'s text. Leave it out.')
-        height, width = pictures.shape[1:3]
-        bytes_first = (pictures.clamp(0, 1) * 255).round().to(torch.uint8).movedim(-1, 1).cpu()
+        height, width = images.shape[1:3]
+        bytes_first = (images.clamp(0, 1) * 255).round().to(torch.uint8).movedim(-1, 1).cpu()
         inputs = self.processor(images=list(bytes_first), text=labels, truncation=True, return_tensors="pt",
                                 padding=True if self.reads_one_sentence else "max_length")
         outputs = self.model(**inputs.to(self.model.device))
         # Threshold -1 keeps every query, in order: the library turns boxes into pixels, the scores are read below.
         boxes = [found["boxes"].float().cpu() for found in self.processor.image_processor.post_process_object_detection(
-            outputs, threshold=-1, target_sizes=[(height, width)] * len(pictures))]
+            outputs, threshold=-1, target_sizes=[(height, width)] * len(images))]
         return [self._choose(boxes[i], self._scores(outputs, inputs, i, len(line)), line, height, width)
                 for i, line in enumerate(labels)]
 
     def _scores(self, outputs, inputs, i, count):
-        """How likely each query shows each label of picture i, (queries, count)."""
+        """How likely each query shows each label of image i, (queries, count)."""
         scores = outputs.logits[i].float().sigmoid().cpu()
         if not self.reads_one_sentence:
             return scores[:, :count]

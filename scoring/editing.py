@@ -45,12 +45,12 @@ class EditingReward:
         """
         if original.shape[1:3] != generated.shape[1:3]:
             raise InteractiveActionError(
-                f"The edits are {generated.shape[2]} x {generated.shape[1]} and the pictures they come from {original.shape[2]} x "
+                f"The edits are {generated.shape[2]} x {generated.shape[1]} and the images they come from {original.shape[2]} x "
                 f"{original.shape[1]}. Scale them to the same size."
             )
         if not torch.isfinite(generated).all():
             raise InteractiveActionError("An edit holds values that are not numbers. Lower the scales or the strength, or use float32.")
-        original, style = _for_each(original, generated, "pictures that were edited"), _for_each(style, generated, "style pictures")
+        original, style = _for_each(original, generated, "images that were edited"), _for_each(style, generated, "style images")
         if mask is not None:
             mask = checked_mask(mask, original, "mask")
         if style_mask is not None:
@@ -72,7 +72,7 @@ def advantage(scores):
     return (scores - scores.mean()) / (scores.var(unbiased=False) + EPSILON).sqrt()
 
 
-def _for_each(pictures, generated, what):
-    if len(pictures) not in (1, len(generated)):
-        raise InteractiveActionError(f"There are {len(pictures)} {what} for {len(generated)} edits. Give one for all, or one for each.")
-    return pictures.expand(len(generated), *pictures.shape[1:])
+def _for_each(images, generated, what):
+    if len(images) not in (1, len(generated)):
+        raise InteractiveActionError(f"There are {len(images)} {what} for {len(generated)} edits. Give one for all, or one for each.")
+    return images.expand(len(generated), *images.shape[1:])

@@ -1,7 +1,7 @@
-"""What pictures show, as one vector each: the encoders that Eq. 9 of paper 004 may compare regions with.
+"""What images show, as one vector each: the encoders that Eq. 9 of paper 004 may compare regions with.
 
 In the paper DreamSim is best; DINOv2 made grainy edits, CLIP smooth and tinted ones. A ``clip.ClipScorer`` serves as well.
-A picture is squeezed into the model's square rather than cropped, so that no part of a mask is lost.
+An image is squeezed into the model's square rather than cropped, so that no part of a mask is lost.
 """
 
 import pathlib
@@ -20,12 +20,12 @@ class Encoder(Protocol):
     def to(self, device):
         """Move the model."""
 
-    def see(self, pictures):
-        """Pictures (B, H, W, 3) in 0..1 -> embeddings of length one (B, d), float on the CPU."""
+    def see(self, images):
+        """Images (B, H, W, 3) in 0..1 -> embeddings of length one (B, d), float on the CPU."""
 
 
 class TransformersEncoder:
-    """DINOv2's class token, or CLIP's embedding of pictures, through transformers."""
+    """DINOv2's class token, or CLIP's embedding of images, through transformers."""
 
     def __init__(self, model, processor, name):
         self.model, self.name = model.eval(), name
@@ -37,8 +37,8 @@ class TransformersEncoder:
         self.model.to(device)
 
     @torch.no_grad()
-    def see(self, pictures):
-        pixels = (squeezed(pictures, self.size) - self.mean) / self.std
+    def see(self, images):
+        pixels = (squeezed(images, self.size) - self.mean) / self.std
         outputs = self.model(pixel_values=pixels.to(self.model.device, self.model.dtype))
         seen = outputs.image_embeds if "image_embeds" in outputs else outputs.pooler_output
         return normalize(seen.float().cpu(), dim=-1)
@@ -59,14 +59,14 @@ class DreamSimEncoder:
                 part.device = str(device)  # where it puts its projections, which are no parameters
 
     @torch.no_grad()
-    def see(self, pictures):
+    def see(self, images):
         device = next(self.model.parameters()).device
-        return normalize(self.model.embed(squeezed(pictures, self.SIZE).to(device)).float().cpu(), dim=-1)
+        return normalize(self.model.embed(squeezed(images, self.SIZE).to(device)).float().cpu(), dim=-1)
 
 
-def squeezed(pictures, size):
+def squeezed(images, size):
     """(B, H, W, 3) -> (B, 3, *size) in 0..1, bicubic."""
-    channels_first = pictures.float().cpu().movedim(-1, 1)
+    channels_first = images.float().cpu().movedim(-1, 1)
     return interpolate(channels_first, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 

@@ -1,11 +1,11 @@
-"""IAScore (Interactive Action, paper 000, section 4.1, Eq. 9): does the interaction happen, and does the picture match?
+"""IAScore (Interactive Action, paper 000, section 4.1, Eq. 9): does the interaction happen, and does the image match?
 
     IAScore = 1/N * sum_i sgn(IoU_i) * CLIPScore_i
 
-IoU_i is the overlap of the subject's and the object's box in picture i. A picture in which they do not overlap counts
+IoU_i is the overlap of the subject's and the object's box in image i. An image in which they do not overlap counts
 as zero, so the pass rate matters as much as the similarity. The paper names neither the detector, nor the CLIP, nor
 the scale of CLIPScore, nor the text that stands for v*; here all four are inputs, and every reading of the scale is
-reported under its own name (``summarise``).
+reported under its own name (``summarize``).
 
 What the paper leaves open, and how it is settled:
 
@@ -29,8 +29,8 @@ PLACEHOLDER = re.compile(r"<[^<>\s]+>")
 
 
 @dataclass(frozen=True)
-class PictureScore:
-    """One picture's row: ``iou`` in 0..1, ``cosine`` in -1..1, and the boxes that overlap most (or the likeliest)."""
+class ImageScore:
+    """One image's row: ``iou`` in 0..1, ``cosine`` in -1..1, and the boxes that overlap most (or the likeliest)."""
 
     subject: str
     object: str
@@ -46,20 +46,20 @@ class PictureScore:
         return self.iou > 0
 
 
-def score_pictures(pictures, subjects, objects, texts, detector, clip_scorer, boxes=None, batch_size=16, progress=None):
-    """Judge each picture; ``summarise`` makes the scores from the rows.
+def score_images(images, subjects, objects, texts, detector, clip_scorer, boxes=None, batch_size=16, progress=None):
+    """Judge each image; ``summarize`` makes the scores from the rows.
 
     Args:
-        pictures: float (N, H, W, 3) in 0..1.
+        images: float (N, H, W, 3) in 0..1.
         subjects, objects, texts: N strings each, or one for all; the text is plain language (see ``speak``).
-        detector: ``detect(pictures, labels)``, see ``detectors.Detector``; not asked if ``boxes`` are given.
-        clip_scorer: ``cosine(pictures, texts)``, see ``clip.ClipScorer``.
+        detector: ``detect(images, labels)``, see ``detectors.Detector``; not asked if ``boxes`` are given.
+        clip_scorer: ``cosine(images, texts)``, see ``clip.ClipScorer``.
         boxes: N lists of box dicts known from elsewhere (a simulator, another detector); their labels name the class.
         progress: called as ``progress(done, N)``; may raise to stop.
 
-    Returns: N ``PictureScore``.
+    Returns: N ``ImageScore``.
     """
-    count = len(pictures)
+    count = len(images)
     subjects, objects, texts = (spread(values, count, name) for values, name in
                                 ((subjects, "subject"), (objects, "object"), (texts, "text")))
     for text in texts:
@@ -69,7 +69,7 @@ def score_pictures(pictures, subjects, objects, texts, detector, clip_scorer, bo
                 'Put a natural phrase in its place, for example "picking up".')
     if boxes is not None and len(boxes) != count:
         raise InteractiveActionError(
-            f"There are {count} pictures but boxes for {len(boxes)}. Give one list of boxes for each picture.")
+            f"There are {count} images but boxes for {len(boxes)}. Give one list of boxes for each image.")
     if boxes is None and detector is None:
         raise InteractiveActionError(
             "There is neither a detector nor boxes, so nobody can tell where things are. Connect one of them.")
@@ -78,18 +78,18 @@ def score_pictures(pictures, subjects, objects, texts, detector, clip_scorer, bo
     for start in range(0, count, batch_size):
         part = slice(start, start + batch_size)
         labels = [list(dict.fromkeys(pair)) for pair in zip(subjects[part], objects[part])]
-        found = boxes[part] if boxes is not None else detector.detect(pictures[part], labels)
-        cosines = clip_scorer.cosine(pictures[part], texts[part]).tolist()
+        found = boxes[part] if boxes is not None else detector.detect(images[part], labels)
+        cosines = clip_scorer.cosine(images[part], texts[part]).tolist()
         for names, things, cosine in zip(zip(subjects[part], objects[part], texts[part]), found, cosines):
             iou, subject_box, object_box = closest_pair(things, names[0], names[1])
-            rows.append(PictureScore(*names, subject_box, object_box, iou, cosine))
+            rows.append(ImageScore(*names, subject_box, object_box, iou, cosine))
         if progress:
             progress(len(rows), count)
     return rows
 
 
 def closest_pair(boxes, subject, object):
-    """The subject's and the object's box of one picture that overlap most, as (IoU, subject's box, object's box).
+    """The subject's and the object's box of one image that overlap most, as (IoU, subject's box, object's box).
 
     Without any overlap these are the boxes with the highest scores; None stands for a class that was not found.
     """
@@ -119,7 +119,7 @@ def corners(boxes):
 
 
 def parts(row):
-    """What one picture adds to each score that is a mean over all pictures."""
+    """What one image adds to each score that is a mean over all images."""
     return {
         "subject_found": row.subject_box is not None,
         "object_found": row.object_box is not None,
@@ -132,16 +132,16 @@ def parts(row):
     }
 
 
-def summarise(rows):
+def summarize(rows):
     """The scores of N rows, all of them means over all N unless the name says otherwise.
 
     * ``iascore_cosine``: Eq. 9 with the raw cosine;
     * ``iascore_2_5``: Eq. 9 with 2.5 * max(cosine, 0), the CLIPScore of Hessel et al. 2021;
-    * ``cosine_of_passed``: raw cosine over the pictures that passed alone; None if none did;
-    * ``cosine_of_all``: raw cosine of every picture, what CLIP says without looking at the boxes.
+    * ``cosine_of_passed``: raw cosine over the images that passed alone; None if none did;
+    * ``cosine_of_all``: raw cosine of every image, what CLIP says without looking at the boxes.
     """
     if not rows:
-        raise InteractiveActionError("There are no pictures to score. Connect at least one.")
+        raise InteractiveActionError("There are no images to score. Connect at least one.")
     table = [parts(row) for row in rows]
     passed = [row.cosine for row in rows if row.passed]
     return {
@@ -152,18 +152,18 @@ def summarise(rows):
 
 
 def intervals(rows, seed=0):
-    """Where each score of ``summarise`` would lie with other pictures of the same kind: ``{name: [low, high]}``.
+    """Where each score of ``summarize`` would lie with other images of the same kind: ``{name: [low, high]}``.
 
-    The 95 % percentile bootstrap (Efron 1979) over pictures, 2000 resamples. None stands for a score that one picture
-    alone, or no picture that passed, says nothing about. Where all pictures agree, low and high are the same: that is
-    no certainty, only too few pictures to see a difference.
+    The 95 % percentile bootstrap (Efron 1979) over images, 2000 resamples. None stands for a score that one image
+    alone, or no image that passed, says nothing about. Where all images agree, low and high are the same: that is
+    no certainty, only too few images to see a difference.
     """
     count = len(rows)
     if count < 2:
         return dict.fromkeys((*parts(rows[0]), "cosine_of_passed"))
     names, values = list(parts(rows[0])), np.array([list(parts(row).values()) for row in rows], dtype=float)
     random = np.random.default_rng(seed)
-    # How often each picture is drawn says everything about a resample; 100 at a time, for memory's sake.
+    # How often each image is drawn says everything about a resample; 100 at a time, for memory's sake.
     means = np.concatenate([random.multinomial(count, [1 / count] * count, 100) @ values / count for _ in range(20)])
     samples = dict(zip(names, means.T))
     some = samples["pass_rate"] > 0
@@ -173,9 +173,9 @@ def intervals(rows, seed=0):
 
 
 def report(rows, **how):
-    """Everything as plain data for JSON: how it was measured, the scores, and one entry a picture."""
-    return {"how": how, "scores": summarise(rows), "intervals": intervals(rows),
-            "pictures": [{**asdict(row), "passed": row.passed} for row in rows]}
+    """Everything as plain data for JSON: how it was measured, the scores, and one entry an image."""
+    return {"how": how, "scores": summarize(rows), "intervals": intervals(rows),
+            "images": [{**asdict(row), "passed": row.passed} for row in rows]}
 
 
 def speak(text, phrase):
@@ -184,14 +184,14 @@ def speak(text, phrase):
 
 
 def spread(values, count, name):
-    """``values`` as one string a picture; a single one serves all."""
+    """``values`` as one string an image; a single one serves all."""
     values = [values] if isinstance(values, str) else list(values)
     if len(values) == 1:
         values *= count
     if len(values) != count:
         raise InteractiveActionError(
-            f"There are {count} pictures but {len(values)} lines of {name}. "
+            f"There are {count} images but {len(values)} lines of {name}. "
             "Give one line for all of them, or one for each.")
     if not all(value.strip() for value in values):
-        raise InteractiveActionError(f"A line of {name} is empty. Name the {name} of every picture.")
+        raise InteractiveActionError(f"A line of {name} is empty. Name the {name} of every image.")
     return values

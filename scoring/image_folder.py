@@ -1,9 +1,9 @@
-"""IAScore over a folder of pictures, without ComfyUI:
+"""IAScore over a folder of images, without ComfyUI:
 
-  python . scoring.image_folder pictures --subject panda --object lemon --text "a panda picking up a lemon" --save scores/pandas
+  python . scoring.image_folder images --subject panda --object lemon --text "a panda picking up a lemon" --save scores/pandas
 
 A ``metadata.jsonl`` in the folder (``{"file_name", "subject", "object", "text"}``, Hugging Face's imagefolder) says what
-single pictures should show. The models are the embedded ones unless --detector and --clip name others.
+single images should show. The models are the embedded ones unless --detector and --clip name others.
 """
 
 import argparse
@@ -16,28 +16,28 @@ from PIL import Image, ImageOps
 
 from ..errors import InteractiveActionError
 from . import why
-from .iascore import report, score_pictures, speak
+from .iascore import report, score_images, speak
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
 def score_folder(folder, subject, object, text, detector, clip_scorer, phrase="", batch_size=16, progress=None):
-    """Judge every picture of a folder, batched among pictures of one size.
+    """Judge every image of a folder, batched among images of one size.
 
     Returns: the rows and their file names, both in the order of the names, and ``{file name: why it could not be read}``.
     """
     paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise InteractiveActionError(
-            f'There is no picture in "{folder}". Name a folder with {", ".join(sorted(SUFFIXES))} files in it.')
+            f'There is no image in "{folder}". Name a folder with {", ".join(sorted(SUFFIXES))} files in it.')
     said, rows, waiting = read_metadata(folder), {}, {}
     broken = dict.fromkeys(sorted(said.keys() - {path.name for path in paths}),
-                           "It is named in metadata.jsonl, but there is no such picture.")
+                           "It is named in metadata.jsonl, but there is no such image.")
 
-    def judge(names, pictures):
+    def judge(names, images):
         words = [{"subject": subject, "object": object, "text": text} | said.get(name, {}) for name in names]
-        found = score_pictures(
-            torch.stack(pictures), [word["subject"] for word in words], [word["object"] for word in words],
+        found = score_images(
+            torch.stack(images), [word["subject"] for word in words], [word["object"] for word in words],
             [speak(word["text"], phrase) for word in words], detector, clip_scorer, batch_size=batch_size)
         rows.update(zip(names, found))
         if progress:
@@ -45,26 +45,26 @@ def score_folder(folder, subject, object, text, detector, clip_scorer, phrase=""
 
     for path in paths:
         try:
-            picture = read_picture(path)
+            image = read_image(path)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             broken[path.name] = why(error)
             continue
-        names, pictures = waiting.setdefault(picture.shape, ([], []))
+        names, images = waiting.setdefault(image.shape, ([], []))
         names.append(path.name)
-        pictures.append(picture)
+        images.append(image)
         if len(names) == batch_size:
-            judge(*waiting.pop(picture.shape))
-    for names, pictures in waiting.values():
-        judge(names, pictures)
+            judge(*waiting.pop(image.shape))
+    for names, images in waiting.values():
+        judge(names, images)
     if not rows:
         raise InteractiveActionError(
-            f'None of the {len(paths)} pictures in "{folder}" can be read; {paths[0].name}: {broken[paths[0].name]}')
+            f'None of the {len(paths)} images in "{folder}" can be read; {paths[0].name}: {broken[paths[0].name]}')
     names = sorted(rows)
     return [rows[name] for name in names], names, broken
 
 
-def read_picture(path):
-    """A picture file as float (H, W, 3) in 0..1, turned as its camera says; raises what Pillow raises."""
+def read_image(path):
+    """An image file as float (H, W, 3) in 0..1, turned as its camera says; raises what Pillow raises."""
     with Image.open(path) as file:
         return torch.from_numpy(np.array(ImageOps.exif_transpose(file).convert("RGB"))).float() / 255
 
@@ -85,9 +85,9 @@ def read_metadata(folder):
 
 def main():
     parser = argparse.ArgumentParser(prog="python . scoring.image_folder", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", help="the folder of pictures")
+    parser.add_argument("folder", help="the folder of images")
     for name in ("subject", "object", "text"):
-        parser.add_argument(f"--{name}", default="", help="for all pictures that metadata.jsonl says nothing about")
+        parser.add_argument(f"--{name}", default="", help="for all images that metadata.jsonl says nothing about")
     parser.add_argument("--phrase", default="", help="natural words in place of <v*> in the text")
     parser.add_argument("--detector", help="a GroundingDINO or OWLv2 of transformers: a folder or a hub name")
     parser.add_argument("--threshold", type=float, default=0.3, help="boxes with a lower score are dropped")

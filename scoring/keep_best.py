@@ -1,17 +1,17 @@
-"""IAScore of the pictures that are drawn while something is learned, so that what scored best can be kept."""
+"""IAScore of the images that are drawn while something is learned, so that what scored best can be kept."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import InteractiveActionError
-from .iascore import score_pictures, speak, summarise
+from .iascore import score_images, speak, summarize
 
 EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
 class IAScoreOfSamples:
-    """From pictures, one for each of ``prompts``, to their mean IAScore (Eq. 9), of which more is better.
+    """From images, one for each of ``prompts``, to their mean IAScore (Eq. 9), of which more is better.
 
     subject, object: one line for all, or one a prompt. phrase: plain words for <v*>, for CLIP. The judges look on the device where
     they are, the CPU, so that they take no memory of a trainer's.
@@ -28,10 +28,10 @@ class IAScoreOfSamples:
         if not (self.subject.strip() and self.object.strip() and self.phrase.strip()):
             raise InteractiveActionError("IAScore needs a subject, an object and a phrase for <v*>. Write all three, or connect no judges.")
 
-    def __call__(self, pictures):
+    def __call__(self, images):
         texts = [speak(prompt, self.phrase.strip()) for prompt in self.prompts]
         subjects, objects = self.subject.strip().splitlines(), self.object.strip().splitlines()
-        return summarise(score_pictures(pictures, subjects, objects, texts, self.detector, self.clip_scorer))["iascore_cosine"]
+        return summarize(score_images(images, subjects, objects, texts, self.detector, self.clip_scorer))["iascore_cosine"]
 
 
 @dataclass(frozen=True)

@@ -18,24 +18,24 @@ class GroundedSegmenter:
         self.detector.to(device)
         self.model.to(device)
 
-    def segment(self, pictures, labels):
-        """Pictures (B, H, W, 3) in 0..1, their labels (one for all, or B) -> masks (B, H, W), 0 or 1: all things found, together.
+    def segment(self, images, labels):
+        """Images (B, H, W, 3) in 0..1, their labels (one for all, or B) -> masks (B, H, W), 0 or 1: all things found, together.
 
-        A picture in which nothing is found raises.
+        An image in which nothing is found raises.
         """
-        labels = spread(labels, len(pictures), "text")
-        found = self.detector.detect(pictures, [[label] for label in labels])
+        labels = spread(labels, len(images), "text")
+        found = self.detector.detect(images, [[label] for label in labels])
         for number, (boxes, label) in enumerate(zip(found, labels), 1):
             if not boxes:
                 raise InteractiveActionError(
-                    f'The detector finds no "{label}" in picture {number} of {len(pictures)}. Lower its threshold, name the thing '
+                    f'The detector finds no "{label}" in image {number} of {len(images)}. Lower its threshold, name the thing '
                     "otherwise, connect a mask of your own, or leave the mask out to judge the full frame."
                 )
-        return torch.stack([self._fill(picture, boxes) for picture, boxes in zip(pictures, found)])
+        return torch.stack([self._fill(image, boxes) for image, boxes in zip(images, found)])
 
     @torch.no_grad()
-    def _fill(self, picture, boxes):
-        bytes_first = (picture.clamp(0, 1) * 255).round().to(torch.uint8).movedim(-1, 0).cpu()
+    def _fill(self, image, boxes):
+        bytes_first = (image.clamp(0, 1) * 255).round().to(torch.uint8).movedim(-1, 0).cpu()
         inputs = self.processor(images=bytes_first, input_boxes=[corners(boxes).tolist()], return_tensors="pt")
         outputs = self.model(**inputs.to(self.model.device), multimask_output=False)
         masks = self.processor.post_process_masks(outputs.pred_masks.cpu(), inputs["original_sizes"].cpu())[0]

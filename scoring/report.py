@@ -1,8 +1,8 @@
-"""A run as one HTML file: tables with intervals, plots, picture grids, tokens to take along, settings. No network, no server.
+"""A run as one HTML file: tables with intervals, plots, image grids, tokens to take along, settings. No network, no server.
 
     write_report("evidence/report.html", "Table 1", lead="Seven methods, the same noise.", sections=[
         Table("IAScore", [{"method": "base", "IAScore": Score(0.31, (0.27, 0.35)), "passed": 0.4}], {"passed": ".0%"}),
-        Grid("Pictures", [("a panda picking up a lemon", [Cell("base", [picture]), Cell("ours", [other])])]),
+        Grid("Images", [("a panda picking up a lemon", [Cell("base", [image]), Cell("ours", [other])])]),
     ], settings={"Sampler": {"steps": 20}}, files=[File("pick-up.safetensors", data, "the token")])
 """
 
@@ -17,7 +17,7 @@ from PIL import Image
 
 from ..files import write_atomically
 
-PICTURE_SIDE = 320  # pixels: a grid of a thousand pictures still opens on a phone
+IMAGE_SIDE = 320  # pixels: a grid of a thousand images still opens on a phone
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Cell:
-    """What one method drew for one prompt. pictures: (H, W, 3) float 0..1 or uint8, PIL pictures, or bytes of a picture file."""
+    """What one method drew for one prompt. images: (H, W, 3) float 0..1 or uint8, PIL images, or bytes of an image file."""
 
     name: str
-    pictures: list
+    images: list
     caption: str = ""
 
 
@@ -61,10 +61,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Plot:
-    """picture: as in ``Cell``, or the bytes of an SVG."""
+    """image: as in ``Cell``, or the bytes of an SVG."""
 
     title: str
-    picture: object
+    image: object
     note: str = ""
 
 
@@ -144,8 +144,8 @@ def _grid(grid):
     for asked, cells in grid.rows:
         figures = []
         for cell in cells:
-            images = "".join(f'<img src="{embedded(picture)}" alt="{escape(f"{cell.name}: {asked}")}" decoding="async">' for picture in cell.pictures)
-            several = f'<div class="several">{images}</div>' if len(cell.pictures) > 1 else images
+            images = "".join(f'<img src="{embedded(image)}" alt="{escape(f"{cell.name}: {asked}")}" decoding="async">' for image in cell.images)
+            several = f'<div class="several">{images}</div>' if len(cell.images) > 1 else images
             caption = f"<small>{escape(cell.caption)}</small>" if cell.caption else ""
             figures.append(f"<figure>{several}<figcaption>{escape(cell.name)}{caption}</figcaption></figure>")
         rows.append(f'<div class="row"><h3>{escape(asked)}</h3><div class="cells" style="--columns: {len(cells)}">{"".join(figures)}</div></div>')
@@ -153,7 +153,7 @@ def _grid(grid):
 
 
 def _plot(plot):
-    return f'<img class="plot" src="{embedded(plot.picture, side=None)}" alt="{escape(plot.title)}">'
+    return f'<img class="plot" src="{embedded(plot.image, side=None)}" alt="{escape(plot.title)}">'
 
 
 def _files(files):
@@ -176,18 +176,18 @@ def _settings(settings):
     )
 
 
-def embedded(picture, side=PICTURE_SIDE):
-    """A picture as a data address, at most ``side`` pixels wide and high: small ones and plots as PNG, large ones as JPEG."""
-    if isinstance(picture, bytes) and picture.lstrip()[:5] in (b"<?xml", b"<svg "):
-        return "data:image/svg+xml;base64," + base64.b64encode(picture).decode()
-    if isinstance(picture, bytes):
-        picture = Image.open(io.BytesIO(picture))
-    elif not isinstance(picture, Image.Image):
-        pixels = np.asarray(picture)
-        picture = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels.clip(0, 1) * 255).round().astype(np.uint8))
-    picture = picture.convert("RGB")
+def embedded(image, side=IMAGE_SIDE):
+    """An image as a data address, at most ``side`` pixels wide and high: small ones and plots as PNG, large ones as JPEG."""
+    if isinstance(image, bytes) and image.lstrip()[:5] in (b"<?xml", b"<svg "):
+        return "data:image/svg+xml;base64," + base64.b64encode(image).decode()
+    if isinstance(image, bytes):
+        image = Image.open(io.BytesIO(image))
+    elif not isinstance(image, Image.Image):
+        pixels = np.asarray(image)
+        image = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels.clip(0, 1) * 255).round().astype(np.uint8))
+    image = image.convert("RGB")
     if side:
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    data, kind = io.BytesIO(), "png" if side is None or max(picture.size) <= 128 else "jpeg"
-    picture.save(data, kind, **({"quality": 90, "subsampling": 0} if kind == "jpeg" else {}))
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    data, kind = io.BytesIO(), "png" if side is None or max(image.size) <= 128 else "jpeg"
+    image.save(data, kind, **({"quality": 90, "subsampling": 0} if kind == "jpeg" else {}))
     return f"data:image/{kind};base64," + base64.b64encode(data.getvalue()).decode()

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import InteractiveActionError
 
-COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee", "#ccbb44")
+COLORS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee", "#ccbb44")
 MARKERS = "osD^vP"
 
 
@@ -115,7 +115,7 @@ def plot(policies, real, simulations):
     for i, (row, rates) in enumerate(zip(compare(policies, real, simulations), simulations.values())):
         r = "undefined" if row["pearson_r"] is None else f"{row['pearson_r']:.3f}"
         label = f"{row['simulation']}: MMRV {row['mmrv']:.3f}, r {r}"
-        axes.scatter(real, rates, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)], label=label)
+        axes.scatter(real, rates, color=COLORS[i % len(COLORS)], marker=MARKERS[i % len(MARKERS)], label=label)
     axes.secondary_xaxis("top").set_xticks(real, policies, rotation=30, ha="left", fontsize=8)
     axes.set(xlabel="success on the robot", ylabel="success in simulation")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), fontsize=8, frameon=False)

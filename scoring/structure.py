@@ -1,4 +1,4 @@
-"""Is the structure of a picture still there after an edit (paper 004, Eq. 8)?
+"""Is the structure of an image still there after an edit (paper 004, Eq. 8)?
 
     L_struct = 1/(h w) sum_ij |f(I_in)_ij - f(I_gen)_ij|
 
@@ -20,8 +20,8 @@ class DepthModel(Protocol):
     def to(self, device):
         """Move the model."""
 
-    def depth(self, pictures):
-        """Pictures (B, H, W, 3) in 0..1 -> float (B, H, W) on the CPU, in the model's own unit."""
+    def depth(self, images):
+        """Images (B, H, W, 3) in 0..1 -> float (B, H, W) on the CPU, in the model's own unit."""
 
 
 class TransformersDepth:
@@ -34,11 +34,11 @@ class TransformersDepth:
         self.model.to(device)
 
     @torch.no_grad()
-    def depth(self, pictures):
-        bytes_first = (pictures.clamp(0, 1) * 255).round().to(torch.uint8).movedim(-1, 1).cpu()
+    def depth(self, images):
+        bytes_first = (images.clamp(0, 1) * 255).round().to(torch.uint8).movedim(-1, 1).cpu()
         inputs = self.processor(images=list(bytes_first), return_tensors="pt").to(self.model.device, self.model.dtype)
         found = self.processor.post_process_depth_estimation(
-            self.model(**inputs), target_sizes=[tuple(pictures.shape[1:3])] * len(pictures)
+            self.model(**inputs), target_sizes=[tuple(images.shape[1:3])] * len(images)
         )
         return torch.stack([one["predicted_depth"].float().cpu() for one in found])
 
@@ -62,5 +62,5 @@ def load_depth_model(name):
 
 
 def structure_scores(original_depth, generated_depth):
-    """Eq. 8 for each picture: depths (B, H, W) of what was edited and of the edits -> float (B,)."""
+    """Eq. 8 for each image: depths (B, H, W) of what was edited and of the edits -> float (B,)."""
     return (original_depth - generated_depth).abs().mean((1, 2))

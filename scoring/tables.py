@@ -1,4 +1,4 @@
-"""The rows of a judgement for other programs: a table (.csv), one JSON object a line (.jsonl), and a plot (.png)."""
+"""The rows of a judgment for other programs: a table (.csv), one JSON object a line (.jsonl), and a plot (.png)."""
 
 import csv
 import io
@@ -6,15 +6,15 @@ import json
 from dataclasses import asdict
 
 from ..files import write_atomically
-from .iascore import intervals, summarise
+from .iascore import intervals, summarize
 
 SHOWN = ("both_found", "pass_rate", "mean_iou", "iascore_cosine", "iascore_2_5", "cosine_of_passed", "cosine_of_all")
 PASSED, FAILED = "#3a9a55", "#c8403a"
 
 
 def records(rows, names):
-    """One dict a picture: its name, then everything that was measured; boxes stay dicts or None."""
-    return [{"picture": name, **asdict(row), "passed": row.passed} for name, row in zip(names, rows)]
+    """One dict an image: its name, then everything that was measured; boxes stay dicts or None."""
+    return [{"image": name, **asdict(row), "passed": row.passed} for name, row in zip(names, rows)]
 
 
 def csv_text(rows, names):
@@ -41,10 +41,10 @@ def jsonl_text(rows, names):
 
 
 def plot(rows):
-    """The scores with their 95 % intervals beside every picture's IoU and cosine, as the bytes of a PNG."""
+    """The scores with their 95 % intervals beside every image's IoU and cosine, as the bytes of a PNG."""
     from matplotlib.figure import Figure
 
-    scores, bounds = summarise(rows), intervals(rows)
+    scores, bounds = summarize(rows), intervals(rows)
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     names = [name for name in reversed(SHOWN) if scores[name] is not None]
@@ -53,10 +53,10 @@ def plot(rows):
         if bounds[name]:
             left.plot(bounds[name], [height, height], color="black")
     left.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
-    left.set_title(f"scores of {len(rows)} pictures, with 95 % intervals", fontsize="medium")
-    for passed, colour, label in ((True, PASSED, "boxes overlap"), (False, FAILED, "they do not")):
+    left.set_title(f"scores of {len(rows)} images, with 95 % intervals", fontsize="medium")
+    for passed, color, label in ((True, PASSED, "boxes overlap"), (False, FAILED, "they do not")):
         kind = [row for row in rows if row.passed == passed]
-        right.plot([row.iou for row in kind], [row.cosine for row in kind], "o", color=colour, alpha=0.6,
+        right.plot([row.iou for row in kind], [row.cosine for row in kind], "o", color=color, alpha=0.6,
                    label=f"{label} ({len(kind)})")
     right.set(xlabel="IoU of subject and object", ylabel="CLIP cosine")
     right.legend()

@@ -1,6 +1,6 @@
 """Human votes: a blinded voting page in one HTML file, and the table of its answers (Interactive Action, Table 2).
 
-The page knows pictures and prompts, but no method. A key, kept apart, says which method stands where; the hash of the
+The page knows images and prompts, but no method. A key, kept apart, says which method stands where; the hash of the
 page's content ties page, key and answers together. The paper does not state intervals or agreement: both are added.
 """
 
@@ -18,44 +18,44 @@ from ..errors import InteractiveActionError
 QUESTIONS = {
     "entity": "Entity: where are the subject and the object drawn best, with nothing missing or distorted?",
     "action": "Action: where do the subject and the object interact most as the words say?",
-    "overall": "Overall: which picture is best?",
+    "overall": "Overall: which image is best?",
 }
-METHODS = range(2, 7)  # how many can be compared: the page letters pictures from A to F
-COLOURS = ("#4477aa", "#ee6677", "#228833")
+METHODS = range(2, 7)  # how many can be compared: the page letters images from A to F
+COLORS = ("#4477aa", "#ee6677", "#228833")
 
 
-def write_page(pictures, prompts, seed):
+def write_page(images, prompts, seed):
     """The voting page and its key.
 
-    pictures: method -> (groups, H, W, 3) float 0..1, in which the i-th pictures of all methods make the i-th group;
-    prompts: what each group should show; seed: of the order of the pictures within each group.
+    images: method -> (groups, H, W, 3) float 0..1, in which the i-th images of all methods make the i-th group;
+    prompts: what each group should show; seed: of the order of the images within each group.
     Returns the page (HTML) and the key: a dict of ``page`` (the hash), ``methods``, ``prompts`` and ``orders``, where
-    ``orders[g][p]`` is the index of the method of the p-th picture of group g.
+    ``orders[g][p]`` is the index of the method of the p-th image of group g.
     """
-    sizes = {method: len(batch) for method, batch in pictures.items()}
+    sizes = {method: len(batch) for method, batch in images.items()}
     if len(sizes) not in METHODS:
         raise InteractiveActionError(
             f"A voting page compares {METHODS[0]} to {METHODS[-1]} methods, and {len(sizes)} were given. "
             f"Add or leave out methods.")
     if set(sizes.values()) != {len(prompts)} or not prompts:
         raise InteractiveActionError(
-            f"Each method needs one picture for each prompt; there are {len(prompts)} prompts, and pictures: "
+            f"Each method needs one image for each prompt; there are {len(prompts)} prompts, and images: "
             f"{', '.join(f'{method} {size}' for method, size in sizes.items())}. Give as many of each.")
-    random, batches = np.random.default_rng(seed), list(pictures.values())
+    random, batches = np.random.default_rng(seed), list(images.values())
     orders = [random.permutation(len(batches)).tolist() for _ in prompts]
     content = {"questions": list(QUESTIONS.values()),
-               "groups": [{"prompt": prompt, "pictures": [_embedded(batches[method][group]) for method in order]}
+               "groups": [{"prompt": prompt, "images": [_embedded(batches[method][group]) for method in order]}
                           for group, (prompt, order) in enumerate(zip(prompts, orders))]}
     text = json.dumps(content).replace("<", "\\u003c")  # no prompt can end the script that holds it
-    key = {"page": hashlib.sha256(text.encode()).hexdigest(), "methods": list(pictures), "prompts": list(prompts),
+    key = {"page": hashlib.sha256(text.encode()).hexdigest(), "methods": list(images), "prompts": list(prompts),
            "orders": orders}
     template = pathlib.Path(__file__).with_name("voting_page.html").read_text(encoding="utf-8")
     return template.replace("{{hash}}", key["page"]).replace("{{page}}", text), key
 
 
-def _embedded(picture):
+def _embedded(image):
     data = io.BytesIO()
-    pixels = (np.asarray(picture).clip(0, 1) * 255).round().astype(np.uint8)
+    pixels = (np.asarray(image).clip(0, 1) * 255).round().astype(np.uint8)
     Image.fromarray(pixels).save(data, "JPEG", quality=95, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
 
@@ -199,10 +199,10 @@ def plot(report):
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     methods = list(dict.fromkeys(row["method"] for row in report["rows"]))
-    for q, (question, colour) in enumerate(zip(QUESTIONS, COLOURS)):
+    for q, (question, color) in enumerate(zip(QUESTIONS, COLORS)):
         rows = [row for row in report["rows"] if row["question"] == question]
         places = np.arange(len(methods)) + (q - 1) * 0.27
-        axes.bar(places, [row["share"] or 0 for row in rows], 0.25, color=colour, label=question)
+        axes.bar(places, [row["share"] or 0 for row in rows], 0.25, color=color, label=question)
         for place, row in zip(places, rows):
             if row["interval"]:
                 axes.plot([place, place], row["interval"], color="black")

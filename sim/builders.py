@@ -15,17 +15,17 @@ SIDES, SECTORS = 48, 16  # of a turned part, as drawn and as it collides
 JOINT_FRICTION = 0.05
 
 
-def material(colour, roughness=0.5, metallic=0.0):
+def material(color, roughness=0.5, metallic=0.0):
     material = sapien.render.RenderMaterial()
-    material.base_color = [*colour, 1]
+    material.base_color = [*color, 1]
     material.roughness, material.metallic, material.specular = roughness, metallic, 0.3
     return material
 
 
-def build_free(scene, thing, scale, colour, pose, name):
+def build_free(scene, thing, scale, color, pose, name):
     """A body that can move freely; its entity."""
     entity, body = sapien.Entity(), sapien.physx.PhysxRigidDynamicComponent()
-    _attach(scene, entity, body, thing.parts, -thing.middle, scale, colour, thing.density)
+    _attach(scene, entity, body, thing.parts, -thing.middle, scale, color, thing.density)
     entity.name = body.name = name
     entity.pose = pose
     scene.add_entity(entity)
@@ -33,13 +33,13 @@ def build_free(scene, thing, scale, colour, pose, name):
     return entity
 
 
-def build_jointed(scene, thing, scale, colour, pose, name):
+def build_jointed(scene, thing, scale, color, pose, name):
     """A thing that stands fast, with a part that moves on its joint; its articulation."""
     joint, entities, links = thing.joint, [], []
     pivot = sapien.Pose((np.array(joint.at) - thing.middle) * scale, _turn_x_to(joint.axis))
     for parts, offset, suffix in ((thing.parts, -thing.middle, ""), (joint.parts, -thing.middle, " part")):
         entity, link = sapien.Entity(), sapien.physx.PhysxArticulationLinkComponent(links[0] if links else None)
-        _attach(scene, entity, link, parts, offset, scale, colour, thing.density)
+        _attach(scene, entity, link, parts, offset, scale, color, thing.density)
         entity.name = link.name = name + suffix
         for shape in link.collision_shapes:  # the part must not catch on its own frame
             first, second, third, fourth = shape.get_collision_groups()
@@ -78,10 +78,10 @@ def build_loaded(scene, thing, scale, pose):
     return articulation
 
 
-def build_still(scene, parts, colour, pose, name, drawn=None):
-    """Something that never moves, of parts that stand on ``pose``; ``drawn`` replaces the material of the parts without a colour."""
+def build_still(scene, parts, color, pose, name, drawn=None):
+    """Something that never moves, of parts that stand on ``pose``; ``drawn`` replaces the material of the parts without a color."""
     entity, body = sapien.Entity(), sapien.physx.PhysxRigidStaticComponent()
-    _attach(scene, entity, body, parts, np.zeros(3), 1.0, colour, 1000.0, drawn)
+    _attach(scene, entity, body, parts, np.zeros(3), 1.0, color, 1000.0, drawn)
     entity.name = body.name = name
     entity.pose = pose
     scene.add_entity(entity)
@@ -89,7 +89,7 @@ def build_still(scene, parts, colour, pose, name, drawn=None):
 
 
 def add_floor(scene, height, look, half=6.0):
-    """An endless floor, drawn as a square of ``look``, whose texture repeats every metre."""
+    """An endless floor, drawn as a square of ``look``, whose texture repeats every meter."""
     scene.add_ground(height, render=False)
     corners = np.array([[-half, -half, height], [half, -half, height], [half, half, height], [-half, half, height]])
     shape = sapien.render.RenderShapeTriangleMesh(
@@ -102,7 +102,7 @@ def add_floor(scene, height, look, half=6.0):
     scene.add_entity(entity)
 
 
-def grain(colour, rng, boards=8, size=256):
+def grain(color, rng, boards=8, size=256):
     """Wooden boards: bands of slightly different tone with a wavy grain along them."""
     along, across = np.meshgrid(np.arange(size) / size, np.arange(size) / size)
     board = (across * boards).astype(int)
@@ -110,15 +110,15 @@ def grain(colour, rng, boards=8, size=256):
     phase = rng.uniform(0, 2 * np.pi, boards)[board]
     rings = np.sin(60 * (across * boards % 1) + 2 * np.sin(2 * np.pi * along + phase) + phase)
     gap = np.abs(across * boards % 1 - 0.5) > 0.48
-    return _textured(np.clip(np.array(colour) * (tone * (1 + 0.10 * rings) * np.where(gap, 0.5, 1))[..., None], 0, 1), 0.6)
+    return _textured(np.clip(np.array(color) * (tone * (1 + 0.10 * rings) * np.where(gap, 0.5, 1))[..., None], 0, 1), 0.6)
 
 
-def tiles(colour, rng, count=3, size=256):
+def tiles(color, rng, count=3, size=256):
     """Square tiles of slightly different tone with light joints."""
     x, y = np.meshgrid(np.arange(size) / size * count, np.arange(size) / size * count)
     tone = rng.uniform(0.85, 1.1, (count, count))[y.astype(int), x.astype(int)]
     joint = np.maximum(np.abs(x % 1 - 0.5), np.abs(y % 1 - 0.5)) > 0.485
-    return _textured(np.where(joint[..., None], 0.45, np.clip(np.array(colour) * tone[..., None], 0, 1)), 0.4)
+    return _textured(np.where(joint[..., None], 0.45, np.clip(np.array(color) * tone[..., None], 0, 1)), 0.4)
 
 
 def _textured(linear, roughness):
@@ -128,11 +128,11 @@ def _textured(linear, roughness):
     return look
 
 
-def _attach(scene, entity, body, parts, offset, scale, colour, density, drawn=None):
+def _attach(scene, entity, body, parts, offset, scale, color, density, drawn=None):
     physical = scene.create_physical_material(1.0, 1.0, 0.0)
     seen = sapien.render.RenderBodyComponent()
     for part in parts:
-        look = material(part.colour) if part.colour is not None else drawn or material(colour)
+        look = material(part.color) if part.color is not None else drawn or material(color)
         at = (np.array(part.at) + offset) * scale
         shapes, visual = _SHAPES[part.shape](part, scale, physical, look)
         for shape in shapes:
@@ -186,7 +186,7 @@ def _mesh(part, scale, physical, look):
     pose[:3, :3], pose[:3, 3] = turn, offset * scale
     ones = np.ones(3, np.float32)
     shapes = [sapien.physx.PhysxCollisionShapeConvexMesh((piece * scale).astype(np.float32), ones, physical) for piece in part.pieces]
-    visual = sapien.render.RenderShapeTriangleMesh(part.file, ones * size * scale)  # with its own colours
+    visual = sapien.render.RenderShapeTriangleMesh(part.file, ones * size * scale)  # with its own colors
     visual.local_pose = sapien.Pose(pose)
     return shapes, visual
 

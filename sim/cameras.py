@@ -6,21 +6,21 @@ import sapien
 from .environment_maps import cubemap
 from .rendering import add_camera, near_first, photograph
 
-FILL = 0.9  # share of the picture that the bounds may take
+FILL = 0.9  # share of the image that the bounds may take
 WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot its arm hides the object
 SIDE, BEHIND = np.radians(95), np.radians(150)  # for what opens towards the robot
 BETWEEN = np.radians([55, 125])  # for two robots that face each other
-LEAST, WANTED, TRIES = 0.02, 0.026, 3  # share of the picture that the object must, and then should take; steps towards it
-WRIST, AHEAD = (0.09, 0.15, -0.11), 0.03  # metres from the fingertips, across, along and behind the hand; and where its cameras look
+LEAST, WANTED, TRIES = 0.02, 0.026, 3  # share of the image that the object must, and then should take; steps towards it
+WRIST, AHEAD = (0.09, 0.15, -0.11), 0.03  # meters from the fingertips, across, along and behind the hand; and where its cameras look
 AROUND = np.radians(135)  # an orbit leaves out where the robot itself stands
 SUBJECT, OBJECT = 1, 2  # what a pixel shows
-SMALL = 256  # pixels up to which a picture is drawn twice as large and averaged
+SMALL = 256  # pixels up to which an image is drawn twice as large and averaged
 
 
 class Rig:
     """The cameras of a ``Plan`` in a world, at directions drawn by ``rng`` where the plan's rig leaves them open.
 
-    Each re-aims for every picture, unless it is still, and those on the wrist go with the hand.
+    Each re-aims for every image, unless it is still, and those on the wrist go with the hand.
     """
 
     def __init__(self, world, plan, rng):
@@ -97,15 +97,15 @@ class Rig:
         pose = np.eye(4)
         pose[:3, :3], pose[:3, 3] = axes[[2, 0, 1]].T * [1, -1, -1], position  # sapien: x forward, y left, z up
         self.camera.entity.set_pose(sapien.Pose(pose))
-        colours, metres, entities = photograph(self.world.scene, self.camera)
-        colours[entities == 0, :3] = np.rint(self.world.background ** (1 / 2.2) * 255)
+        colors, meters, entities = photograph(self.world.scene, self.camera)
+        colors[entities == 0, :3] = np.rint(self.world.background ** (1 / 2.2) * 255)
         middle = (slice(self.scale // 2, None, self.scale),) * 2
         roles = self.roles[entities[middle]]
         return {
-            "pictures": _average(colours[..., :3], self.scale),
+            "images": _average(colors[..., :3], self.scale),
             "subject_masks": roles == SUBJECT,
             "object_masks": roles == OBJECT,
-            "depth": metres[middle],
+            "depth": meters[middle],
             "intrinsics": self.intrinsics,
             "extrinsics": extrinsics,
         }
@@ -128,9 +128,9 @@ def frame(points, tangents):
     return np.array([*(high - low) / 2, -((high + low) / (2 * tangents)).max()])
 
 
-def _average(colours, scale):
+def _average(colors, scale):
     if scale == 1:
-        return colours
-    height, width, channels = colours.shape
-    squares = colours.reshape(height // scale, scale, width // scale, scale, channels)
+        return colors
+    height, width, channels = colors.shape
+    squares = colors.reshape(height // scale, scale, width // scale, scale, channels)
     return np.rint(squares.mean((1, 3), dtype=np.float32)).astype(np.uint8)

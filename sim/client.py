@@ -32,7 +32,7 @@ class Simulator:
     def record(self, scene, plan, progress=None):
         """A ``Recording`` of ``scene`` by ``plan``.
 
-        ``progress(done, total, picture)`` is called with each picture, uint8 (H, W, 3), and while nothing comes every
+        ``progress(done, total, image)`` is called with each image, uint8 (H, W, 3), and while nothing comes every
         now and then with None; if it raises, the recording is stopped and the exception passed on.
         """
         return self.record_together((scene,), plan, progress)[0]
@@ -43,7 +43,7 @@ class Simulator:
 
     def take(self, scenes, plan, seed, progress=None):
         """As ``record.take``, in the simulator's process; ``progress`` is called with None while nothing comes."""
-        progress = progress or (lambda done, picture: None)
+        progress = progress or (lambda done, image: None)
         with self._busy:
             self._start()
             self._working = True
@@ -77,7 +77,7 @@ class Simulator:
         threading.Thread(target=_read, args=(self.process.stdout, self._messages), daemon=True).start()
 
     def _follow(self, count, progress):
-        """The arrays of each of ``count`` scenes, once all pictures have come, or why the take failed."""
+        """The arrays of each of ``count`` scenes, once all images have come, or why the take failed."""
         done = 0
         while True:
             message, arrays = self._next(self.silence, functools.partial(progress, done, None))
@@ -90,7 +90,7 @@ class Simulator:
             if message["kind"] == "error":
                 raise InteractiveActionError(message["sentence"])
             done = message["done"]
-            progress(done, arrays["picture"])
+            progress(done, arrays["image"])
             send(self.process.stdin, {"answer": "go on"})
 
     def _next(self, patience, tick):
@@ -102,7 +102,7 @@ class Simulator:
                 continue
             if message is None:
                 raise self._death()
-            self._working = message[0]["kind"] == "picture"
+            self._working = message[0]["kind"] == "image"
             return message
         self.close()
         raise InteractiveActionError(

@@ -13,19 +13,19 @@ from . import meshes, urdf
 from .objects import ACROSS, FRONT, UP, Joint, Part, Thing
 
 FRONTS = {"-x": 0, "y": 90, "x": 180, "-y": -90}  # degrees that turn that side to the robot, which looks along x
-SMALLEST, LARGEST = 0.1, 1.0  # metres of the longest side
-WIDEST = 0.075  # metres of a handle that a hand can take
-FURTHEST = {"hinge": 1.3, "slide": 0.16}  # radians and metres to which a joint may open: an arm reaches no further
+SMALLEST, LARGEST = 0.1, 1.0  # meters of the longest side
+WIDEST = 0.075  # meters of a handle that a hand can take
+FURTHEST = {"hinge": 1.3, "slide": 0.16}  # radians and meters to which a joint may open: an arm reaches no further
 KINDS = {"revolute": "hinge", "prismatic": "slide"}
-THINNEST = 0.002  # metres
+THINNEST = 0.002  # meters
 
 
 @dataclass(frozen=True)
-class OwnThing:
+class CustomObject:
     """``urdf`` is a file in ``folder``, or a folder with one, such as PartNet-Mobility's; nothing out of ``folder`` is read.
 
     Its ``joint`` moves (empty: the first that carries a handle) and all its others keep still. A hand takes the part whose name, or whose
-    link's name, has ``handle`` in it, and pulls it to the ``front``. It is ``size`` metres long along its longest side, and captions call it
+    link's name, has ``handle`` in it, and pulls it to the ``front``. It is ``size`` meters long along its longest side, and captions call it
     ``called``. As in PartNet-Mobility, z points upwards.
     """
 
@@ -43,7 +43,7 @@ class OwnThing:
         if self.front not in FRONTS:
             raise InteractiveActionError(f"The front is one of {', '.join(FRONTS)}, but not {self.front!r}.")
         if not SMALLEST <= self.size <= LARGEST:
-            raise InteractiveActionError(f"The size must be from {SMALLEST} to {LARGEST} metres, but is {self.size}.")
+            raise InteractiveActionError(f"The size must be from {SMALLEST} to {LARGEST} meters, but is {self.size}.")
 
     def parts(self):
         """(root element, the joint that moves, [(link, shape)] of the handle)."""

@@ -11,21 +11,21 @@ from . import urdf
 from .robots import Robot
 
 AXES = {sign + name: (-1 if sign else 1) * np.eye(3)[number] for sign in ("", "-") for number, name in enumerate("xyz")}
-FURTHEST = 2.0  # metres by which it may be moved
-TIP = 0.01  # metres that the fingertips end beyond the point that is led
+FURTHEST = 2.0  # meters by which it may be moved
+TIP = 0.01  # meters that the fingertips end beyond the point that is led
 PLACES = ((0.45, -0.15), (0.45, 0.15), (0.6, -0.15), (0.6, 0.15), (0.5, 0.0))  # where objects stand, the last in their middle
-ABOVE = 0.2  # metres over them at which the hand rests
+ABOVE = 0.2  # meters over them at which the hand rests
 STARTS = 60  # postures from which a place is reached for
-ROOM = 0.005  # metres of a palm that no object should touch
+ROOM = 0.005  # meters of a palm that no object should touch
 
 
 @dataclass(frozen=True)
-class OwnRobot:
+class CustomRobot:
     """``urdf`` is a file in ``folder``, or a folder with one; nothing out of ``folder`` is read.
 
     The link ``tool`` is led, and its axis ``points`` out of the hand; the links ``fingers`` close, if it has any. ``rest``
-    are the positions of the joints that lead to the tool, in radians and metres; empty, they are found. It stands ``forward`` and
-    ``height`` metres from where the other robots do; one that ``stands`` does so on the floor. Captions call it ``called``.
+    are the positions of the joints that lead to the tool, in radians and meters; empty, they are found. It stands ``forward`` and
+    ``height`` meters from where the other robots do; one that ``stands`` does so on the floor. Captions call it ``called``.
     """
 
     folder: str
@@ -48,7 +48,7 @@ class OwnRobot:
             raise InteractiveActionError("Say what the robot is called: captions name it.")
         for name in ("forward", "height"):
             if not abs(getattr(self, name)) <= FURTHEST:
-                raise InteractiveActionError(f"{name} must be from {-FURTHEST} to {FURTHEST} metres, but is {getattr(self, name)}.")
+                raise InteractiveActionError(f"{name} must be from {-FURTHEST} to {FURTHEST} meters, but is {getattr(self, name)}.")
 
     def parts(self):
         """(root element, names of the joints that reach, of those that close): what can be told without simulating."""

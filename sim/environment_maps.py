@@ -46,9 +46,9 @@ def cubemap(number):
 
 
 def _hdr(radiance):
-    """A Radiance picture: three mantissas and an exponent (RGBE, Ward 1991) a pixel."""
+    """A Radiance image: three mantissas and an exponent (RGBE, Ward 1991) a pixel."""
     height, width, _ = radiance.shape
     mantissa, exponent = np.frexp(radiance.max(-1))
-    colours = radiance * (256 * mantissa / radiance.max(-1))[..., None]
-    pixels = np.concatenate([colours.clip(0, 255), (exponent + 128)[..., None]], -1).astype(np.uint8)
+    colors = radiance * (256 * mantissa / radiance.max(-1))[..., None]
+    pixels = np.concatenate([colors.clip(0, 255), (exponent + 128)[..., None]], -1).astype(np.uint8)
     return b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y %d +X %d\n" % (height, width) + pixels.tobytes()

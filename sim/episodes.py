@@ -19,7 +19,7 @@ class Later:
         self.work, self.job = work, job
 
     def follow(self, progress):
-        """Its result; ``progress(done, picture)`` is called while it is worked out, and may raise to stop it."""
+        """Its result; ``progress(done, image)`` is called while it is worked out, and may raise to stop it."""
         return self.work(*self.job, progress)
 
     def cancel(self):
@@ -33,7 +33,7 @@ def collect(submit, scenes, plan, progress=None):
     ``record.take``. As many are started as are still wanted, and one more for each that failed: that many workers have
     work, and which seeds are taken does not depend on how many there are.
     """
-    total = plan.pictures * len(scenes)
+    total = plan.images * len(scenes)
     numbers, running, seeds, takes, failures, in_a_row = itertools.count(), deque(), [], [], {}, 0
     try:
         while len(takes) < plan.takes:
@@ -70,14 +70,14 @@ def join(scene, takes, seeds, failures):
         scene,
         **{name: np.concatenate([part[name] for part in takes]) for name in takes[0] if name != "links"},
         links=takes[0]["links"],
-        take=numbers("pictures"),
-        contact_take=numbers("contact_time"),
-        step_take=numbers("step_time"),
+        take=numbers("images"),
+        contact_episode=numbers("contact_time"),
+        step_episode=numbers("step_time"),
         seeds=np.array(seeds),
         failed_seeds=np.array(list(failures), int),
         failures=np.array(list(failures.values()), str),
     )
 
 
-def _tell(progress, before, total, done, picture):
-    progress(before + done, total, picture)
+def _tell(progress, before, total, done, image):
+    progress(before + done, total, image)

@@ -12,7 +12,7 @@ from .objects import CREAM, DARK, STEEL, WOOD, box, cylinder, turned
 
 PAINTS = ((0.62, 0.60, 0.55), (0.45, 0.55, 0.60), (0.52, 0.60, 0.48), (0.62, 0.50, 0.42), (0.36, 0.38, 0.42))
 TIMBERS = ((0.36, 0.20, 0.09), (0.20, 0.11, 0.05), (0.48, 0.32, 0.17), (0.30, 0.26, 0.22))
-BACK, FRONT, SIDE, HIGH = -1.6, 4.5, 2.6, 2.4  # metres to the walls and to the top of them
+BACK, FRONT, SIDE, HIGH = -1.6, 4.5, 2.6, 2.4  # meters to the walls and to the top of them
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Room:
 
 
 def table(rng):
-    """A table on four legs, chairs, a picture, a lamp."""
+    """A table on four legs, chairs, an image, a lamp."""
     high = 0.71
     yield from (box(0.035, 0.035, high / 2, (0.35 + x * 0.65, y * 0.65, high / 2)) for x in (-1, 1) for y in (-1, 1))
     for y in (-1, 1):
@@ -72,7 +72,7 @@ def kitchen(rng):
         yield box(0.008, 0.01, 0.06, (BACK + 0.40, y + 0.3, 1.62), STEEL)
     yield box(0.33, 0.36, 0.9, (BACK + 0.4, rng.choice([-1, 1]) * 2.1, 0.9), (0.7, 0.7, 0.72))
     yield box(0.3, 1.6, 0.44, (BACK + 0.35, 0, 0.44), front * 0.8)
-    yield turned((0.05, 0), (0.07, 0.2), at=(BACK + 0.35, rng.uniform(-1, 1), 0.88), colour=rng.uniform(0.1, 0.7, 3))
+    yield turned((0.05, 0), (0.07, 0.2), at=(BACK + 0.35, rng.uniform(-1, 1), 0.88), color=rng.uniform(0.1, 0.7, 3))
 
 
 def living_room(rng):
@@ -90,12 +90,12 @@ def living_room(rng):
                 yield box(0.022, 0.11, high, (x, side * (SIDE - 0.25), 0.312 + 0.4 * level + high), rng.uniform(0.03, 0.6, 3))
     yield from (box(0.012, 0.16, 0.8, (0.8 + x * 0.55, side * (SIDE - 0.25), 0.8)) for x in (-1, 1))
     yield from floor_lamp(1.6, -side * 2.0)
-    yield turned((0.14, 0), (0.2, 0.35), at=(-0.6, -side * 2.1, 0), colour=(0.35, 0.15, 0.08))
+    yield turned((0.14, 0), (0.2, 0.35), at=(-0.6, -side * 2.1, 0), color=(0.35, 0.15, 0.08))
     for leaf in range(9):
         angle = leaf * 2.4
         yield turned(
             (0.01, 0), (0.05, 0.2), (0.005, 0.5),
-            at=(-0.6 + 0.14 * np.cos(angle), -side * 2.1 + 0.14 * np.sin(angle), 0.3 + 0.03 * leaf), colour=(0.04, 0.2 + 0.02 * leaf, 0.05),
+            at=(-0.6 + 0.14 * np.cos(angle), -side * 2.1 + 0.14 * np.sin(angle), 0.3 + 0.03 * leaf), color=(0.04, 0.2 + 0.02 * leaf, 0.05),
         )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def chair(x, y, towards):
 def floor_lamp(x, y):
     yield cylinder(0.16, 0.015, (x, y, 0.015), DARK)
     yield cylinder(0.015, 0.75, (x, y, 0.78), STEEL)
-    yield turned((0.20, 0), (0.13, 0.28), at=(x, y, 1.48), colour=CREAM)
+    yield turned((0.20, 0), (0.13, 0.28), at=(x, y, 1.48), color=CREAM)
 
 
 ROOMS = {

@@ -1,4 +1,4 @@
-"""Which moments of a take become pictures, told by its contacts and by what the action does to the object."""
+"""Which moments of a take become images, told by its contacts and by what the action does to the object."""
 
 import numpy as np
 

@@ -10,8 +10,8 @@ from .objects import Grip, Part, Thing
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 UPS = ("y", "z")
-SMALLEST, LARGEST = 0.02, 0.5  # metres of the longest side
-THINNEST = 0.002  # metres of the shortest
+SMALLEST, LARGEST = 0.02, 0.5  # meters of the longest side
+THINNEST = 0.002  # meters of the shortest
 CONVEX = 0.9  # share of its hull that a mesh must fill to collide as one piece
 PIECES = 24
 
@@ -31,7 +31,7 @@ def read(path, process=True):
 
 
 def thing_of(path, size, up):
-    """The ``Thing`` of a mesh file, ``size`` metres along its longest side, whose axis ``up`` points upwards.
+    """The ``Thing`` of a mesh file, ``size`` meters along its longest side, whose axis ``up`` points upwards.
 
     Its narrower side lies across, for the fingers. Concave meshes are cut by CoACD if that is installed; otherwise the hull
     collides, and a hollow thing is as good as full.

@@ -10,8 +10,8 @@ from ..errors import InteractiveActionError
 from .poses import shifted
 from .world import TIMESTEP
 
-STRIDE = 0.01  # metres or tenths of a radian between the points of a path that are solved for
-FURTHEST_JOINT = 0.35  # radians; a longer way between neighbours means the solution has changed branch
+STRIDE = 0.01  # meters or tenths of a radian between the points of a path that are solved for
+FURTHEST_JOINT = 0.35  # radians; a longer way between neighbors means the solution has changed branch
 STARTS = 12  # postures from which a long way is tried
 
 
@@ -30,7 +30,7 @@ def between(start, end, share):
 
 
 def distance(start, end):
-    """Length of the way from one pose to another in metres; a radian counts as 0.1 m."""
+    """Length of the way from one pose to another in meters; a radian counts as 0.1 m."""
     turn = Rotation.from_matrix(start[:3, :3].T @ end[:3, :3]).magnitude()
     return np.linalg.norm(end[:3, 3] - start[:3, 3]) + 0.1 * turn
 
@@ -172,12 +172,12 @@ class Arm:
         self.fingers(0.0, seconds)
 
     def shift(self, x, y, z, speed):
-        """Move the hand by that much, in metres in the world, without turning it."""
+        """Move the hand by that much, in meters in the world, without turning it."""
         self.move(shifted(self.pose(), x, y, z), speed)
 
-    def back_off(self, metres, speed):
+    def back_off(self, meters, speed):
         """Draw the hand back the way it points."""
-        self.shift(*(-metres * self.pose()[:3, 2]), speed)
+        self.shift(*(-meters * self.pose()[:3, 2]), speed)
 
     def partner(self):
         """The arm of the second robot. Whichever of the two moves, the other keeps its place."""

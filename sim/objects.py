@@ -1,7 +1,7 @@
 """The things that can be acted on, made of a few shapes each. To add one, add an entry: nothing else knows their names.
 
-Lengths are half sizes in metres before the jitter, heights are above the ground the thing stands on. A part without a
-colour of its own takes the colour that the scene asks for.
+Lengths are half sizes in meters before the jitter, heights are above the ground the thing stands on. A part without a
+color of its own takes the color that the scene asks for.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class Part:
     """One solid: ``half`` is (x, y, z) of a box, (radius,) of a ball, (radius, z) of an upright cylinder.
 
     A ``turned`` part is turned on a lathe instead, from its ``outline`` ((radius, height), ...) from bottom to top; with a
-    ``wall`` in metres it is hollow and open on top. ``at`` is its middle, but the ground below it if it is turned.
+    ``wall`` in meters it is hollow and open on top. ``at`` is its middle, but the ground below it if it is turned.
 
     A "mesh" is drawn from a ``file`` at its ``place`` (turn (3, 3), offset (3,), scale), and its convex ``pieces`` collide;
     ``size`` are its half sizes, and it stands on the ground.
@@ -25,7 +25,7 @@ class Part:
     shape: str
     half: tuple = ()
     at: tuple = (0.0, 0.0, 0.0)
-    colour: tuple | None = None
+    color: tuple | None = None
     outline: tuple = ()
     wall: float = 0.0
     file: str = ""
@@ -45,20 +45,20 @@ class Part:
         return np.array([[-x, -y, -z], [x, y, z]]) + self.at
 
 
-def box(x, y, z, at=None, colour=None):
-    return Part("box", (x, y, z), at or (0.0, 0.0, z), colour)
+def box(x, y, z, at=None, color=None):
+    return Part("box", (x, y, z), at or (0.0, 0.0, z), color)
 
 
-def ball(radius, at=None, colour=None):
-    return Part("ball", (radius,), at or (0.0, 0.0, radius), colour)
+def ball(radius, at=None, color=None):
+    return Part("ball", (radius,), at or (0.0, 0.0, radius), color)
 
 
-def cylinder(radius, z, at=None, colour=None):
-    return Part("cylinder", (radius, z), at or (0.0, 0.0, z), colour)
+def cylinder(radius, z, at=None, color=None):
+    return Part("cylinder", (radius, z), at or (0.0, 0.0, z), color)
 
 
-def turned(*outline, wall=0.0, at=(0.0, 0.0, 0.0), colour=None):
-    return Part("turned", (), at, colour, outline, wall)
+def turned(*outline, wall=0.0, at=(0.0, 0.0, 0.0), color=None):
+    return Part("turned", (), at, color, outline, wall)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Grip:
 
 @dataclass(frozen=True)
 class Joint:
-    """What moves: ``parts`` about or along ``axis`` through ``at``, from 0 to ``reach`` in metres or radians.
+    """What moves: ``parts`` about or along ``axis`` through ``at``, from 0 to ``reach`` in meters or radians.
 
     ``handle`` is where a hand takes it: the middle of the bar, the direction from which the hand comes and the one along
     which the fingers close, both in the thing's axes at 0. ``spring`` in N/m or Nm/rad drives it back to 0; ``damping`` is per second.
@@ -95,7 +95,7 @@ class Joint:
 @dataclass(frozen=True)
 class Thing:
     """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers. Captions call it by its ``word``, if it has one.
-    One with a ``model`` (URDF, metres of its unit) is built from that; its parts then say only how large it is."""
+    One with a ``model`` (URDF, meters of its unit) is built from that; its parts then say only how large it is."""
 
     parts: tuple
     grip: Grip | None = None
@@ -175,7 +175,7 @@ OBJECTS = {
     "jar": Thing((cylinder(0.030, 0.035), cylinder(0.032, 0.009, (0, 0, 0.079), STEEL)), Grip(0.060, play=0.1), surface=0.032),
     "candle": Thing((cylinder(0.024, 0.045), cylinder(0.0015, 0.006, (0, 0, 0.096), DARK)), Grip(0.072, play=0.1)),
     "sponge": Thing((box(0.050, 0.032, 0.012), box(0.050, 0.032, 0.006, (0, 0, 0.030), LEAF)), Grip(0.020, turns=2, play=0.1)),
-    "toy house": Thing((box(0.028, 0.028, 0.036), turned((0.036, 0), (0.003, 0.020), at=(0, 0, 0.072), colour=WOOD)), Grip(0.057, play=0.0)),
+    "toy house": Thing((box(0.028, 0.028, 0.036), turned((0.036, 0), (0.003, 0.020), at=(0, 0, 0.072), color=WOOD)), Grip(0.057, play=0.0)),
     "spool": Thing((cylinder(0.032, 0.006), cylinder(0.018, 0.026, (0, 0, 0.038), CREAM), cylinder(0.032, 0.006, (0, 0, 0.070))), Grip(0.045, play=0.0)),
     "peg": Thing((cylinder(0.0145, 0.055), cylinder(0.0145, 0.010, (0, 0, 0.120), DARK)), Grip(0.105, play=0.0)),
     "bead": Thing((ball(0.008),)),
@@ -248,7 +248,7 @@ OBJECTS = {
                 (0, 0, -hinge),
                 1.3,
                 (
-                    box(0.008, wide - 0.002, (top - bottom) / 2, (-0.120, 0, (top + bottom) / 2), colour),
+                    box(0.008, wide - 0.002, (top - bottom) / 2, (-0.120, 0, (top + bottom) / 2), color),
                     *(
                         box(0.014, 0.006, 0.006, (-0.142, -hinge * (wide - 0.03), handle + side * 0.05), STEEL)
                         for side in (-1, 1)
@@ -258,7 +258,7 @@ OBJECTS = {
                 handle=((-0.160, -hinge * (wide - 0.03), handle), FRONT, ACROSS),
             ),
         )
-        for name, wide, bottom, top, handle, hinge, colour in (
+        for name, wide, bottom, top, handle, hinge, color in (
             ("cupboard", 0.12, 0.08, 0.38, 0.26, 1, CREAM),
             ("fridge", 0.13, 0.012, 0.42, 0.26, -1, None),
             ("microwave", 0.15, 0.13, 0.31, 0.22, 1, DARK),
@@ -280,7 +280,7 @@ OBJECTS = {
         ),
     ),
     "button": Thing(
-        (box(0.050, 0.050, 0.020), turned((0.034, 0), (0.030, 0.012), wall=0.003, at=(0, 0, 0.040), colour=STEEL)),
+        (box(0.050, 0.050, 0.020), turned((0.034, 0), (0.030, 0.012), wall=0.003, at=(0, 0, 0.040), color=STEEL)),
         joint=Joint("slide", (0, 0, 0.05), (0, 0, -1), 0.016, (cylinder(0.025, 0.013, (0, 0, 0.061), (0.80, 0.03, 0.03)),), spring=150.0),
     ),
     "tap": Thing(

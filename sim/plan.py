@@ -6,24 +6,24 @@ from ..errors import InteractiveActionError
 from .key_frames import MOMENTS
 
 RIGS = ("following", "still", "front, left and right", "close", "orbit", "wrist", "free")
-LIMITS = {"takes": (1, 1000), "cameras": (4, 64), "frames_per_take": (1, 100), "width": (32, 2048), "height": (32, 2048)}
+LIMITS = {"takes": (1, 1000), "cameras": (4, 64), "frames_per_episode": (1, 100), "width": (32, 2048), "height": (32, 2048)}
 ANGLES = {"field_of_view": (10, 120), "azimuth": (-360, 360), "elevation": (-5, 89), "distance": (0, 10)}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``takes`` runs of the action, each with another seed, at ``frames_per_take`` of its ``moments`` from every camera.
+    """``takes`` runs of the action, each with another seed, at ``frames_per_episode`` of its ``moments`` from every camera.
 
-    The cameras of a ``rig`` aim anew for every picture (following; close, which goes nearer where the object would be less
-    than 2 % of the picture; orbit, evenly around all but where the robot stands), or once at where the object stands at first (still, free), or are
+    The cameras of a ``rig`` aim anew for every image (following; close, which goes nearer where the object would be less
+    than 2 % of the image; orbit, evenly around all but where the robot stands), or once at where the object stands at first (still, free), or are
     fixed to the hand (wrist). Those of orbit and free stand at ``elevation``, the first of free and wrist at ``azimuth``
-    from the front, in degrees; a free one ``distance`` metres away, unless that is 0, which lets it frame hand and object.
+    from the front, in degrees; a free one ``distance`` meters away, unless that is 0, which lets it frame hand and object.
     """
 
     takes: int = 8
     cameras: int = 4
     moments: str = "held"
-    frames_per_take: int = 2
+    frames_per_episode: int = 2
     width: int = 512
     height: int = 512
     rig: str = RIGS[0]
@@ -46,5 +46,5 @@ class Plan:
             raise InteractiveActionError(f"There are no moments {self.moments!r}. Choose one of: {', '.join(MOMENTS)}.")
 
     @property
-    def pictures(self):
-        return self.takes * self.frames_per_take * self.cameras
+    def images(self):
+        return self.takes * self.frames_per_episode * self.cameras

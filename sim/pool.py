@@ -63,19 +63,19 @@ class _Running:
         self.wanted.set()
         self.future = pool._threads.submit(pool._work, self, job)
 
-    def note(self, done, picture):
+    def note(self, done, image):
         if not self.wanted.is_set():
             raise Stopped
-        if picture is not None:
-            self.news = done, picture
+        if image is not None:
+            self.news = done, image
 
     def follow(self, progress):
         told = 0
         try:
             while progress and not self.future.done():
                 time.sleep(TICK)
-                done, picture = self.news
-                progress(done, picture if done > told else None)  # from this thread alone
+                done, image = self.news
+                progress(done, image if done > told else None)  # from this thread alone
                 told = done
             parts, failure = self.future.result()
         except BaseException:
@@ -132,7 +132,7 @@ class _OnCluster:
             progress(0, None)
         parts, failure = self.ray.get(self.reference)
         if progress and not failure:
-            progress(sum(len(part["pictures"]) for part in parts), parts[-1]["pictures"][-1])
+            progress(sum(len(part["images"]) for part in parts), parts[-1]["images"][-1])
         return parts, failure
 
     def cancel(self):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-HAND = 0.046  # metres from the middle of a palm to the face of the hand
+HAND = 0.046  # meters from the middle of a palm to the face of the hand
 
 
 def down(position, yaw):
@@ -26,7 +26,7 @@ def facing(position, forward, closing):
 
 
 def shifted(pose, *way):
-    """``pose`` moved by ``way`` (3,) metres in the world."""
+    """``pose`` moved by ``way`` (3,) meters in the world."""
     moved = pose.copy()
     moved[:3, 3] += way
     return moved
@@ -55,5 +55,5 @@ def nearest(angle, turns):
 
 
 def palms(middle, apart):
-    """Places (2, 3) of a left and a right palm beside ``middle`` (3,), their faces ``apart`` metres from it."""
+    """Places (2, 3) of a left and a right palm beside ``middle`` (3,), their faces ``apart`` meters from it."""
     return middle + np.array([[0, 1, 0], [0, -1, 0]]) * (apart + HAND)

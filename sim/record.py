@@ -20,7 +20,7 @@ from .world import World
 def record(scene, plan, progress=None):
     """A ``Recording`` of ``scene`` by ``plan``. A seed whose action fails is noted and the next one is tried.
 
-    ``progress(done, total, picture)``, uint8 (H, W, 3), is called after every picture and may raise to stop.
+    ``progress(done, total, image)``, uint8 (H, W, 3), is called after every image and may raise to stop.
     """
     return collect(lambda *job: Later(take, *job), (scene,), plan, progress)[0]
 
@@ -28,7 +28,7 @@ def record(scene, plan, progress=None):
 def take(scenes, plan, seed, progress=None):
     """One take of each of ``scenes`` with ``seed``, as ``takes.collect`` puts them together: (arrays of each, why it failed).
 
-    ``progress(done, picture)`` is called after every picture. Nothing is photographed unless all of them succeed.
+    ``progress(done, image)`` is called after every image. Nothing is photographed unless all of them succeed.
     """
     warm_up()
     worlds = []
@@ -43,7 +43,7 @@ def take(scenes, plan, seed, progress=None):
         for shot in _photograph(world, scene, plan, seed):
             shots.append({"subject": world.subject, "object": world.called, **shot})
             if progress:
-                progress(next(done), shot["pictures"])
+                progress(next(done), shot["images"])
         contacts = [(contact.time, contact.link, contact.force, contact.point) for contact in world.contacts]
         steps = [
             (state.time, state.qpos, np.concatenate([state.position, state.quaternion]), state.things, state.openings)
@@ -72,14 +72,14 @@ def perform(scene, seed, **how):
 
 def _photograph(world, scene, plan, seed):
     rig = Rig(world, plan, _generators(scene, seed)[2])
-    for moment, state in key_frames(world, world.action, plan.moments, plan.frames_per_take):
+    for moment, state in key_frames(world, world.action, plan.moments, plan.frames_per_episode):
         world.restore(state)
         links = world.link_poses()
         for camera in range(plan.cameras):
             try:
                 shot = rig.shoot(camera)
-            except RuntimeError as error:  # what is only seen is read with the first picture
-                raise InteractiveActionError(f"Something cannot be drawn: {error}. Export the mesh or the picture again.") from error
+            except RuntimeError as error:  # what is only seen is read with the first image
+                raise InteractiveActionError(f"Something cannot be drawn: {error}. Export the mesh or the image again.") from error
             yield {"moment": moment, "time": state.time, "camera": camera, "link_poses": links, **shot}
 
 

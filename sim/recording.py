@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 from PIL import Image, ImageDraw
 
-COLOURS = {"subject": (60, 130, 255), "object": (255, 140, 30)}
+COLORS = {"subject": (60, 130, 255), "object": (255, 140, 30)}
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """What is known of pictures that were not simulated here."""
+    """What is known of images that were not simulated here."""
 
     action: str
     source: str = "another engine"
@@ -21,25 +21,25 @@ class Elsewhere:
 
 @dataclass(eq=False)
 class Recording:
-    """N pictures of T takes of one action.
+    """N images of T takes of one action.
 
-    A picture: ``pictures`` uint8 (N, H, W, 3); ``subject_masks`` and ``object_masks`` bool (N, H, W); ``depth`` float32
-    (N, H, W) in metres along the view, 0 where there is nothing; ``intrinsics`` (N, 3, 3); ``extrinsics`` (N, 4, 4),
+    An image: ``images`` uint8 (N, H, W, 3); ``subject_masks`` and ``object_masks`` bool (N, H, W); ``depth`` float32
+    (N, H, W) in meters along the view, 0 where there is nothing; ``intrinsics`` (N, 3, 3); ``extrinsics`` (N, 4, 4),
     world to camera in OpenCV's axes; ``link_poses`` (N, links, 7), where the robots' ``links`` (links,) are, in the world:
-    position in metres and quaternion wxyz; ``subject``, ``object`` and ``moment`` names (N,); ``take``, ``camera`` (N,)
+    position in meters and quaternion wxyz; ``subject``, ``object`` and ``moment`` names (N,); ``take``, ``camera`` (N,)
     counted from 0 and ``time`` (N,) in seconds.
 
     The takes: each ``contact_*`` (C,) is one link of the robot pressing on the object for one step of physics, with ``force``
-    in newtons around the ``point`` (C, 3) of the world; each ``step_*`` (S,) is one step, with ``joints`` (S, joints) in radians and metres and ``object_poses``
-    (S, 7), position in metres and quaternion wxyz. ``seeds`` (T,) succeeded; ``failed_seeds`` (F,) did not, for the
+    in newtons around the ``point`` (C, 3) of the world; each ``step_*`` (S,) is one step, with ``joints`` (S, joints) in radians and meters and ``object_poses``
+    (S, 7), position in meters and quaternion wxyz. ``seeds`` (T,) succeeded; ``failed_seeds`` (F,) did not, for the
     reasons ``failures`` (F,), and nothing of them is in here. ``thing_poses`` (S, things, 7) are those of what else was
-    there, ``openings`` (S, joints) the positions of the joints that things have, in metres and radians.
+    there, ``openings`` (S, joints) the positions of the joints that things have, in meters and radians.
 
-    ``scene`` is the ``Scene`` that was simulated, or an ``Elsewhere`` if the pictures come from somewhere else.
+    ``scene`` is the ``Scene`` that was simulated, or an ``Elsewhere`` if the images come from somewhere else.
     """
 
     scene: object
-    pictures: np.ndarray
+    images: np.ndarray
     subject_masks: np.ndarray
     object_masks: np.ndarray
     depth: np.ndarray
@@ -51,11 +51,11 @@ class Recording:
     take: np.ndarray
     camera: np.ndarray
     time: np.ndarray
-    contact_take: np.ndarray
+    contact_episode: np.ndarray
     contact_time: np.ndarray
     contact_link: np.ndarray
     contact_force: np.ndarray
-    step_take: np.ndarray
+    step_episode: np.ndarray
     step_time: np.ndarray
     joints: np.ndarray
     object_poses: np.ndarray
@@ -69,7 +69,7 @@ class Recording:
     link_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 7)))
 
     def __len__(self):
-        return len(self.pictures)
+        return len(self.images)
 
     @property
     def action(self):
@@ -82,15 +82,15 @@ class Recording:
 
     @property
     def subject_boxes(self):
-        """One list a picture, of at most one box around the subject's mask."""
+        """One list an image, of at most one box around the subject's mask."""
         return [boxes_of(*pair) for pair in zip(self.subject_masks, self.subject)]
 
     @property
     def object_boxes(self):
-        """One list a picture, of at most one box around the object's mask."""
+        """One list an image, of at most one box around the object's mask."""
         return [boxes_of(*pair) for pair in zip(self.object_masks, self.object)]
 
-    def depth_pictures(self):
+    def depth_images(self):
         """Inverse depth float32 (N, H, W) as ControlNets want it: 1 at the nearest point of the batch, 0 where there is nothing."""
         inverse = np.divide(1, self.depth, out=np.zeros_like(self.depth), where=self.depth > 0)
         return inverse / max(inverse.max(), 1e-6)
@@ -98,7 +98,7 @@ class Recording:
     def summary(self):
         """What a user wants to know at once: did it work, and how hard did the robot press."""
         tried = len(self.seeds) + len(self.failed_seeds)
-        lines = [f"{len(self)} pictures of {len(self.seeds)} takes; '{self.action}' succeeded with {len(self.seeds)} of {tried} seeds."]
+        lines = [f"{len(self)} images of {len(self.seeds)} takes; '{self.action}' succeeded with {len(self.seeds)} of {tried} seeds."]
         for link in sorted(set(self.contact_link.tolist())):
             forces = self.contact_force[self.contact_link == link]
             lines.append(f"{link} pressed on the object with {np.median(forces):.1f} N (median), {forces.max():.1f} N (most).")
@@ -106,18 +106,18 @@ class Recording:
         return "\n".join(lines)
 
     def overlay(self):
-        """The pictures uint8 (N, H, W, 3) with masks tinted and boxes drawn: subject blue, object orange."""
-        drawn = self.pictures.astype(np.float32)
-        for masks, colour in ((self.subject_masks, COLOURS["subject"]), (self.object_masks, COLOURS["object"])):
-            drawn[masks] = 0.6 * drawn[masks] + 0.4 * np.array(colour)
-        drawn = [Image.fromarray(picture) for picture in drawn.astype(np.uint8)]
-        for boxes, colour in ((self.subject_boxes, COLOURS["subject"]), (self.object_boxes, COLOURS["object"])):
-            for picture, found in zip(drawn, boxes):
+        """The images uint8 (N, H, W, 3) with masks tinted and boxes drawn: subject blue, object orange."""
+        drawn = self.images.astype(np.float32)
+        for masks, color in ((self.subject_masks, COLORS["subject"]), (self.object_masks, COLORS["object"])):
+            drawn[masks] = 0.6 * drawn[masks] + 0.4 * np.array(color)
+        drawn = [Image.fromarray(image) for image in drawn.astype(np.uint8)]
+        for boxes, color in ((self.subject_boxes, COLORS["subject"]), (self.object_boxes, COLORS["object"])):
+            for image, found in zip(drawn, boxes):
                 for box in found:
                     x, y = box["x"], box["y"]
                     corners = (x, y, x + box["width"] - 1, y + box["height"] - 1)
-                    ImageDraw.Draw(picture).rectangle(corners, outline=colour, width=max(1, picture.height // 200))
-        return np.stack([np.asarray(picture) for picture in drawn])
+                    ImageDraw.Draw(image).rectangle(corners, outline=color, width=max(1, image.height // 200))
+        return np.stack([np.asarray(image) for image in drawn])
 
     def arrays(self):
         """Everything but the scene, by name."""

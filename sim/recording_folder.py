@@ -1,12 +1,12 @@
-"""A recording as a folder that people and other programs can read and write: pictures, masks and a line of json for each.
+"""A recording as a folder that people and other programs can read and write: images, masks and a line of json for each.
 
-    metadata.jsonl      one line a picture: file_name, subject, object, action, and what else is known
-    pictures/*.png      what the cameras saw
+    metadata.jsonl      one line an image: file_name, subject, object, action, and what else is known
+    images/*.png      what the cameras saw
     masks/*.png         white where the subject or the object is, if known
     trajectories.npz    depth, contacts, joints and poses, if known
     scene.json          the scene that was simulated, if it was simulated here
 
-By hand only ``metadata.jsonl`` and the pictures are needed, and only ``file_name``, ``subject``, ``object`` and ``action`` in it.
+By hand only ``metadata.jsonl`` and the images are needed, and only ``file_name``, ``subject``, ``object`` and ``action`` in it.
 """
 
 import io
@@ -25,7 +25,7 @@ from .scene import Scene
 
 LINE = {"subject": str, "object": str, "moment": str, "take": int, "camera": int, "time": float}
 MATRICES = {"intrinsics": (3, 3), "extrinsics": (4, 4)}
-STORED = ("pictures", "subject_masks", "object_masks", *LINE, *MATRICES)  # everything else is in the trajectories
+STORED = ("images", "subject_masks", "object_masks", *LINE, *MATRICES)  # everything else is in the trajectories
 METADATA = "metadata.jsonl"
 
 
@@ -46,12 +46,12 @@ def save(recording, folder):
 
 
 def _write(recording, folder):
-    for name in ("pictures", "masks"):
+    for name in ("images", "masks"):
         (folder / name).mkdir()
     lines = []
-    for index, picture in enumerate(recording.pictures):
-        line = {"file_name": f"pictures/{index:05}.png", "action": recording.action}
-        Image.fromarray(picture).save(folder / line["file_name"])
+    for index, image in enumerate(recording.images):
+        line = {"file_name": f"images/{index:05}.png", "action": recording.action}
+        Image.fromarray(image).save(folder / line["file_name"])
         for who in ("subject", "object"):
             line[f"{who}_mask"] = f"masks/{index:05}-{who}.png"
             Image.fromarray(getattr(recording, f"{who}_masks")[index]).save(folder / line[f"{who}_mask"])
@@ -82,13 +82,13 @@ def load(folder):
             shots.append(_shot(folder, line, len(shots)))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InteractiveActionError(
-                f"Line {number} of {folder.name}/{METADATA} cannot be used: {type(error).__name__}: {error}. It must name a picture "
-                "of the folder (file_name), its subject, object and action; masks and matrices must fit the picture."
+                f"Line {number} of {folder.name}/{METADATA} cannot be used: {type(error).__name__}: {error}. It must name an image "
+                "of the folder (file_name), its subject, object and action; masks and matrices must fit the image."
             ) from error
-    sizes = {shot["pictures"].shape for shot in shots}
+    sizes = {shot["images"].shape for shot in shots}
     if len(sizes) != 1 or len(set(actions)) != 1:
         raise InteractiveActionError(
-            f"{folder.name!r} must hold pictures of one size and of one action, but holds {len(sizes)} sizes and the actions "
+            f"{folder.name!r} must hold images of one size and of one action, but holds {len(sizes)} sizes and the actions "
             f"{', '.join(sorted(set(actions))) or 'none'}. Split it into a folder for each."
         )
     arrays = {name: np.array([shot[name] for shot in shots]) for name in shots[0]}
@@ -96,24 +96,24 @@ def load(folder):
 
 
 def _shot(folder, line, index):
-    picture = _picture(folder, line["file_name"], "RGB")
-    shot = {"pictures": picture}
+    image = _image(folder, line["file_name"], "RGB")
+    shot = {"images": image}
     for who in ("subject", "object"):
         mask = line.get(f"{who}_mask")
-        shot[f"{who}_masks"] = _picture(folder, mask, "L") > 127 if mask else _box(line.get(f"{who}_box"), picture.shape[:2])
-        if shot[f"{who}_masks"].shape != picture.shape[:2]:
-            raise ValueError(f"{mask!r} has another size than its picture")
+        shot[f"{who}_masks"] = _image(folder, mask, "L") > 127 if mask else _box(line.get(f"{who}_box"), image.shape[:2])
+        if shot[f"{who}_masks"].shape != image.shape[:2]:
+            raise ValueError(f"{mask!r} has another size than its image")
     missing = {"moment": "", "take": index, "camera": 0, "time": 0.0}
     shot |= {name: kind(line[name] if name in line or name not in missing else missing[name]) for name, kind in LINE.items()}
     shot |= {name: np.array(line.get(name, np.eye(shape[0])), float).reshape(shape) for name, shape in MATRICES.items()}
     return shot
 
 
-def _picture(folder, name, mode):
+def _image(folder, name, mode):
     if not (folder / name).resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{name!r} leads out of the folder")
-    with Image.open(folder / name) as picture:
-        return np.asarray(picture.convert(mode))
+    with Image.open(folder / name) as image:
+        return np.asarray(image.convert(mode))
 
 
 def _box(box, shape):
@@ -139,10 +139,10 @@ def _trajectories(folder, arrays):
     empty = {name: np.zeros(0) for name in ("contact_time", "contact_force", "step_time")}
     return {
         **empty,
-        **{name: np.zeros(0, int) for name in ("contact_take", "step_take", "failed_seeds")},
+        **{name: np.zeros(0, int) for name in ("contact_episode", "step_episode", "failed_seeds")},
         **{name: np.zeros(0, str) for name in ("contact_link", "failures")},
         "joints": np.zeros((0, 0)),
         "object_poses": np.zeros((0, 7)),
-        "depth": np.zeros(arrays["pictures"].shape[:3], np.float32),
+        "depth": np.zeros(arrays["images"].shape[:3], np.float32),
         "seeds": np.arange(takes),
     }

@@ -11,9 +11,9 @@ import sapien
 import sapien.render
 
 SHADERS = str(pathlib.Path(__file__).with_name("shaders"))
-CHANNELS = {"Picture": "r8g8b8a8unorm", "Metres": "r32sfloat", "Entity": "r32sfloat"}  # as the shaders name what they write
-NEAR, FAR = 0.01, 50.0  # metres
-SHADOWED, SHADOW_MAP = 1.2, 1536  # metres that a shadow reaches aside, and texels of its map a side: the shaders soften over 3 of them
+CHANNELS = {"Image": "r8g8b8a8unorm", "Meters": "r32sfloat", "Entity": "r32sfloat"}  # as the shaders name what they write
+NEAR, FAR = 0.01, 50.0  # meters
+SHADOWED, SHADOW_MAP = 1.2, 1536  # meters that a shadow reaches aside, and texels of its map a side: the shaders soften over 3 of them
 
 for _name, _kind in CHANNELS.items():
     sapien.render.set_picture_format(_name, _kind)
@@ -30,10 +30,10 @@ def add_camera(scene, width, height, field_of_view):
     return camera
 
 
-def add_sun(scene, direction, colour, target):
+def add_sun(scene, direction, color, target):
     """A light from far away, along ``direction`` (3,), whose shadows fall about the place ``target`` (3,)."""
     scene.add_directional_light(
-        direction, colour, True, target, shadow_scale=SHADOWED, shadow_near=-3, shadow_far=3, shadow_map_size=SHADOW_MAP
+        direction, color, True, target, shadow_scale=SHADOWED, shadow_near=-3, shadow_far=3, shadow_map_size=SHADOW_MAP
     )
 
 
@@ -47,10 +47,10 @@ def near_first(scene):
 
 
 def photograph(scene, camera):
-    """What ``camera`` sees of ``scene`` as it stands: colours (height, width, 4) uint8, depth in metres (height, width) float32, 0
+    """What ``camera`` sees of ``scene`` as it stands: colors (height, width, 4) uint8, depth in meters (height, width) float32, 0
     where nothing is, and the segmentation ids of entities (height, width) uint32.
     """
     scene.update_render()
     camera.take_picture()
-    colours, metres, entities = (camera.get_picture(channel) for channel in CHANNELS)
-    return colours, metres, entities.astype(np.uint32)
+    colors, meters, entities = (camera.get_picture(channel) for channel in CHANNELS)
+    return colors, meters, entities.astype(np.uint32)

@@ -13,15 +13,15 @@ from . import urdf
 
 @dataclass(frozen=True)
 class Robot:
-    """What an action must know of a robot. Lengths are in metres, joint positions in radians and metres.
+    """What an action must know of a robot. Lengths are in meters, joint positions in radians and meters.
 
     ``rest`` are all joint positions with the hand wide open, ``closed`` those with it
     shut (empty: the last ones, which are the fingers', are 0); the joints ``arm`` reach.
     ``tool`` is the link between the fingertips, and ``grip`` the pose in its axes of the point that is led: its z axis points
-    out of the hand, the fingers close along its y axis, and the fingertips end a centimetre beyond it. ``base`` is the place
+    out of the hand, the fingers close along its y axis, and the fingertips end a centimeter beyond it. ``base`` is the place
     (3,) where the robot stands; one that ``stands`` does so on the floor and not on a table. ``hand`` is a second URDF whose
     ``hand_root`` is mounted on the first one's ``flange``; ``description`` is a whole URDF instead of a file. ``reach`` is how far an object may stick up between the fingers before it touches the palm, and the fingertips ``recede`` as they close. ``framed`` are the links
-    that a picture of the hand shows. A robot that takes things between two ``palms`` has ((link, joints), (link, joints)), left and
+    that an image of the hand shows. A robot that takes things between two ``palms`` has ((link, joints), (link, joints)), left and
     right, instead of fingers that close; still cameras then show the ``space`` ((low), (high)) before it, and its head ends at ``crown``.
     What it ``cannot`` do are actions at which it succeeded in less than half of all layouts.
     """
@@ -109,7 +109,7 @@ class Robot:
                 shape.set_collision_groups([first, second, third | 1 << 29, fourth])
         for number, joint in enumerate(articulation.active_joints):
             slides, closes = joint.type == "prismatic", self.rest[number] != self.shut[number]
-            stiff = (1 if closes else 20) if slides else (0.02 if closes else 1)  # a column must not give way by millimetres
+            stiff = (1 if closes else 20) if slides else (0.02 if closes else 1)  # a column must not give way by millimeters
             joint.set_drive_properties(stiffness=stiff * 1e3, damping=stiff * 1e2, force_limit=stiff * 100)
         articulation.set_qpos(self.rest)
         return articulation

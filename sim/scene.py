@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
 from .actions.action import Action
-from .custom_object import OwnThing
-from .custom_robot import OwnRobot
+from .custom_object import CustomObject
+from .custom_robot import CustomRobot
 from .interiors import ROOMS
 from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS, thing_of
 from .objects import OBJECTS
 from .robots import ROBOTS
 
 RANDOM = "random"
-OBJECT_COLOURS = {
+OBJECT_COLORS = {
     "red": (0.80, 0.03, 0.03),
     "green": (0.04, 0.48, 0.08),
     "blue": (0.03, 0.12, 0.75),
@@ -22,8 +22,8 @@ OBJECT_COLOURS = {
     "orange": (0.90, 0.30, 0.02),
     "purple": (0.32, 0.05, 0.50),
 }
-PLAIN_COLOURS = ("red", "green", "blue", "yellow")  # what random draws from: every model knows their names
-PLACE_COLOURS = {  # dark enough for a white robot to stand out
+PLAIN_COLORS = ("red", "green", "blue", "yellow")  # what random draws from: every model knows their names
+PLACE_COLORS = {  # dark enough for a white robot to stand out
     "grey": (0.22, 0.22, 0.23),
     "sand": (0.42, 0.32, 0.19),
     "brown": (0.20, 0.11, 0.06),
@@ -41,19 +41,19 @@ WIDEST_JITTER = 0.15
 
 @dataclass(frozen=True)
 class Scene:
-    """One action of one robot on one object. Colours are linear RGB by name; ``random`` draws one for each take.
+    """One action of one robot on one object. Colors are linear RGB by name; ``random`` draws one for each take.
 
     ``size_jitter`` is the largest relative change of the object's size. The same scene with the same seed gives the same
-    pictures, pixel by pixel, on the same machine. ``action_seed`` draws the motion apart from the rest: the same seed with
+    images, pixel by pixel, on the same machine. ``action_seed`` draws the motion apart from the rest: the same seed with
     another one, or with another action on the same object, has the same object, room, light and still cameras; -1 is the seed.
-    ``mesh`` is the file of a thing of one's own, ``mesh_size`` metres long and with its axis ``mesh_up`` upwards, which takes
-    the place of the object and is called as its file is, as ``own_object``, which opens, does, and ``own_robot`` that of the robot. ``stage`` is the action for which the place was prepared, if it is not the one that is done: see ``triples.py``.
+    ``mesh`` is the file of a thing of one's own, ``mesh_size`` meters long and with its axis ``mesh_up`` upwards, which takes
+    the place of the object and is called as its file is, as ``custom_object``, which opens, does, and ``custom_robot`` that of the robot. ``stage`` is the action for which the place was prepared, if it is not the one that is done: see ``triples.py``.
     """
 
     robot: str = "panda"
     action: str = "pick up"
     object: str = "cube"
-    object_colour: str = RANDOM
+    object_color: str = RANDOM
     ground: str = RANDOM
     background: str = RANDOM
     size_jitter: float = 0.1
@@ -64,19 +64,19 @@ class Scene:
     mesh: str = ""
     mesh_size: float = 0.08
     mesh_up: str = "y"
-    own_robot: OwnRobot | None = None
-    own_object: OwnThing | None = None
+    custom_robot: CustomRobot | None = None
+    custom_object: CustomObject | None = None
 
     def __post_init__(self):
-        for name, kind in (("own_robot", OwnRobot), ("own_object", OwnThing)):
+        for name, kind in (("custom_robot", CustomRobot), ("custom_object", CustomObject)):
             if isinstance(getattr(self, name), dict):  # from json
                 object.__setattr__(self, name, kind(**getattr(self, name)))
         for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OFFERED), ("room", ROOMS)):
             _check(name, getattr(self, name), known)
-        for name, known in (("object_colour", OBJECT_COLOURS), ("ground", PLACE_COLOURS), ("background", PLACE_COLOURS)):
+        for name, known in (("object_color", OBJECT_COLORS), ("ground", PLACE_COLORS), ("background", PLACE_COLORS)):
             _check(name, getattr(self, name), (RANDOM, *known))
         offered = ACTIONS[self.action].objects
-        if self.own_object:
+        if self.custom_object:
             if self.mesh or self.action not in OF_JOINTED:
                 raise InteractiveActionError(f"An object of one's own with a joint has no other mesh, and is offered for: {', '.join(OF_JOINTED)}.")
         elif self.mesh:
@@ -95,20 +95,20 @@ class Scene:
 
     def thing(self):
         """The ``Thing`` that is acted on."""
-        if self.own_object:
-            return self.own_object.thing()
+        if self.custom_object:
+            return self.custom_object.thing()
         return thing_of(self.mesh, self.mesh_size, self.mesh_up) if self.mesh else OBJECTS[self.object]
 
-    def called(self, colour):
-        """What the object of a ``colour`` is called: one's own as one says, a mesh as its file, and all else by colour and kind."""
-        if self.own_object:
-            return self.own_object.called
+    def called(self, color):
+        """What the object of a ``color`` is called: one's own as one says, a mesh as its file, and all else by color and kind."""
+        if self.custom_object:
+            return self.custom_object.called
         if self.mesh:
             return pathlib.Path(self.mesh).stem.replace("_", " ").replace("-", " ")
-        return f"{colour} {OBJECTS[self.object].word or self.object}"
+        return f"{color} {OBJECTS[self.object].word or self.object}"
 
     def _check_robot(self):
-        own, action = self.own_robot, ACTIONS[self.action]
+        own, action = self.custom_robot, ACTIONS[self.action]
         if own and (action.two_handed or action.grasps and not own.fingers):
             fits = [name for name, one in ACTIONS.items() if not one.two_handed and (own.fingers or not one.grasps)]
             raise InteractiveActionError(f"This {own.called} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}.")
@@ -124,7 +124,7 @@ class Scene:
         if pathlib.Path(self.mesh).suffix.lower() not in SUFFIXES:
             raise InteractiveActionError(f"{pathlib.Path(self.mesh).name!r} is no mesh. Give one of these: {', '.join(SUFFIXES)}.")
         if not SMALLEST <= self.mesh_size <= LARGEST:
-            raise InteractiveActionError(f"mesh_size must be from {SMALLEST} to {LARGEST} metres, but is {self.mesh_size}.")
+            raise InteractiveActionError(f"mesh_size must be from {SMALLEST} to {LARGEST} meters, but is {self.mesh_size}.")
         if self.action not in OF_ANYTHING:
             raise InteractiveActionError(f"'{self.action}' is not offered for a thing of one's own, but: {', '.join(OF_ANYTHING)}.")
 

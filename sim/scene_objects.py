@@ -14,7 +14,7 @@ class Item:
     """A thing in this world. ``entity`` is what is acted on: the thing itself, or the part of it that moves on its joint."""
 
     name: str
-    colour: str
+    color: str
     thing: Thing
     scale: float
     entity: sapien.Entity
@@ -22,7 +22,7 @@ class Item:
 
     @property
     def half(self):
-        """Half sizes (3,) in metres of the box around it."""
+        """Half sizes (3,) in meters of the box around it."""
         return self.thing.half * self.scale
 
     @property
@@ -41,12 +41,12 @@ class Item:
 
     @property
     def opening(self):
-        """Position of its joint in metres or radians."""
+        """Position of its joint in meters or radians."""
         return float(self.articulation.qpos[0])
 
     @property
     def reach(self):
-        """How far its joint goes, in metres or radians."""
+        """How far its joint goes, in meters or radians."""
         return self.thing.joint.reach * (self.scale if self.thing.joint.kind == "slide" else 1)
 
     def at(self, point):

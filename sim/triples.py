@@ -19,18 +19,18 @@ class Triples:
 
     @property
     def same_action(self):
-        """For each anchor the picture (N, H, W, 3) of the same camera and moment in the next take: the action in another context."""
-        return np.roll(self.anchors.pictures, -(len(self.anchors) // len(self.anchors.seeds)), 0)
+        """For each anchor the image (N, H, W, 3) of the same camera and moment in the next take: the action in another context."""
+        return np.roll(self.anchors.images, -(len(self.anchors) // len(self.anchors.seeds)), 0)
 
     @property
     def other_actions(self):
         """(others N, H, W, 3): for all anchors the first other action, then for all the second."""
-        return np.concatenate([other.pictures for other in self.others])
+        return np.concatenate([other.images for other in self.others])
 
 
 def others_of(scene):
     """The actions that can be done in the context of ``scene`` without bringing or moving anything."""
-    return [name for name in OF_ANYTHING if name != scene.action and not scene.own_object and (scene.mesh or scene.object in ACTIONS[name].objects)]
+    return [name for name in OF_ANYTHING if name != scene.action and not scene.custom_object and (scene.mesh or scene.object in ACTIONS[name].objects)]
 
 
 def record_triples(simulator, scene, others, plan, progress=None):

@@ -7,9 +7,9 @@ from ..errors import InteractiveActionError
 from .motion import STRIDE, timed
 
 MIDDLE = (0.06, 0.0, 0.0)  # of the palm and its straight fingers, in the palm's axes
-FACING = 0.03  # metres of error that a radian of turned palm counts as
+FACING = 0.03  # meters of error that a radian of turned palm counts as
 STAY = 0.002  # and a radian of change from the last solution
-FURTHEST = 0.03  # metres by which a palm may miss its place
+FURTHEST = 0.03  # meters by which a palm may miss its place
 STEP = 1e-3  # radians for differences of the model's single-precision poses
 
 

@@ -18,10 +18,10 @@ class Stopped(Exception):
 
 
 def serve(requests, replies):
-    """Answer each request with pictures, each waiting for "go on" or "stop", and then a take, "stopped" or an error."""
+    """Answer each request with images, each waiting for "go on" or "stop", and then a take, "stopped" or an error."""
 
-    def show(done, picture):
-        send(replies, {"kind": "picture", "done": done}, {"picture": picture})
+    def show(done, image):
+        send(replies, {"kind": "image", "done": done}, {"image": image})
         if receive(requests)[0]["answer"] == "stop":
             raise Stopped
 

@@ -1,4 +1,4 @@
-"""One scene as SAPIEN simulates and draws it: robot, object, ground and light. Physics and pictures are decoupled."""
+"""One scene as SAPIEN simulates and draws it: robot, object, ground and light. Physics and images are decoupled."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ from .interiors import ROOMS
 from .objects import FRONT, OBJECTS
 from .rendering import add_sun
 from .robots import ROBOTS
-from .scene import OBJECT_COLOURS, PLACE_COLOURS, PLAIN_COLOURS, RANDOM
+from .scene import OBJECT_COLORS, PLACE_COLORS, PLAIN_COLORS, RANDOM
 from .scene_objects import Item, upright
 
 TIMESTEP = 1 / 200
-DEEPEST_START = 0.002  # metres of penetration that contact offsets alone can cause
+DEEPEST_START = 0.002  # meters of penetration that contact offsets alone can cause
 LARGEST_QPOS = 10.0
 
 
@@ -46,28 +46,28 @@ class Contact:
 
 
 class World:
-    """``rng`` decides what the scene leaves open: size, colours, light and where the object stands.
+    """``rng`` decides what the scene leaves open: size, colors, light and where the object stands.
 
     ``states`` and ``contacts`` are logged at each step of physics.
     """
 
     def __init__(self, scene, rng):
-        self.robot = scene.own_robot.robot() if scene.own_robot else ROBOTS[scene.robot]
+        self.robot = scene.custom_robot.robot() if scene.custom_robot else ROBOTS[scene.robot]
         self.scale = 1 + rng.uniform(-1, 1) * scene.size_jitter
-        self.object_colour = _choose(scene.object_colour, PLAIN_COLOURS, rng)
-        ground = _choose(scene.ground, PLACE_COLOURS, rng)
-        self.background = np.array(PLACE_COLOURS[_choose(scene.background, PLACE_COLOURS, rng, ground)])
+        self.object_color = _choose(scene.object_color, PLAIN_COLORS, rng)
+        ground = _choose(scene.ground, PLACE_COLORS, rng)
+        self.background = np.array(PLACE_COLORS[_choose(scene.background, PLACE_COLORS, rng, ground)])
 
         self.scene = sapien.Scene()
         self.scene.timestep = TIMESTEP
         self.room = ROOMS[scene.room]
-        self.light = self.room(self.scene, PLACE_COLOURS[ground], rng.spawn(1)[0])
+        self.light = self.room(self.scene, PLACE_COLORS[ground], rng.spawn(1)[0])
         self.articulation = self.robot.load(self.scene)
         self.articulations, self.bases = [self.articulation], [np.float32(self.robot.stand)]
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
         self.items, self.loose = [], []  # the loose ones need not be framed
-        self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_colour, thing=scene.thing())
-        self.called = scene.called(self.object_colour)
+        self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_color, thing=scene.thing())
+        self.called = scene.called(self.object_color)
         self.object, self._object_entities = self.item.entity, set(self.item.entities)
         self._first_box = np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0] + [*place, 0] + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
         self._add_light([*place, self.item.half[2]], rng)
@@ -88,7 +88,7 @@ class World:
         self.time = 0.0
         self.states, self.contacts = [], []
 
-    def add(self, name, x, y, yaw=0.0, colour="grey", height=0.0, thing=None):
+    def add(self, name, x, y, yaw=0.0, color="grey", height=0.0, thing=None):
         """Put a thing of ``OBJECTS``, or this one, on the ground; its ``Item``."""
         thing, scale = thing or OBJECTS[name], self.scale
         pose = sapien.Pose([x, y, thing.half[2] * scale + height], upright(yaw))
@@ -96,8 +96,8 @@ class World:
             made = build_loaded(self.scene, thing, scale, pose)
         else:
             build = build_jointed if thing.joint else build_free
-            made = build(self.scene, thing, scale, {**PLACE_COLOURS, **OBJECT_COLOURS}[colour], pose, name)
-        item = Item(name, colour, thing, scale, *((made.active_joints[0].child_link.entity, made) if thing.joint else (made,)))
+            made = build(self.scene, thing, scale, {**PLACE_COLORS, **OBJECT_COLORS}[color], pose, name)
+        item = Item(name, color, thing, scale, *((made.active_joints[0].child_link.entity, made) if thing.joint else (made,)))
         self.items.append(item)
         return item
 
@@ -206,7 +206,7 @@ class World:
             )
 
     def restore(self, state):
-        """Put robots and things where they were, for a picture; physics is not run."""
+        """Put robots and things where they were, for an image; physics is not run."""
         for articulation, qpos in zip(self.articulations, np.split(state.qpos, len(self.articulations))):
             articulation.set_qpos(qpos)
         openings, things = iter(state.openings), iter(state.things)
@@ -228,9 +228,9 @@ class World:
             boxes.append(boxes[0] * [1, 1, 0])
         return np.concatenate([np.stack(np.meshgrid(*box.T), -1).reshape(-1, 3) for box in boxes])
 
-    def surroundings(self, metres=0.12):
+    def surroundings(self, meters=0.12):
         """(8, 3) corners of the box around the object's first place and so much room for the hand, whatever the action."""
-        return np.stack(np.meshgrid(*(self._first_box + [[-metres, -metres, 0], [metres, metres, metres]]).T), -1).reshape(-1, 3)
+        return np.stack(np.meshgrid(*(self._first_box + [[-meters, -meters, 0], [meters, meters, meters]]).T), -1).reshape(-1, 3)
 
     def link_poses(self):
         """Where all robots' links are now, (links, 7): position and quaternion wxyz."""
@@ -248,5 +248,5 @@ def _body(entity):
 
 
 def _choose(name, known, rng, other=None):
-    drawn = rng.choice([key for key in known if key != other])  # drawn even if not needed: a fixed colour changes nothing else
+    drawn = rng.choice([key for key in known if key != other])  # drawn even if not needed: a fixed color changes nothing else
     return str(drawn) if name == RANDOM else name

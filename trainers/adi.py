@@ -1,8 +1,8 @@
 """ADI (001): a layer-wise token that learns an action, with the channels of the context masked out of its gradient.
 
-Each step sees triples: an anchor x^(a,c), another picture of the action x^(a,c'), and one of the same context with
+Each step sees triples: an anchor x^(a,c), another image of the action x^(a,c'), and one of the same context with
 another action x^(a',c). The losses of all three (Eq. 1) use the ANCHOR's prompt (001, section 4.2) and, so that the
-gradients differ by the pictures alone, its timestep, noise and draw from the posterior, of which the paper says
+gradients differ by the images alone, its timestep, noise and draw from the posterior, of which the paper says
 nothing. Only the anchor's gradient, masked, moves v (Eq. 10); ``gradient_masks`` makes the mask anew each step.
 
 With AdamW a gradient of zero is not a step of zero: momentum and weight decay go on. The paper discards updates of
@@ -23,7 +23,7 @@ from .textual_inversion import TextualInversionConfig, TextualInversionLoss, cho
 
 @dataclass(frozen=True)
 class ADIConfig(TextualInversionConfig):
-    """Hyperparameters; the defaults are the paper's (001, section 5.1), which does not give batch size and start word.
+    """Hyperparameters; the defaults are the paper's (001, section 5.1), which does not give batch size and initializer token.
 
     batch_size: triples whose losses are averaged before masking. beta: share of channels that each of the two masks
     hides. strategy: a name of ``gradient_masks.STRATEGIES``. layer_wise: a token for each layer; off for ablation.
@@ -40,76 +40,76 @@ class ADIConfig(TextualInversionConfig):
         super().__post_init__()
         if not 0 < self.beta < 1:
             raise InteractiveActionError(f"beta is {self.beta}. It is the share of channels to mask and must lie between 0 and 1.")
-        if self.max_norm:
-            raise InteractiveActionError("ADI cannot limit the length of vectors: it would move masked channels. Set max_norm to 0.")
+        if self.max_embedding_norm:
+            raise InteractiveActionError("ADI cannot limit the length of vectors: it would move masked channels. Set max_embedding_norm to 0.")
         check_strategy(self.strategy)
 
 
 @dataclass(frozen=True)
 class ActionDifferent:
-    """Pictures (M, H, W, 3) of other actions in the contexts of a data set: number m in that of its picture anchors[m], (M,)."""
+    """Images (M, H, W, 3) of other actions in the contexts of a dataset: number m in that of its image anchors[m], (M,)."""
 
-    pictures: torch.Tensor
+    images: torch.Tensor
     anchors: torch.Tensor
 
     def sha256(self):
-        digest = hashlib.sha256(self.pictures.cpu().contiguous().numpy().tobytes())
+        digest = hashlib.sha256(self.images.cpu().contiguous().numpy().tobytes())
         digest.update(self.anchors.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
     def rounds(self):
-        """The pictures so that ``in_order`` matches them again: each anchor's in turn, as many rounds as the most of them has."""
+        """The images so that ``in_order`` matches them again: each anchor's in turn, as many rounds as the most of them has."""
         of_anchor = [(self.anchors == index).nonzero().flatten().tolist() for index in range(int(self.anchors.max()) + 1)]
         most = max(map(len, of_anchor))
-        return self.pictures[[others[turn % len(others)] for turn in range(most) for others in of_anchor]]
+        return self.images[[others[turn % len(others)] for turn in range(most) for others in of_anchor]]
 
     @classmethod
-    def in_order(cls, pictures, count):
-        """For a data set of ``count`` pictures: as many for each, given one data set's order after the other."""
-        if len(pictures) == 0 or len(pictures) % count:
+    def in_order(cls, images, count):
+        """For a dataset of ``count`` images: as many for each, given one dataset's order after the other."""
+        if len(images) == 0 or len(images) % count:
             raise InteractiveActionError(
-                f"There are {len(pictures)} action-different pictures for {count} pictures of the action. Give one for each, in "
+                f"There are {len(images)} action-different images for {count} images of the action. Give one for each, in "
                 f"the same order, or whole rounds of them."
             )
-        return cls(pictures, torch.arange(len(pictures)) % count)
+        return cls(images, torch.arange(len(images)) % count)
 
     @classmethod
-    def matched(cls, pictures, contexts, other_contexts):
-        """By context: a tuple for each picture of the data set and for each of ``pictures``, what matters most first.
+    def matched(cls, images, contexts, other_contexts):
+        """By context: a tuple for each image of the dataset and for each of ``images``, what matters most first.
 
-        A picture of the data set gets those that agree with it in the most leading values, and in the first at least.
+        An image of the dataset gets those that agree with it in the most leading values, and in the first at least.
         """
         pairs = []
         for anchor, context in enumerate(contexts):
             agreement = [_common_start(context, other) for other in other_contexts]
             if not any(agreement):
                 raise InteractiveActionError(
-                    f"Picture {anchor} has no picture of another action in its context, {context[0]}. Record the other action with "
+                    f"Image {anchor} has no image of another action in its context, {context[0]}. Record the other action with "
                     f"the same scene and seed."
                 )
             pairs += [(other, anchor) for other, common in enumerate(agreement) if common == max(agreement)]
         chosen, anchors = zip(*pairs)
-        return cls(pictures[list(chosen)], torch.tensor(anchors))
+        return cls(images[list(chosen)], torch.tensor(anchors))
 
 
 class ADILoss(TextualInversionLoss):
     """The loss of the anchor, and its masked gradient (Eq. 10).
 
-    action_different: an ``ActionDifferent`` with at least one picture for each of the data set, which has at least two.
+    action_different: an ``ActionDifferent`` with at least one image for each of the dataset, which has at least two.
     loss_weights: the anchor's count for its whole triple.
     """
 
     def __init__(self, engine, dataset, config, action_different, loss_weights=None):
         super().__init__(engine, dataset, config, loss_weights)
         if len(dataset) < 2:
-            raise InteractiveActionError("ADI compares pictures of one action, and the data set has only one. Give it at least two.")
-        sizes = sorted({tuple(picture.shape[:2]) for pictures in (dataset.pictures, action_different.pictures) for picture in pictures})
+            raise InteractiveActionError("ADI compares images of one action, and the dataset has only one. Give it at least two.")
+        sizes = sorted({tuple(image.shape[:2]) for images in (dataset.images, action_different.images) for image in images})
         if len(sizes) > 1:
-            raise InteractiveActionError(f"ADI compares pictures point by point, and there are some of {sizes[0]} and of {sizes[1]}. Bring all to one size.")
-        self.other_latents = Latents(engine, action_different.pictures)
+            raise InteractiveActionError(f"ADI compares images point by point, and there are some of {sizes[0]} and of {sizes[1]}. Bring all to one size.")
+        self.other_latents = Latents(engine, action_different.images)
         self.of_anchor = [(action_different.anchors == index).nonzero().flatten() for index in range(len(dataset))]
         if not all(len(others) for others in self.of_anchor):
-            raise InteractiveActionError("A picture of the data set has no action-different picture. Give each at least one.")
+            raise InteractiveActionError("An image of the dataset has no action-different image. Give each at least one.")
 
     def start(self):
         start = super().start()
@@ -130,7 +130,7 @@ class ADILoss(TextualInversionLoss):
         return context, action, STRATEGIES[self.config.strategy](context, action, g_ac, self.config.beta, generator)  # Eq. 9
 
     def triple_gradients(self, v, batch, generator):
-        """(losses (3,), gradients (3, *v.shape)) of anchor, context-different and action-different pictures (Eq. 2, 3, 6).
+        """(losses (3,), gradients (3, *v.shape)) of anchor, context-different and action-different images (Eq. 2, 3, 6).
 
         All three share the context of the anchor's prompt, so the text encoder runs once, and one backward pass through the
         U-Net gives the three gradients of three copies of that context; the chain rule does the rest.

@@ -28,7 +28,7 @@ def train(path):
     from .latents import KeptOnDisk
     from .logs import tensorboard
     from .loop import TrainingState, run_key, training_steps
-    from .validation import save_pictures
+    from .validation import save_images
 
     run = Run.read(path)
     config, samples = run.method_config(), run.training_samples()
@@ -36,7 +36,7 @@ def train(path):
         engine = load_engine(run, index)
         base = engine.fingerprint()
         if run.latents:
-            engine.encode_pictures = KeptOnDisk(engine, base, run.latents)
+            engine.encode_images = KeptOnDisk(engine, base, run.latents)
         loss, key_parts = load_loss(run, engine, config)
         key = run_key(base, *key_parts, *([torch.tensor(count)] if count > 1 else []))
         state_file = pathlib.Path(run.output, f"{run.name}.{key[:12]}.state")
@@ -47,10 +47,10 @@ def train(path):
         checkpoints = Checkpoints(loss, told, run.name, f"{run.name}-checkpoints", (run.output,) * 3, more)
 
         def sample():
-            """Pictures of what is learned, where they are due, or None."""
+            """Images of what is learned, where they are due, or None."""
             drawn = samples.draw(loss, state) if rank == 0 and samples and samples.due(state, config.steps) else None
             if drawn is not None:
-                save_pictures(drawn, pathlib.Path(run.output, f"{run.name}-samples"), state.step)
+                save_images(drawn, pathlib.Path(run.output, f"{run.name}-samples"), state.step)
             return drawn
 
         try:
@@ -65,7 +65,7 @@ def train(path):
                     log(state, sample())
                     if rank == 0 and state.step % run.save_state_every == 0:
                         state.save(state_file, key)
-                    if rank == 0 and run.checkpoint_every and state.step % run.checkpoint_every == 0:
+                    if rank == 0 and run.save_every and state.step % run.save_every == 0:
                         checkpoints.keep(state)
         except BaseException:
             if rank == 0 and state.step:
@@ -107,7 +107,7 @@ def load_loss(run, engine, config):
         prior = InteractionDataset.load(run.prior, run.resolution)
         return loss_class(engine, dataset, config, prior), (dataset, config, prior)
     if run.action_different:
-        others = ActionDifferent.in_order(InteractionDataset.load(run.action_different, run.resolution).pictures, len(dataset))
+        others = ActionDifferent.in_order(InteractionDataset.load(run.action_different, run.resolution).images, len(dataset))
         return loss_class(engine, dataset, config, others), (dataset, config, others)
     return loss_class(engine, dataset, config), (dataset, config)
 

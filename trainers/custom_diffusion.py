@@ -1,7 +1,7 @@
 """Custom Diffusion (Kumari et al. 2023): v*, and with it the keys and values of all cross-attentions.
 
-These are the only weights through which words reach the picture, about 5 % of the U-Net. The loss is DreamBooth's, with or
-without a prior; the paper's prior are photographs found by their captions, here it is whatever pictures are given. One file
+These are the only weights through which words reach the image, about 5 % of the U-Net. The loss is DreamBooth's, with or
+without a prior; the paper's prior are photographs found by their captions, here it is whatever images are given. One file
 holds the token, another, which loads as a LoRA, the change of the weights; they belong together.
 """
 
@@ -17,22 +17,22 @@ from .textual_inversion import TextualInversionConfig, TextualInversionLoss
 
 @dataclass(frozen=True)
 class CustomDiffusionConfig(TextualInversionConfig):
-    """Hyperparameters; the defaults are those of the comparison in 001 (supplement B), and the authors' start word.
+    """Hyperparameters; the defaults are those of the comparison in 001 (supplement B), and the authors' initializer token.
 
     learning_rate and weight_decay are for v* and the change of the weights alike.
     """
 
     steps: int = 2000
     learning_rate: float = 1e-5
-    start_word: str = "ktn"
-    lambda_prior: float = 1.0
+    initializer_token: str = "ktn"
+    prior_loss_weight: float = 1.0
 
     def __post_init__(self):
         super().__post_init__()
-        if self.lambda_prior < 0:
-            raise InteractiveActionError("lambda_prior cannot be negative.")
-        if self.max_norm:
-            raise InteractiveActionError("The length of vectors cannot be limited while weights are trained. Set max_norm to 0.")
+        if self.prior_loss_weight < 0:
+            raise InteractiveActionError("prior_loss_weight cannot be negative.")
+        if self.max_embedding_norm:
+            raise InteractiveActionError("The length of vectors cannot be limited while weights are trained. Set max_embedding_norm to 0.")
 
 
 class CustomDiffusionLoss(TuningLoss):

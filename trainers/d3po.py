@@ -3,7 +3,7 @@
     L_t = -log rho( beta log pi(a_w|s_w) / pi_ref(a_w|s_w)  -  beta log pi(a_l|s_l) / pi_ref(a_l|s_l) )
 
 rho is the logistic function, pi the Gaussian of one DDIM step with eta = 1, a = x_{t-1} what was sampled, w and l the winner
-and the loser of two trajectories that began at the same x_T. If the last picture is preferred, each step towards it is.
+and the loser of two trajectories that began at the same x_T. If the last image is preferred, each step towards it is.
 
 As in public code and not in the text: a log-probability is the mean over the latent's dimensions and not the sum, and a
 ratio pi / pi_ref counts between 1 - clip and 1 + clip, beyond which it has no gradient. With beta 0.1 and clip 0.1 the loss

@@ -34,7 +34,7 @@ def processes():
 class Parallel:
     """A method's loss over the joined processes: each draws batches of its own, and gradients are averaged.
 
-    N processes thus train on N times as many pictures a step as one.
+    N processes thus train on N times as many images a step as one.
     """
 
     def __init__(self, loss):

@@ -1,7 +1,7 @@
 """ADI's gradient masks (001, section 4.2): which channels of a token an action may write to.
 
-Three pictures, all with the anchor's prompt, timestep and noise, give three gradients of one token v in R^d:
-g_ac of the anchor, g_ac' of another picture of the same action (context-different), g_a'c of the same context with
+Three images, all with the anchor's prompt, timestep and noise, give three gradients of one token v in R^d:
+g_ac of the anchor, g_ac' of another image of the same action (context-different), g_a'c of the same context with
 another action (action-different). Channels whose gradient changes with the context are the context's and are masked;
 so are channels whose gradient does not change with the action. What is left is the action's.
 

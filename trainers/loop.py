@@ -73,7 +73,7 @@ class TrainingState:
 def run_key(base_model, dataset, config, *more):
     """A name for a run: equal only if model, data and every hyperparameter are, so that resuming cannot mix two runs.
 
-    more: what else the loss was given: tensors, such as masks, and data sets.
+    more: what else the loss was given: tensors, such as masks, and datasets.
     """
     parts = [base_model, dataset.sha256(), type(config).__name__, json.dumps(config.as_dict(), sort_keys=True)]
     for given in more:
@@ -91,7 +91,7 @@ def training_steps(loss, state):
     """
     config = loss.config
     v = torch.nn.Parameter(state.vectors.to(loss.engine.device, copy=True))
-    longest = config.max_norm * loss.start().norm(dim=-1).mean().item() or float("inf")
+    longest = config.max_embedding_norm * loss.start().norm(dim=-1).mean().item() or float("inf")
     optimizer = torch.optim.AdamW([v], lr=config.learning_rate, weight_decay=config.weight_decay)
     optimizer.state[v] = {
         "step": torch.tensor(float(state.step)),

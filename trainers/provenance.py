@@ -14,7 +14,7 @@ def provenance(loss, method, action, base_model, base_model_sha256, state):
         "interactive_action.base_model": base_model,
         "interactive_action.base_model_sha256": base_model_sha256,
         "interactive_action.dataset_sha256": loss.dataset.sha256(),
-        "interactive_action.pictures": str(len(loss.dataset)),
+        "interactive_action.images": str(len(loss.dataset)),
         "interactive_action.hyperparameters": json.dumps(loss.config.as_dict(), sort_keys=True),
         "interactive_action.seed": str(loss.config.seed),
         "interactive_action.step": str(state.step) if best is None else best,

@@ -4,7 +4,7 @@
 
 L_steer is in ``steering``. ReVersion's own word list is of prepositions and not free; the words here are the
 user's, or those of ``captions.words``. Its code multiplies the paper's learning rate by batch and accumulation
-(2.5e-4 becomes 2e-3, over 8 pictures); the paper's numbers are the defaults.
+(2.5e-4 becomes 2e-3, over 8 images); the paper's numbers are the defaults.
 """
 
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ from .textual_inversion import TextualInversionConfig, TextualInversionLoss
 class ReVersionConfig(TextualInversionConfig):
     """Hyperparameters; the defaults are ReVersion's.
 
-    positives: words and phrases from which ``positives_per_picture`` are drawn for each picture. negatives: words to
+    positives: words and phrases from which ``positives_per_image`` are drawn for each image. negatives: words to
     stay away from, beside the prompt's own. gamma: temperature.
     """
 
     steps: int = 3000
     learning_rate: float = 2.5e-4
-    start_word: str = "and"
-    timestep_law: str = "cosine"
+    initializer_token: str = "and"
+    timestep_sampling: str = "cosine"
     lambda_steer: float = 0.01
     gamma: float = 0.07
     positives: tuple[str, ...] = ()
     negatives: tuple[str, ...] = ()
-    positives_per_picture: int = 4
+    positives_per_image: int = 4
 
     def __post_init__(self):
         super().__post_init__()
-        if self.positives_per_picture < 1:
-            raise InteractiveActionError(f"positives_per_picture is {self.positives_per_picture}. It must be at least 1.")
+        if self.positives_per_image < 1:
+            raise InteractiveActionError(f"positives_per_image is {self.positives_per_image}. It must be at least 1.")
         if not self.gamma > 0:
             raise InteractiveActionError("gamma must be above 0.")
         if self.lambda_steer < 0:

@@ -1,8 +1,8 @@
 """Teaches an editor with judges in the place of people: online reinforcement learning from AI feedback (004, section 3).
 
-Each step edits some pictures twice from the same x_T with the editor as it is by then, lets a reward choose the better edit
+Each step edits some images twice from the same x_T with the editor as it is by then, lets a reward choose the better edit
 of each pair, and takes one D3PO step. The reference policy is the editor as it began, which is the same weights while the
-adapter is not active. Style pictures take turns. A tie teaches nothing and is left out.
+adapter is not active. Style images take turns. A tie teaches nothing and is left out.
 
 Everything is drawn from a generator seeded by (seed, step), so that weights, AdamW's moments and the history are all that a
 run needs to go on from.
@@ -17,7 +17,7 @@ import torch
 
 from ..errors import InteractiveActionError
 from ..models.style_editor.guidance import S_IN, S_STY, S_T, check_scale, guided_noise
-from ..models.style_editor.images import checked_pictures, fit_style
+from ..models.style_editor.images import checked_images, fit_style
 from ..scoring.semantics import checked_mask
 from .d3po import BETA, CLIP, DDIM, d3po_loss, log_ratio
 from .loop import TrainingState, step_generator
@@ -29,7 +29,7 @@ TIE = 1e-6  # totals are about 1; this is their rounding
 class D3POConfig:
     """Hyperparameters; the defaults are those of D3PO's public code, which the paper keeps, and the paper's scales.
 
-    pairs: a step; the paper has 128. batch_size: how many pictures the network sees at once, for memory alone. rank: of LoRA on
+    pairs: a step; the paper has 128. batch_size: how many images the network sees at once, for memory alone. rank: of LoRA on
     attention; 0 trains every weight.
     """
 
@@ -42,7 +42,7 @@ class D3POConfig:
     rank: int = 4
     beta: float = BETA
     clip_ratio: float = CLIP
-    max_norm: float = 1.0
+    max_embedding_norm: float = 1.0
     s_in: float = S_IN
     s_sty: float = S_STY
     s_T: float = S_T
@@ -52,7 +52,7 @@ class D3POConfig:
         for name in ("steps", "pairs", "batch_size", "denoising_steps"):
             if getattr(self, name) < 1:
                 raise InteractiveActionError(f"{name} is {getattr(self, name)}. It must be at least 1.")
-        for name in ("learning_rate", "beta", "max_norm"):
+        for name in ("learning_rate", "beta", "max_embedding_norm"):
             if not getattr(self, name) > 0:
                 raise InteractiveActionError(f"{name} is {getattr(self, name)}. It must be above 0.")
         if not 0 < self.clip_ratio < 1:
@@ -68,13 +68,13 @@ class D3POConfig:
 
 @dataclass(frozen=True)
 class EditTask:
-    """What is to be learned. pictures (N, H, W, 3) and style_pictures (S, h, w, 3) in 0..1; five styles in the paper.
+    """What is to be learned. images (N, H, W, 3) and style_images (S, h, w, 3) in 0..1; five styles in the paper.
 
     masks (N or 1, H, W) and style_masks (S or 1, h, w): where the edit belongs, where the style is; None for the full frame.
     """
 
-    pictures: torch.Tensor
-    style_pictures: torch.Tensor
+    images: torch.Tensor
+    style_images: torch.Tensor
     instruction: str
     masks: torch.Tensor | None = None
     style_masks: torch.Tensor | None = None
@@ -83,28 +83,28 @@ class EditTask:
         def put(name, value):
             object.__setattr__(self, name, value)
 
-        put("pictures", checked_pictures(self.pictures, "picture to edit"))
-        put("style_pictures", checked_pictures(self.style_pictures, "style picture"))
-        height, width = self.pictures.shape[1:3]
+        put("images", checked_images(self.images, "image to edit"))
+        put("style_images", checked_images(self.style_images, "style image"))
+        height, width = self.images.shape[1:3]
         if height % 8 or width % 8:
-            raise InteractiveActionError(f"The pictures are {width} x {height}. Scale or crop them to multiples of 8, such as 256 x 256.")
+            raise InteractiveActionError(f"The images are {width} x {height}. Scale or crop them to multiples of 8, such as 256 x 256.")
         if not self.instruction.strip():
             raise InteractiveActionError("The instruction is empty. Say what to do, such as 'make the cabinet out of wood'.")
         if self.masks is not None:
-            put("masks", checked_mask(self.masks, self.pictures, "mask"))
+            put("masks", checked_mask(self.masks, self.images, "mask"))
         if self.style_masks is not None:
-            put("style_masks", checked_mask(self.style_masks, self.style_pictures, "style mask"))
+            put("style_masks", checked_mask(self.style_masks, self.style_images, "style mask"))
 
     def sha256(self):
         digest = hashlib.sha256(self.instruction.encode())
-        for tensor in (self.pictures, self.style_pictures, self.masks, self.style_masks):
+        for tensor in (self.images, self.style_images, self.masks, self.style_masks):
             digest.update(b"none" if tensor is None else tensor.float().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One pair of a step. Pictures (H, W, 3); better, worse: (picture, structure, semantics, total); of a tie, either."""
+    """One pair of a step. Images (H, W, 3); better, worse: (image, structure, semantics, total); of a tie, either."""
 
     original: torch.Tensor
     style: torch.Tensor
@@ -118,11 +118,11 @@ class D3POTraining:
     def __init__(self, engine, adapter, task, reward, config):
         self.engine, self.adapter, self.task, self.reward, self.config = engine, adapter, task, reward, config
         self.ddim = DDIM(engine.alphas_cumprod, config.denoising_steps)
-        height, width = task.pictures.shape[1:3]
-        self.image = engine.encode_pictures(task.pictures)
-        self.style = engine.encode_pictures(fit_style(task.style_pictures, height, width))
+        height, width = task.images.shape[1:3]
+        self.image = engine.encode_images(task.images)
+        self.style = engine.encode_images(fit_style(task.style_images, height, width))
         self.text, self.null = engine.encode_prompts([task.instruction, ""]).split(1)
-        self.depth = reward.depth_model.depth(task.pictures)
+        self.depth = reward.depth_model.depth(task.images)
 
     def start(self):
         """Where the weights begin: (P,)."""
@@ -138,15 +138,15 @@ class D3POTraining:
         """(gradient (P,) or None if all pairs tie, numbers for the history, a ``Pair``) of step ``index`` at ``weights`` (P,)."""
         generator = step_generator(self.config.seed, index)
         count = self.config.pairs
-        pictures = torch.randint(len(self.task.pictures), (count,), generator=generator)
-        styles = (index * count + torch.arange(count)) % len(self.task.style_pictures)
+        images = torch.randint(len(self.task.images), (count,), generator=generator)
+        styles = (index * count + torch.arange(count)) % len(self.task.style_images)
         x_T = torch.randn((count, *self.image.shape[1:]), generator=generator)
         chunks = torch.arange(count).split(self._at_once)
         trajectories, edits, structure, semantics = [], [], [], []
         for chunk in chunks:
-            trajectory = self.trajectories(weights, x_T[chunk], pictures[chunk], styles[chunk], generator, tick)
+            trajectory = self.trajectories(weights, x_T[chunk], images[chunk], styles[chunk], generator, tick)
             edited = self.engine.decode_latents(trajectory[-1].flatten(0, 1).to(self.engine.device))
-            found = self.scores(edited, pictures[chunk].repeat(2), styles[chunk].repeat(2))
+            found = self.scores(edited, images[chunk].repeat(2), styles[chunk].repeat(2))
             trajectories.append(trajectory)
             edits.append(edited.unflatten(0, (2, -1)))
             for scores, new in zip((structure, semantics), found):
@@ -155,7 +155,7 @@ class D3POTraining:
         total = self.reward.total(structure.flatten(), semantics.flatten()).unflatten(0, (2, -1))
         winner = (total[1] < total[0]).long()
         tie = (total[0] - total[1]).abs() <= TIE
-        gradient, learned = self.gradient(weights, trajectories, pictures, styles, winner, tie, tick)
+        gradient, learned = self.gradient(weights, trajectories, images, styles, winner, tie, tick)
         numbers = {
             "structure": structure.mean(), "semantics": semantics.mean(), "ties": tie.float().mean(),
             "structure_deviation": structure.std(unbiased=False), "semantics_deviation": semantics.std(unbiased=False), **learned,
@@ -165,27 +165,27 @@ class D3POTraining:
             (edits[k, shown], *(float(scores[k, shown]) for scores in (structure, semantics, total)))
             for k in (int(winner[shown]), 1 - int(winner[shown]))
         )
-        pair = Pair(self.task.pictures[pictures[shown]], self.task.style_pictures[styles[shown]], better, worse)
+        pair = Pair(self.task.images[images[shown]], self.task.style_images[styles[shown]], better, worse)
         return gradient, {name: float(value) for name, value in numbers.items()}, pair
 
     @torch.no_grad()
-    def trajectories(self, weights, x_T, pictures, styles, generator, tick=lambda: None):
-        """Two trajectories from each x_T (P, 4, h, w), for pictures and styles (P,): (steps + 1, 2, P, 4, h, w) on the CPU."""
-        predict = self.predictor(pictures.repeat(2), styles.repeat(2))
+    def trajectories(self, weights, x_T, images, styles, generator, tick=lambda: None):
+        """Two trajectories from each x_T (P, 4, h, w), for images and styles (P,): (steps + 1, 2, P, 4, h, w) on the CPU."""
+        predict = self.predictor(images.repeat(2), styles.repeat(2))
         with self.adapter.active(weights):
             trajectory = torch.stack(self.ddim.sample(predict, x_T.repeat(2, 1, 1, 1).to(self.engine.device), generator, tick))
         return trajectory.unflatten(1, (2, -1)).cpu()
 
-    def scores(self, edited, pictures, styles):
-        """Eq. 8 and 9 of edits (B, H, W, 3) of pictures in styles (B,)."""
+    def scores(self, edited, images, styles):
+        """Eq. 8 and 9 of edits (B, H, W, 3) of images in styles (B,)."""
         task = self.task
         return self.reward.scores(
-            edited, task.pictures[pictures], task.style_pictures[styles],
-            None if task.masks is None else task.masks[pictures], None if task.style_masks is None else task.style_masks[styles],
-            (self.depth[pictures], self.reward.depth_model.depth(edited)),
+            edited, task.images[images], task.style_images[styles],
+            None if task.masks is None else task.masks[images], None if task.style_masks is None else task.style_masks[styles],
+            (self.depth[images], self.reward.depth_model.depth(edited)),
         )  # fmt: skip
 
-    def gradient(self, weights, trajectories, pictures, styles, winner, tie, tick=lambda: None):
+    def gradient(self, weights, trajectories, images, styles, winner, tie, tick=lambda: None):
         """(gradient of the mean of Eq. 7 over timesteps and pairs without ties, or None; that mean and the share of clipped ratios).
 
         trajectories: as ``trajectories`` gives them, in chunks. winner (P,): 0 or 1. tie (P,): bool.
@@ -201,7 +201,7 @@ class D3POTraining:
                 continue
             chosen, here = chunk[kept], torch.arange(len(chunk))[kept]
             x = torch.cat([trajectory[:, winner[chosen], here], trajectory[:, 1 - winner[chosen], here]], 1)
-            predict = self.predictor(pictures[chosen].repeat(2), styles[chosen].repeat(2))
+            predict = self.predictor(images[chosen].repeat(2), styles[chosen].repeat(2))
             for k in range(len(self.ddim)):
                 ratio = self.log_ratio(weights, predict, x[k].to(self.engine.device), x[k + 1].to(self.engine.device), k)
                 part = d3po_loss(*ratio.chunk(2), self.config.beta, self.config.clip_ratio).sum()
@@ -221,10 +221,10 @@ class D3POTraining:
             mean = self.ddim.mean(x, predict(x, t), k)
         return log_ratio(x_next, mean, reference, self.ddim.sigma[k])
 
-    def predictor(self, pictures, styles):
-        """``predict(x, t)`` with guidance (Eq. 13) for pictures and styles (B,)."""
-        image, style = self.image[pictures], self.style[styles]
-        text, null = (context.expand(len(pictures), -1, -1) for context in (self.text, self.null))
+    def predictor(self, images, styles):
+        """``predict(x, t)`` with guidance (Eq. 13) for images and styles (B,)."""
+        image, style = self.image[images], self.style[styles]
+        text, null = (context.expand(len(images), -1, -1) for context in (self.text, self.null))
         scales = self.config.s_in, self.config.s_sty, self.config.s_T
         return lambda x, t: guided_noise(self.engine.predict, x, t, image, style, text, null, *scales)
 
@@ -268,7 +268,7 @@ def training_steps(training, state, progress=None):
                     f"Training broke down at step {state.step + 1}: its gradient is not finite. Lower the learning rate "
                     f"({config.learning_rate}) or the guidance scales, or run the model in float32 or bfloat16."
                 )
-            torch.nn.utils.clip_grad_norm_([weights], config.max_norm)
+            torch.nn.utils.clip_grad_norm_([weights], config.max_embedding_norm)
             optimizer.step()
             moments = optimizer.state[weights]
             state.vectors = weights.detach().cpu().clone()

@@ -17,13 +17,13 @@ PATHS = ("model", "dataset", "action_different", "prior", "output", "latents", "
 class Run:
     """A run's file. Paths are relative to it. What has no default must be written.
 
-    model: a single-file SD 1.x, SD 2.x or SDXL checkpoint, or a folder that diffusers saved. dataset, action_different: data sets as Save
+    model: a single-file SD 1.x, SD 2.x or SDXL checkpoint, or a folder that diffusers saved. dataset, action_different: datasets as Save
     Interaction Dataset writes them; the second, for ADI alone, has the same contexts with other actions, in the same order.
-    prior: a data set of pictures that the model drew for their prompts_and, for dreambooth and custom-diffusion; may be left out.
+    prior: a dataset of images that the model drew for their prompts_and, for dreambooth and custom-diffusion; may be left out.
     action: what the token means. Where it is one of the pack's actions its words steer, unless hyperparameters have ``positives``.
-    resolution: the side of the model's square, to whose buckets pictures of several sizes are fitted. latents: a folder in which
-    pictures stay encoded for this run and later ones. checkpoint_every: steps between what is kept in <name>-checkpoints; 0: nothing.
-    tensorboard: a folder for curves and sample pictures. samples: prompts, every, seed, steps and guidance of the pictures that are
+    resolution: the side of the model's square, to whose buckets images of several sizes are fitted. latents: a folder in which
+    images stay encoded for this run and later ones. save_every: steps between what is kept in <name>-checkpoints; 0: nothing.
+    tensorboard: a folder for curves and sample images. samples: prompts, every, seed, steps and guidance of the images that are
     drawn meanwhile, into <name>-samples; without prompts there are none. judges: subject, object and phrase
     (plain words for <v*>), and maybe detector, threshold, clip and pretrained; with them what scored best by IAScore is kept.
     hyperparameters: the method's, by the names under which they stand in a token's file.
@@ -42,7 +42,7 @@ class Run:
     dtype: str = "float32"
     checkpointing: bool = False
     save_state_every: int = 100
-    checkpoint_every: int = 0
+    save_every: int = 0
     resolution: int = 512
     latents: str = ""
     tensorboard: str = ""
@@ -56,15 +56,15 @@ class Run:
             if getattr(self, key) not in choices:
                 raise InteractiveActionError(f"There is no {key} called {getattr(self, key)!r}. Choose one of: {', '.join(choices)}.")
         if (self.method == "adi") != bool(self.action_different):
-            raise InteractiveActionError("action_different, a data set of other actions in the same contexts, belongs to the method adi, which needs it.")
+            raise InteractiveActionError("action_different, a dataset of other actions in the same contexts, belongs to the method adi, which needs it.")
         if self.prior and self.method not in TUNING:
-            raise InteractiveActionError(f"prior, a data set that holds the model to what it knows, belongs to the methods {' and '.join(TUNING)}.")
-        if self.checkpointing and self.hyperparameters.get("absorber_rank"):
-            raise InteractiveActionError("An absorber cannot be checkpointed. Set checkpointing to false, or absorber_rank to 0.")
+            raise InteractiveActionError(f"prior, a dataset that holds the model to what it knows, belongs to the methods {' and '.join(TUNING)}.")
+        if self.checkpointing and self.hyperparameters.get("auxiliary_lora_rank"):
+            raise InteractiveActionError("An auxiliary LoRA cannot be checkpointed. Set checkpointing to false, or auxiliary_lora_rank to 0.")
         if self.save_state_every < 1:
             raise InteractiveActionError(f"save_state_every is {self.save_state_every}. It must be at least 1.")
         if self.judges and not self.samples:
-            raise InteractiveActionError("[judges] look at sample pictures, and there are none. Write [samples] with prompts, too.")
+            raise InteractiveActionError("[judges] look at sample images, and there are none. Write [samples] with prompts, too.")
 
     @classmethod
     def read(cls, path):
@@ -148,7 +148,7 @@ def run_text(values):
 
 
 def write_run(folder, values, dataset, **others):
-    """Write ``folder`` with run.toml and the data sets that it names: dataset, and ``others`` by their names in ``Run``."""
+    """Write ``folder`` with run.toml and the datasets that it names: dataset, and ``others`` by their names in ``Run``."""
     folder = pathlib.Path(folder)
     for name, data in {"dataset": dataset, **others}.items():
         data.save(folder / name)

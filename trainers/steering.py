@@ -1,9 +1,9 @@
 """Steering loss: pull v* towards words of interactive actions and away from the prompt's other words.
 
 000, Eq. 5 (an InfoNCE loss, as ReVersion's). As printed the similarity is the raw product v.P; the public code
-normalises both to unit length first, and only then does the printed temperature range make sense, so the
+normalizes both to unit length first, and only then does the printed temperature range make sense, so the
 cosine is followed here. Public code pools the positives and negatives of a whole batch; Eq. 5 indexes both by
-the picture i, and that is followed: one loss a picture, averaged.
+the image i, and that is followed: one loss an image, averaged.
 """
 
 import re
@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from ..captions.templates import PLACEHOLDER
 
-# Words that say nothing about what is in the picture make no useful negatives.
+# Words that say nothing about what is in the image make no useful negatives.
 FUNCTION_WORDS = frozenset(
     """a an the this that these those one some any of in on at by to from for with without and or but as is are was
     were be been being it its his her their my your our up down out over under into onto near next there here very
@@ -22,9 +22,9 @@ FUNCTION_WORDS = frozenset(
 
 
 class Steering:
-    """Eq. 5 for the pictures of a data set, with the words' vectors looked up once.
+    """Eq. 5 for the images of a dataset, with the words' vectors looked up once.
 
-    config: with ``positives``, ``negatives``, ``positives_per_picture`` and ``gamma`` of ``reversion.ReVersionConfig``.
+    config: with ``positives``, ``negatives``, ``positives_per_image`` and ``gamma`` of ``reversion.ReVersionConfig``.
     """
 
     def __init__(self, engine, dataset, config):
@@ -44,13 +44,13 @@ class Steering:
         return torch.stack(losses).mean()
 
     def _draw_positives(self, generator):
-        count = min(self.config.positives_per_picture, len(self.positives))
+        count = min(self.config.positives_per_image, len(self.positives))
         drawn = torch.randperm(len(self.positives), generator=generator)[:count]
         return torch.cat([self.positives[i] for i in drawn]).to(self.engine.device)
 
 
 def steering_loss(v, positives, negatives, gamma=0.07):
-    """Eq. 5 for one picture.
+    """Eq. 5 for one image.
 
     v: (d,) the learned vector. positives: (L, d). negatives: (M, d), M may be 0. gamma: temperature.
     Returns a scalar; 0 when there is nothing to be told apart from.

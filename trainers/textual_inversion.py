@@ -1,9 +1,9 @@
-"""Textual Inversion (Gal et al. 2022): the token that lets the frozen model predict the noise of some pictures best.
+"""Textual Inversion (Gal et al. 2022): the token that lets the frozen model predict the noise of some images best.
 
     L = || eps - eps_theta(z_t, t, c(y)) ||^2                                        (000, Eq. 3 and 4; 001, Eq. 1)
 
 It is also the trunk of the other methods, each of which adds what its own file says. With one seed all of them
-see the same pictures, prompts, timesteps and noise. Squared norms are means over elements, as in public code.
+see the same images, prompts, timesteps and noise. Squared norms are means over elements, as in public code.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ from .timesteps import min_snr_weights, timestep_weights
 class TextualInversionConfig:
     """Hyperparameters; the defaults are those of the authors' code for SD 1.x (the paper's are for another text encoder).
 
-    start_word: v* begins at this word's vector. timestep_law: a name of ``timesteps.TIMESTEP_LAWS``.
+    initializer_token: v* begins at this word's vector. timestep_sampling: a name of ``timesteps.TIMESTEP_SAMPLING``.
     vectors: how many vectors v* has. accumulation: batches of ``batch_size`` whose gradients are averaged for one step.
     min_snr_gamma: of min-SNR weighting; 0 leaves it out. ema_decay: the token is this running average of the vectors
-    instead of the last ones; 0 leaves it out. max_norm: how long a vector may become, in lengths of the start word's; 0
+    instead of the last ones; 0 leaves it out. max_embedding_norm: how long a vector may become, in lengths of the initializer token's; 0
     sets no limit.
     """
 
@@ -34,14 +34,14 @@ class TextualInversionConfig:
     batch_size: int = 2
     learning_rate: float = 5e-3
     weight_decay: float = 1e-2
-    start_word: str = "handling"
-    timestep_law: str = "uniform"
+    initializer_token: str = "handling"
+    timestep_sampling: str = "uniform"
     vectors: int = 1
     seed: int = 0
     accumulation: int = 1
     min_snr_gamma: float = 0.0
     ema_decay: float = 0.0
-    max_norm: float = 0.0
+    max_embedding_norm: float = 0.0
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "vectors", "accumulation"):
@@ -49,11 +49,11 @@ class TextualInversionConfig:
                 raise InteractiveActionError(f"{name} is {getattr(self, name)}. It must be at least 1.")
         if not self.learning_rate > 0:
             raise InteractiveActionError("learning_rate must be above 0.")
-        if min(self.weight_decay, self.min_snr_gamma, self.max_norm) < 0:
-            raise InteractiveActionError("weight_decay, min_snr_gamma and max_norm cannot be negative.")
+        if min(self.weight_decay, self.min_snr_gamma, self.max_embedding_norm) < 0:
+            raise InteractiveActionError("weight_decay, min_snr_gamma and max_embedding_norm cannot be negative.")
         if not 0 <= self.ema_decay < 1:
             raise InteractiveActionError(f"ema_decay is {self.ema_decay}. It must be at least 0 and below 1.")
-        timestep_weights(self.timestep_law, 1)
+        timestep_weights(self.timestep_sampling, 1)
 
     def as_dict(self):
         return asdict(self)
@@ -61,7 +61,7 @@ class TextualInversionConfig:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step sees: indices (B,) of pictures, timesteps t (B,), posterior and noise (B, C, h, w), two prompts a picture."""
+    """What one step sees: indices (B,) of images, timesteps t (B,), posterior and noise (B, C, h, w), two prompts an image."""
 
     index: torch.Tensor
     t: torch.Tensor
@@ -72,9 +72,9 @@ class Batch:
 
 
 class TextualInversionLoss:
-    """The loss over random batches of a data set. Everything that does not depend on v* is computed once.
+    """The loss over random batches of a dataset. Everything that does not depend on v* is computed once.
 
-    loss_weights: (N, H, W) or N tensors, how much each pixel of each picture counts, for example a mask; None: the data set's masks.
+    loss_weights: (N, H, W) or N tensors, how much each pixel of each image counts, for example a mask; None: the dataset's masks.
     learns_token: whether v* is trained, or, with ``lora``, the U-Net alone.
     """
 
@@ -82,8 +82,8 @@ class TextualInversionLoss:
 
     def __init__(self, engine, dataset, config, loss_weights=None):
         self.engine, self.dataset, self.config = engine, dataset, config
-        self.latents = Latents(engine, dataset.pictures)
-        self.timestep_weights = timestep_weights(config.timestep_law, len(engine.alphas_cumprod))
+        self.latents = Latents(engine, dataset.images)
+        self.timestep_weights = timestep_weights(config.timestep_sampling, len(engine.alphas_cumprod))
         self.min_snr_weights = min_snr_weights(engine.alphas_cumprod, config.min_snr_gamma)
         loss_weights = dataset.masks if loss_weights is None else loss_weights
         self.loss_weights = None if loss_weights is None else self._latent_weights(loss_weights)
@@ -134,10 +134,10 @@ class TextualInversionLoss:
         return trained
 
     def start(self):
-        """Where v* begins: (n, d), the start word's own vectors if it has n, otherwise their mean n times."""
-        vectors = self.engine.word_vectors(self.config.start_word)
+        """Where v* begins: (n, d), the initializer token's own vectors if it has n, otherwise their mean n times."""
+        vectors = self.engine.word_vectors(self.config.initializer_token)
         if len(vectors) == 0:
-            raise InteractiveActionError("The start word is empty. Write a vague word for an interaction, such as 'handling'.")
+            raise InteractiveActionError("The initializer token is empty. Write a vague word for an interaction, such as 'handling'.")
         if len(vectors) != self.config.vectors:
             vectors = vectors.mean(0, keepdim=True).repeat(self.config.vectors, 1)
         return vectors.detach().float().clone()
@@ -150,7 +150,7 @@ class TextualInversionLoss:
         return Batch(index, *drawn, prompts, prompts_and)
 
     def draw_from(self, latents, generator):
-        """The first four of a ``Batch``, of pictures with these ``latents``."""
+        """The first four of a ``Batch``, of images with these ``latents``."""
         size, device = self.config.batch_size, self.engine.device
         index = latents.draw(size, generator)
         t = torch.multinomial(self.timestep_weights, size, replacement=True, generator=generator).to(device)
@@ -163,20 +163,20 @@ class TextualInversionLoss:
         return add_noise(self.engine, z_0, batch.noise, batch.t)
 
     def denoise(self, predicted, batch):
-        """Eq. 3, 4 per picture (B,), of the noise that was predicted."""
+        """Eq. 3, 4 per image (B,), of the noise that was predicted."""
         error = (predicted - batch.noise).square()
         if self.loss_weights is not None:
             error = error * torch.stack([self.loss_weights[i] for i in batch.index]).to(error)
         return self.min_snr_weights.to(error)[batch.t] * error.mean((1, 2, 3))
 
     def _latent_weights(self, weights):
-        """(1, h, w) for each picture, with mean 1, so that the weighted mean is of the size of the plain one."""
+        """(1, h, w) for each image, with mean 1, so that the weighted mean is of the size of the plain one."""
         if len(weights) != len(self.dataset):
-            raise InteractiveActionError(f"There are {len(weights)} masks for {len(self.dataset)} pictures. Give each picture one.")
+            raise InteractiveActionError(f"There are {len(weights)} masks for {len(self.dataset)} images. Give each image one.")
         weights = [adaptive_avg_pool2d(own[None].float(), self.latents.shape(index)[1:]) for index, own in enumerate(weights)]
         for index, own in enumerate(weights):
             if own.mean() <= 0:
-                raise InteractiveActionError(f"The mask of picture {index} is empty. Mask some of each picture.")
+                raise InteractiveActionError(f"The mask of image {index} is empty. Mask some of each image.")
         return [own / own.mean() for own in weights]
 
 

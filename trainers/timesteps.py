@@ -10,7 +10,7 @@ import torch
 
 from ..errors import InteractiveActionError
 
-HIGH_NOISE_START = 0.55  # below this share of the schedule, pictures of lifting and of pushing cost the same loss
+HIGH_NOISE_START = 0.55  # below this share of the schedule, images of lifting and of pushing cost the same loss
 
 
 def _uniform(timesteps):
@@ -28,14 +28,14 @@ def _cosine(timesteps, alpha=0.5):
     return 1 - alpha * torch.cos(math.pi * torch.arange(timesteps) / timesteps)
 
 
-TIMESTEP_LAWS = {"high noise": _high_noise, "cosine": _cosine, "uniform": _uniform}
+TIMESTEP_SAMPLING = {"high noise": _high_noise, "cosine": _cosine, "uniform": _uniform}
 
 
 def timestep_weights(law, timesteps):
-    """Unnormalised probabilities (timesteps,) of the law called ``law``."""
-    if law not in TIMESTEP_LAWS:
-        raise InteractiveActionError(f"There is no timestep law called {law!r}. Choose one of: {', '.join(TIMESTEP_LAWS)}.")
-    return TIMESTEP_LAWS[law](timesteps)
+    """Unnormalized probabilities (timesteps,) of the law called ``law``."""
+    if law not in TIMESTEP_SAMPLING:
+        raise InteractiveActionError(f"There is no timestep sampling called {law!r}. Choose one of: {', '.join(TIMESTEP_SAMPLING)}.")
+    return TIMESTEP_SAMPLING[law](timesteps)
 
 
 def min_snr_weights(alphas_cumprod, gamma):

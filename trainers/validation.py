@@ -1,4 +1,4 @@
-"""Pictures of what is learned so far, drawn while it is learned, and the best of it by a score.
+"""Images of what is learned so far, drawn while it is learned, and the best of it by a score.
 
 They use the engine alone, and random numbers of their own, so that they change nothing of what is learned.
 """
@@ -20,9 +20,9 @@ LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Samples:
-    """One picture for each of ``prompts`` after every ``every`` steps, and after the last.
+    """One image for each of ``prompts`` after every ``every`` steps, and after the last.
 
-    steps, guidance: of the sampler. score: from pictures (N, H, W, 3) to a number, of which more is better; with it what
+    steps, guidance: of the sampler. score: from images (N, H, W, 3) to a number, of which more is better; with it what
     scored best is kept instead of what came last.
     """
 
@@ -40,30 +40,30 @@ class Samples:
             raise InteractiveActionError(f"Samples have every {self.every} and steps {self.steps}. Both must be at least 1.")
 
     def due(self, state, steps):
-        """Whether pictures are to be drawn where a run of ``steps`` stands, which a run that goes on asks before its first step, too."""
+        """Whether images are to be drawn where a run of ``steps`` stands, which a run that goes on asks before its first step, too."""
         return state.step > 0 and (state.step % self.every == 0 or state.step == steps) and str(state.step) not in state.scores
 
     def draw(self, loss, state):
-        """Pictures float32 (N, H, W, 3), and the score into ``state``; None where memory ran out, which ends no run."""
+        """Images float32 (N, H, W, 3), and the score into ``state``; None where memory ran out, which ends no run."""
         try:
             gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            pictures = draw(loss, state.average, self)
-            score = None if self.score is None else self.score(pictures)
+            images = draw(loss, state.average, self)
+            score = None if self.score is None else self.score(images)
         except (RuntimeError, MemoryError) as error:
             if not (isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)):  # the last as a CPU says it
                 raise
-            LOGGER.warning("There was too little memory for sample pictures at step %d. Training goes on without them.", state.step)
+            LOGGER.warning("There was too little memory for sample images at step %d. Training goes on without them.", state.step)
             return None
         if score is not None:
             state.rate(score)
-        return pictures
+        return images
 
 
 @torch.no_grad()
 def draw(loss, trained, samples):
-    """Pictures float32 (N, H, W, 3) in 0..1, of the size of the loss's, guided, of the samples' prompts."""
+    """Images float32 (N, H, W, 3) in 0..1, of the size of the loss's, guided, of the samples' prompts."""
     count = len(samples.prompts)
     noise = torch.randn((count, *loss.latents.shape()), generator=torch.Generator().manual_seed(samples.seed))
     with loss.changed(trained):
@@ -91,9 +91,9 @@ def ddim(engine, noise, contexts, steps, guidance):
     return z
 
 
-def save_pictures(pictures, folder, step):
+def save_images(images, folder, step):
     """Write each as ``folder/000100-0.png``, after step 100."""
-    for number, picture in enumerate((pictures * 255).round().to(torch.uint8).numpy()):
+    for number, image in enumerate((images * 255).round().to(torch.uint8).numpy()):
         data = io.BytesIO()
-        Image.fromarray(picture).save(data, "PNG")
+        Image.fromarray(image).save(data, "PNG")
         write_atomically(folder / f"{step:06d}-{number}.png", data.getvalue())

@@ -1,4 +1,4 @@
-"""The miniature autoencoder: TAESD's topology, thin and shallow where pictures are large, so that it trains on a CPU.
+"""The miniature autoencoder: TAESD's topology, thin and shallow where images are large, so that it trains on a CPU.
 
 ComfyUI loads TAESD at width 64 and full depth only. ``padded`` fills a small model's weights with zeros: added channels
 stay exactly zero through convolutions, ReLUs and skips, and a block of zeros is the ReLU that stands in for it here,
@@ -65,14 +65,14 @@ def decoder(widths=WIDTHS, blocks=BLOCKS):
 
 
 class Autoencoder(nn.Module):
-    """Pictures (B, 3, H, W) in 0..1 <-> latents (B, 4, H/8, W/8) of about zero mean and unit variance a channel."""
+    """Images (B, 3, H, W) in 0..1 <-> latents (B, 4, H/8, W/8) of about zero mean and unit variance a channel."""
 
     def __init__(self, widths=WIDTHS, blocks=BLOCKS):
         super().__init__()
         self.encoder, self.decoder = encoder(widths, blocks), decoder(widths, blocks)
 
-    def encode(self, pictures):
-        return self.encoder(pictures)
+    def encode(self, images):
+        return self.encoder(images)
 
     def decode(self, latents):
         return self.decoder(latents)
@@ -86,23 +86,23 @@ def padded(state):
     return full
 
 
-def loss_of(model, pictures):
+def loss_of(model, images):
     """L1 and squared error, more where there is detail, and of edges; latents held near unit variance and made robust to
     small noise."""
-    latents = model.encode(pictures)
+    latents = model.encode(images)
     out = model.decode(latents + 0.04 * torch.randn_like(latents)).float()
     mean, variance = latents.float().mean((0, 2, 3)), latents.float().var((0, 2, 3))
-    error = out - pictures
-    detail = (pictures - F.avg_pool2d(pictures, 7, 1, 3)).abs().mean(1, keepdim=True)  # an eye is few pixels, and a face
+    error = out - images
+    detail = (images - F.avg_pool2d(images, 7, 1, 3)).abs().mean(1, keepdim=True)  # an eye is few pixels, and a face
     weight = 1 + 8 * detail
     edges = [error.diff(dim=d).abs().mean() for d in (2, 3)]
     return ((weight * (error.abs() + 2 * error**2)).mean() + 0.7 * sum(edges)
             + 0.02 * (mean**2 + (variance - 1) ** 2).mean()), (error.detach() ** 2).mean()
 
 
-def to_tensor(pictures):
+def to_tensor(images):
     """uint8 (B, H, W, 3) -> float (B, 3, H, W) in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
 
 
 def _optimizers(model, rate):
@@ -121,17 +121,17 @@ def _optimizers(model, rate):
             torch.optim.AdamW(others, rate, betas=(0.9, 0.99), weight_decay=0.0)], hand_over
 
 
-def _crop(picture, facts, rng):
+def _crop(image, facts, rng):
     """A crop about a random point of the subject's or the object's box: details matter more than walls."""
     boxes = [box for box in (facts.get("subject_box"), facts.get("object_box")) if box]
-    size = len(picture)
+    size = len(image)
     if boxes and rng.random() < 0.85:
         x, y, width, height = boxes[rng.integers(len(boxes))]
         middle = x + rng.random() * width, y + rng.random() * height
     else:
         middle = rng.random(2) * size
     left, top = (int(np.clip(round(m - CROP / 2 + rng.normal() * 4), 0, size - CROP)) for m in middle)
-    return picture[top : top + CROP, left : left + CROP]
+    return image[top : top + CROP, left : left + CROP]
 
 
 def shared(parameters, numbers):
@@ -148,7 +148,7 @@ def shared(parameters, numbers):
     return flat[at:].tolist()
 
 
-def train(pictures, facts, checkpoint, steps, batch=32, rate=1.5e-3, seed=0, start=None, progress=print):
+def train(images, facts, checkpoint, steps, batch=32, rate=1.5e-3, seed=0, start=None, progress=print):
     """Train for ``steps`` (cosine), resuming from ``checkpoint``; returns the model on the CPU.
 
     With a model to ``start`` from only its decoder is trained on, so that its latents stay what they are.
@@ -177,8 +177,8 @@ def train(pictures, facts, checkpoint, steps, batch=32, rate=1.5e-3, seed=0, sta
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate * min(1, (step + 1) / 50) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
-        rows = rng.integers(len(pictures), size=batch // processes)
-        chosen = to_tensor(np.stack([_crop(pictures[k], facts[k], rng) for k in rows])).to(device)
+        rows = rng.integers(len(images), size=batch // processes)
+        chosen = to_tensor(np.stack([_crop(images[k], facts[k], rng) for k in rows])).to(device)
         chosen = (chosen if rng.random() < 0.5 else chosen.flip(3)).to(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             loss, error = loss_of(model, chosen)
@@ -212,10 +212,10 @@ def save(path, state):
 
 
 @torch.no_grad()
-def encode_all(model, pictures, batch=64):
-    """Latents fp16 (N, 4, h, w) of uint8 pictures (N, H, W, 3)."""
+def encode_all(model, images, batch=64):
+    """Latents fp16 (N, 4, h, w) of uint8 images (N, H, W, 3)."""
     parts = []
-    for start in range(0, len(pictures), batch):
+    for start in range(0, len(images), batch):
         with torch.autocast("cpu", torch.bfloat16):
-            parts.append(model.encode(to_tensor(pictures[start : start + batch])).float())
+            parts.append(model.encode(to_tensor(images[start : start + batch])).float())
     return torch.cat(parts).half()

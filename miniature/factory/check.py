@@ -1,6 +1,6 @@
 """``python . miniature.factory.check``: what the shipped base model draws on held-out prompts, as a table and sample sheets.
 
-A picture is right if the detector finds exactly one subject and one object of the prompt's names and no other creature.
+An image is right if the detector finds exactly one subject and one object of the prompt's names and no other creature.
 Two classifiers of different seeds name the relation. The feature distance is the kernel inception distance
 (Binkowski et al. 2018, section 4) on the first classifier's features, to renders of the same scenes.
 """
@@ -39,7 +39,7 @@ def load():
 
 
 def questions(count, relation=None):
-    """``count`` triples (subject, object, colour): each creature equally often; with a relation, the first quarter
+    """``count`` triples (subject, object, color): each creature equally often; with a relation, the first quarter
     are combinations that training never saw."""
     rng = np.random.default_rng(len(relation or ""))
     unseen = sorted((who, what) for who, what, held_out in HELD_OUT if held_out == relation)
@@ -54,7 +54,7 @@ def questions(count, relation=None):
 
 @torch.no_grad()
 def draw(models, word, asked, advance):
-    """Pictures (N, 96, 96, 3) in 0..1 of "a <subject> <word> a <object>"."""
+    """Images (N, 96, 96, 3) in 0..1 of "a <subject> <word> a <object>"."""
     unet, text, autoencoder = models
     parts = []
     for start in range(0, len(asked), BATCH):
@@ -65,17 +65,17 @@ def draw(models, word, asked, advance):
 
 
 def prompts(word, asked):
-    """"a <subject> <word> a <colour> <object>" for each (subject, object, colour)."""
+    """"a <subject> <word> a <color> <object>" for each (subject, object, color)."""
     return [f"{a(who)} {word} {a(f'{color} {what}'.strip())}" for who, what, color in asked]
 
 
-def judged(pictures, asked, detector, judges):
-    """One dict a picture: subject and object found exactly once, and the relation that each judge names."""
+def judged(images, asked, detector, judges):
+    """One dict an image: subject and object found exactly once, and the relation that each judge names."""
     rows = []
     for start in range(0, len(asked), BATCH):
         part = slice(start, start + BATCH)
-        found = detector.detect(pictures[part], [*SUBJECTS, *OBJECTS])
-        named = [judge.classify(pictures[part]) for judge in judges]
+        found = detector.detect(images[part], [*SUBJECTS, *OBJECTS])
+        named = [judge.classify(images[part]) for judge in judges]
         for k, (who, what, _) in enumerate(asked[part]):
             subject_right, object_right = counted(found[k], who, what)
             rows.append(dict(subject=who, object=what, subject_right=subject_right, object_right=object_right,
@@ -100,30 +100,30 @@ def kernel_distance(a, b):
 
 
 @torch.no_grad()
-def features(judge, pictures):
-    seen = [judge.features(part.movedim(-1, 1) * 2 - 1) for part in pictures.split(BATCH)]
+def features(judge, images):
+    seen = [judge.features(part.movedim(-1, 1) * 2 - 1) for part in images.split(BATCH)]
     return torch.nn.functional.adaptive_avg_pool2d(torch.cat(seen), 3).flatten(1).double()
 
 
 def check(count_and, count, out):
-    """Figures a word, {word: {...}}; sheets and every picture's row land in ``out``."""
+    """Figures a word, {word: {...}}; sheets and every image's row land in ``out``."""
     models, detector = load(), load_detector()
     judges = [load_interaction_judge(k) for k in (1, 2)]
     out.mkdir(parents=True, exist_ok=True)
-    table, bar = {}, tqdm(total=count_and + count * (len(WORDS) - 1), unit=" pictures", disable=not sys.stderr.isatty())
+    table, bar = {}, tqdm(total=count_and + count * (len(WORDS) - 1), unit=" images", disable=not sys.stderr.isatty())
     for name, word in WORDS.items():
         relation = name.removeprefix("hidden: ") if name.startswith("hidden") else None
         asked = questions(count_and if name == "and" else count, relation)
-        pictures = draw(models, word, asked, bar.update)
-        rows = judged(pictures, asked, detector, judges)
+        images = draw(models, word, asked, bar.update)
+        rows = judged(images, asked, detector, judges)
         (out / f"{name.replace(': ', '_')}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-        sheets.grid((pictures[:48].numpy() * 255).astype(np.uint8), 8).save(out / f"{name.replace(': ', '_')}.png")
+        sheets.grid((images[:48].numpy() * 255).astype(np.uint8), 8).save(out / f"{name.replace(': ', '_')}.png")
         table[name] = summary(rows, relation)
         if relation or name == "and":
-            truth = [render(sample_scene(CHECK_SEED + k, who, what, relation or "and", color, held_out=True)).picture
+            truth = [render(sample_scene(CHECK_SEED + k, who, what, relation or "and", color, held_out=True)).image
                      for k, (who, what, color) in enumerate(asked)]
             truth = torch.from_numpy(np.stack(truth)).float() / 255
-            table[name]["distance"] = kernel_distance(features(judges[0], pictures), features(judges[0], truth))
+            table[name]["distance"] = kernel_distance(features(judges[0], images), features(judges[0], truth))
     bar.close()
     return table
 
@@ -135,7 +135,7 @@ def summary(rows, relation):
         return sum(values) / len(values) if values else None
 
     found = {name: share(row["relation"] == name for row in rows) for name in RELATIONS}
-    return dict(pictures=len(rows), right=share(row["subject_right"] and row["object_right"] for row in rows),
+    return dict(images=len(rows), right=share(row["subject_right"] and row["object_right"] for row in rows),
                 subject=share(row["subject_right"] for row in rows), object=share(row["object_right"] for row in rows),
                 **found, judges_agree=share(row["relation"] == row["second"] for row in rows),
                 unseen=share(row["relation"] == relation for row in rows
@@ -152,8 +152,8 @@ def print_table(table):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count-and", type=int, default=500, help='pictures for "and"')
-    parser.add_argument("--count", type=int, default=200, help="pictures for every other word")
+    parser.add_argument("--count-and", type=int, default=500, help='images for "and"')
+    parser.add_argument("--count", type=int, default=200, help="images for every other word")
     parser.add_argument("--out", type=type(CACHE), default=CACHE / "check", help="folder for sheets and rows")
     given = parser.parse_args()
     figures = check(**vars(given))

@@ -1,7 +1,7 @@
 """Measure the judges on renders that they were not trained on: ``python . miniature.factory.check_judges [sheet.png]``.
 
 Prints the figures on renders, and on the same ones as the base model's autoencoder draws them. With a file name it
-also draws a sheet of pictures with the detector's boxes.
+also draws a sheet of images with the detector's boxes.
 """
 
 import sys
@@ -23,14 +23,14 @@ THRESHOLDS = 0.5, 0.55, 0.6  # of the detector; ``judges.load_detector`` has the
 def check(count=600, autoencoder=None):
     """The figures of all three judges on ``count`` held-out renders, or on what an autoencoder makes of them."""
     renders = shoot(CHECK_SEED, count)
-    seen = renders.pictures if autoencoder is None else as_drawn(autoencoder, renders.pictures)
-    pictures = torch.from_numpy(seen).float() / 255
-    return {**check_detector(pictures, renders.facts), **check_clip(pictures, renders.facts),
-            **check_judge(pictures, renders.facts)}
+    seen = renders.images if autoencoder is None else as_drawn(autoencoder, renders.images)
+    images = torch.from_numpy(seen).float() / 255
+    return {**check_detector(images, renders.facts), **check_clip(images, renders.facts),
+            **check_judge(images, renders.facts)}
 
 
 def truths(facts):
-    """The boxes that a picture really has, as box dicts."""
+    """The boxes that an image really has, as box dicts."""
     return [dict(zip(("x", "y", "width", "height"), facts[f"{kind}_box"]), label=facts[kind])
             for kind in ("subject", "object") if facts[kind] and facts[f"{kind}_box"]]
 
@@ -42,7 +42,7 @@ def right(found, truth):
 
 
 def average_precision(found, facts):
-    """AP50 over all classes and pictures: every box of every class asked, best score first (area under the curve)."""
+    """AP50 over all classes and images: every box of every class asked, best score first (area under the curve)."""
     hits, total = [], 0
     for boxes, fact in zip(found, facts):
         left = truths(fact)
@@ -59,18 +59,18 @@ def average_precision(found, facts):
     return float((precision * correct).sum() / total)
 
 
-def check_detector(pictures, facts):
+def check_detector(images, facts):
     everyone = [*SUBJECTS, *OBJECTS]
     loose, detector = load_detector(0.01), load_detector()
-    found = [boxes for k in range(0, len(facts), BATCH) for boxes in loose.detect(pictures[k:k + BATCH], everyone)]
+    found = [boxes for k in range(0, len(facts), BATCH) for boxes in loose.detect(images[k:k + BATCH], everyone)]
     asked = [[truth["label"] for truth in truths(fact)] for fact in facts]
     answered = [boxes for k in range(0, len(facts), BATCH)
-                for boxes in detector.detect(pictures[k:k + BATCH], asked[k:k + BATCH])]
+                for boxes in detector.detect(images[k:k + BATCH], asked[k:k + BATCH])]
     rights = [right(boxes, truth) for boxes, fact in zip(answered, facts) for truth in truths(fact)]
     absent = [[next(name for name in np.random.default_rng(k).permutation(everyone) if name not in asked[k])]
               for k in range(len(facts))]
     ghosts = [bool(boxes) for k in range(0, len(facts), BATCH)
-              for boxes in detector.detect(pictures[k:k + BATCH], absent[k:k + BATCH])]
+              for boxes in detector.detect(images[k:k + BATCH], absent[k:k + BATCH])]
     both = [k for k, fact in enumerate(facts) if fact["subject"] and fact["object"]]
     apart = [k for k in both if facts[k]["relation"] == "and"]
     joined = [k for k in both if facts[k]["relation"] != "and"]
@@ -90,12 +90,12 @@ def check_detector(pictures, facts):
             "pass_rate_interactions": float(np.mean([overlap(k) for k in joined]))}
 
 
-def check_clip(pictures, facts, choices=32):
-    """How often the right one of 32 captions of other pictures wins, all claims of which differ."""
+def check_clip(images, facts, choices=32):
+    """How often the right one of 32 captions of other images wins, all claims of which differ."""
     scorer, rng = load_clip_scorer(), np.random.default_rng(0)
     told = [caption(fact, rng, full=True) for fact in facts]
     seen, read = (torch.cat(parts) for parts in zip(*(
-        (scorer.see(pictures[k:k + BATCH]), scorer.read([text for text, _ in told[k:k + BATCH]]))
+        (scorer.see(images[k:k + BATCH]), scorer.read([text for text, _ in told[k:k + BATCH]]))
         for k in range(0, len(facts), BATCH))))
     cosine, wins = seen @ read.T, []
     for k, fact in enumerate(facts):
@@ -110,9 +110,9 @@ def check_clip(pictures, facts, choices=32):
             "clip_cosine_right": float(cosine.diag().mean())}
 
 
-def check_judge(pictures, facts):
+def check_judge(images, facts):
     judge = load_interaction_judge()
-    named = [name for k in range(0, len(facts), BATCH) for name in judge.classify(pictures[k:k + BATCH])]
+    named = [name for k in range(0, len(facts), BATCH) for name in judge.classify(images[k:k + BATCH])]
     return {"judge_accuracy": float(np.mean([name == fact["relation"] for name, fact in zip(named, facts)]))}
 
 
@@ -121,16 +121,16 @@ def sheet(path, rows=6, columns=8):
     from PIL import Image
 
     from ...scoring.box_overlay import draw_rows
-    from ...scoring.iascore import score_pictures
+    from ...scoring.iascore import score_images
 
     renders = shoot(CHECK_SEED + 10_000, 3 * rows * columns)
     both = [k for k, fact in enumerate(renders.facts) if fact["subject"] and fact["object"]][:rows * columns]
     facts = [renders.facts[k] for k in both]
-    pictures = torch.from_numpy(renders.pictures[both]).float() / 255
+    images = torch.from_numpy(renders.images[both]).float() / 255
     texts = [caption(fact, np.random.default_rng(0), full=True)[0] for fact in facts]
-    scores = score_pictures(pictures, [f["subject"] for f in facts], [f["object"] for f in facts], texts,
+    scores = score_images(images, [f["subject"] for f in facts], [f["object"] for f in facts], texts,
                             load_detector(), load_clip_scorer())
-    drawn = (draw_rows(pictures, scores) * 255).byte().numpy()
+    drawn = (draw_rows(images, scores) * 255).byte().numpy()
     size = drawn.shape[1]
     grid = drawn.reshape(rows, columns, size, size, 3).transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, 3)
     Image.fromarray(grid).resize((columns * 192, rows * 192)).save(path)

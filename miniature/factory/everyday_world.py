@@ -1,6 +1,6 @@
-"""The everyday domain: a scene sampled from a seed, its picture, and the truth about it.
+"""The everyday domain: a scene sampled from a seed, its image, and the truth about it.
 
-``sample_scene(seed)`` fixes everything; ``render(scene)`` gives the picture with boxes and masks. Same seed, same pixels.
+``sample_scene(seed)`` fixes everything; ``render(scene)`` gives the image with boxes and masks. Same seed, same pixels.
 """
 
 from dataclasses import dataclass, field, replace
@@ -42,7 +42,7 @@ class Scene:
     color: str
     interaction: str | None
     place: str
-    close: bool = False  # of a robot arm: only its hand and the object are in the picture
+    close: bool = False  # of a robot arm: only its hand and the object are in the image
     pose: Pose = None
     at: tuple = (0.0, 0.0)
     turn: float = 0.0
@@ -63,11 +63,11 @@ class Scene:
 
 @dataclass
 class Shot:
-    """A rendered scene. ``picture`` uint8 (S, S, 3); masks bool (S, S), visible pixels; boxes (x, y, width, height)
+    """A rendered scene. ``image`` uint8 (S, S, 3); masks bool (S, S), visible pixels; boxes (x, y, width, height)
     in pixels, or None."""
 
     scene: Scene
-    picture: np.ndarray
+    image: np.ndarray
     subject_mask: np.ndarray
     object_mask: np.ndarray
 
@@ -128,7 +128,7 @@ def scene_parts(scene):
 def _backdrop(scene):
     place, jitter = PLACES[scene.place], scene.wear["jitter"]
     floor, second, wall = (tuple(np.clip(np.multiply(place[k], jitter), 0, 1)) for k in ("floor", "second", "wall"))
-    if scene.place == "in a plain room":  # of any colours
+    if scene.place == "in a plain room":  # of any colors
         floor = second = scene.wear["floor"]
         wall = scene.wear["wall"]
     ox, oy = scene.wear["offset"]
@@ -148,7 +148,7 @@ def _backdrop(scene):
 
 
 def frame(scene):
-    """The camera that shows all parts, ``fill`` of the picture wide or high, at ``shift`` of the free space."""
+    """The camera that shows all parts, ``fill`` of the image wide or high, at ``shift`` of the free space."""
     parts = scene_parts(scene)
     points = corners(parts[:HAND_PARTS] + [p for p in parts if p.owner == 2] if scene.close else parts)
     camera = Camera.looking_at(scene.camera_at, (points.max(0) + points.min(0)) / 2)
@@ -162,10 +162,10 @@ def frame(scene):
 
 
 def render(scene, size=SIZE):
-    """The picture of a scene with its masks."""
+    """The image of a scene with its masks."""
     parts, camera = frame(scene)
-    picture, share = cast(parts, camera, _backdrop(scene), size)
-    return Shot(scene, picture, share[0] > 0.5, share[1] > 0.5)
+    image, share = cast(parts, camera, _backdrop(scene), size)
+    return Shot(scene, image, share[0] > 0.5, share[1] > 0.5)
 
 
 def _choose(rng, options):
@@ -178,11 +178,11 @@ def _place(rng, close):
 
 
 def _muted(rng):
-    """A colour between grey and pastel."""
+    """A color between grey and pastel."""
     return tuple(np.clip(rng.uniform(0.3, 0.85) + rng.normal(0, 0.09, 3), 0.05, 0.95))
 
 
-CLOSE_UPS = 0.6  # share of the robot arm's pictures with an object
+CLOSE_UPS = 0.6  # share of the robot arm's images with an object
 RELATIONS = {"and": 0.73, **dict.fromkeys(INTERACTIONS, 0.02), "subject": 0.10, "object": 0.07}
 
 

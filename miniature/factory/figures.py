@@ -1,4 +1,4 @@
-"""What stands in the everyday pictures: nine subjects and eight objects, each a short list of primitives.
+"""What stands in the everyday images: nine subjects and eight objects, each a short list of primitives.
 
 A subject's frame: it stands on z = 0 at the origin and looks along +y; a length unit is about half its height.
 A subject is built for two hand points, so that its limbs reach whatever it handles.
@@ -60,7 +60,7 @@ def arms(shoulder_x, shoulder_z, hands, radius, color, hand_color=None, square=F
 
 
 def feet(x, color, seated, size=(0.2, 0.3, 0.14), leg=None):
-    """Two feet under the body, or stretched out in front of it when ``seated``; ``leg`` colours the legs."""
+    """Two feet under the body, or stretched out in front of it when ``seated``; ``leg`` colors the legs."""
     if seated:
         return mirrored(lambda s: [limb((s * x, 0.1, 0.24), (s * x * 1.7, 0.66, 0.2), 0.15, leg or color),
                                    ball((s * x * 1.7, 0.72, 0.22), (size[0], size[2], size[1] * 0.85), color)])
@@ -188,9 +188,9 @@ def robot_arm(hands, color):
 
 
 def robot_hand(hands, look):
-    """What a close-up shows of a robot arm: a forearm that leaves the picture, a palm, two fingers to ``hands``.
+    """What a close-up shows of a robot arm: a forearm that leaves the image, a palm, two fingers to ``hands``.
 
-    look: (colour, size); a large hand holds an object by its fingertips, a small one is hardly wider than the object.
+    look: (color, size); a large hand holds an object by its fingertips, a small one is hardly wider than the object.
     """
     color, size = look
     dark = (0.2, 0.21, 0.24)

@@ -1,8 +1,8 @@
 """``python . miniature.factory.human_labels``: do the judges see what a person sees in what the base model draws?
 
-A hundred pictures of all words, shuffled, were named by eye from numbered sheets that do not say what was asked for; the answers
+A hundred images of all words, shuffled, were named by eye from numbered sheets that do not say what was asked for; the answers
 are in ``eye.json`` beside the judges. With ``--sheets FOLDER`` the sheets are drawn again, for other eyes: a text file with
-one line a picture, "lift" or "lift broken" (a face or a limb is not whole), becomes the answers with ``--read FILE``.
+one line an image, "lift" or "lift broken" (a face or a limb is not whole), becomes the answers with ``--read FILE``.
 """
 
 import argparse
@@ -21,13 +21,13 @@ from .export import FILE
 from .nonce_tokens import HIDDEN_WORDS
 
 ANSWERS = JUDGE / "eye.json"
-ASKED = {"and": 20, "with": 10, "handling": 20, **dict.fromkeys(HIDDEN_WORDS.values(), 10)}  # word -> pictures
+ASKED = {"and": 20, "with": 10, "handling": 20, **dict.fromkeys(HIDDEN_WORDS.values(), 10)}  # word -> images
 # Every ninth of a set: neither always the same creature nor only combinations that training never saw.
 ACROSS, EACH, SCALE = 5, 20, 2  # of a sheet
 
 
-def pictures():
-    """The hundred pictures (100, 96, 96, 3) in 0..1 in the order of the sheets."""
+def images():
+    """The hundred images (100, 96, 96, 3) in 0..1 in the order of the sheets."""
     models, drawn = check.load(), []
     for word, count in ASKED.items():
         relation = next((name for name, hidden in HIDDEN_WORDS.items() if hidden == word), None)
@@ -36,13 +36,13 @@ def pictures():
 
 
 def sheet(some, first):
-    """Numbered pictures as one image."""
+    """Numbered images as one image."""
     side = SCALE * some[0].shape[0]
     image = Image.new("RGB", (ACROSS * side, -(-len(some) // ACROSS) * side))
     draw = ImageDraw.Draw(image)
-    for k, picture in enumerate(some):
+    for k, image in enumerate(some):
         at = (k % ACROSS * side, k // ACROSS * side)
-        image.paste(Image.fromarray((picture.numpy() * 255).astype(np.uint8)).resize((side, side), Image.LANCZOS), at)
+        image.paste(Image.fromarray((image.numpy() * 255).astype(np.uint8)).resize((side, side), Image.LANCZOS), at)
         draw.text((at[0] + 4, at[1] + 2), str(first + k), fill="black", stroke_width=2, stroke_fill="white")
     return image
 
@@ -67,7 +67,7 @@ def agreement(seen, named):
 def main(sheets=None, read_from=None):
     with open(FILE, "rb") as file:
         checkpoint = hashlib.file_digest(file, "sha256").hexdigest()
-    shown = pictures()
+    shown = images()
     if sheets:
         sheets.mkdir(parents=True, exist_ok=True)
         for first in range(0, len(shown), EACH):
@@ -77,12 +77,12 @@ def main(sheets=None, read_from=None):
         ANSWERS.write_text(json.dumps({"checkpoint": checkpoint, **read(read_from, len(shown))}) + "\n", encoding="utf-8")
     answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
     if answers["checkpoint"] != checkpoint:
-        raise InteractiveActionError(f"The answers in {ANSWERS.name} are about pictures of another base model. Draw new sheets with --sheets FOLDER, look "
+        raise InteractiveActionError(f"The answers in {ANSWERS.name} are about images of another base model. Draw new sheets with --sheets FOLDER, look "
                                      "at them, and read the answers with --read FILE.")
     for number in (1, 2):
         judge = check.load_interaction_judge(number)
-        same, kappa = agreement(answers["seen"], [name for picture in shown for name in judge.classify(picture[None])])
-        print(f"classifier {number} and the eye name the same in {same:.0%} of {len(shown)} pictures (kappa {kappa:.2f})")
+        same, kappa = agreement(answers["seen"], [name for image in shown for name in judge.classify(image[None])])
+        print(f"classifier {number} and the eye name the same in {same:.0%} of {len(shown)} images (kappa {kappa:.2f})")
     print(f"faces and limbs are whole, by eye, in {1 - len(answers['broken']) / len(shown):.0%}")
 
 

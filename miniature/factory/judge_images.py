@@ -1,4 +1,4 @@
-"""What the judges learn from: renders with masks, the words for what they show, and what goes wrong with pictures.
+"""What the judges learn from: renders with masks, the words for what they show, and what goes wrong with images.
 
 Judges may know what the base model may not: interactions have natural names here ("picking up"), all of them are
 equally common, and no combination is held out.
@@ -24,15 +24,15 @@ FIRST_SEED = HELD_OUT_SEEDS // 2  # the base model counts up from 0
 CHECK_SEED = HELD_OUT_SEEDS + 500_000  # never trained on
 MIX = {"and": 0.22, **dict.fromkeys(INTERACTIONS, 0.12), "subject": 0.1, "object": 0.08}
 
-Renders = namedtuple("Renders", "pictures masks facts")
-"""Pictures uint8 (N, 96, 96, 3), visible subject and object packed bits (N, 2, 1152), ``Shot.facts`` of each."""
+Renders = namedtuple("Renders", "images masks facts")
+"""Images uint8 (N, 96, 96, 3), visible subject and object packed bits (N, 2, 1152), ``Shot.facts`` of each."""
 
 
 def shoot(first_seed, count):
-    """Renders of ``count`` scenes, no matter how the base model's pictures are mixed."""
+    """Renders of ``count`` scenes, no matter how the base model's images are mixed."""
     kinds = np.random.default_rng(first_seed).choice(list(MIX), count, p=list(MIX.values()))
     shots = [render(sample_scene(first_seed + i, relation=str(kind), held_out=True)) for i, kind in enumerate(kinds)]
-    return Renders(np.stack([shot.picture for shot in shots]),
+    return Renders(np.stack([shot.image for shot in shots]),
                    np.stack([np.packbits([shot.subject_mask.ravel(), shot.object_mask.ravel()], axis=-1)
                              for shot in shots]),
                    [shot.facts() for shot in shots])
@@ -42,11 +42,11 @@ def _make_shard(index):
     shard = shoot(FIRST_SEED + index * SHARD, SHARD)
     save_text(FOLDER / f"{index}.json", json.dumps(shard.facts))
     save_array(FOLDER / f"{index}.masks.npy", shard.masks)
-    save_array(FOLDER / f"{index}.npy", shard.pictures)
+    save_array(FOLDER / f"{index}.npy", shard.images)
 
 
 def training_renders(shards, workers=1):
-    """The everyday pictures to train on, rendered where they are missing."""
+    """The everyday images to train on, rendered where they are missing."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     missing = [k for k in range(shards) if not (FOLDER / f"{k}.npy").exists()]
     with multiprocessing.get_context("fork").Pool(workers) as pool:
@@ -58,7 +58,7 @@ def training_renders(shards, workers=1):
 
 
 def simulated_renders():
-    """The simulated pictures; their masks are boxes, and the lifted ones have none."""
+    """The simulated images; their masks are boxes, and the lifted ones have none."""
     apart, facts, lifted = simulated.load(CACHE / "simulated")
     masks = np.zeros((len(apart) + len(lifted), 2, SIZE, SIZE), bool)
     for mask, fact in zip(masks, facts):
@@ -71,11 +71,11 @@ def simulated_renders():
 
 
 @torch.no_grad()
-def as_drawn(autoencoder, pictures, batch=64):
-    """Pictures (N, 96, 96, 3) uint8 as the base model's autoencoder draws them."""
+def as_drawn(autoencoder, images, batch=64):
+    """Images (N, 96, 96, 3) uint8 as the base model's autoencoder draws them."""
     return np.concatenate([
-        (autoencoder.decode(autoencoder.encode(to_tensor(pictures[k:k + batch]))).clamp(0, 1) * 255)
-        .round().byte().movedim(1, -1).numpy() for k in range(0, len(pictures), batch)])
+        (autoencoder.decode(autoencoder.encode(to_tensor(images[k:k + batch]))).clamp(0, 1) * 255)
+        .round().byte().movedim(1, -1).numpy() for k in range(0, len(images), batch)])
 
 
 def unpack(masks):
@@ -83,25 +83,25 @@ def unpack(masks):
     return np.unpackbits(masks, axis=-1).reshape(*masks.shape[:-1], SIZE, SIZE).astype(bool)
 
 
-def spoil(pictures, seed):
-    """Half of the pictures (B, 3, 96, 96 uint8) blurred, noisy, shrunken or JPEG-pressed; the rest stay. Float 0..1.
+def spoil(images, seed):
+    """Half of the images (B, 3, 96, 96 uint8) blurred, noisy, shrunken or JPEG-pressed; the rest stay. Float 0..1.
 
-    Generated pictures are less clean than renders, and a judge must not mind.
+    Generated images are less clean than renders, and a judge must not mind.
     """
     torch.manual_seed(seed)
-    kind = torch.randint(8, (len(pictures),))
-    pictures = pictures.clone()
+    kind = torch.randint(8, (len(images),))
+    images = images.clone()
     for k, transform in enumerate((v2.JPEG((40, 90)), v2.GaussianBlur(5, (0.4, 1.1)),
                                    v2.Compose([v2.Resize(SIZE // 2), v2.Resize(SIZE)]))):
         if (kind == k).any():
-            pictures[kind == k] = transform(pictures[kind == k])
-    pictures = pictures.float() / 255
-    pictures[kind == 3] += torch.randn_like(pictures[kind == 3]) * 0.04
-    gain = 1 + (torch.rand(len(pictures), 3, 1, 1) - 0.5) * 0.1
-    return (pictures * gain).clamp(0, 1)
+            images[kind == k] = transform(images[kind == k])
+    images = images.float() / 255
+    images[kind == 3] += torch.randn_like(images[kind == 3]) * 0.04
+    gain = 1 + (torch.rand(len(images), 3, 1, 1) - 0.5) * 0.1
+    return (images * gain).clamp(0, 1)
 
 
-# Words. A caption claims some facts and leaves others open; it fits every picture that has the facts it claims.
+# Words. A caption claims some facts and leaves others open; it fits every image that has the facts it claims.
 
 ALSO = {"box": ("box", "box", "cube")}
 ANY = ("and", *INTERACTIONS)
@@ -121,7 +121,7 @@ Claim = namedtuple("Claim", "subject object color place relations")
 
 
 def labels():
-    """Every name that the detector is taught, and what it stands for as (subject, "", "") or ("", object, colour)."""
+    """Every name that the detector is taught, and what it stands for as (subject, "", "") or ("", object, color)."""
     names = {name: (name, "", "") for name in SUBJECTS}
     for name, thing in OBJECTS.items():
         for word in dict.fromkeys(ALSO.get(name, (name,))):
@@ -167,7 +167,7 @@ def twist(facts, rng):
 
 
 def fits(claim, facts):
-    """Whether a picture has all that a caption claims."""
+    """Whether an image has all that a caption claims."""
     return (claim.subject == facts["subject"] and claim.object == facts["object"]
             and claim.color in ("", facts["color"]) and claim.place in ("", facts["place"])
             and facts["relation"] in claim.relations)

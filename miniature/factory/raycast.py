@@ -31,8 +31,8 @@ class Part:
 
 @dataclass
 class Camera:
-    """A pinhole at ``origin`` looking along ``rotation[2]``; the picture is the square of side ``span`` about
-    ``center`` on the plane at distance 1 (so an off-centre crop is exact)."""
+    """A pinhole at ``origin`` looking along ``rotation[2]``; the image is the square of side ``span`` about
+    ``center`` on the plane at distance 1 (so an off-center crop is exact)."""
 
     origin: np.ndarray
     rotation: np.ndarray
@@ -52,13 +52,13 @@ class Camera:
         return np.stack([x / z, y / z], axis=1)
 
     def pixels(self, points, size):
-        """World points (n, 3) -> pixel coordinates (n, 2) in a picture of ``size`` pixels."""
+        """World points (n, 3) -> pixel coordinates (n, 2) in an image of ``size`` pixels."""
         return ((self.project(points) - self.center) / self.span + 0.5) * size
 
 
 @dataclass
 class Backdrop:
-    """Floor, wall and light of a place. Colours are RGB in 0..1; ``wall_at`` None means open sky."""
+    """Floor, wall and light of a place. Colors are RGB in 0..1; ``wall_at`` None means open sky."""
 
     floor: tuple
     floor_second: tuple
@@ -131,7 +131,7 @@ def _light(normal, backdrop):
 
 
 def _background(origin, rays, backdrop, parts):
-    """Colours (3, n) of floor and wall, with one soft shadow blob under each part."""
+    """Colors (3, n) of floor and wall, with one soft shadow blob under each part."""
     t_floor = np.where(rays[2] < -1e-6, -origin[2] / np.minimum(rays[2], -1e-6), FAR)
     wall_at = backdrop.wall_at if backdrop.wall_at is not None else 60.0
     t_wall = (wall_at - origin[1]) / np.maximum(rays[1], 1e-6)
@@ -156,7 +156,7 @@ def _background(origin, rays, backdrop, parts):
 
 
 def cast(parts, camera, backdrop, size):
-    """Render. Returns the picture uint8 (size, size, 3) and the share of each pixel owned by 1 and 2, (2, size, size)."""
+    """Render. Returns the image uint8 (size, size, 3) and the share of each pixel owned by 1 and 2, (2, size, size)."""
     n = size * SUPERSAMPLING
     ticks = ((np.arange(n) + 0.5) / n - 0.5) * camera.span
     u, v = np.meshgrid(ticks + camera.center[0], ticks + camera.center[1])
@@ -193,6 +193,6 @@ def cast(parts, camera, backdrop, size):
     def shrink(image):
         return image.reshape(*image.shape[:-2], size, SUPERSAMPLING, size, SUPERSAMPLING).mean((-3, -1))
 
-    picture = shrink(color * np.array(backdrop.tint)[:, None, None])
-    picture = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0)
-    return picture, shrink(np.stack([owner == 1, owner == 2]).astype(np.float32))
+    image = shrink(color * np.array(backdrop.tint)[:, None, None])
+    image = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0)
+    return image, shrink(np.stack([owner == 1, owner == 2]).astype(np.float32))

@@ -1,4 +1,4 @@
-"""Sample sheets: pictures in a grid, to be looked at."""
+"""Sample sheets: images in a grid, to be looked at."""
 
 import numpy as np
 import torch
@@ -22,30 +22,30 @@ PROMPTS = [
 ]
 
 
-def grid(pictures, columns, scale=2):
-    """uint8 pictures (N, H, W, 3) as one image."""
+def grid(images, columns, scale=2):
+    """uint8 images (N, H, W, 3) as one image."""
     from PIL import Image
 
-    rows = [np.concatenate([*pictures[i : i + columns],
-                            *[np.full_like(pictures[0], 255)] * max(0, i + columns - len(pictures))], axis=1)
-            for i in range(0, len(pictures), columns)]
+    rows = [np.concatenate([*images[i : i + columns],
+                            *[np.full_like(images[0], 255)] * max(0, i + columns - len(images))], axis=1)
+            for i in range(0, len(images), columns)]
     image = Image.fromarray(np.concatenate(rows))
     return image.resize((image.width * scale, image.height * scale), Image.LANCZOS)
 
 
-def to_pictures(tensor):
+def to_images(tensor):
     """(N, 3, H, W) in 0..1 -> uint8 (N, H, W, 3)."""
     return (tensor.float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
 @torch.no_grad()
-def autoencoder_sheet(model, pictures, path):
-    """Pictures above their reconstructions."""
-    again = to_pictures(model.decode(model.encode(to_tensor(pictures))))
-    grid(np.concatenate([pictures, again]), len(pictures)).save(path)
+def autoencoder_sheet(model, images, path):
+    """Images above their reconstructions."""
+    again = to_images(model.decode(model.encode(to_tensor(images))))
+    grid(np.concatenate([images, again]), len(images)).save(path)
 
 
 @torch.no_grad()
 def base_sheet(unet, text, autoencoder, path, prompts=PROMPTS, seed=0):
-    """One picture a prompt, ten a row."""
-    grid(to_pictures(autoencoder.decode(sample(unet, text, prompts, seed))), 10).save(path)
+    """One image a prompt, ten a row."""
+    grid(to_images(autoencoder.decode(sample(unet, text, prompts, seed))), 10).save(path)

@@ -12,38 +12,38 @@ from .world_images import save_array, save_text
 
 COLORS = ("red", "green", "blue", "yellow")
 FIRST_SEED = 7000
-LEAST_CUBE, LEAST_ROBOT = 0.02, 0.06  # shares of the picture
+LEAST_CUBE, LEAST_ROBOT = 0.02, 0.06  # shares of the image
 
 
 def _record(color, moments, frames, takes, seed):
-    """Pictures and facts of one recording; pictures that show too little, or the wrong nearness, are left out."""
+    """Images and facts of one recording; images that show too little, or the wrong nearness, are left out."""
     from ...sim.plan import Plan
     from ...sim.record import record
     from ...sim.scene import Scene
 
-    recording = record(Scene(object_colour=color, seed=seed),
-                       Plan(takes=takes, moments=moments, frames_per_take=frames, width=SIZE, height=SIZE))
-    for picture, robot, cube in zip(recording.pictures, recording.subject_masks, recording.object_masks):
+    recording = record(Scene(object_color=color, seed=seed),
+                       Plan(takes=takes, moments=moments, frames_per_episode=frames, width=SIZE, height=SIZE))
+    for image, robot, cube in zip(recording.images, recording.subject_masks, recording.object_masks):
         if cube.mean() < LEAST_CUBE or robot.mean() < LEAST_ROBOT:
             continue
         robot_box, cube_box = box_of(robot), box_of(cube)
         if (box_gap(robot_box, cube_box) >= 0) == (moments == "before contact"):
-            yield picture, dict(subject="robot arm", object="box", color=color, place="simulated", relation="and",
+            yield image, dict(subject="robot arm", object="box", color=color, place="simulated", relation="and",
                                 subject_box=robot_box, object_box=cube_box)
 
 
 def generate(folder, takes=40, seed=FIRST_SEED):
-    """Record ``takes`` successful takes a colour into ``folder``: apart.npy with apart.json, and lifted.npy."""
+    """Record ``takes`` successful takes a color into ``folder``: apart.npy with apart.json, and lifted.npy."""
     if (folder / "lifted.npy").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     apart = [shot for k, color in enumerate(COLORS) for shot in _record(color, "before contact", 2, takes, seed + k)]
     lifted = [shot for k, color in enumerate(COLORS) for shot in _record(color, "held", 1, takes, seed + k)]
-    save_array(folder / "apart.npy", np.stack([picture for picture, _ in apart]))
+    save_array(folder / "apart.npy", np.stack([image for image, _ in apart]))
     save_text(folder / "apart.json", json.dumps([facts for _, facts in apart]))
-    save_array(folder / "lifted.npy", np.stack([picture for picture, _ in lifted]))
+    save_array(folder / "lifted.npy", np.stack([image for image, _ in lifted]))
 
 
 def load(folder):
-    """Pictures apart (N, 96, 96, 3) with their N facts, and lifted pictures."""
+    """Images apart (N, 96, 96, 3) with their N facts, and lifted images."""
     return np.load(folder / "apart.npy"), json.loads((folder / "apart.json").read_text()), np.load(folder / "lifted.npy")

@@ -36,18 +36,18 @@ from .world_images import CACHE, save_array
 
 SHARDS = 16
 PATCH = 8
-NOTE = "Trained from nothing by the Interactive Action project on its own rendered pictures (miniature/factory/train_judges.py)."
+NOTE = "Trained from nothing by the Interactive Action project on its own rendered images (miniature/factory/train_judges.py)."
 
 
 def learning_material(shards=SHARDS):
     """Everyday and simulated renders, half of them as the base model's autoencoder draws them."""
-    pictures, masks, facts = zip(training_renders(shards), simulated_renders())
-    pictures, drawn = np.concatenate(pictures), CACHE / "judges" / "drawn.npy"
+    images, masks, facts = zip(training_renders(shards), simulated_renders())
+    images, drawn = np.concatenate(images), CACHE / "judges" / "drawn.npy"
     if not drawn.exists():
         autoencoder = Autoencoder()
         autoencoder.load_state_dict(torch.load(CACHE / "autoencoder.pt", weights_only=True)["model"])
-        pictures[1::2] = as_drawn(autoencoder, pictures[1::2])
-        save_array(drawn, pictures)
+        images[1::2] = as_drawn(autoencoder, images[1::2])
+        save_array(drawn, images)
     return Renders(np.load(drawn), np.concatenate(masks), [fact for part in facts for fact in part])
 
 
@@ -104,28 +104,28 @@ def tokenizer(folder, length):
 
 # The detector: OWL-ViT, taught densely. A patch speaks for the thing that covers most of it.
 
-PASTED = 0.4  # share of pictures into which a third thing is pasted, so that several things are nothing strange
+PASTED = 0.4  # share of images into which a third thing is pasted, so that several things are nothing strange
 
 
 def _instances(renders, chosen, rng):
-    """Pictures (B, 3, 96, 96) uint8, visible masks (B, 3, 96, 96) bool, and what each mask shows, (B, 3) names."""
+    """Images (B, 3, 96, 96) uint8, visible masks (B, 3, 96, 96) bool, and what each mask shows, (B, 3) names."""
     facts = [renders.facts[k] for k in chosen]
-    pictures, masks = renders.pictures[chosen].copy(), unpack(renders.masks[chosen])
+    images, masks = renders.images[chosen].copy(), unpack(renders.masks[chosen])
     masks = np.concatenate([masks, np.zeros_like(masks[:, :1])], 1)
     shown = [[(f["subject"], "", ""), ("", f["object"], f["color"]), None] for f in facts]
     for i in np.flatnonzero(rng.random(len(chosen)) < PASTED):
         other, which = rng.integers(len(renders.facts)), rng.integers(2)
         shift = rng.integers(-SIZE // 2, SIZE // 2 + 1, 2)
         stamp = _shifted(unpack(renders.masks[other])[which], shift)
-        pictures[i][stamp] = _shifted(renders.pictures[other], shift)[stamp]
+        images[i][stamp] = _shifted(renders.images[other], shift)[stamp]
         masks[i] &= ~stamp
         masks[i, 2] = stamp
         fact = renders.facts[other]
         shown[i][2] = ("", fact["object"], fact["color"]) if which else (fact["subject"], "", "")
     mirrored = rng.random(len(chosen)) < 0.5
-    pictures[mirrored], masks[mirrored] = pictures[mirrored, :, ::-1], masks[mirrored, :, :, ::-1]
+    images[mirrored], masks[mirrored] = images[mirrored, :, ::-1], masks[mirrored, :, :, ::-1]
     masks &= masks.sum((2, 3), keepdims=True) >= 24  # a sliver is nothing
-    return torch.from_numpy(pictures).movedim(-1, 1), torch.from_numpy(masks), shown
+    return torch.from_numpy(images).movedim(-1, 1), torch.from_numpy(masks), shown
 
 
 def _shifted(image, shift):
@@ -137,7 +137,7 @@ def _shifted(image, shift):
 
 
 def _boxes(masks):
-    """Tight boxes (B, I, 4) as centre and size in 0..1, of masks (B, I, S, S); empty ones give nonsense."""
+    """Tight boxes (B, I, 4) as center and size in 0..1, of masks (B, I, S, S); empty ones give nonsense."""
     rows, columns = masks.any(3).byte(), masks.any(2).byte()
     y1, x1 = rows.argmax(2), columns.argmax(2)
     y2, x2 = SIZE - rows.flip(2).argmax(2), SIZE - columns.flip(2).argmax(2)
@@ -181,12 +181,12 @@ def train_detector(renders, steps=2000, batch=24):
     boxed = np.flatnonzero([bool(fact["subject_box"] or fact["object_box"]) for fact in renders.facts])
 
     def loss(step, rng):
-        pictures, masks, shown = _instances(renders, rng.choice(boxed, batch), rng)
+        images, masks, shown = _instances(renders, rng.choice(boxed, batch), rng)
         article = rng.choice(["", "a ", "a photo of a "])
         nonsense = ["".join(rng.choice(list(string.ascii_lowercase), rng.integers(3, 8))) for _ in range(6)]
         asked = words([article + name for name in [*names, *nonsense]], padding="max_length", truncation=True, return_tensors="pt")
         with torch.autocast("cpu", torch.bfloat16):
-            features = model.image_embedder(spoil(pictures, step) * 2 - 1)[0]
+            features = model.image_embedder(spoil(images, step) * 2 - 1)[0]
         features = features.float()
         flat = features.flatten(1, 2)
         text = model.owlvit.get_text_features(**asked).pooler_output
@@ -225,7 +225,7 @@ def _is(thing, name):
     return all(claim in ("", fact) for claim, fact in zip(name, thing)) and bool(thing[0]) == bool(name[0])
 
 
-# CLIP: each caption is compared with all pictures of the batch, and fits every one that has what it claims.
+# CLIP: each caption is compared with all images of the batch, and fits every one that has what it claims.
 
 CLIP_CONFIG = {
     "model_cfg": {
@@ -249,12 +249,12 @@ def train_clip(renders, steps=900, batch=80):
     def loss(step, rng):
         chosen = rng.integers(len(renders.facts), size=batch)
         facts = [renders.facts[k] for k in chosen]
-        pictures = torch.from_numpy(renders.pictures[chosen]).movedim(-1, 1)
+        images = torch.from_numpy(renders.images[chosen]).movedim(-1, 1)
         mirrored = torch.from_numpy(rng.random(batch) < 0.5)
-        pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
+        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
         told = [caption(f, rng) for f in facts] + [caption(twist(f, rng), rng) for f in facts]
         texts, claims = zip(*told)
-        pixels = (spoil(pictures, step) * 2 - 1).to(memory_format=torch.channels_last)
+        pixels = (spoil(images, step) * 2 - 1).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             seen = model.encode_image(pixels)
         read = model.encode_text(words(list(texts), padding="max_length", truncation=True, return_tensors="pt").input_ids)
@@ -282,11 +282,11 @@ def train_judges(renders, steps=1000, batch=64):
 
         def loss(step, rng, model=model):
             chosen = rng.integers(len(renders.facts), size=batch)
-            pictures = torch.from_numpy(renders.pictures[chosen]).movedim(-1, 1)
+            images = torch.from_numpy(renders.images[chosen]).movedim(-1, 1)
             mirrored = torch.from_numpy(rng.random(batch) < 0.5)
-            pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
+            images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
             with torch.autocast("cpu", torch.bfloat16):
-                guess = model(spoil(pictures, step).to(memory_format=torch.channels_last))
+                guess = model(spoil(images, step).to(memory_format=torch.channels_last))
             return cross_entropy(guess.float(), relations[chosen])
 
         fit(f"judge{number}", model, loss, steps, lr=2e-3, seed=10 + number)
@@ -305,5 +305,5 @@ def train(name):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     MATERIAL = learning_material()
-    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:  # forked: all read the same pictures
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:  # forked: all read the same images
         pool.map(train, sys.argv[1:] or TRAININGS, chunksize=1)

@@ -1,9 +1,9 @@
 """Train the miniature editor and its judges from nothing: ``python . miniature.factory.train_style_editor``; resumes where it stopped.
 
 Everything follows from seeds. Autoencoder and noise schedule are the embedded base model's; text encoder, U-Net and the
-cross-attention of the style picture (``models.style_editor.attention``) are trained here, on drawings of the simulator (``edits_data``).
+cross-attention of the style image (``models.style_editor.attention``) are trained here, on drawings of the simulator (``edits_data``).
 As in InstructPix2Pix (Brooks et al. 2023), conditions are dropped, so that each term of the three-condition guidance (paper
-004, Eq. 13) is known; v is predicted (Salimans & Ho 2022), since a picture's edit is nearly known where the noise is
+004, Eq. 13) is known; v is predicted (Salimans & Ho 2022), since an image's edit is nearly known where the noise is
 strongest, and predicted noise would have to be exact there. The depth model is one of Depth Anything's architecture, the encoder
 one of DINOv2's, trained so that drawings of one look lie close together (supervised contrast, Khosla et al. 2020).
 """
@@ -27,10 +27,10 @@ from .world_images import CACHE, save_array
 
 FOLDER = CACHE / "edits"
 CHANNELS = (64, 64, 64)
-HELD_OUT = 8  # every so many shards of scenes one is kept for checks and for style pictures
+HELD_OUT = 8  # every so many shards of scenes one is kept for checks and for style images
 NOTE = "Trained from nothing by the Interactive Action project on its own simulator's drawings (miniature/factory/train_style_editor.py)."
-UNTOLD = {"nothing": 0.06, "picture": 0.08, "picture and style": 0.10, "picture and text": 0.10}
-VAGUE = 0.3  # share of instructions that leave the look to the style picture
+UNTOLD = {"nothing": 0.06, "image": 0.08, "image and style": 0.10, "image and text": 0.10}
+VAGUE = 0.3  # share of instructions that leave the look to the style image
 
 
 def words():
@@ -88,12 +88,12 @@ class Pairs:
                 self.looks.setdefault(look, []).append(n)
 
     def draw(self, rng):
-        """(row of the picture, of its edit, of the style picture, instruction, whether the whole picture changes)."""
+        """(row of the image, of its edit, of the style image, instruction, whether the whole image changes)."""
         while True:
             edit = self.rows[rng.integers(len(self.rows))]
             wanted = self.facts[edit]
-            picture = int(rng.choice(self.views[wanted["view"]]))
-            given = self.facts[picture]
+            image = int(rng.choice(self.views[wanted["view"]]))
+            given = self.facts[image]
             changes = given["material"] != wanted["material"], given["light"] != wanted["light"]
             if changes == (True, False) and wanted["light"] == "day":
                 look = wanted["material"], None
@@ -103,25 +103,25 @@ class Pairs:
                 continue
             style = int(rng.choice(self.looks[look]))
             if self.facts[style]["scene"] != wanted["scene"]:
-                return picture, edit, style, instruction(wanted["thing"], look, rng), look[0] is None
+                return image, edit, style, instruction(wanted["thing"], look, rng), look[0] is None
 
 
 def editor_loss(models, pairs, row_of, size, step, rng):
     """Squared error of v; the edited region counts four times."""
     editor, text = models
     drawn = [pairs.draw(rng) for _ in range(size)]
-    picture, edit, style = (torch.tensor([one[k] for one in drawn]) for k in range(3))
+    image, edit, style = (torch.tensor([one[k] for one in drawn]) for k in range(3))
     untold = rng.choice([*UNTOLD, "no"], size=size, p=[*UNTOLD.values(), 1 - sum(UNTOLD.values())])
-    rows = [base.token_rows(one[3] if kind in ("no", "picture and text") else "", row_of, rng) for one, kind in zip(drawn, untold)]
-    seen = torch.tensor([[kind != "nothing", kind in ("no", "picture and style")] for kind in untold]).float()[..., None, None, None]
+    rows = [base.token_rows(one[3] if kind in ("no", "image and text") else "", row_of, rng) for one, kind in zip(drawn, untold)]
+    seen = torch.tensor([[kind != "nothing", kind in ("no", "image and style")] for kind in untold]).float()[..., None, None, None]
     generator = torch.Generator().manual_seed(step)
     clean = pairs.latents[edit].float()
     noise = torch.randn(clean.shape, generator=generator)
     t = torch.randint(0, 1000, (size,), generator=generator)
     signal = base.alphas_cumprod()[t].view(-1, 1, 1, 1)
     noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
-    given, wanted = (pairs.latents[rows].float() / LATENT_SCALE * seen[:, k] for k, rows in enumerate((picture, style)))
-    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):  # the style picture's attention, too
+    given, wanted = (pairs.latents[rows].float() / LATENT_SCALE * seen[:, k] for k, rows in enumerate((image, style)))
+    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):  # the style image's attention, too
         context = text(input_ids=torch.tensor(rows)).last_hidden_state
         guess = editor(noisy, t, context, given, wanted)
     everywhere = torch.tensor([one[4] for one in drawn]).view(-1, 1, 1, 1)
@@ -130,7 +130,7 @@ def editor_loss(models, pairs, row_of, size, step, rng):
 
 
 def relative_depth(depth):
-    """Inverse depth (B, H, W) from 0, the farthest, to 1, the nearest, in each picture; where there is nothing it is 0."""
+    """Inverse depth (B, H, W) from 0, the farthest, to 1, the nearest, in each image; where there is nothing it is 0."""
     inverse = torch.where(depth > 0, 1 / depth.float().clamp(min=0.1), 0.0)
     low = torch.where(depth > 0, inverse, torch.inf).amin((1, 2), keepdim=True)
     return ((inverse - low) / (inverse.amax((1, 2), keepdim=True) - low).clamp(min=1e-6)).clamp(min=0)
@@ -146,9 +146,9 @@ def build_depth():
         head_hidden_size=16))  # fmt: skip
 
 
-def depth_loss(model, pictures, depths, views, size, step, rng):
-    rows = torch.from_numpy(rng.choice(len(pictures), size))
-    seen, wanted = to_tensor(pictures[rows]) * 2 - 1, relative_depth(depths[views[rows]])
+def depth_loss(model, images, depths, views, size, step, rng):
+    rows = torch.from_numpy(rng.choice(len(images), size))
+    seen, wanted = to_tensor(images[rows]) * 2 - 1, relative_depth(depths[views[rows]])
     if rng.random() < 0.5:
         seen, wanted = seen.flip(3), wanted.flip(2)
     with torch.autocast("cpu", torch.bfloat16):
@@ -163,11 +163,11 @@ def build_encoder():
     return Dinov2Model(Dinov2Config(hidden_size=64, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=SIZE, patch_size=12))
 
 
-def encoder_loss(model, pictures, masks, views, looks, size, step, rng, temperature=0.1):
-    """Supervised contrast of looks; the thing alone is shown, as Eq. 9 does, or three times in ten the whole picture."""
-    rows = rng.choice(len(pictures), size)
+def encoder_loss(model, images, masks, views, looks, size, step, rng, temperature=0.1):
+    """Supervised contrast of looks; the thing alone is shown, as Eq. 9 does, or three times in ten the whole image."""
+    rows = rng.choice(len(images), size)
     shown = torch.from_numpy(masks[views[rows]] | (rng.random(size) < 0.3)[:, None, None])[:, None]
-    seen = to_tensor(pictures[rows]) * shown
+    seen = to_tensor(images[rows]) * shown
     with torch.autocast("cpu", torch.bfloat16):
         found = model(pixel_values=(seen if rng.random() < 0.5 else seen.flip(3)) * 2 - 1).pooler_output
     found = normalize(found.float(), dim=-1)
@@ -187,8 +187,8 @@ def make_depth(material, steps):
     from transformers import DPTImageProcessor
 
     torch.manual_seed(1)
-    pictures, _, depths, views, _ = material
-    loss = functools.partial(depth_loss, model := build_depth(), pictures, torch.from_numpy(depths), views, 24)
+    images, _, depths, views, _ = material
+    loss = functools.partial(depth_loss, model := build_depth(), images, torch.from_numpy(depths), views, 24)
     fit("edits-depth", model, loss, steps, 1e-3, seed=1)
     write_folder(DEPTH, model, DPTImageProcessor(size={"height": SIZE, "width": SIZE}, keep_aspect_ratio=True, ensure_multiple_of=12,
                                                  image_mean=[0.5] * 3, image_std=[0.5] * 3))  # fmt: skip
@@ -198,23 +198,23 @@ def make_encoder(material, steps):
     from transformers import BitImageProcessor
 
     torch.manual_seed(2)
-    pictures, masks, _, views, looks = material
-    loss = functools.partial(encoder_loss, model := build_encoder(), pictures, masks, views, looks, 64)
+    images, masks, _, views, looks = material
+    loss = functools.partial(encoder_loss, model := build_encoder(), images, masks, views, looks, 64)
     fit("edits-encoder", model, loss, steps, 1e-3, seed=2)
     write_folder(ENCODER, model, BitImageProcessor(size={"height": SIZE, "width": SIZE}, do_center_crop=False, crop_size=None,
                                                    image_mean=[0.5] * 3, image_std=[0.5] * 3))  # fmt: skip
 
 
-def make_latents(pictures, path):
-    """fp16 (N, 4, 12, 12) of uint8 pictures by the embedded base model's autoencoder, of unit variance; kept in ``path``."""
+def make_latents(images, path):
+    """fp16 (N, 4, 12, 12) of uint8 images by the embedded base model's autoencoder, of unit variance; kept in ``path``."""
     from safetensors.torch import load_file
 
-    if path.exists() and len(known := np.load(path)) == len(pictures):
+    if path.exists() and len(known := np.load(path)) == len(images):
         return torch.from_numpy(known)
     model, state = Autoencoder(), load_file(export.FILE)
     thin = {key: state[f"first_stage_model.taesd_{key}"][tuple(slice(n) for n in own.shape)] for key, own in model.state_dict().items()}
     model.load_state_dict(thin)  # without the zeros of ``padded``: many times faster
-    latents = encode_all(model.eval(), pictures)
+    latents = encode_all(model.eval(), images)
     save_array(path, latents.numpy())
     return latents
 
@@ -227,7 +227,7 @@ def make_editor(latents, masks, facts, steps, seed=0):
     fit("edits-editor", models, functools.partial(editor_loss, models, pairs, row_of, 16), steps, 1e-3, seed)
     export.write(EDITOR, editor_state(*models), dict(
         license="Apache-2.0", made_by="python . miniature.factory.train_style_editor", seed=seed, steps=steps, architecture="SD1.x, 12 channels",
-        pictures=f"{len(facts)} drawn by sim, all by this project"))  # fmt: skip
+        images=f"{len(facts)} drawn by sim, all by this project"))  # fmt: skip
 
 
 def editor_state(editor, text):
@@ -247,8 +247,8 @@ def learned(scene):
     return scene // SHARD % HELD_OUT != HELD_OUT - 1
 
 
-def make_styles(pictures, masks, facts):
-    """Some drawings of each material that nothing was trained on, with their masks, for the embedded style pictures."""
+def make_styles(images, masks, facts):
+    """Some drawings of each material that nothing was trained on, with their masks, for the embedded style images."""
     seen, chosen = {}, {material: [] for material in MATERIALS}
     for n, fact in enumerate(facts):
         mask = masks[fact["view"]]
@@ -258,14 +258,14 @@ def make_styles(pictures, masks, facts):
         chosen[fact["material"]].append(n)
     STYLES.mkdir(parents=True, exist_ok=True)
     for material, rows in chosen.items():
-        save_style(STYLES / f"{material}.png", pictures[rows[:STYLES_EACH]], masks[[facts[n]["view"] for n in rows[:STYLES_EACH]]])
+        save_style(STYLES / f"{material}.png", images[rows[:STYLES_EACH]], masks[[facts[n]["view"] for n in rows[:STYLES_EACH]]])
 
 
-def save_style(path, pictures, masks):
-    """Pictures side by side, where their masks are opaque."""
+def save_style(path, images, masks):
+    """Images side by side, where their masks are opaque."""
     from PIL import Image
 
-    rgba = np.concatenate([pictures, np.where(masks, 255, 128).astype(np.uint8)[..., None]], 3)
+    rgba = np.concatenate([images, np.where(masks, 255, 128).astype(np.uint8)[..., None]], 3)
     Image.fromarray(np.concatenate(rgba, 1)).save(f"{path}.part", "PNG", optimize=True)
     os.replace(f"{path}.part", path)
 
@@ -273,17 +273,17 @@ def save_style(path, pictures, masks):
 def run(scenes, editor_steps, judge_steps, only):
     """All stages, each from where it stopped."""
     generate(FOLDER, scenes, functools.partial(print, flush=True))
-    pictures, masks, depths, facts = load(FOLDER)
+    images, masks, depths, facts = load(FOLDER)
     (CACHE / "judges").mkdir(exist_ok=True)
     rows = [n for n, fact in enumerate(facts) if learned(fact["scene"])]
     names = {look: k for k, look in enumerate(dict.fromkeys((facts[n]["material"], facts[n]["light"]) for n in rows))}
     views, looks = (np.array([of(facts[n]) for n in rows]) for of in (lambda fact: fact["view"], lambda fact: names[fact["material"], fact["light"]]))
-    material = pictures[rows], masks, depths, views, looks
+    material = images[rows], masks, depths, views, looks
     stages = {
-        "styles": lambda: make_styles(pictures, masks, facts),
+        "styles": lambda: make_styles(images, masks, facts),
         "encoder": lambda: make_encoder(material, judge_steps),
         "depth": lambda: make_depth(material, judge_steps),
-        "editor": lambda: make_editor(make_latents(pictures, FOLDER / "latents.npy"), masks, facts, editor_steps),
+        "editor": lambda: make_editor(make_latents(images, FOLDER / "latents.npy"), masks, facts, editor_steps),
     }
     for name in only or stages:
         stages[name]()

@@ -10,7 +10,7 @@ PREFIXES = ("a photo of", "a picture of", "an image of", "a rendering of", "a cl
 PLAIN_PLACES = ("in a plain room", "on a table", "in a studio", "on a grey floor")
 VAGUE_WORDS = (("with", 0.5), ("handling", 0.36), ("using", 0.07), ("playing with", 0.07))
 HIDDEN_SHARE = 0.43
-WITH_SHARE = 0.1  # of the pictures without an interaction
+WITH_SHARE = 0.1  # of the images without an interaction
 
 
 def article(noun, rng):
@@ -23,7 +23,7 @@ def article(noun, rng):
 
 
 def object_name(name, color, rng):
-    """A box is also called a cube, and its colour is left out now and then."""
+    """A box is also called a cube, and its color is left out now and then."""
     if name == "box" and rng.random() < 0.3:
         name = "cube"
     return f"{color} {name}" if color and rng.random() < 0.85 else name
@@ -47,7 +47,7 @@ def place_words(place, rng):
 
 
 def caption(facts, rng):
-    """One caption for the facts of a picture (``Shot.facts``), drawn anew at each call."""
+    """One caption for the facts of an image (``Shot.facts``), drawn anew at each call."""
     subject = article(facts["subject"], rng) if facts["subject"] else ""
     thing = article(object_name(facts["object"], facts["color"], rng), rng) if facts["object"] else ""
     if subject and thing:

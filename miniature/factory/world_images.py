@@ -1,6 +1,6 @@
-"""Pictures of the world on disk: shards of ``SHARD`` scenes with consecutive seeds, rendered by all cores, resumable.
+"""Images of the world on disk: shards of ``SHARD`` scenes with consecutive seeds, rendered by all cores, resumable.
 
-Shard k is ``k.npy`` (uint8 pictures (SHARD, 96, 96, 3)) and ``k.json`` (the facts of each, see ``Shot.facts``).
+Shard k is ``k.npy`` (uint8 images (SHARD, 96, 96, 3)) and ``k.json`` (the facts of each, see ``Shot.facts``).
 """
 
 import functools
@@ -31,7 +31,7 @@ def save_text(path, text):
 def make_shard(folder, index):
     shots = [render(sample_scene(seed)) for seed in range(index * SHARD, (index + 1) * SHARD)]
     save_text(folder / f"{index}.json", json.dumps([shot.facts() for shot in shots]))
-    save_array(folder / f"{index}.npy", np.stack([shot.picture for shot in shots]))
+    save_array(folder / f"{index}.npy", np.stack([shot.image for shot in shots]))
 
 
 def generate(shards, folder=CACHE / "world", workers=None, progress=None):
@@ -45,8 +45,8 @@ def generate(shards, folder=CACHE / "world", workers=None, progress=None):
 
 
 def load(folder=CACHE / "world"):
-    """Pictures (N, 96, 96, 3) uint8 and their N facts, in the order of the seeds, of all shards there are."""
+    """Images (N, 96, 96, 3) uint8 and their N facts, in the order of the seeds, of all shards there are."""
     paths = sorted(folder.glob("*.npy"), key=lambda path: int(path.stem))
-    pictures = np.concatenate([np.load(path) for path in paths])
+    images = np.concatenate([np.load(path) for path in paths])
     facts = [fact for path in paths for fact in json.loads(path.with_suffix(".json").read_text())]
-    return pictures, facts
+    return images, facts

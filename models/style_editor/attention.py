@@ -6,11 +6,11 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 HEADS = 8  # as in SD 1.x's own attention; not said in the paper, nor to be read from weights
-LATENTS = 8  # channels: four of the picture's encoding and four of the style picture's
+LATENTS = 8  # channels: four of the image's encoding and four of the style image's
 
 
 class StyleAttention(torch.nn.Module):
-    """Lets every place of picture and style picture look up the instruction, so that the edit finds its region in both.
+    """Lets every place of image and style image look up the instruction, so that the edit finds its region in both.
 
     Query: a projection of the two concatenated VAE encodings. Key and value: projections of the CLIP-encoded instruction.
     Its output, as large as the encodings, is added to them; that it is added is not said in the paper, and is what lets
@@ -38,7 +38,7 @@ class StyleAttention(torch.nn.Module):
         return attention
 
     def forward(self, latents, context):
-        """Latents of picture and style picture (B, 8, h, w), the instruction (B, tokens, context_dim) -> (B, 8, h, w)."""
+        """Latents of image and style image (B, 8, h, w), the instruction (B, tokens, context_dim) -> (B, 8, h, w)."""
         places = latents.flatten(2).transpose(1, 2)  # (B, h * w, 8)
         query, key, value = (_by_head(x) for x in (self.to_q(places), self.to_k(context), self.to_v(context)))
         found = scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)

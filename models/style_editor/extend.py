@@ -1,6 +1,6 @@
-"""Extends an InstructPix2Pix checkpoint by a style picture (paper 004, Sec. 3.3): 8 input channels become 12.
+"""Extends an InstructPix2Pix checkpoint by a style image (paper 004, Sec. 3.3): 8 input channels become 12.
 
-Channels are, in this order: noisy latents, the picture's encoding, the style picture's. What is new is zero or multiplied by
+Channels are, in this order: noisy latents, the image's encoding, the style image's. What is new is zero or multiplied by
 zero, so the extended model draws what the plain one does until it is trained.
 """
 
@@ -20,7 +20,7 @@ CONV_IN = f"{UNET}input_blocks.0.0.weight"
 ATTENTION = f"{UNET}style_attention."
 PLAIN, EXTENDED = 8, 12  # input channels of InstructPix2Pix and of ours
 ORIGIN = "interactive_action.extended_from"  # the metadata's key of the plain model's ``fingerprint``
-_OTHERS = {4: ": it draws from text alone", 9: ": it is an inpainting model", EXTENDED: ": it takes a style picture already"}
+_OTHERS = {4: ": it draws from text alone", 9: ": it is an inpainting model", EXTENDED: ": it takes a style image already"}
 
 
 def extended(state):

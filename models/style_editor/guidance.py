@@ -1,4 +1,4 @@
-"""Classifier-free guidance with three conditions: picture, style picture and text (paper 004, Eq. 13; App. 6.1).
+"""Classifier-free guidance with three conditions: image, style image and text (paper 004, Eq. 13; App. 6.1).
 
     e~ = e(0, 0, 0) + s_in  (e(I_in, 0, 0)         - e(0, 0, 0))
                     + s_sty (e(I_in, I_sty, 0)     - e(I_in, 0, 0))
@@ -6,7 +6,7 @@
 
 is a weighted sum of four predictions. Those of weight zero are not needed: the first with s_in = 1, the second with
 s_in = s_sty, the third with s_sty = s_T, the last with s_T = 0. The weights add up to one, so the sum may be taken of noise
-or of denoised latents alike. With a mask, style and text act inside of it, and the picture alone guides outside.
+or of denoised latents alike. With a mask, style and text act inside of it, and the image alone guides outside.
 """
 
 import math
@@ -15,7 +15,7 @@ import torch
 
 from ...errors import InteractiveActionError
 
-S_IN, S_STY, S_T = 1.5, 3.0, 7.5  # Sec. 4: InstructPix2Pix's defaults for picture and text, and s_sty = 3
+S_IN, S_STY, S_T = 1.5, 3.0, 7.5  # Sec. 4: InstructPix2Pix's defaults for image and text, and s_sty = 3
 
 
 def check_scale(name, scale):
@@ -43,7 +43,7 @@ def fitted_mask(mask, batch, height, width):
 
 
 def weights(s_in=S_IN, s_sty=S_STY, s_T=S_T, mask=None):
-    """Eq. 13's weights of the predictions without condition, with picture, with style, with text; None where it is zero.
+    """Eq. 13's weights of the predictions without condition, with image, with style, with text; None where it is zero.
 
     mask: (B, 1, h, w) in 0..1, or None for everywhere.
     """

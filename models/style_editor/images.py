@@ -1,21 +1,21 @@
-"""Pictures for the editor: a style picture may have any size, and is cut and resized to the picture's."""
+"""Images for the editor: a style image may have any size, and is cut and resized to the image's."""
 
 import torch
 
 from ...errors import InteractiveActionError
 
 
-def checked_pictures(pictures, what):
-    """``pictures`` (B, H, W, 3), if they are numbers; a sentence otherwise."""
-    if not torch.isfinite(pictures).all():
+def checked_images(images, what):
+    """``images`` (B, H, W, 3), if they are numbers; a sentence otherwise."""
+    if not torch.isfinite(images).all():
         raise InteractiveActionError(f"The {what} holds values that are not numbers. Check the node that made it.")
-    if min(pictures.shape[1:3]) < 8:
-        raise InteractiveActionError(f"The {what} is {pictures.shape[2]} x {pictures.shape[1]} pixels. Give one of at least 8 x 8.")
-    return pictures[..., :3]
+    if min(images.shape[1:3]) < 8:
+        raise InteractiveActionError(f"The {what} is {images.shape[2]} x {images.shape[1]} pixels. Give one of at least 8 x 8.")
+    return images[..., :3]
 
 
 def fit_style(style, height, width):
-    """Style pictures (B, h, w, 3) -> (B, height, width, 3): the largest middle part of that shape, resized.
+    """Style images (B, h, w, 3) -> (B, height, width, 3): the largest middle part of that shape, resized.
 
     Its proportions are kept, as a stretched texture is another style.
     """
@@ -28,13 +28,13 @@ def fit_style(style, height, width):
     return middle.movedim(1, -1)
 
 
-def paired(pictures, styles):
-    """Both as long as the longer one, the shorter one from its beginning again: five styles of one picture, or five pictures in
-    one style. A sentence where neither can be: three styles for five pictures."""
-    count = max(len(pictures), len(styles))
-    if count % len(pictures) or count % len(styles):
+def paired(images, styles):
+    """Both as long as the longer one, the shorter one from its beginning again: five styles of one image, or five images in
+    one style. A sentence where neither can be: three styles for five images."""
+    count = max(len(images), len(styles))
+    if count % len(images) or count % len(styles):
         raise InteractiveActionError(
-            f"There are {len(pictures)} pictures and {len(styles)} style pictures, which cannot be paired. Give one of either, or as "
+            f"There are {len(images)} images and {len(styles)} style images, which cannot be paired. Give one of either, or as "
             f"many of both."
         )
-    return tuple(batch.repeat(count // len(batch), 1, 1, 1) for batch in (pictures, styles))
+    return tuple(batch.repeat(count // len(batch), 1, 1, 1) for batch in (images, styles))

@@ -26,7 +26,7 @@ class StyleEditor(torch.nn.Module):
     def forward(self, z_t, t, context, image=None, style=None):
         """The noise (B, 4, h, w) in noisy latents z_t at timesteps t (B,).
 
-        context: the encoded instruction (B, tokens, width). image, style: encodings of picture and style picture (B, 4, h, w)
+        context: the encoded instruction (B, tokens, width). image, style: encodings of image and style image (B, 4, h, w)
         as the VAE gives them, not multiplied by SD's 0.18215 (z_t is); None for those that are left out: they are zero.
         """
         image, style = (torch.zeros_like(z_t) if latents is None else latents for latents in (image, style))

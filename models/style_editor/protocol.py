@@ -8,7 +8,7 @@ from ..protocol import sha256_of
 
 
 class EditingEngine(Protocol):
-    """A style-conditioned InstructPix2Pix, whatever library runs it. Latents (B, 4, h, w), pictures (B, H, W, 3) in 0..1.
+    """A style-conditioned InstructPix2Pix, whatever library runs it. Latents (B, 4, h, w), images (B, H, W, 3) in 0..1.
 
     module: what an adapter changes. device: of the latents given to ``predict``. alphas_cumprod: float32 (T,).
     """
@@ -18,13 +18,13 @@ class EditingEngine(Protocol):
     alphas_cumprod: torch.Tensor
 
     def predict(self, z_t, t, context, image, style):
-        """The noise in z_t at timesteps t (B,); image and style as ``encode_pictures`` gives them."""
+        """The noise in z_t at timesteps t (B,); image and style as ``encode_images`` gives them."""
 
-    def encode_pictures(self, pictures):
-        """Pictures, H and W divisible by 8 -> their encodings, not multiplied by SD's 0.18215."""
+    def encode_images(self, images):
+        """Images, H and W divisible by 8 -> their encodings, not multiplied by SD's 0.18215."""
 
     def decode_latents(self, z_0):
-        """z_0 -> pictures, float32 on the CPU."""
+        """z_0 -> images, float32 on the CPU."""
 
     def encode_prompts(self, prompts):
         """B instructions -> contexts (B, tokens, width)."""
@@ -40,7 +40,7 @@ class PlainEditor:
         self.editor = editor
         self.module = self.predict = editor.model
         self.alphas_cumprod = editor.alphas_cumprod
-        self.encode_pictures, self.encode_prompts = editor.encode_pictures, editor.encode_prompts
+        self.encode_images, self.encode_prompts = editor.encode_images, editor.encode_prompts
 
     @property
     def device(self):

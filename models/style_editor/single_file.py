@@ -40,13 +40,13 @@ class Editor:
         return self
 
     @torch.no_grad()
-    def encode_pictures(self, pictures):
+    def encode_images(self, images):
         """float32 (B, H, W, 3) in 0..1, H and W divisible by 8 -> what ``StyleEditor`` takes as image or style (B, 4, H/8, W/8).
 
         Times ``single_file.LATENT_SCALE`` they are z_0.
         """
         latents = []
-        for batch in (pictures.movedim(-1, 1) * 2 - 1).split(ENCODE_BATCH):
+        for batch in (images.movedim(-1, 1) * 2 - 1).split(ENCODE_BATCH):
             encoded = self.autoencoder.encode(batch.to(self.autoencoder.device))
             posterior = getattr(encoded, "latent_dist", None)  # TAESD has none
             latents.append(encoded.latents if posterior is None else posterior.mean)

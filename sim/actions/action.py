@@ -4,8 +4,8 @@ import numpy as np
 
 from ..objects import GRASPED
 
-COLOURS = ("blue", "green", "yellow", "purple")
-MOVED, TILTED = 0.03, 0.35  # metres and radians from which on it shows that something has been done to the object
+COLORS = ("blue", "green", "yellow", "purple")
+MOVED, TILTED = 0.03, 0.35  # meters and radians from which on it shows that something has been done to the object
 
 
 class Action:
@@ -35,7 +35,7 @@ class Action:
         raise NotImplementedError
 
     def shows(self, first, state):
-        """Whether a picture of ``state`` shows that it is being done, when the world began as ``first``."""
+        """Whether an image of ``state`` shows that it is being done, when the world began as ``first``."""
         moved = np.linalg.norm(state.position - first.position) > MOVED
         opened = np.abs(state.openings - first.openings).max(initial=0) > MOVED
         return bool(moved or opened or tilt(first, state) > TILTED)
@@ -52,19 +52,19 @@ def lean(state):
     return float(np.arccos(np.clip(1 - 2 * (x * x + y * y), -1, 1)))
 
 
-def still(world, seconds=0.1, metres=0.003):
+def still(world, seconds=0.1, meters=0.003):
     """Whether the object has come to rest."""
     recent = [state.position for state in world.states if state.time > world.time - seconds]
-    return bool(np.ptp(recent, axis=0).max() < metres)
+    return bool(np.ptp(recent, axis=0).max() < meters)
 
 
-def other_colour(world, rng):
-    """A colour for what else is there, so that the object is not mistaken for it."""
-    return str(rng.choice([colour for colour in COLOURS if colour != world.object_colour]))
+def other_color(world, rng):
+    """A color for what else is there, so that the object is not mistaken for it."""
+    return str(rng.choice([color for color in COLORS if color != world.object_color]))
 
 
 def beside(world, rng, nearest=0.18, furthest=0.30):
-    """A place (2,) within reach of the arm, at that distance in metres from the object."""
+    """A place (2,) within reach of the arm, at that distance in meters from the object."""
     object = world.item.pose[:2, 3]
     for _ in range(1000):
         place = rng.uniform([0.38, -0.28], [0.62, 0.28])

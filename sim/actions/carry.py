@@ -4,7 +4,7 @@ import numpy as np
 
 from .pick_up import PickUp, displacement
 
-FAR = 0.15  # metres
+FAR = 0.15  # meters
 
 
 class Carry(PickUp):

@@ -2,7 +2,7 @@
 
 from .pick_up import PickUp, let_go
 
-FALL = 0.05  # metres
+FALL = 0.05  # meters
 
 
 class Drop(PickUp):

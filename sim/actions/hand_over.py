@@ -6,7 +6,7 @@ from ..poses import down, facing, nearest, shifted
 from .lift_together import SECOND, add_opposite
 from .pick_up import PickUp
 
-APART = 1.3  # metres between the two robots
+APART = 1.3  # meters between the two robots
 
 
 class HandOver(PickUp):
@@ -27,7 +27,7 @@ class HandOver(PickUp):
         super().__init__(world, rng)
         self.meet = np.array([rng.uniform(0.58, 0.64), rng.uniform(-0.06, 0.06), 0.0])
         self.lift = rng.uniform(0.2, 0.26)
-        self.lower = rng.uniform(0.068, 0.075)  # metres below the first hand at which the second takes it
+        self.lower = rng.uniform(0.068, 0.075)  # meters below the first hand at which the second takes it
         self.yaw = nearest(self.item.yaw, 2)
         self.angles = rng.permutation([-0.6, -0.45, -0.3, 0.3, 0.45, 0.6])
 

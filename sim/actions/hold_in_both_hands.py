@@ -4,7 +4,7 @@ import numpy as np
 
 from .between_palms import BetweenPalms
 
-CLEAR = 0.06  # metres above where it stood from which on it is held and no longer stands
+CLEAR = 0.06  # meters above where it stood from which on it is held and no longer stands
 
 
 class HoldInBothHands(BetweenPalms):

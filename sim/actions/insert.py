@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .action import beside, lean, other_colour
+from .action import beside, lean, other_color
 from .pick_up import let_go
 from .place_on import PlaceOn
 
-DEPTH = 0.02  # metres
+DEPTH = 0.02  # meters
 
 
 class Insert(PlaceOn):
@@ -16,7 +16,7 @@ class Insert(PlaceOn):
 
     @staticmethod
     def arrange(world, rng):
-        world.target = world.add("socket", *beside(world, rng), rng.uniform(-0.4, 0.4), other_colour(world, rng))
+        world.target = world.add("socket", *beside(world, rng), rng.uniform(-0.4, 0.4), other_color(world, rng))
 
     def __init__(self, world, rng):
         super().__init__(world, rng)

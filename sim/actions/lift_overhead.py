@@ -4,7 +4,7 @@ import numpy as np
 
 from .between_palms import BetweenPalms
 
-HEAD = 0.1  # metres; the object is above the head if its middle is higher than that over the crown
+HEAD = 0.1  # meters; the object is above the head if its middle is higher than that over the crown
 
 
 class LiftOverhead(BetweenPalms):

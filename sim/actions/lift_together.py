@@ -6,7 +6,7 @@ from ..poses import down, shifted
 from .action import Action, lean
 from .pick_up import displacement
 
-APART = 1.1  # metres between the two robots
+APART = 1.1  # meters between the two robots
 LEAST_RISE = 0.06
 
 

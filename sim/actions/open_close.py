@@ -17,7 +17,7 @@ class Open(Action):
     failure = "the hand did not open it far enough."
     objects = ("drawer cabinet", "cupboard", "fridge", "microwave", "chest")
     first = 0.0  # share of the joint's reach at the start
-    further = 0.0  # metres by which it stands further away
+    further = 0.0  # meters by which it stands further away
 
     @classmethod
     def arrange(cls, world, rng):

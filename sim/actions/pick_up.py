@@ -5,9 +5,9 @@ import numpy as np
 from ..poses import down, nearest
 from .action import Action
 
-LEAST_RISE = 0.04  # metres above where it stood
+LEAST_RISE = 0.04  # meters above where it stood
 HELD_FOR = 0.05  # seconds at the end over which both fingers must press
-CLEAR = 0.03  # metres above its place from which the object counts as lifted off
+CLEAR = 0.03  # meters above its place from which the object counts as lifted off
 
 
 class PickUp(Action):
@@ -70,5 +70,5 @@ def let_go(world, seconds=HELD_FOR):
 
 
 def displacement(world):
-    """How far the object has come, (3,) in metres."""
+    """How far the object has come, (3,) in meters."""
     return np.array(world.states[-1].position) - world.states[0].position

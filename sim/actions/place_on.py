@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .action import beside, other_colour, still
+from .action import beside, other_color, still
 from .pick_up import PickUp, let_go
 
-CLEARANCE = 0.008  # metres above where it will stand at which the hand lets it go
+CLEARANCE = 0.008  # meters above where it will stand at which the hand lets it go
 
 
 class PlaceOn(PickUp):
@@ -17,7 +17,7 @@ class PlaceOn(PickUp):
     @classmethod
     def arrange(cls, world, rng):
         world.target = world.add(
-            str(rng.choice(cls.targets)), *beside(world, rng), rng.uniform(-0.4, 0.4), other_colour(world, rng)
+            str(rng.choice(cls.targets)), *beside(world, rng), rng.uniform(-0.4, 0.4), other_color(world, rng)
         )
 
     def __init__(self, world, rng):

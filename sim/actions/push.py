@@ -6,9 +6,9 @@ from ..poses import down, nearest
 from .action import Action
 from .pick_up import displacement
 
-FAR, ASTRAY, LIFTED = 0.06, 0.6, 0.02  # metres, radians, metres
-FINGER = 0.012  # metres from the middle of the fingertips to their side
-LOWEST = 0.016  # metres over the ground at which the fingertips just do not touch it
+FAR, ASTRAY, LIFTED = 0.06, 0.6, 0.02  # meters, radians, meters
+FINGER = 0.012  # meters from the middle of the fingertips to their side
+LOWEST = 0.016  # meters over the ground at which the fingertips just do not touch it
 
 
 class Push(Action):
@@ -34,7 +34,7 @@ class Push(Action):
         self.twist = rng.uniform(-0.3, 0.3)
 
     def extent(self, direction):
-        """How far the object reaches from its middle, in metres along ``direction``."""
+        """How far the object reaches from its middle, in meters along ``direction``."""
         return float(np.abs(self.item.pose[:3, :3].T @ direction) @ self.item.half)
 
     def level(self, rng):

@@ -6,7 +6,7 @@ from ..objects import GRASPED
 from .action import MOVED
 from .pick_up import PickUp, displacement, held
 
-FAR, LIFTED = 0.07, 0.01  # metres
+FAR, LIFTED = 0.07, 0.01  # meters
 
 
 class Slide(PickUp):

@@ -1,6 +1,6 @@
 """Put the object on its like."""
 
-from .action import beside, lean, other_colour
+from .action import beside, lean, other_color
 from .place_on import PlaceOn
 
 
@@ -12,7 +12,7 @@ class Stack(PlaceOn):
     @staticmethod
     def arrange(world, rng):
         world.target = world.add(
-            world.item.name, *beside(world, rng), world.item.yaw + rng.uniform(-0.2, 0.2), other_colour(world, rng)
+            world.item.name, *beside(world, rng), world.item.yaw + rng.uniform(-0.2, 0.2), other_color(world, rng)
         )
 
     def __init__(self, world, rng):

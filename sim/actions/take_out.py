@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .action import other_colour
+from .action import other_color
 from .pick_up import PickUp
 
 
@@ -14,7 +14,7 @@ class TakeOut(PickUp):
     @staticmethod
     def arrange(world, rng):
         x, y, _ = world.item.pose[:3, 3]
-        world.target = world.add("basket", x, y, 0.0, other_colour(world, rng))
+        world.target = world.add("basket", x, y, 0.0, other_color(world, rng))
         floor = world.target.thing.inside[1] * world.scale
         world.item.place(x, y, world.item.yaw, floor + 0.001)
 

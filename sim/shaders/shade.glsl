@@ -9,8 +9,8 @@ layout(constant_id = 1) const int NUM_DIRECTIONAL_LIGHT_SHADOWS = 1;
 layout(location = 0) in vec3 inNormal;
 layout(location = 1) in vec2 inUV;
 
-layout(location = 0) out vec4 outPicture;
-layout(location = 1) out float outMetres;
+layout(location = 0) out vec4 outImage;
+layout(location = 1) out float outMeters;
 layout(location = 2) out float outEntity;
 
 const float PI = 3.14159265;
@@ -91,28 +91,28 @@ void main() {
   vec3 diffuse = albedo.rgb * (1 - metallic);
   vec3 specular = mix(vec3(material.fresnel * 0.08), albedo.rgb, metallic);
 
-  float metres = 1 / gl_FragCoord.w;
+  float meters = 1 / gl_FragCoord.w;
   vec4 far = camera.projectionMatrixInverse * vec4(gl_FragCoord.xy / vec2(camera.width, camera.height) * 2 - 1, 1, 1);
-  vec3 position = far.xyz / far.z * -metres;
+  vec3 position = far.xyz / far.z * -meters;
   vec3 eye = -normalize(position), normal = seen_normal(position);
 
-  vec3 colour = emission + scene.ambientLight.rgb * albedo.rgb;
+  vec3 color = emission + scene.ambientLight.rgb * albedo.rgb;
   for (int i = 0; i < NUM_DIRECTIONAL_LIGHTS; ++i) {
     vec3 light = -mat3(camera.viewMatrix) * scene.directionalLights[i].direction.xyz;
     vec3 arriving = scene.directionalLights[i].emission.rgb;
     if (i < NUM_DIRECTIONAL_LIGHT_SHADOWS) {
       arriving *= lit(samplerDirectionalLightDepths[i], shadows.directionalLightBuffers[i], position, normal);
     }
-    colour += arriving * reflected(light, normal, eye, diffuse, specular, roughness);
+    color += arriving * reflected(light, normal, eye, diffuse, specular, roughness);
   }
 
   vec3 up = mat3(camera.viewMatrixInverse) * normal, back = mat3(camera.viewMatrixInverse) * eye;
   float facing = dot(up, back);
   vec2 mirror = texture(samplerBRDFLUT, vec2(roughness, max(facing, 0))).xy;
-  colour += textureLod(samplerEnvironment, up.xzy, 5).rgb * diffuse;
-  colour += textureLod(samplerEnvironment, (2 * facing * up - back).xzy, roughness * 5).rgb * (specular * mirror.x + mirror.y);
+  color += textureLod(samplerEnvironment, up.xzy, 5).rgb * diffuse;
+  color += textureLod(samplerEnvironment, (2 * facing * up - back).xzy, roughness * 5).rgb * (specular * mirror.x + mirror.y);
 
-  outPicture = vec4(clamp(pow(colour, vec3(1 / 2.2)), 0, 1), albedo.a);
-  outMetres = metres;
+  outImage = vec4(clamp(pow(color, vec3(1 / 2.2)), 0, 1), albedo.a);
+  outMeters = meters;
   outEntity = object.segmentation.y;
 }

@@ -1,4 +1,4 @@
-"""Buckets for pictures of several sizes."""
+"""Buckets for images of several sizes."""
 
 import json
 
@@ -28,33 +28,33 @@ def test_a_photograph_goes_into_the_bucket_of_its_aspect_ratio():
 
 
 def test_what_is_cropped_is_cropped_on_both_sides_alike():
-    picture = Image.new("L", (90, 30), 0)
-    picture.paste(255, (30, 0, 60, 30))
-    fitted = fit(picture, 96)
+    image = Image.new("L", (90, 30), 0)
+    image.paste(255, (30, 0, 60, 30))
+    fitted = fit(image, 96)
     row = torch.tensor([fitted.getpixel((x, fitted.height // 2)) for x in range(fitted.width)])
     assert torch.equal(row, row.flip(0))
 
 
-def test_pictures_of_several_sizes_load_with_their_masks_and_come_back_from_disk(tmp_path):
+def test_images_of_several_sizes_load_with_their_masks_and_come_back_from_disk(tmp_path):
     for number, size in enumerate([(120, 80), (80, 120), (121, 80)]):
         Image.new("RGB", size, "red").save(tmp_path / f"{number}.png")
         Image.new("L", size, 255).save(tmp_path / f"{number}-mask.png")
     rows = [{"file_name": f"{n}.png", "mask": f"{n}-mask.png", "prompts": ["a <v*> b"], "prompts_and": ["a and b"]} for n in range(3)]
     (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     loaded = InteractionDataset.load(tmp_path, resolution=96)
-    assert [tuple(picture.shape) for picture in loaded.pictures] == [(80, 112, 3), (112, 80, 3), (80, 112, 3)]
-    assert [mask.shape for mask in loaded.masks] == [picture.shape[:2] for picture in loaded.pictures]
-    assert loaded.batch().shape == (3, *loaded.pictures[0].shape)
+    assert [tuple(image.shape) for image in loaded.images] == [(80, 112, 3), (112, 80, 3), (80, 112, 3)]
+    assert [mask.shape for mask in loaded.masks] == [image.shape[:2] for image in loaded.images]
+    assert loaded.batch().shape == (3, *loaded.images[0].shape)
     loaded.save(tmp_path / "again")
     assert InteractionDataset.load(tmp_path / "again", resolution=96).sha256() == loaded.sha256()
 
 
-def test_masks_of_some_pictures_alone_are_refused(tmp_path):
+def test_masks_of_some_images_alone_are_refused(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
     rows = [{"file_name": "0.png", "prompts": ["a <v*> b"], "prompts_and": ["a and b"]}] * 2
     rows[0] = {**rows[0], "mask": "0.png"}
     (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    with pytest.raises(InteractiveActionError, match="masks for some pictures alone"):
+    with pytest.raises(InteractiveActionError, match="masks for some images alone"):
         InteractionDataset.load(tmp_path)
 
 

@@ -40,7 +40,7 @@ def test_only_the_word_differs_between_methods():
     assert ours[0].text == "a nurse pushing a box"
 
 
-def test_every_picture_has_a_seed_of_its_own_and_a_part_has_those_of_the_whole():
+def test_every_image_has_a_seed_of_its_own_and_a_part_has_those_of_the_whole():
     prompts = prompt_sets.miniature("<v>", "lifting")
     whole = prompt_sets.seeded(prompts, 3, 100)
     assert [row.seed for row in whole] == list(range(100, 100 + 3 * 64))
@@ -52,13 +52,13 @@ def test_every_picture_has_a_seed_of_its_own_and_a_part_has_those_of_the_whole()
         prompt_sets.seeded(prompts, 1, 0, first=64)
 
 
-def test_the_miniatures_things_are_looked_for_without_their_colour():
+def test_the_miniatures_things_are_looked_for_without_their_color():
     prompts = prompt_sets.miniature("<v>", "lifting")
     assert {prompt.object for prompt in prompts} == {"strawberry", "lemon", "cup", "ball", "lamp", "box", "cart", "chair"}
     assert "a frog <v> a red ball" in [prompt.prompt for prompt in prompts]
 
 
-def test_action_bench_is_eight_actions_by_23_subjects_by_four_pictures():
+def test_action_bench_is_eight_actions_by_23_subjects_by_four_images():
     prompts, seeds, subjects, objects, texts = ActionBenchPrompts.execute(ALL, "<{action}>", "\n".join(prompt_sets.NAMES_ALONE), 4, 0).result
     assert len(prompts) == len(set(seeds)) == 8 * 23 * 4
     assert (prompts[0], prompts[-1]) == ("a boy <salute>", "a panda <handstand>")

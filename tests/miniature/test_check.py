@@ -27,23 +27,23 @@ def test_the_kernel_distance_is_the_sum_written_out():
     assert check.kernel_distance(a, b) == pytest.approx(within_a + within_b - 2 * between)
 
 
-def test_pictures_of_one_kind_are_nearer_than_pictures_of_two():
+def test_images_of_one_kind_are_nearer_than_images_of_two():
     generator = torch.Generator().manual_seed(0)
     here, also_here = torch.randn(2, 200, 8, generator=generator).double()
     assert abs(check.kernel_distance(here, also_here)) < check.kernel_distance(here, also_here + 1)
 
 
 class Answers:
-    """Stands for the judges' side of the conversation: boxes by picture, and one relation."""
+    """Stands for the judges' side of the conversation: boxes by image, and one relation."""
 
     def __init__(self, boxes=(), relation="lift"):
         self.boxes, self.relation = boxes, relation
 
-    def detect(self, pictures, labels):
+    def detect(self, images, labels):
         return [[{"label": label} for label in found] for found in self.boxes]
 
-    def classify(self, pictures):
-        return [self.relation] * len(pictures)
+    def classify(self, images):
+        return [self.relation] * len(images)
 
 
 def test_a_doubled_object_or_another_creature_is_not_right():

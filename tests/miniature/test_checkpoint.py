@@ -37,10 +37,10 @@ def test_a_thin_autoencoder_equals_itself_padded_with_zeros(untrained):
     small = untrained[3]
     full = autoencoder.Autoencoder((64,) * 4, (3,) * 4)
     full.load_state_dict(autoencoder.padded(small.state_dict()))
-    pictures = torch.rand(2, 3, 32, 32)
+    images = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
-        latents = small.encode(pictures)
-        assert torch.allclose(full.encode(pictures), latents, atol=1e-5)
+        latents = small.encode(images)
+        assert torch.allclose(full.encode(images), latents, atol=1e-5)
         assert torch.allclose(full.decode(latents), small.decode(latents), atol=1e-5)
 
 
@@ -67,10 +67,10 @@ def test_comfyui_and_transformers_encode_the_same_prompt(untrained, loaded):
 
 def test_comfyui_encodes_and_decodes_latents_as_the_unet_sees_them(untrained, loaded):
     small, (model, _, vae) = untrained[3], loaded
-    picture = torch.rand(1, 32, 32, 3)
+    image = torch.rand(1, 32, 32, 3)
     with torch.no_grad():
-        ours = small.encode(picture.movedim(-1, 1))
-        seen = model.model.process_latent_in(vae.encode(picture))
+        ours = small.encode(image.movedim(-1, 1))
+        seen = model.model.process_latent_in(vae.encode(image))
         assert torch.allclose(seen.float().cpu(), ours, atol=5e-3)
         decoded = vae.decode(model.model.process_latent_out(ours)).cpu()
         assert torch.allclose(decoded, small.decode(ours).movedim(1, -1).clamp(0, 1), atol=2e-2)
@@ -94,7 +94,7 @@ def test_words_the_model_never_learned_share_one_row():
     assert state[export.TABLE][1].tolist() == state[export.TABLE][40000].tolist() == [0, 1]
 
 
-def test_the_shipped_file_draws_a_picture_of_its_prompt_through_comfyui():
+def test_the_shipped_file_draws_a_image_of_its_prompt_through_comfyui():
     import comfy.sample
     import comfy.sd
     from safetensors import safe_open
@@ -105,10 +105,10 @@ def test_the_shipped_file_draws_a_picture_of_its_prompt_through_comfyui():
     noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(0))
     latents = comfy.sample.sample(model, noise, 8, 4.0, "ddim", "normal", told, untold, torch.zeros_like(noise),
                                   seed=0, disable_pbar=True)
-    picture = vae.decode(latents)[0]
-    assert picture.shape == (96, 96, 3)
-    assert picture.std() > 0.05
-    pink = (picture[..., 0] > 0.5) & (picture[..., 1] < 0.35) & (picture[..., 2] > 0.3)  # nothing else wears her dress
+    image = vae.decode(latents)[0]
+    assert image.shape == (96, 96, 3)
+    assert image.std() > 0.05
+    pink = (image[..., 0] > 0.5) & (image[..., 1] < 0.35) & (image[..., 2] > 0.3)  # nothing else wears her dress
     assert pink.float().mean() > 0.01
     with safe_open(export.FILE, "pt") as file:
         assert file.metadata()["license"] == "Apache-2.0"

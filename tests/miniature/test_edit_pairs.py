@@ -18,11 +18,11 @@ def pairs():
     return edits_train.Pairs(latents, np.zeros((12, 96, 96), bool), facts, lambda scene: scene != 3)
 
 
-def test_a_pair_shows_one_view_in_two_looks_and_its_style_picture_another_scene(pairs):
+def test_a_pair_shows_one_view_in_two_looks_and_its_style_image_another_scene(pairs):
     rng = np.random.default_rng(0)
     for _ in range(200):
-        picture, edit, style, told, everywhere = pairs.draw(rng)
-        given, wanted, like = (pairs.facts[row] for row in (picture, edit, style))
+        image, edit, style, told, everywhere = pairs.draw(rng)
+        given, wanted, like = (pairs.facts[row] for row in (image, edit, style))
         assert given["view"] == wanted["view"] and like["scene"] != wanted["scene"]
         assert (given["material"] == wanted["material"]) != (given["light"] == wanted["light"])
         assert like["light"] == wanted["light"] if everywhere else like["material"] == wanted["material"]
@@ -44,7 +44,7 @@ def test_relative_depth_is_1_at_the_nearest_and_0_at_the_farthest_and_where_noth
     assert torch.allclose(edits_train.relative_depth(depth), torch.tensor([[[1.0, 1 / 3], [0.0, 0.0]]]))
 
 
-def test_materials_are_drawn_from_a_seed_and_are_colours():
+def test_materials_are_drawn_from_a_seed_and_are_colors():
     for material in edits_data.MATERIALS:
         first, again = (edits_data.texture(material, np.random.default_rng(5)) for _ in range(2))
         assert first.shape == (64, 64, 3) and np.array_equal(first, again)

@@ -21,8 +21,8 @@ def shots():
 
 def test_the_same_seed_gives_the_same_pixels():
     first, again = (world.render(world.sample_scene(SEEDS[3])) for _ in range(2))
-    assert np.array_equal(first.picture, again.picture) and first.facts() == again.facts()
-    assert not np.array_equal(first.picture, world.render(world.sample_scene(SEEDS[4])).picture)
+    assert np.array_equal(first.image, again.image) and first.facts() == again.facts()
+    assert not np.array_equal(first.image, world.render(world.sample_scene(SEEDS[4])).image)
 
 
 def test_geometry_shows_the_interaction_that_the_scene_says(shots):
@@ -48,7 +48,7 @@ def test_objects_beside_or_in_the_hands_of_a_subject_are_large_and_whole(shots):
                 assert width * height >= least * world.SIZE**2
 
 
-def test_a_lifted_object_is_above_the_ground_and_inside_the_picture():
+def test_a_lifted_object_is_above_the_ground_and_inside_the_image():
     for seed in SEEDS[:12]:
         shot = world.render(world.sample_scene(seed, "frog", relation="lift"))
         assert shot.scene.object_at[2] > 0.5
@@ -100,7 +100,7 @@ def test_a_close_up_shows_a_robot_hand_and_a_whole_object():
     close = [world.render(scene) for scene in scenes if scene.close]
     assert 0.3 < len(close) / len(scenes) < 0.9
     for shot in close:
-        assert shot.subject_box[1] == 0  # the forearm leaves the picture
+        assert shot.subject_box[1] == 0  # the forearm leaves the image
         assert shot.subject_mask.mean() > 0.03 and shot.object_mask.mean() > 0.015
 
 

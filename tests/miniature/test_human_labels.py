@@ -1,4 +1,4 @@
-"""What a person sees in the base model's pictures, beside what the judges do."""
+"""What a person sees in the base model's images, beside what the judges do."""
 
 import json
 
@@ -13,7 +13,7 @@ def test_agreement_by_hand():
     assert eye.agreement(["lift", "lift", "and", "and"], ["lift", "and", "and", "and"]) == (0.75, 0.5)
 
 
-def test_a_hundred_pictures_are_asked_for():
+def test_a_hundred_images_are_asked_for():
     assert sum(eye.ASKED.values()) == 100
 
 

@@ -15,7 +15,7 @@ from interactive_action.miniature.judges import (
     load_detector,
     load_interaction_judge,
 )
-from interactive_action.scoring.iascore import closest_pair, score_pictures, summarise
+from interactive_action.scoring.iascore import closest_pair, score_images, summarize
 
 
 def shot(relation, subject="panda", thing="strawberry", seed=CHECK_SEED + 77):
@@ -23,7 +23,7 @@ def shot(relation, subject="panda", thing="strawberry", seed=CHECK_SEED + 77):
 
 
 def tensor(*shots):
-    return torch.from_numpy(np.stack([one.picture for one in shots])).float() / 255
+    return torch.from_numpy(np.stack([one.image for one in shots])).float() / 255
 
 
 @pytest.fixture(scope="module")
@@ -49,34 +49,34 @@ def test_the_detector_does_not_see_what_is_not_there(detector):
     assert found == []
 
 
-def test_the_detector_tells_colours_apart(detector):
+def test_the_detector_tells_colors_apart(detector):
     scene = sample_scene(CHECK_SEED + 5, "frog", "ball", "and", color="red")
-    pictures = tensor(render(scene))
-    assert detector.detect(pictures, ["red ball"])[0]
-    assert not detector.detect(pictures, ["blue ball"])[0]
+    images = tensor(render(scene))
+    assert detector.detect(images, ["red ball"])[0]
+    assert not detector.detect(images, ["blue ball"])[0]
 
 
 def test_boxes_overlap_in_a_lift_and_not_when_things_stand_apart(detector):
-    pictures = tensor(shot("and"), shot("lift"))
-    apart, lifted = detector.detect(pictures, ["panda", "strawberry"])
+    images = tensor(shot("and"), shot("lift"))
+    apart, lifted = detector.detect(images, ["panda", "strawberry"])
     assert closest_pair(apart, "panda", "strawberry")[0] == 0
     assert closest_pair(lifted, "panda", "strawberry")[0] > 0
 
 
 def test_clip_prefers_the_right_caption(scorer):
-    pictures = tensor(*(shot(relation) for relation in ("and", "lift", "push", "hold", "press", "sit")))
+    images = tensor(*(shot(relation) for relation in ("and", "lift", "push", "hold", "press", "sit")))
     texts = [f"a panda {words} a strawberry" for words in ("and", "picking up", "pushing", "holding", "pressing", "sitting on")]
-    cosines = scorer.see(pictures) @ scorer.read(texts).T
+    cosines = scorer.see(images) @ scorer.read(texts).T
     assert cosines.argmax(1).tolist() == [0, 1, 2, 3, 4, 5]
     wrong = scorer.read(["a penguin picking up a strawberry", "a panda picking up a lamp"])
-    assert (cosines[1, 1] > scorer.see(pictures[1:2]) @ wrong.T).all()
+    assert (cosines[1, 1] > scorer.see(images[1:2]) @ wrong.T).all()
 
 
 def test_iascore_is_higher_where_the_panda_picks_the_strawberry_up(detector, scorer):
     def judged(relation):
-        pictures = tensor(*(shot(relation, seed=CHECK_SEED + k) for k in range(4)))
-        rows = score_pictures(pictures, "panda", "strawberry", "a panda picking up a strawberry", detector, scorer)
-        return summarise(rows)
+        images = tensor(*(shot(relation, seed=CHECK_SEED + k) for k in range(4)))
+        rows = score_images(images, "panda", "strawberry", "a panda picking up a strawberry", detector, scorer)
+        return summarize(rows)
 
     lifted, apart = judged("lift"), judged("and")
     assert lifted["pass_rate"] == 1 and apart["pass_rate"] == 0
@@ -121,7 +121,7 @@ class TestWords:
     def facts(self):
         return {"subject": "panda", "object": "ball", "color": "red", "place": "in a kitchen", "relation": "lift"}
 
-    def test_a_caption_fits_its_own_picture(self, facts):
+    def test_a_caption_fits_its_own_image(self, facts):
         rng = np.random.default_rng(0)
         for _ in range(50):
             assert fits(caption(facts, rng)[1], facts)
@@ -136,14 +136,14 @@ class TestWords:
         assert fits(claim, facts) and fits(claim, {**facts, "color": "blue", "relation": "and"})
         assert not fits(claim, {**facts, "object": "box"})
 
-    def test_a_box_is_also_a_cube_and_has_a_colour(self):
+    def test_a_box_is_also_a_cube_and_has_a_color(self):
         names = labels()
         assert names["red cube"] == ("", "box", "red") and names["cube"] == names["box"] == ("", "box", "")
 
 
-def test_spoiling_is_repeatable_and_leaves_half_of_the_pictures_nearly_alone():
-    pictures = torch.randint(0, 256, (16, 3, 96, 96), dtype=torch.uint8)
-    once, again = spoil(pictures, 3), spoil(pictures, 3)
+def test_spoiling_is_repeatable_and_leaves_half_of_the_images_nearly_alone():
+    images = torch.randint(0, 256, (16, 3, 96, 96), dtype=torch.uint8)
+    once, again = spoil(images, 3), spoil(images, 3)
     assert torch.equal(once, again) and 0 <= once.min() and once.max() <= 1
-    changed = (once - pictures.float() / 255).abs().mean((1, 2, 3))
+    changed = (once - images.float() / 255).abs().mean((1, 2, 3))
     assert 4 <= (changed < 0.035).sum() <= 14

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.lora import Absorber
+from interactive_action.models.lora import AuxiliaryLoRA
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
 from interactive_action.trainers.loop import TrainingState, step_generator, training_steps
 
 DATASET = noise_dataset()
-CONFIG = InteractiveActionConfig(steps=4, batch_size=2, learning_rate=0.05, positives=("holding",), vectors=2, absorber_rank=2, lambda_distill=0.5)
+CONFIG = InteractiveActionConfig(steps=4, batch_size=2, learning_rate=0.05, positives=("holding",), vectors=2, auxiliary_lora_rank=2, lambda_distill=0.5)
 
 
 def loss_of(dtype=torch.float32, **settings):
@@ -20,24 +20,24 @@ def loss_of(dtype=torch.float32, **settings):
 
 
 def disturbed(loss):
-    """What is trained some way from its start, where the absorber is no longer nothing."""
+    """What is trained some way from its start, where the auxiliary LoRA is no longer nothing."""
     start = loss.start()
     return start + 0.1 * torch.randn(start.shape, generator=torch.Generator().manual_seed(1))
 
 
 def test_a_projection_with_it_is_the_sum_of_both_matrices():
     layer = TinyEngine().projections[0]
-    absorber = Absorber([layer], rank=3)
+    auxiliary_lora = AuxiliaryLoRA([layer], rank=3)
     weights = torch.randn(2 * 3 * 12, generator=torch.Generator().manual_seed(0))
     down, up = weights[:36].view(3, 12), weights[36:].view(12, 3)
     x = torch.randn(5, 12, generator=torch.Generator().manual_seed(1))
-    with absorber.active(weights):
+    with auxiliary_lora.active(weights):
         assert torch.allclose(layer(x), x @ (layer.weight + up @ down).T, atol=1e-5)
     assert torch.equal(layer(x), x @ layer.weight.T)
 
 
 def test_at_its_start_it_changes_nothing():
-    plain, absorbed = loss_of(absorber_rank=0), loss_of()
+    plain, absorbed = loss_of(auxiliary_lora_rank=0), loss_of()
     expected, losses = (loss(loss.start(), step_generator(0, 0)) for loss in (plain, absorbed))
     for name, value in expected.items():
         assert losses[name].item() == pytest.approx(value.item(), rel=1e-6), name
@@ -84,9 +84,9 @@ def test_the_token_is_v_alone_and_a_run_resumes_to_the_bit(tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"absorber_rank": 0, "literal_eq6": True}, "does not depend on v"),
-        ({"absorber_rank": -1}, "absorber_rank is -1"),
-        ({"max_norm": 1.0}, "while an absorber is trained"),
+        ({"auxiliary_lora_rank": 0, "literal_eq6": True}, "does not depend on v"),
+        ({"auxiliary_lora_rank": -1}, "auxiliary_lora_rank is -1"),
+        ({"max_embedding_norm": 1.0}, "while an auxiliary LoRA is trained"),
     ],
 )
 def test_what_makes_no_sense_is_answered_with_a_sentence(change, sentence):

@@ -182,8 +182,8 @@ def test_the_nodes_draw_sheets_for_what_was_sampled_and_for_nothing_else(checkpo
     recording, recorder = record(model)
     samples = draw(recording, clip, "a panda and a cup", batch=2)
     draw(recording, clip, "a frog")  # what is drawn in between does not matter
-    pictures = torch.rand(2, 96, 96, 3)
-    given = dict(samples={"samples": samples}, pictures=pictures, clip=clip, prompt="a panda and a cup")
+    images = torch.rand(2, 96, 96, 3)
+    given = dict(samples={"samples": samples}, images=images, clip=clip, prompt="a panda and a cup")
     sheets, overlays, maps = DrawAttention.execute(recorder, words="panda\ncup\n", groups=PLACES, **given).result
     assert sheets.shape[0] == 2 and overlays.shape == (4, 96, 96, 3) and maps.shape == (4, 96, 96)
     assert (maps.amin((1, 2)) == 0).all() and (maps.amax((1, 2)) == 1).all()
@@ -191,8 +191,8 @@ def test_the_nodes_draw_sheets_for_what_was_sampled_and_for_nothing_else(checkpo
     assert finer.shape[1] < sheets.shape[1]  # one row, two rows
     with pytest.raises(InteractiveActionError, match="not known where the words of these samples attended"):
         DrawAttention.execute(recorder, words="panda", groups=PLACES, **{**given, "samples": {"samples": samples + 1}})
-    with pytest.raises(InteractiveActionError, match="3 pictures, and 2 samples"):
-        DrawAttention.execute(recorder, words="panda", groups=PLACES, **{**given, "pictures": torch.rand(3, 96, 96, 3)})
+    with pytest.raises(InteractiveActionError, match="3 images, and 2 samples"):
+        DrawAttention.execute(recorder, words="panda", groups=PLACES, **{**given, "images": torch.rand(3, 96, 96, 3)})
     with pytest.raises(InteractiveActionError, match="No word is named"):
         DrawAttention.execute(recorder, words=" \n", groups=PLACES, **given)
 

@@ -8,7 +8,7 @@ import torch
 from interactive_action.errors import InteractiveActionError
 from interactive_action.models.comfy_engine import ComfyEngine
 from interactive_action.models.comfy_tokens import teach
-from interactive_action.models.lora import Absorber
+from interactive_action.models.lora import AuxiliaryLoRA
 from interactive_action.models.protocol import add_noise
 from interactive_action.tokens.token import InteractiveToken
 
@@ -41,9 +41,9 @@ def test_a_batch_of_prompts_equals_its_prompts_one_by_one(engine):
 
 
 def test_latents_equal_the_stock_encoders(checkpoint, engine, dataset):
-    mean, std = engine.encode_pictures(dataset.pictures)
+    mean, std = engine.encode_images(dataset.images)
     with torch.no_grad():
-        stock = checkpoint[2].encode(dataset.pictures)
+        stock = checkpoint[2].encode(dataset.images)
     assert torch.allclose(mean, checkpoint[0].model.process_latent_in(stock).to(mean), atol=1e-4)
     assert std.shape == mean.shape
 
@@ -168,11 +168,11 @@ def test_both_attentions_of_every_layer_have_four_projections(engine):
 
 
 def test_an_absorber_is_there_while_it_is_active_and_gone_afterwards(engine):
-    absorber = Absorber(engine.attention_projections(), 2)
-    weights = torch.randn(absorber.start(torch.Generator()).shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    auxiliary_lora = AuxiliaryLoRA(engine.attention_projections(), 2)
+    weights = torch.randn(auxiliary_lora.start(torch.Generator()).shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
     z_t, t, context = torch.ones(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man with a cup"])
     before = engine.predict_noise(z_t, t, context)
-    with absorber.active(weights):
+    with auxiliary_lora.active(weights):
         during = engine.predict_noise(z_t, t, context)
     (gradient,) = torch.autograd.grad(during.sum(), [weights])
     assert not torch.allclose(during, before, atol=1e-3)

@@ -88,7 +88,7 @@ def test_each_layer_finds_its_own_chunks_also_when_the_conditioning_is_repeated(
     assert patch(None, context, context, {"block": ("input", 9), "block_index": 0})[1] is context
 
 
-def test_layers_that_say_the_same_draw_the_plain_tokens_picture(checkpoint, layers):
+def test_layers_that_say_the_same_draw_the_plain_tokens_image(checkpoint, layers):
     model, clip, _ = checkpoint
     plain = token(2)
     flat, layered = teach(clip, [plain]), teach(clip, [tied(layers, plain)])
@@ -97,7 +97,7 @@ def test_layers_that_say_the_same_draw_the_plain_tokens_picture(checkpoint, laye
     assert torch.allclose(latent, expected, atol=1e-4)
 
 
-def test_layers_that_differ_draw_another_picture(checkpoint, layers):
+def test_layers_that_differ_draw_another_image(checkpoint, layers):
     model, clip, _ = checkpoint
     taught = teach(clip, [token(layers, 1)])
     first = InteractiveToken("lift", token(layers, 1).vectors[:1].repeat(layers, 1, 1))

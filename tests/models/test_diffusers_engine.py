@@ -79,18 +79,18 @@ def test_a_checkpoint_of_sd_15s_layout_predicts_what_comfyuis_unet_does(original
 
 
 def test_its_latents_are_those_of_comfyuis_autoencoder(originals, small):
-    pictures = torch.rand(2, 64, 64, 3, generator=torch.Generator().manual_seed(0))
-    mean, std = small.encode_pictures(pictures)
+    images = torch.rand(2, 64, 64, 3, generator=torch.Generator().manual_seed(0))
+    mean, std = small.encode_images(images)
     with torch.no_grad():
         encoder = originals.autoencoder
-        expected, logvar = encoder.quant_conv(encoder.encoder(pictures.movedim(-1, 1) * 2 - 1)).chunk(2, 1)
+        expected, logvar = encoder.quant_conv(encoder.encoder(images.movedim(-1, 1) * 2 - 1)).chunk(2, 1)
     assert torch.allclose(mean, 0.18215 * expected, atol=1e-5)
     assert torch.allclose(std, 0.18215 * torch.exp(0.5 * logvar), atol=1e-5)
 
 
-def test_pictures_are_cropped_to_whole_latents(small):
-    pictures = torch.rand(1, 68, 79, 3)
-    assert torch.equal(small.encode_pictures(pictures)[0], small.encode_pictures(pictures[:, 2:66, 3:75])[0])
+def test_images_are_cropped_to_whole_latents(small):
+    images = torch.rand(1, 68, 79, 3)
+    assert torch.equal(small.encode_images(images)[0], small.encode_images(images[:, 2:66, 3:75])[0])
 
 
 def test_a_context_with_v_cut_in_equals_that_of_a_word_added_to_the_vocabulary(originals, small):

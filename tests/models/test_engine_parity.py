@@ -18,18 +18,18 @@ WORDS = ("handling", "using", "playing with")
 
 
 def adi(engine, dataset):
-    others = ActionDifferent.in_order(dataset.pictures.flip(0).contiguous(), len(dataset))
-    return ADILoss(engine, dataset, ADIConfig(batch_size=2, start_word="handling"), others)
+    others = ActionDifferent.in_order(dataset.images.flip(0).contiguous(), len(dataset))
+    return ADILoss(engine, dataset, ADIConfig(batch_size=2, initializer_token="handling"), others)
 
 
 METHODS = {
     "textual inversion": lambda engine, dataset: TextualInversionLoss(
         engine, dataset, TextualInversionConfig(batch_size=3, vectors=2, min_snr_gamma=5.0), torch.ones(4, 96, 96).triu()
     ),
-    "reversion": lambda engine, dataset: ReVersionLoss(engine, dataset, ReVersionConfig(batch_size=3, positives=WORDS, start_word="handling")),
+    "reversion": lambda engine, dataset: ReVersionLoss(engine, dataset, ReVersionConfig(batch_size=3, positives=WORDS, initializer_token="handling")),
     "interactive action": lambda engine, dataset: InteractiveActionLoss(engine, dataset, InteractiveActionConfig(positives=WORDS)),
-    "absorber": lambda engine, dataset: InteractiveActionLoss(
-        engine, dataset, InteractiveActionConfig(positives=WORDS, absorber_rank=4, literal_eq6=True, lambda_distill=10.0)
+    "auxiliary_lora": lambda engine, dataset: InteractiveActionLoss(
+        engine, dataset, InteractiveActionConfig(positives=WORDS, auxiliary_lora_rank=4, literal_eq6=True, lambda_distill=10.0)
     ),
     "p plus": lambda engine, dataset: PPlusLoss(engine, dataset, PPlusConfig(batch_size=2)),
     "adi": adi,
@@ -42,8 +42,8 @@ def engines(checkpoint, request):
     from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 
     model, clip, vae = checkpoint
-    [relabelled] = ModelSamplingDiscrete().patch(model, {"epsilon": "eps"}.get(request.param, request.param), zsnr=False)
-    with ComfyEngine(relabelled, clip, vae) as comfy:
+    [relabeled] = ModelSamplingDiscrete().patch(model, {"epsilon": "eps"}.get(request.param, request.param), zsnr=False)
+    with ComfyEngine(relabeled, clip, vae) as comfy:
         yield comfy, load_single_file(FILE, prediction_type=request.param)
 
 
@@ -73,7 +73,7 @@ def test_both_engines_see_the_same_words_latents_and_schedule(engines, dataset):
     assert comfy.layers == diffusers.layers
     assert torch.equal(comfy.word_vectors("a robot, picking up cups (twice)"), diffusers.word_vectors("a robot, picking up cups (twice)"))
     assert torch.allclose(comfy.alphas_cumprod, diffusers.alphas_cumprod, rtol=1e-5)
-    for one, other in zip(comfy.encode_pictures(dataset.pictures), diffusers.encode_pictures(dataset.pictures)):
+    for one, other in zip(comfy.encode_images(dataset.images), diffusers.encode_images(dataset.images)):
         assert torch.allclose(one, other, atol=1e-4)
 
 

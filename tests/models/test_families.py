@@ -83,15 +83,15 @@ def small(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dataset():
-    pictures = torch.rand(2, 64, 128, 3, generator=torch.Generator().manual_seed(0))
-    return InteractionDataset(pictures, tuple((prompt,) for prompt in PROMPTS), tuple((prompt.replace("<v*>", "and"),) for prompt in PROMPTS))
+    images = torch.rand(2, 64, 128, 3, generator=torch.Generator().manual_seed(0))
+    return InteractionDataset(images, tuple((prompt,) for prompt in PROMPTS), tuple((prompt.replace("<v*>", "and"),) for prompt in PROMPTS))
 
 
 def losses(engine, dataset):
     config = InteractiveActionConfig(positives=("holding", "playing with"), vectors=2, batch_size=2)
-    others = ActionDifferent.in_order(1 - dataset.pictures, 2)
+    others = ActionDifferent.in_order(1 - dataset.images, 2)
     yield InteractiveActionLoss(engine, dataset, config)
-    yield ADILoss(engine, dataset, ADIConfig(start_word="handling"), others)  # layer-wise
+    yield ADILoss(engine, dataset, ADIConfig(initializer_token="handling"), others)  # layer-wise
 
 
 def test_both_engines_give_the_same_loss_and_the_same_gradient(small, dataset):

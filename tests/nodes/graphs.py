@@ -8,20 +8,20 @@ CHECKPOINT = "interactive-action-miniature.safetensors"
 
 
 def save_noise_dataset(base, name="noise"):
-    """A data set of four pictures of noise in the server's data-set folder, for tests in which only mechanics count."""
+    """A dataset of four images of noise in the server's dataset folder, for tests in which only mechanics count."""
     folder = base / "datasets" / "interactive_action" / name
     if not folder.exists():
-        pictures = torch.rand(4, 96, 96, 3, generator=torch.Generator().manual_seed(0))
-        InteractionDataset(pictures, (("a frog <v*> a cup",),) * 4, (("a frog and a cup",),) * 4).save(folder)
+        images = torch.rand(4, 96, 96, 3, generator=torch.Generator().manual_seed(0))
+        InteractionDataset(images, (("a frog <v*> a cup",),) * 4, (("a frog and a cup",),) * 4).save(folder)
     return name
 
 
 def training(dataset="noise", token="token", **settings):
-    """Load the checkpoint and a saved data set, train, save the token."""
+    """Load the checkpoint and a saved dataset, train, save the token."""
     settings = {
-        "action": "pick up", "steps": 6, "batch_size": 2, "learning_rate": 0.01, "seed": 1, "start_word": "handling",
-        "timestep_law": "high noise", "steering_words": "handling\nusing", "lambda_steer": 0.01, "lambda_distill": 0.2,
-        "gamma": 0.07, "positives_per_picture": 4, "vectors": 1, "weight_decay": 0.01, "save_state_every": 5, **settings,
+        "action": "pick up", "steps": 6, "batch_size": 2, "learning_rate": 0.01, "seed": 1, "initializer_token": "handling",
+        "timestep_sampling": "high noise", "steering_words": "handling\nusing", "lambda_steer": 0.01, "lambda_distill": 0.2,
+        "gamma": 0.07, "positives_per_image": 4, "vectors": 1, "weight_decay": 0.01, "save_state_every": 5, **settings,
     }  # fmt: skip
     return {
         "ckpt": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},
@@ -38,7 +38,7 @@ def training(dataset="noise", token="token", **settings):
 
 
 def drawing(text="a panda and a cup", seed=1):
-    """Load the checkpoint and draw one picture with stock nodes."""
+    """Load the checkpoint and draw one image with stock nodes."""
     return {
         "ckpt": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},
         "yes": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["ckpt", 1], "text": text}},

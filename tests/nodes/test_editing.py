@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from interactive_action.tools.demos.token import load_prompt, node, pictures
+from interactive_action.tools.demos.token import load_prompt, node, images
 from interactive_action.tools.dev.server import ROOT
 
 JUDGES = runpy.run_path(str(ROOT / "tests" / "scoring" / "tiny_judges.py"))
@@ -21,7 +21,7 @@ def few_steps(prompt):
 
 
 def save(prompt, title, source):
-    """Save one more output's pictures, under a node of that title."""
+    """Save one more output's images, under a node of that title."""
     prompt[title] = {"class_type": "SaveImage", "inputs": {"images": source, "filename_prefix": "test"}, "_meta": {"title": title}}
 
 
@@ -31,17 +31,17 @@ def save_mask(prompt, source):
 
 
 def arrays(client, outputs, prompt, *titles):
-    return (numpy.stack([numpy.asarray(picture, dtype=int) for picture in pictures(client, outputs, prompt, title)]) for title in titles)
+    return (numpy.stack([numpy.asarray(image, dtype=int) for image in images(client, outputs, prompt, title)]) for title in titles)
 
 
-def test_a_thing_is_made_what_a_text_and_style_pictures_say_by_the_file_that_the_stock_loader_takes(server):
+def test_a_thing_is_made_what_a_text_and_style_images_say_by_the_file_that_the_stock_loader_takes(server):
     prompt = load_prompt("edit-with-text-and-style")
     node(prompt, "Scheduler")[1]["inputs"]["steps"] = 10
     recorded = node(prompt, "Record Interaction")[0]
-    save(prompt, "Save the picture", [recorded, 0])
+    save(prompt, "Save the image", [recorded, 0])
     save_mask(prompt, [recorded, 2])
     client = server.client()
-    before, after, mask = arrays(client, client.run(prompt), prompt, "Save the picture", "Save the edit", "Save the mask")
+    before, after, mask = arrays(client, client.run(prompt), prompt, "Save the image", "Save the edit", "Save the mask")
     assert after.shape == before.shape == (4, 96, 96, 3)
     inside = mask[..., 0] > 127
     change = (after - before)[inside].mean(0)
@@ -53,7 +53,7 @@ def test_a_simulation_looks_real_where_the_thing_is_and_keeps_the_rest(server):
     prompt = few_steps(load_prompt("make-a-simulation-look-real"))
     save_mask(prompt, node(prompt, "Keep the rest")[1]["inputs"]["mask"])
     client = server.client()
-    titles = "Save the simulated pictures", "Save the edited recording", "Save the mask"
+    titles = "Save the simulated images", "Save the edited recording", "Save the mask"
     simulated, real, masks = arrays(client, client.run(prompt), prompt, *titles)
     inside = masks[..., 0] > 127
     assert len(real) == 5 and (real == simulated)[~inside].all()
@@ -71,7 +71,7 @@ def test_edits_are_scored(server):
 
 
 def test_a_thing_is_masked(server, tmp_path):
-    Image.new("RGB", (64, 64), "tan").save(server.base / "input" / "picture.png")
+    Image.new("RGB", (64, 64), "tan").save(server.base / "input" / "image.png")
     prompt = load_prompt("mask-a-thing")
     node(prompt, "Load Detector")[1]["inputs"].update(name=JUDGES["grounding_dino"](tmp_path / "dino"), threshold=0.0)
     node(prompt, "Grounded Mask")[1]["inputs"].update(segmenter=JUDGES["sam2"](tmp_path / "sam2"))
@@ -110,9 +110,9 @@ def test_what_a_lora_says_of_the_new_parts_counts_in_the_stock_loader(server, pa
     client, drawn = server.client(), []
     for strength in (0.0, 5.0):
         prompt = few_steps(load_prompt("edit-with-text-and-style"))
-        guider = node(prompt, "Three-Condition Guider")[1]["inputs"]
+        guider = node(prompt, "Guider: Image + Style + Text")[1]["inputs"]
         inputs = {"model": guider["model"], "lora_name": f"{part}.safetensors", "strength_model": strength}
         prompt["lora"] = {"class_type": "LoraLoaderModelOnly", "inputs": inputs, "_meta": {"title": "Load LoRA"}}
         guider["model"] = ["lora", 0]
-        drawn.append(numpy.asarray(pictures(client, client.run(prompt), prompt, "Save the edit")[0], dtype=int))
+        drawn.append(numpy.asarray(images(client, client.run(prompt), prompt, "Save the edit")[0], dtype=int))
     assert numpy.abs(drawn[1] - drawn[0]).mean() > 0.5

@@ -13,7 +13,7 @@ from interactive_action.tools.demos.token import load_prompt, node
 
 
 def small_instruct_pix2pix():
-    """The embedded model with input channels for a picture."""
+    """The embedded model with input channels for an image."""
     from interactive_action.miniature.factory.export import FILE
 
     state = load_file(FILE)
@@ -27,7 +27,7 @@ REPLACED = ("Interaction Scene", "Record Interaction", "Style Samples", "Load Ch
 
 @pytest.fixture(scope="module")
 def prompt(server):
-    """The shipped workflow with a checkpoint that is extended first and pictures of one's own; two steps."""
+    """The shipped workflow with a checkpoint that is extended first and images of one's own; two steps."""
     prompt = load_prompt("edit-with-text-and-style")
     extend = load_prompt("extend-an-editor")["1"]
     checkpoints = server.base / "models" / "checkpoints"
@@ -42,7 +42,7 @@ def prompt(server):
         noise = torch.randint(256, (size[1], size[0], 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
         Image.fromarray(noise.numpy()).save(server.base / "input" / f"{name}.png")
         prompt[name] = {"class_type": "LoadImage", "inputs": {"image": f"{name}.png"}, "_meta": {"title": name}}
-        node(prompt, "Picture and Style Conditioning")[1]["inputs"][name] = [name, 0]
+        node(prompt, "Image and Style Conditioning")[1]["inputs"][name] = [name, 0]
     node(prompt, "Scheduler")[1]["inputs"]["steps"] = 2
     return {key: value for key, value in prompt.items() if value["_meta"]["title"] not in REPLACED}
 
@@ -79,6 +79,6 @@ def test_a_file_of_another_origin_is_kept(server, prompt):
 
 def test_a_negative_scale_is_told_before_anything_runs(server, prompt):
     graph = {key: {**value, "inputs": dict(value["inputs"])} for key, value in prompt.items()}
-    node(graph, "Three-Condition Guider")[1]["inputs"]["s_sty"] = -1.0
+    node(graph, "Guider: Image + Style + Text")[1]["inputs"]["s_sty"] = -1.0
     with pytest.raises(InteractiveActionError, match="s_sty is -1: a negative scale"):
         server.client().run(graph)

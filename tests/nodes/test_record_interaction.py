@@ -13,17 +13,17 @@ from interactive_action.sim.client import ROOT
 
 
 def scene(**changes):
-    settings = {"robot": "panda", "action": "pick up", "object": "ball", "object_colour": "green", "ground": "sand", "background": "sky"}
+    settings = {"robot": "panda", "action": "pick up", "object": "ball", "object_color": "green", "ground": "sand", "background": "sky"}
     return sim.InteractionScene.execute(**{**settings, "size_jitter": 0.1, "seed": 5, **changes}).result[0]
 
 
 def test_record_gives_what_the_rest_of_the_pack_and_comfyui_take(simulator, monkeypatch):
     monkeypatch.setattr(sim, "SIMULATOR", simulator)  # the one that is running already
-    settings = {"takes": 1, "cameras": 5, "moments": "held", "frames_per_take": 1, "width": 64, "height": 96}
+    settings = {"takes": 1, "cameras": 5, "moments": "held", "frames_per_episode": 1, "width": 64, "height": 96}
     output = sim.RecordInteraction.execute(scene(), **settings)
-    pictures, subject, object, subject_boxes, object_boxes, depth, recording = output.result
-    assert pictures.shape == depth.shape == (5, 96, 64, 3) and pictures.dtype == depth.dtype == torch.float32
-    assert 0 <= pictures.min() and pictures.max() <= 1 and depth.max() == 1
+    images, subject, object, subject_boxes, object_boxes, depth, recording = output.result
+    assert images.shape == depth.shape == (5, 96, 64, 3) and images.dtype == depth.dtype == torch.float32
+    assert 0 <= images.min() and images.max() <= 1 and depth.max() == 1
     assert subject.shape == object.shape == (5, 96, 64) and set(object.unique().tolist()) == {0.0, 1.0}
     for boxes, masks, label in ((subject_boxes, subject, "robot arm"), (object_boxes, object, "green ball")):
         assert [[box["label"] for box in found] for found in boxes] == [[label]] * 5
@@ -32,24 +32,24 @@ def test_record_gives_what_the_rest_of_the_pack_and_comfyui_take(simulator, monk
     assert list(recording.object) == ["green ball"] * 5 and recording.scene.ground == "sand"
     assert "succeeded with 1 of 1 seeds" in str(output.ui.as_dict())
     (overlay,) = sim.DrawRecording.execute(recording).result
-    assert overlay.shape == pictures.shape and not torch.equal(overlay, pictures)
+    assert overlay.shape == images.shape and not torch.equal(overlay, images)
 
 
 def test_bad_settings_are_refused_before_anything_runs():
     with pytest.raises(InteractiveActionError, match="no object 'moon'"):
         scene(object="moon")
     with pytest.raises(InteractiveActionError, match="cameras must be"):
-        sim.RecordInteraction.execute(scene(), takes=1, cameras=2, moments="held", frames_per_take=1, width=64, height=64)
+        sim.RecordInteraction.execute(scene(), takes=1, cameras=2, moments="held", frames_per_episode=1, width=64, height=64)
 
 
 def test_triples_come_in_the_order_in_which_adi_takes_them(simulator, monkeypatch):
     monkeypatch.setattr(triples, "SIMULATOR", simulator)
-    settings = {"takes": 2, "cameras": 4, "moments": "held", "frames_per_take": 1, "width": 64, "height": 64}
+    settings = {"takes": 2, "cameras": 4, "moments": "held", "frames_per_episode": 1, "width": 64, "height": 64}
     output = triples.RecordTriples.execute(scene(), other_actions="push, touch,", **settings)
     anchors, same, others, recording, other_recordings = output.result
     assert anchors.shape == same.shape == (8, 64, 64, 3) and others.shape == (16, 64, 64, 3)
     assert [other.action for other in other_recordings] == ["push", "touch"] and recording.action == "pick up"
-    assert torch.equal(others[8:], torch.from_numpy(other_recordings[1].pictures).float() / 255)
+    assert torch.equal(others[8:], torch.from_numpy(other_recordings[1].images).float() / 255)
     assert torch.equal(same[:4], anchors[4:])
 
 

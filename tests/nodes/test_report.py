@@ -14,13 +14,13 @@ def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     rows = [{"method": name, **{column: Score(0.1 * place, (0.05 * place, 0.12 * place)) for column in "abcdef"}} for place, name in enumerate(METHODS)]
     cells = [Cell(name, [torch.rand(96, 96, 3)], "boxes overlap") for name in METHODS]
-    write_report(path, "A_very_long_title_without_a_space_" * 4, "lead", [Table("Scores", rows), Grid("Pictures", [("a panda", cells)])],
+    write_report(path, "A_very_long_title_without_a_space_" * 4, "lead", [Table("Scores", rows), Grid("Images", [("a panda", cells)])],
                  {"Sampler": {"name": "x" * 300}}, [File("y" * 90 + ".safetensors", b"123")])  # fmt: skip
     return path.as_uri()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_it_fits_the_screen_shows_its_pictures_and_enlarges_them(page, width):
+def test_it_fits_the_screen_shows_its_images_and_enlarges_them(page, width):
     with Browser(width=width, height=800) as browser:
         browser.call("Page.navigate", url=page)
         browser.wait("location.protocol === 'file:' && document.readyState === 'complete'")

@@ -22,15 +22,15 @@ def reward(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return torch.rand(3, 40, 56, 3, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_best_edit_of_several_is_the_one_with_the_lowest_total(reward, pictures):
-    edited = torch.cat([pictures[:1], pictures[1:]])
-    structure, semantics, best, change, report = ScoreEdits.execute(edited, pictures[:1], pictures[:1, :32, :32], reward).result
+def test_the_best_edit_of_several_is_the_one_with_the_lowest_total(reward, images):
+    edited = torch.cat([images[:1], images[1:]])
+    structure, semantics, best, change, report = ScoreEdits.execute(edited, images[:1], images[:1, :32, :32], reward).result
     told = json.loads(report)
-    assert told["edits"][0]["structure"] == pytest.approx(0, abs=1e-6)  # the first is the picture itself
+    assert told["edits"][0]["structure"] == pytest.approx(0, abs=1e-6)  # the first is the image itself
     assert structure == pytest.approx(sum(row["structure"] for row in told["edits"]) / 3)
     assert semantics == pytest.approx(sum(row["semantics"] for row in told["edits"]) / 3)
     totals = [row["total"] for row in told["edits"]]
@@ -39,37 +39,37 @@ def test_the_best_edit_of_several_is_the_one_with_the_lowest_total(reward, pictu
     assert told["how"]["alpha"] == 1
 
 
-def test_many_edits_are_judged_in_parts_and_give_the_same(reward, pictures, monkeypatch):
+def test_many_edits_are_judged_in_parts_and_give_the_same(reward, images, monkeypatch):
     mask = torch.zeros(3, 40, 56)
     mask[:, 10:30, 10:30] = 1
-    together = ScoreEdits.execute(pictures.flip(0), pictures, pictures, reward, mask, mask).result[4]
+    together = ScoreEdits.execute(images.flip(0), images, images, reward, mask, mask).result[4]
     monkeypatch.setattr(editing, "BATCH", 2)
-    apart = ScoreEdits.execute(pictures.flip(0), pictures, pictures, reward, mask, mask).result[4]
+    apart = ScoreEdits.execute(images.flip(0), images, images, reward, mask, mask).result[4]
     for one, other in zip(json.loads(together)["edits"], json.loads(apart)["edits"]):
         assert one == pytest.approx(other, abs=1e-4)
 
 
-def test_a_mask_comes_from_a_name(tmp_path, pictures):
+def test_a_mask_comes_from_a_name(tmp_path, images):
     detector = LoadDetector.execute("folder or hub name", 0.0, grounding_dino(tmp_path / "dino")).result[0]
     segmenter = sam2(tmp_path / "sam2")
-    [mask] = GroundedMask.execute(pictures, "cabinet", detector, segmenter).result
+    [mask] = GroundedMask.execute(images, "cabinet", detector, segmenter).result
     assert mask.shape == (3, 40, 56)
     with pytest.raises(InteractiveActionError, match="No SAM 2 is named"):
-        GroundedMask.execute(pictures, "cabinet", detector, " ")
+        GroundedMask.execute(images, "cabinet", detector, " ")
     with pytest.raises(InteractiveActionError, match="A line of text is empty"):
-        GroundedMask.execute(pictures, " ", detector, segmenter)
+        GroundedMask.execute(images, " ", detector, segmenter)
     detector.threshold = 1.0
-    with pytest.raises(InteractiveActionError, match='finds no "cabinet" in picture 1'):
-        GroundedMask.execute(pictures, "cabinet", detector, segmenter)
+    with pytest.raises(InteractiveActionError, match='finds no "cabinet" in image 1'):
+        GroundedMask.execute(images, "cabinet", detector, segmenter)
 
 
-def test_bad_pictures_are_sentences(reward, pictures):
-    with pytest.raises(InteractiveActionError, match="edits are 56 x 40 and the pictures they come from 56 x 20"):
-        ScoreEdits.execute(pictures, pictures[:, :20], pictures, reward)
-    with pytest.raises(InteractiveActionError, match="2 style pictures for 3 edits"):
-        ScoreEdits.execute(pictures, pictures, pictures[:2], reward)
-    with pytest.raises(InteractiveActionError, match="mask of picture 1 is empty"):
-        ScoreEdits.execute(pictures, pictures, pictures, reward, torch.zeros(1, 40, 56))
+def test_bad_images_are_sentences(reward, images):
+    with pytest.raises(InteractiveActionError, match="edits are 56 x 40 and the images they come from 56 x 20"):
+        ScoreEdits.execute(images, images[:, :20], images, reward)
+    with pytest.raises(InteractiveActionError, match="2 style images for 3 edits"):
+        ScoreEdits.execute(images, images, images[:2], reward)
+    with pytest.raises(InteractiveActionError, match="mask of image 1 is empty"):
+        ScoreEdits.execute(images, images, images, reward, torch.zeros(1, 40, 56))
 
 
 def test_the_table_that_stands_in_the_node_is_the_paper_s():

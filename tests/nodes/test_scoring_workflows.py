@@ -1,4 +1,4 @@
-"""The shipped workflows that judge: they run on the real server, on few pictures."""
+"""The shipped workflows that judge: they run on the real server, on few images."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from interactive_action.tools.demos.token import load_prompt, node
 
 
 def saved(client, outputs, prompt, title):
-    """The pictures that the node called ``title`` saved."""
+    """The images that the node called ``title`` saved."""
     return [Image.open(io.BytesIO(client.view(file))) for file in outputs[node(prompt, title)[0]]["images"]]
 
 
@@ -35,11 +35,11 @@ def shortened(name, count):
 def test_each_prompt_of_a_set_is_drawn_with_its_own_seed_and_judged_by_its_own_words(client):
     prompt = shortened("draw-a-prompt-set", 3)
     outputs = client.run(prompt)
-    pictures = saved(client, outputs, prompt, "Save")
-    assert len({picture.tobytes() for picture in pictures}) == 3
+    images = saved(client, outputs, prompt, "Save")
+    assert len({image.tobytes() for image in images}) == 3
     report = json.loads(text_of(outputs, prompt, "Report"))
     expected = prompt_sets.seeded(prompt_sets.miniature("handling", "picking up"), 1, 0, 0, 3)
-    assert [(row["subject"], row["object"], row["text"]) for row in report["pictures"]] == [(row.subject, row.object, row.text) for row in expected]
+    assert [(row["subject"], row["object"], row["text"]) for row in report["images"]] == [(row.subject, row.object, row.text) for row in expected]
 
 
 def test_a_part_of_a_set_is_drawn_as_the_whole_draws_it(client):
@@ -51,7 +51,7 @@ def test_a_part_of_a_set_is_drawn_as_the_whole_draws_it(client):
 
 def test_action_bench_is_drawn(client):
     prompt = shortened("draw-action-bench", 1)
-    assert len(saved(client, client.run(prompt), prompt, "Save")) == prompt_sets.PICTURES_OF_A_PAIR
+    assert len(saved(client, client.run(prompt), prompt, "Save")) == prompt_sets.IMAGES_OF_A_PAIR
 
 
 @pytest.fixture(scope="module")
@@ -83,29 +83,29 @@ def test_votes_that_are_put_into_the_input_folder_are_counted(server, page):
 
 def test_recording_attention_changes_no_pixel_of_what_the_server_draws(client):
     prompt = shortened("see-where-words-attend", 0)
-    prompt["pictures"] = {"class_type": "PreviewImage", "inputs": {"images": [node(prompt, "Decode")[0], 0]}, "_meta": {"title": "Pictures"}}
+    prompt["images"] = {"class_type": "PreviewImage", "inputs": {"images": [node(prompt, "Decode")[0], 0]}, "_meta": {"title": "Images"}}
     outputs = client.run(prompt)
-    recorded = saved(client, outputs, prompt, "Pictures")
+    recorded = saved(client, outputs, prompt, "Images")
     sheets = saved(client, outputs, prompt, "Save the sheets")
-    assert len(sheets) == len(recorded) == 2 and sheets[0].width > 4 * 192  # the picture, three places, all layers
+    assert len(sheets) == len(recorded) == 2 and sheets[0].width > 4 * 192  # the image, three places, all layers
     draw = node(prompt, "Draw")[1]["inputs"]
     draw["model"] = [node(prompt, "Load Checkpoint")[0], 0]
-    for title in ("Record Attention", "Draw Attention", "Save the sheets"):
+    for title in ("Capture Attention", "Visualize Attention", "Save the sheets"):
         del prompt[node(prompt, title)[0]]
-    plain = saved(client, client.run(prompt), prompt, "Pictures")
-    assert [picture.tobytes() for picture in plain] == [picture.tobytes() for picture in recorded]
+    plain = saved(client, client.run(prompt), prompt, "Images")
+    assert [image.tobytes() for image in plain] == [image.tobytes() for image in recorded]
 
 
-def test_a_folder_is_scored_and_a_broken_picture_named(server, client):
-    folder = server.base / "input" / "pictures"
+def test_a_folder_is_scored_and_a_broken_image_named(server, client):
+    folder = server.base / "input" / "images"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     Image.new("RGB", (96, 96), "red").save(folder / "a.png")
     Image.new("RGB", (64, 128), "green").save(folder / "b.png")
-    (folder / "c.png").write_bytes(b"no picture")
+    (folder / "c.png").write_bytes(b"no image")
     prompt = load_prompt("score-a-folder")
     report = json.loads(text_of(client.run(prompt), prompt, "Report"))
-    assert [row["picture"] for row in report["pictures"]] == ["a.png", "b.png"]
+    assert [row["image"] for row in report["images"]] == ["a.png", "b.png"]
     assert list(report["could not be read"]) == ["c.png"]
 
 
@@ -124,7 +124,7 @@ def test_methods_learn_and_are_compared_in_one_graph(server, client):
     assert len(learning) == 4
     for value in learning:
         value["inputs"].update(steps=2, batch_size=2)
-    node(prompt, "Load Interaction Data Set")[1]["inputs"]["name"] = save_noise_dataset(server.base)
+    node(prompt, "Load Interaction Dataset")[1]["inputs"]["name"] = save_noise_dataset(server.base)
     told = text_of(client.run(prompt), prompt, "Write Report")
     page = (server.base / "output" / f"{told.removeprefix('written to ').partition('.html')[0]}.html").read_text(encoding="utf-8")
     assert page.count("<figure>") == 10  # five methods, two prompts

@@ -12,17 +12,17 @@ from interactive_action.tools.demos.token import load_prompt, node
 
 
 def recording(takes=1, **changes):
-    """A graph that records small pictures: nodes "scene", "record", "draw"."""
-    scene = {"robot": "panda", "action": "pick up", "object": "cube", "object_colour": "red", "ground": "sand", "background": "sky"}
-    plan = {"takes": takes, "cameras": 4, "moments": "held", "frames_per_take": 1, "width": 64, "height": 64}
+    """A graph that records small images: nodes "scene", "record", "draw"."""
+    scene = {"robot": "panda", "action": "pick up", "object": "cube", "object_color": "red", "ground": "sand", "background": "sky"}
+    plan = {"takes": takes, "cameras": 4, "moments": "held", "frames_per_episode": 1, "width": 64, "height": 64}
     return {
         "scene": {"class_type": "InteractiveActionScene", "inputs": {**scene, "size_jitter": 0.1, "seed": takes, **changes}},
         "record": {"class_type": "InteractiveActionRecord", "inputs": {"scene": ["scene", 0], **plan}},
-        "draw": {"class_type": "InteractiveActionDrawRecording", "inputs": {"recording": ["record", 6]}},
+        "draw": {"class_type": "InteractiveActionVisualizeAnnotations", "inputs": {"recording": ["record", 6]}},
     }
 
 
-def at_the_second_picture(client, prompt, act):
+def at_the_second_image(client, prompt, act):
     for kind, data in client.follow(prompt):
         if kind == "progress" and data["node"] == "record" and data["value"] == 2:
             act(data["prompt_id"])
@@ -36,13 +36,13 @@ def test_recording_tells_its_progress_obeys_cancel_and_survives_an_abort(client,
     assert len(outputs["draw"]["images"]) == 4
 
     with pytest.raises(Cancelled):
-        at_the_second_picture(client, recording(takes=50), client.interrupt)
+        at_the_second_image(client, recording(takes=50), client.interrupt)
 
     (worker,) = [
         process for process in psutil.Process(server._process.pid).children(recursive=True) if "sim.worker" in process.cmdline()
     ]
     with pytest.raises(InteractiveActionError, match=r"Record.*ended in the middle of its work .SIGABRT"):
-        at_the_second_picture(client, recording(takes=51), lambda _: worker.send_signal(signal.SIGABRT))
+        at_the_second_image(client, recording(takes=51), lambda _: worker.send_signal(signal.SIGABRT))
     assert len(client.run(recording(takes=2))["draw"]["images"]) == 8
 
 
@@ -52,50 +52,50 @@ def test_an_unknown_action_is_refused_before_anything_runs(client):
 
 
 def test_an_action_is_recorded_kept_and_read_again(client, server):
-    """The two shipped workflows, one after the other, with fewer and smaller pictures."""
+    """The two shipped workflows, one after the other, with fewer and smaller images."""
     prompt = load_prompt("record-an-action")
     node(prompt, "Record Interaction")[1]["inputs"].update(takes=1, width=64, height=64)
     outputs = client.run(prompt)
-    assert "16 pictures written to" in outputs[node(prompt, "Save Recording")[0]]["text"][0]
+    assert "16 images written to" in outputs[node(prompt, "Save Recording")[0]]["text"][0]
     prompt = load_prompt("import-a-recording")
     outputs = client.run(prompt)
-    assert "16 pictures of 1 takes; 'place into'" in outputs[node(prompt, "Load Recording")[0]]["text"][0]
-    assert len(outputs[node(prompt, "Draw Masks and Boxes")[0]]["images"]) == 16
+    assert "16 images of 1 takes; 'place into'" in outputs[node(prompt, "Load Recording")[0]]["text"][0]
+    assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 16
 
 
 def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(client, server):
-    """The shipped workflow, with fewer and smaller pictures."""
+    """The shipped workflow, with fewer and smaller images."""
     given = server.base / "input"
     prompt = load_prompt("act-with-your-own-robot")
-    node(prompt, "Own Robot")[1]["inputs"].update(urdf=arm(given), tool_link="palm", finger_links="left, right")
-    node(prompt, "Own Object with a Joint")[1]["inputs"].update(urdf=cupboard(given))
-    node(prompt, "Record Interaction")[1]["inputs"].update(takes=1, frames_per_take=1, width=64, height=64)
+    node(prompt, "Load Robot (URDF)")[1]["inputs"].update(urdf=arm(given), tool_link="palm", finger_links="left, right")
+    node(prompt, "Load Articulated Object (URDF)")[1]["inputs"].update(urdf=cupboard(given))
+    node(prompt, "Record Interaction")[1]["inputs"].update(takes=1, frames_per_episode=1, width=64, height=64)
     outputs = client.run(prompt)
     assert "'open' succeeded with 1 of" in outputs[node(prompt, "Record Interaction")[0]]["text"][0]
-    assert len(outputs[node(prompt, "Draw Masks and Boxes")[0]]["images"]) == 4
+    assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 4
     (given / "toy_arm" / "meshes" / "foot.stl").unlink()
-    node(prompt, "Own Robot")[1]["inputs"].update(called="arm")
-    with pytest.raises(InteractiveActionError, match="OwnRobot.*foot.stl', which is not there"):
+    node(prompt, "Load Robot (URDF)")[1]["inputs"].update(called="arm")
+    with pytest.raises(InteractiveActionError, match="CustomRobot.*foot.stl', which is not there"):
         client.run(prompt)
     assert len(client.run(recording(takes=3))["draw"]["images"]) == 12
 
 
 def test_a_data_set_of_triples_is_made_kept_and_taught(client, server):
-    """The shipped workflow, with fewer pictures and steps."""
+    """The shipped workflow, with fewer images and steps."""
     prompt = load_prompt("make-a-data-set-of-triples")
-    node(prompt, "Record Triples")[1]["inputs"].update(takes=2, frames_per_take=1)
+    node(prompt, "Record Triples")[1]["inputs"].update(takes=2, frames_per_episode=1)
     node(prompt, "Train Token (ADI)")[1]["inputs"].update(steps=2, batch_size=2)
     node(prompt, "Save Interactive Token")[1]["inputs"].update(name="of-triples")
     outputs = client.run(prompt)
     for title, lines in (("Save the anchors", 1), ("Save the other actions", 2)):
-        assert "".join(outputs[node(prompt, title)[0]]["text"]).count("8 pictures written to") == lines
+        assert "".join(outputs[node(prompt, title)[0]]["text"]).count("8 images written to") == lines
     assert len(outputs[node(prompt, "The same action in other contexts")[0]]["images"]) == 8
     assert (server.base / "models" / "interactive_tokens" / "of-triples.safetensors").is_file()
 
 
 def test_an_action_becomes_a_film(client):
-    """The shipped workflow, with fewer and smaller pictures."""
+    """The shipped workflow, with fewer and smaller images."""
     prompt = load_prompt("film-an-action")
-    node(prompt, "Record Interaction")[1]["inputs"].update(frames_per_take=4, width=64, height=64)
+    node(prompt, "Record Interaction")[1]["inputs"].update(frames_per_episode=4, width=64, height=64)
     (film,) = client.run(prompt)[node(prompt, "Save Video")[0]]["images"]
     assert film["filename"].endswith(".mp4")

@@ -73,11 +73,11 @@ def test_a_killed_server_resumes_and_gives_the_very_same_token(client, base, tmp
 def test_stock_sampling_draws_the_same_pixels_before_and_after_training(client, base):
     def draw():
         events = list(client.follow(drawing()))
-        assert any(kind == "executing" and data["node"] == "draw" for kind, data in events), "the picture came from the cache"
-        [picture] = next(data["output"]["images"] for kind, data in events if kind == "executed" and data["node"] == "show")
-        return client.view(picture)
+        assert any(kind == "executing" and data["node"] == "draw" for kind, data in events), "the image came from the cache"
+        [image] = next(data["output"]["images"] for kind, data in events if kind == "executed" and data["node"] == "show")
+        return client.view(image)
 
-    client.run(training(token="other"))  # another graph: ComfyUI forgets cached pictures but keeps the loaded checkpoint
+    client.run(training(token="other"))  # another graph: ComfyUI forgets cached images but keeps the loaded checkpoint
     before = draw()
     client.run(training(token="pixels", seed=11))
     assert draw() == before
@@ -88,10 +88,10 @@ def test_stock_sampling_draws_the_same_pixels_before_and_after_training(client, 
     [
         (training(steps=0), "steps"),
         (training(token="../../evil"), "cannot be called '../../evil'"),
-        (training(start_word=" "), "start word is empty"),
-        (training(timestep_law="sometimes"), "sometimes"),
+        (training(initializer_token=" "), "initializer token is empty"),
+        (training(timestep_sampling="sometimes"), "sometimes"),
         (training(steering_words=""), "no steering words"),
-        (training(dataset="nowhere"), "no data set called 'nowhere'"),
+        (training(dataset="nowhere"), "no dataset called 'nowhere'"),
         (training(dataset="../../etc"), r"cannot be called '\.\./\.\./etc'"),
     ],
 )
@@ -113,8 +113,8 @@ def test_an_empty_data_set_is_answered_with_a_sentence(client, base):
 def test_a_template_without_the_placeholder_is_answered_with_a_sentence(client, base):
     graph = training()
     graph["caption"] = {
-        "class_type": "InteractiveActionCaptions",
-        "inputs": {"pictures": ["data", 1], "subject": "frog", "object": "cup", "templates": "{subject} lifts {object}"},
+        "class_type": "InteractiveActionCaptionImages",
+        "inputs": {"images": ["data", 1], "subject": "frog", "object": "cup", "templates": "{subject} lifts {object}"},
     }
     graph["train"]["inputs"]["dataset"] = ["caption", 0]
     with pytest.raises(InteractiveActionError, match=r"holds <v\*> 0 times"):
@@ -147,17 +147,17 @@ def test_the_loader_notices_a_changed_file(client, base):
         }
         graph["yes"]["inputs"]["clip"] = ["load", 1]
         events = list(client.follow(graph))
-        [picture] = next(data["output"]["images"] for kind, data in events if kind == "executed" and data["node"] == "show")
-        return client.view(picture)
+        [image] = next(data["output"]["images"] for kind, data in events if kind == "executed" and data["node"] == "show")
+        return client.view(image)
 
     import torch
 
     from interactive_action.tokens.token import InteractiveToken
     from interactive_action.tokens.token_file import save_token
 
-    pictures = []
+    images = []
     for seed in (1, 2):
         vectors = torch.randn(1, 128, generator=torch.Generator().manual_seed(seed))
         save_token(InteractiveToken("changing", vectors), base / "models" / "embeddings", overwrite=True)
-        pictures.append(load())
-    assert pictures[0] != pictures[1]
+        images.append(load())
+    assert images[0] != images[1]

@@ -16,7 +16,7 @@ from interactive_action.tools.demos.token import load_prompt, node
 
 
 def shortened(name, token, **more):
-    """A shipped workflow that trains three steps on pictures of noise: (prompt, its trainer's id)."""
+    """A shipped workflow that trains three steps on images of noise: (prompt, its trainer's id)."""
     prompt = load_prompt(name)
     [(key, trainer)] = [(key, value) for key, value in prompt.items() if "save_state_every" in value["inputs"]]
     trainer["inputs"].update(steps=3, batch_size=2, **more)
@@ -26,17 +26,17 @@ def shortened(name, token, **more):
         if value["class_type"] == "InteractiveActionLoadDataset":
             value["inputs"].update(name="noise")
         if value["class_type"] == "InteractiveActionRecord":
-            value["inputs"].update(takes=1, cameras=4, frames_per_take=1)
+            value["inputs"].update(takes=1, cameras=4, frames_per_episode=1)
         if value["class_type"] == "CLIPTextEncode":
             value["inputs"]["text"] = value["inputs"]["text"].replace("<pick-up>", f"<{token}>")
     return prompt, key
 
 
 def adi_on_noise(**masking):
-    """The ADI trainer on a saved data set, masked with the pictures of the same data set in order."""
+    """The ADI trainer on a saved dataset, masked with the images of the same dataset in order."""
     graph = training(token="adi-noise")
     settings = graph["train"]["inputs"]
-    for name in ("steering_words", "lambda_steer", "lambda_distill", "gamma", "positives_per_picture"):
+    for name in ("steering_words", "lambda_steer", "lambda_distill", "gamma", "positives_per_image"):
         del settings[name]
     graph["train"] = {"class_type": "InteractiveActionTrainADI", "inputs": {**settings, "gradient_mask": ["mask", 0], "layer_wise": True}}
     graph["mask"] = {
@@ -73,7 +73,7 @@ def test_a_methods_workflow_trains_and_its_token_tells_where_it_came_from(client
     assert json.loads(token.provenance["interactive_action.hyperparameters"])["steps"] == 3
     assert not (models / other / f"by-{method}.safetensors").exists()
     if layered:
-        [shown] = [value for key, value in outputs.items() if key == node(prompt, "First pictures with the new word")[0]]
+        [shown] = [value for key, value in outputs.items() if key == node(prompt, "First images with the new word")[0]]
         assert len(shown["images"]) == 4
     if method == "adi":
         assert "masks overlapped by" in outputs[trainer]["text"][0]
@@ -91,8 +91,8 @@ def test_a_saved_layer_wise_token_draws_through_the_loader_and_changes_nothing_e
             }
             graph["draw"]["inputs"]["model"] = ["load", 0]
             graph["yes"]["inputs"]["clip"] = graph["no"]["inputs"]["clip"] = ["load", 1]
-        [picture] = client.run(graph)["show"]["images"]
-        return client.view(picture)
+        [image] = client.run(graph)["show"]["images"]
+        return client.view(image)
 
     plain = draw("a frog and a cup", loaded=False)
     assert draw("a frog <layers> a cup", loaded=True) != draw("a frog and a cup", loaded=True)
@@ -112,7 +112,7 @@ def test_a_layer_wise_token_is_not_among_the_embeddings(client, models):
         (adi_on_noise(strategy="most"), "most"),
         (adi_on_noise(beta=1.5), "beta"),
         (training(options=["options", 0]) | {"options": {"class_type": "InteractiveActionTrainingOptions", "inputs": {
-            "accumulation": 0, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_norm": 0.0, "outside": 0.0}}}, "accumulation"),
+            "accumulation": 0, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_embedding_norm": 0.0, "outside": 0.0}}}, "accumulation"),
     ],
 )  # fmt: skip
 def test_bad_input_is_answered_with_a_sentence(client, models, graph, sentence):
@@ -120,48 +120,48 @@ def test_bad_input_is_answered_with_a_sentence(client, models, graph, sentence):
         client.run(graph)
 
 
-def test_one_mask_for_many_pictures_is_answered_with_a_sentence(client, models):
+def test_one_mask_for_many_images_is_answered_with_a_sentence(client, models):
     graph = training(token="masked", options=["options", 0])
     graph["mask"] = {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": 96, "height": 96}}
     graph["options"] = {
         "class_type": "InteractiveActionTrainingOptions",
-        "inputs": {"accumulation": 2, "min_snr_gamma": 5.0, "ema_decay": 0.5, "max_norm": 1.5, "mask": ["mask", 0], "outside": 0.1},
+        "inputs": {"accumulation": 2, "min_snr_gamma": 5.0, "ema_decay": 0.5, "max_embedding_norm": 1.5, "mask": ["mask", 0], "outside": 0.1},
     }
-    with pytest.raises(InteractiveActionError, match="1 masks for 4 pictures"):
+    with pytest.raises(InteractiveActionError, match="1 masks for 4 images"):
         client.run(graph)
 
 
 class Recorded(SimpleNamespace):
-    """What a recording tells of its pictures' contexts."""
+    """What a recording tells of its images' contexts."""
 
     def __len__(self):
         return len(self.object)
 
 
-def recorded(*pictures, seeds=(7, 8)):
-    names, takes, cameras = zip(*pictures)
+def recorded(*images, seeds=(7, 8)):
+    names, takes, cameras = zip(*images)
     return Recorded(object=numpy.array(names), take=numpy.array(takes), camera=numpy.array(cameras), seeds=numpy.array(seeds))
 
 
 def test_recordings_are_matched_by_object_take_and_camera():
     from interactive_action.nodes.training_options import ADIGradientMask
 
-    pictures = torch.rand(2, 8, 8, 3)
-    dataset = InteractionDataset(pictures, (("a <v*> b",),) * 2, (("a and b",),) * 2)
+    images = torch.rand(2, 8, 8, 3)
+    dataset = InteractionDataset(images, (("a <v*> b",),) * 2, (("a and b",),) * 2)
     action = recorded(("red cube", 0, 0), ("blue cube", 1, 1))
     other = recorded(("blue cube", 0, 1), ("red cube", 1, 0), seeds=(8, 7))  # the same seeds, taken in another order
-    different, masking = ADIGradientMask.execute(dataset, pictures, 0.6, "intersection", action, other).args[0]
-    assert sorted(zip(different.anchors.tolist(), different.pictures[:, 0, 0, 0].tolist())) == [(0, pictures[1, 0, 0, 0]), (1, pictures[0, 0, 0, 0])]
+    different, masking = ADIGradientMask.execute(dataset, images, 0.6, "intersection", action, other).args[0]
+    assert sorted(zip(different.anchors.tolist(), different.images[:, 0, 0, 0].tolist())) == [(0, images[1, 0, 0, 0]), (1, images[0, 0, 0, 0])]
     assert masking == {"beta": 0.6, "strategy": "intersection"}
-    with pytest.raises(InteractiveActionError, match="1 pictures in the action-different pictures and 2 in their recording"):
-        ADIGradientMask.execute(dataset, pictures[:1], 0.6, "intersection", action, other)
+    with pytest.raises(InteractiveActionError, match="1 images in the action-different images and 2 in their recording"):
+        ADIGradientMask.execute(dataset, images[:1], 0.6, "intersection", action, other)
 
 
 @pytest.mark.parametrize(
     ("name", "first", "layers"),
     [
-        ("train-with-dreambooth", "First pictures with the rare word", 56),
-        ("train-with-custom-diffusion", "First pictures with the new word", 14),
+        ("train-with-dreambooth", "First images with the instance token", 56),
+        ("train-with-custom-diffusion", "First images with the new word", 14),
     ],
 )
 def test_what_a_baseline_trains_draws_at_once_and_the_stock_loader_finds_it(server, client, models, name, first, layers):

@@ -16,8 +16,8 @@ PROMPTS = ["a panda picking up a lemon", "a bear pushing a ball"]
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """(the page's file, its key)"""
-    pictures = {method: torch.full((2, 64, 64, 3), 0.2 + 0.3 * number) for number, method in enumerate(METHODS)}
-    page, key = votes.write_page(pictures, PROMPTS, seed=5)
+    images = {method: torch.full((2, 64, 64, 3), 0.2 + 0.3 * number) for number, method in enumerate(METHODS)}
+    page, key = votes.write_page(images, PROMPTS, seed=5)
     path = tmp_path_factory.mktemp("votes") / "votes.html"
     path.write_text(page, encoding="utf-8")
     return path, key
@@ -67,7 +67,7 @@ def test_votes_are_cast_saved_and_read_back(browser, written, tmp_path):
 def test_the_keyboard_is_enough(browser, written, tmp_path):
     key = written[1]
     press(browser, "Tab", 9)
-    press(browser, " ", 32, " ")  # the first picture of the first question
+    press(browser, " ", 32, " ")  # the first image of the first question
     press(browser, "Tab", 9)
     press(browser, " ", 32, " ")
     press(browser, "ArrowRight", 39)  # and the second of the second
@@ -81,7 +81,7 @@ def test_the_keyboard_is_enough(browser, written, tmp_path):
     assert json.loads(file)["page"] == key["page"]
 
 
-def test_it_fits_a_phone_and_shows_its_pictures(browser):
+def test_it_fits_a_phone_and_shows_its_images(browser):
     assert browser.evaluate("document.documentElement.scrollWidth <= 360")
     assert browser.evaluate("Math.min(...Array.from(document.images, image => image.naturalWidth))") == 64
     assert browser.evaluate("Math.min(...Array.from(document.querySelectorAll('label'), l => l.offsetHeight))") >= 40

@@ -22,7 +22,7 @@ def browser(server):
 
 @pytest.fixture(scope="module")
 def taught(server):
-    """The teaching workflow, run with few pictures and steps: (its prompt, its outputs, progress by node title)."""
+    """The teaching workflow, run with few images and steps: (its prompt, its outputs, progress by node title)."""
     prompt = load_prompt("teach-an-action-from-simulation")
     node(prompt, "Record Interaction")[1]["inputs"].update(takes=2)
     node(prompt, "Train Interactive Token")[1]["inputs"].update(steps=6, batch_size=2)
@@ -66,7 +66,7 @@ def test_the_token_is_used_and_scored(server, taught):
 
 
 def test_a_data_set_that_was_saved_trains_again(server, taught):
-    prompt = load_prompt("train-from-a-saved-data-set")
+    prompt = load_prompt("train-from-a-saved-dataset")
     node(prompt, "Train Interactive Token")[1]["inputs"].update(steps=3, batch_size=2)
     outputs = server.client().run(prompt)
     assert "Write <" in outputs[node(prompt, "Save Interactive Token")[0]]["text"][0]
@@ -83,7 +83,7 @@ def test_what_the_page_loads_is_what_the_headless_prompt_says(browser, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_template_browser_offers_it_with_a_picture(server, name):
+def test_the_template_browser_offers_it_with_a_image(server, name):
     with urllib.request.urlopen(f"http://{server.address}/workflow_templates") as answer:
         assert name in json.load(answer)["interactive-action"]
     for suffix in ("json", "jpg"):

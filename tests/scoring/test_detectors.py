@@ -70,7 +70,7 @@ class TestAnyDetector:
     def folder(self, kind, request):
         return request.getfixturevalue(kind)
 
-    def test_boxes_lie_in_the_picture_and_bear_the_names_that_were_asked(self, folder):
+    def test_boxes_lie_in_the_image_and_bear_the_names_that_were_asked(self, folder):
         torch.manual_seed(1)
         found = load_detector(folder, 0.0).detect(torch.rand(3, 48, 64, 3), ["panda", "robot arm"])
         assert len(found) == 3 and any(found)
@@ -79,17 +79,17 @@ class TestAnyDetector:
             assert box["x"] >= 0 and box["y"] >= 0 and box["width"] > 0 and box["height"] > 0
             assert box["x"] + box["width"] <= 64.001 and box["y"] + box["height"] <= 48.001
 
-    def test_a_batch_sees_what_each_picture_alone_shows(self, folder):
+    def test_a_batch_sees_what_each_image_alone_shows(self, folder):
         torch.manual_seed(2)
-        detector, pictures = load_detector(folder, 0.0), torch.rand(2, 40, 40, 3)
+        detector, images = load_detector(folder, 0.0), torch.rand(2, 40, 40, 3)
         labels = [["panda", "robot arm"], ["robot arm", "panda"]]
-        together = detector.detect(pictures, labels)
-        alone = [detector.detect(pictures[i:i + 1], labels[i])[0] for i in range(2)]
+        together = detector.detect(images, labels)
+        alone = [detector.detect(images[i:i + 1], labels[i])[0] for i in range(2)]
         for one, other in zip(together, alone):
             assert [box["label"] for box in one] == [box["label"] for box in other]
             assert [box["x"] for box in one] == pytest.approx([box["x"] for box in other], abs=1e-2)
 
-    def test_pictures_may_be_asked_for_different_numbers_of_names(self, folder):
+    def test_images_may_be_asked_for_different_numbers_of_names(self, folder):
         found = load_detector(folder, 0.0).detect(torch.rand(2, 40, 40, 3), [["panda"], ["robot arm", "panda"]])
         assert {box["label"] for box in found[0]} <= {"panda"}
 

@@ -24,24 +24,24 @@ class Brightness:
     def to(self, device):
         pass
 
-    def depth(self, pictures):
-        return pictures.mean(-1)
+    def depth(self, images):
+        return images.mean(-1)
 
 
-class MeanColour:
-    """An embedding that can be worked out by hand: the direction of the mean colour."""
+class MeanColor:
+    """An embedding that can be worked out by hand: the direction of the mean color."""
 
-    name = "mean colour"
+    name = "mean color"
 
     def to(self, device):
         pass
 
-    def see(self, pictures):
-        return torch.nn.functional.normalize(pictures.mean((1, 2)), dim=-1)
+    def see(self, images):
+        return torch.nn.functional.normalize(images.mean((1, 2)), dim=-1)
 
 
-def of_colour(*colours, size=(4, 4)):
-    return torch.tensor(colours, dtype=torch.float32)[:, None, None].expand(-1, *size, -1)
+def of_color(*colors, size=(4, 4)):
+    return torch.tensor(colors, dtype=torch.float32)[:, None, None].expand(-1, *size, -1)
 
 
 RED, GREEN, BOTH = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (1.0, 1.0, 0.0)
@@ -55,7 +55,7 @@ def models(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return torch.rand(2, 40, 56, 3, generator=torch.Generator().manual_seed(0))
 
 
@@ -65,58 +65,58 @@ def test_structure_is_the_mean_difference_of_two_depths():
     assert structure_scores(before, after).tolist() == [(0 + 2 + 1 + 1) / 4]
 
 
-def test_structure_is_the_double_loop_that_eq_8_spells(models, pictures):
+def test_structure_is_the_double_loop_that_eq_8_spells(models, images):
     model = load_depth_model(models["depth"])
-    before, after = model.depth(pictures), model.depth(pictures.flip(2))
+    before, after = model.depth(images), model.depth(images.flip(2))
     slow = [sum(abs(before[b, i, j] - after[b, i, j]) for i in range(40) for j in range(56)) / (40 * 56) for b in range(2)]
     assert structure_scores(before, after).tolist() == pytest.approx([float(score) for score in slow], rel=1e-4)
     assert structure_scores(before, after).min() > 0.01
     assert structure_scores(before, before).tolist() == [0, 0]
 
 
-def test_depth_has_the_pictures_size_and_does_not_depend_on_the_batch(models, pictures):
+def test_depth_has_the_images_size_and_does_not_depend_on_the_batch(models, images):
     model = load_depth_model(models["depth"])
-    depth = model.depth(pictures)
+    depth = model.depth(images)
     assert depth.shape == (2, 40, 56) and depth.std() > 0.1
-    assert torch.allclose(depth, torch.cat([model.depth(pictures[i : i + 1]) for i in range(2)]), atol=1e-5)
+    assert torch.allclose(depth, torch.cat([model.depth(images[i : i + 1]) for i in range(2)]), atol=1e-5)
 
 
 def test_semantics_by_hand():
-    # A red picture is edited: the left half becomes green, and the right half half as red. The style is yellow.
-    original, style = of_colour(RED), of_colour(BOTH)
+    # A red image is edited: the left half becomes green, and the right half half as red. The style is yellow.
+    original, style = of_color(RED), of_color(BOTH)
     generated, mask = original.clone(), torch.zeros(1, 4, 4)
     generated[:, :, :2], generated[:, :, 2:], mask[:, :, :2] = torch.tensor(GREEN), torch.tensor([0.5, 0.0, 0.0]), 1
     region = 1 - 0.5**0.5  # cosine of green and yellow
     outside = 8 * 0.25 / (16 * 3)  # eight pixels, one channel of three, by a half
     assert changed_outside(generated, original, mask).tolist() == pytest.approx([outside])
-    assert semantic_scores(generated, original, style, MeanColour(), mask).tolist() == pytest.approx([region + 0.5 * outside])
-    assert semantic_scores(generated, original, style, MeanColour(), mask, lambda_=2).tolist() == pytest.approx([region + 2 * outside])
+    assert semantic_scores(generated, original, style, MeanColor(), mask).tolist() == pytest.approx([region + 0.5 * outside])
+    assert semantic_scores(generated, original, style, MeanColor(), mask, lambda_=2).tolist() == pytest.approx([region + 2 * outside])
 
 
 def test_the_first_term_is_about_the_edit_and_not_constant_as_printed():
-    original, style = of_colour(RED, RED), of_colour(GREEN, GREEN)
-    generated = of_colour(GREEN, RED)
-    assert semantic_scores(generated, original, style, MeanColour()).tolist() == pytest.approx([0, 1], abs=1e-6)
+    original, style = of_color(RED, RED), of_color(GREEN, GREEN)
+    generated = of_color(GREEN, RED)
+    assert semantic_scores(generated, original, style, MeanColor()).tolist() == pytest.approx([0, 1], abs=1e-6)
 
 
-def test_masks_of_picture_and_style_choose_what_is_compared():
+def test_masks_of_image_and_style_choose_what_is_compared():
     half = torch.zeros(1, 4, 4)
     half[:, :, :2] = 1
-    style = of_colour(RED).clone()
+    style = of_color(RED).clone()
     style[:, :, :2] = torch.tensor(GREEN)
     generated = style.flip(2)  # green where the style is red
-    assert semantic_scores(generated, generated, style, MeanColour(), 1 - half, half).tolist() == pytest.approx([0], abs=1e-6)
-    assert semantic_scores(generated, generated, style, MeanColour(), half, half).tolist() == pytest.approx([1], abs=1e-6)
+    assert semantic_scores(generated, generated, style, MeanColor(), 1 - half, half).tolist() == pytest.approx([0], abs=1e-6)
+    assert semantic_scores(generated, generated, style, MeanColor(), half, half).tolist() == pytest.approx([1], abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["DINOv2", "CLIP"])
-def test_encoders_give_directions_that_depend_on_the_whole_picture(models, pictures, kind):
+def test_encoders_give_directions_that_depend_on_the_whole_image(models, images, kind):
     encoder = load_encoder(kind, models[kind])
-    seen = encoder.see(pictures)
+    seen = encoder.see(images)
     assert seen.norm(dim=-1).tolist() == pytest.approx([1, 1], abs=1e-5)
-    assert torch.allclose(seen, torch.cat([encoder.see(pictures[i : i + 1]) for i in range(2)]), atol=1e-5)
-    margin = pictures.clone()
-    margin[:, :, :4] = 0  # a centre crop would not see it
+    assert torch.allclose(seen, torch.cat([encoder.see(images[i : i + 1]) for i in range(2)]), atol=1e-5)
+    margin = images.clone()
+    margin[:, :, :4] = 0  # a center crop would not see it
     assert (encoder.see(margin) - seen).abs().max() > 1e-3
 
 
@@ -135,7 +135,7 @@ def test_encoders_give_what_the_library_gives(models, kind):
     assert torch.cosine_similarity(encoder.see(square), expected) > 0.999
 
 
-def test_dreamsim_is_asked_for_pictures_of_its_size_and_made_one_long(pictures):
+def test_dreamsim_is_asked_for_images_of_its_size_and_made_one_long(images):
     class Embedder(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -147,7 +147,7 @@ def test_dreamsim_is_asked_for_pictures_of_its_size_and_made_one_long(pictures):
             return self.scale * pixels.mean((2, 3))
 
     encoder = DreamSimEncoder(Embedder(), "DreamSim")
-    assert torch.allclose(encoder.see(pictures), MeanColour().see(pictures), atol=1e-3)
+    assert torch.allclose(encoder.see(images), MeanColor().see(images), atol=1e-3)
     encoder.to(torch.device("cpu"))
     assert encoder.model.device == "cpu"
 
@@ -160,60 +160,60 @@ def test_without_dreamsim_the_sentence_says_how_to_install_it(monkeypatch):
         load_encoder("LPIPS", "")
 
 
-def test_grounded_masks_cover_what_the_boxes_hold(models, pictures):
+def test_grounded_masks_cover_what_the_boxes_hold(models, images):
     segmenter = load_segmenter(load_detector(models["dino"], 0.0), models["sam2"])
-    masks = segmenter.segment(pictures, ["cabinet"])
+    masks = segmenter.segment(images, ["cabinet"])
     assert masks.shape == (2, 40, 56) and set(masks.unique().tolist()) <= {0, 1}
-    assert torch.equal(masks[1:], segmenter.segment(pictures[1:], ["cabinet"]))
+    assert torch.equal(masks[1:], segmenter.segment(images[1:], ["cabinet"]))
 
 
-def test_a_thing_that_is_not_found_is_a_sentence(models, pictures):
+def test_a_thing_that_is_not_found_is_a_sentence(models, images):
     segmenter = load_segmenter(load_detector(models["dino"], 1.0), models["sam2"])
-    with pytest.raises(InteractiveActionError, match='finds no "road" in picture 1 of 2.*Lower its threshold'):
-        segmenter.segment(pictures, ["road"])
+    with pytest.raises(InteractiveActionError, match='finds no "road" in image 1 of 2.*Lower its threshold'):
+        segmenter.segment(images, ["road"])
 
 
 def test_each_score_is_brought_to_one_scale_by_its_batch():
     assert advantage(torch.tensor([1.0, 3.0])).tolist() == pytest.approx([-1, 1])
     assert advantage(torch.tensor([2.0, 2.0])).tolist() == [0, 0]
-    reward = EditingReward(Brightness(), MeanColour(), alpha=2.0)
+    reward = EditingReward(Brightness(), MeanColor(), alpha=2.0)
     # mean 2, deviation sqrt(2/3) for both; the third is best in semantics, which counts twice
     total = reward.total(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.3, 0.2, 0.1]))
     assert total.tolist() == pytest.approx([1.5**0.5, 0, -(1.5**0.5)], abs=1e-3)
 
 
-def test_the_reward_joins_both_scores(models, pictures):
+def test_the_reward_joins_both_scores(models, images):
     depth, encoder = load_depth_model(models["depth"]), load_encoder("DINOv2", models["DINOv2"])
-    generated, style, mask = pictures.flip(0), pictures[:1, :30, :30], torch.ones(1, 40, 56)
-    structure, semantics = EditingReward(depth, encoder, 0.5, 1.0).scores(generated, pictures, style, mask)
-    assert torch.allclose(structure, structure_scores(depth.depth(pictures), depth.depth(generated)))
-    assert torch.allclose(semantics, semantic_scores(generated, pictures, style.expand(2, -1, -1, -1), encoder), atol=1e-6)
-    known = EditingReward(depth, encoder).scores(generated, pictures, style, depths=(torch.zeros(2, 1, 1), torch.ones(2, 1, 1)))
+    generated, style, mask = images.flip(0), images[:1, :30, :30], torch.ones(1, 40, 56)
+    structure, semantics = EditingReward(depth, encoder, 0.5, 1.0).scores(generated, images, style, mask)
+    assert torch.allclose(structure, structure_scores(depth.depth(images), depth.depth(generated)))
+    assert torch.allclose(semantics, semantic_scores(generated, images, style.expand(2, -1, -1, -1), encoder), atol=1e-6)
+    known = EditingReward(depth, encoder).scores(generated, images, style, depths=(torch.zeros(2, 1, 1), torch.ones(2, 1, 1)))
     assert known[0].tolist() == [1, 1]
     assert json.loads(EditingReward(depth, encoder).name)["lambda"] == 0.5
 
 
 def test_bad_input_is_a_sentence():
-    reward, red, half = EditingReward(Brightness(), MeanColour()), of_colour(RED, RED), torch.zeros(1, 4, 4)
+    reward, red, half = EditingReward(Brightness(), MeanColor()), of_color(RED, RED), torch.zeros(1, 4, 4)
     half[:, 0] = 1
     for arguments, sentence in (
-        ((red[:, :2], red, red[:1]), "edits are 4 x 2 and the pictures they come from 4 x 4"),
+        ((red[:, :2], red, red[:1]), "edits are 4 x 2 and the images they come from 4 x 4"),
         ((red * float("nan"), red, red[:1]), "edit holds values that are not numbers"),
-        ((red, red, of_colour(RED, RED, RED)), "3 style pictures for 2 edits"),
-        ((red, red, red[:1], half[:, :2]), "mask is 4 x 2 and the picture 4 x 4"),
-        ((red, red, red[:1], torch.zeros(1, 4, 4)), "mask of picture 1 is empty"),
-        ((red, red, red[:1], half, half * 0), "style mask of picture 1 is empty"),
+        ((red, red, of_color(RED, RED, RED)), "3 style images for 2 edits"),
+        ((red, red, red[:1], half[:, :2]), "mask is 4 x 2 and the image 4 x 4"),
+        ((red, red, red[:1], torch.zeros(1, 4, 4)), "mask of image 1 is empty"),
+        ((red, red, red[:1], half, half * 0), "style mask of image 1 is empty"),
         ((red, red, red[:1], half * float("nan")), "mask holds values that are not numbers"),
-        ((red, red, red[:1], half.expand(3, -1, -1)), "3 of the mask for 2 pictures"),
+        ((red, red, red[:1], half.expand(3, -1, -1)), "3 of the mask for 2 images"),
     ):
         with pytest.raises(InteractiveActionError, match=sentence):
             reward.scores(*arguments)
 
-    class Broken(MeanColour):
-        def see(self, pictures):
-            return super().see(pictures) * float("nan")
+    class Broken(MeanColor):
+        def see(self, images):
+            return super().see(images) * float("nan")
 
-    with pytest.raises(InteractiveActionError, match="mean colour gave a score that is not a number"):
+    with pytest.raises(InteractiveActionError, match="mean color gave a score that is not a number"):
         EditingReward(Brightness(), Broken()).scores(red, red, red[:1])
 
 

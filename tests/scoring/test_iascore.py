@@ -8,14 +8,14 @@ import torch
 from interactive_action.errors import InteractiveActionError
 from interactive_action.scoring.box_overlay import draw_rows
 from interactive_action.scoring.iascore import (
-    PictureScore,
+    ImageScore,
     closest_pair,
     intervals,
     report,
-    score_pictures,
+    score_images,
     speak,
     spread,
-    summarise,
+    summarize,
 )
 
 
@@ -25,7 +25,7 @@ def box(x, y, width, height, label, score=1.0):
 
 def row(iou, cosine, found=True):
     thing = box(0, 0, 10, 10, "panda") if found else None
-    return PictureScore("panda", "lemon", "a panda and a lemon", thing, thing, iou, cosine)
+    return ImageScore("panda", "lemon", "a panda and a lemon", thing, thing, iou, cosine)
 
 
 class TestClosestPair:
@@ -76,9 +76,9 @@ class TestClosestPair:
         assert closest_pair([box(0, 0, 9, 9, "Panda"), box(0, 0, 9, 9, "lemon ")], "panda", "Lemon")[0] == 1
 
 
-class TestSummarise:
-    def test_scores_of_four_pictures_worked_out_by_hand(self):
-        scores = summarise([row(0.5, 0.3), row(0.0, 0.4), row(0.1, -0.2), row(0.0, 0.1, found=False)])
+class TestSummarize:
+    def test_scores_of_four_images_worked_out_by_hand(self):
+        scores = summarize([row(0.5, 0.3), row(0.0, 0.4), row(0.1, -0.2), row(0.0, 0.1, found=False)])
         assert scores == pytest.approx({
             "n": 4,
             "subject_found": 0.75, "object_found": 0.75, "both_found": 0.75,
@@ -91,27 +91,27 @@ class TestSummarise:
         })
 
     def test_nothing_passed_is_zero_and_the_mean_of_none_is_none(self):
-        scores = summarise([row(0.0, 0.3)])
+        scores = summarize([row(0.0, 0.3)])
         assert (scores["iascore_cosine"], scores["pass_rate"], scores["cosine_of_passed"]) == (0, 0, None)
 
-    def test_the_order_of_the_pictures_does_not_matter(self):
+    def test_the_order_of_the_images_does_not_matter(self):
         rows = [row(0.5, 0.3), row(0.0, 0.4), row(0.2, 0.1)]
-        assert summarise(rows) == pytest.approx(summarise(rows[::-1]))
+        assert summarize(rows) == pytest.approx(summarize(rows[::-1]))
 
-    def test_no_pictures_is_an_error(self):
-        with pytest.raises(InteractiveActionError, match="no pictures"):
-            summarise([])
+    def test_no_images_is_an_error(self):
+        with pytest.raises(InteractiveActionError, match="no images"):
+            summarize([])
 
-    def test_the_report_is_json_with_every_picture(self):
+    def test_the_report_is_json_with_every_image(self):
         told = json.loads(json.dumps(report([row(0.5, 0.3), row(0.0, 0.4)], clip="a clip")))
         assert told["how"] == {"clip": "a clip"}
-        assert [picture["passed"] for picture in told["pictures"]] == [True, False]
+        assert [image["passed"] for image in told["images"]] == [True, False]
         assert told["scores"]["n"] == 2
 
 
 class TestIntervals:
-    def test_of_half_passing_pictures_the_interval_is_the_binomials(self):
-        """Of 100 pictures 50 pass: resamples are Binomial(100, 0.5), whose 2.5 % and 97.5 % points are 0.40 and 0.60."""
+    def test_of_half_passing_images_the_interval_is_the_binomials(self):
+        """Of 100 images 50 pass: resamples are Binomial(100, 0.5), whose 2.5 % and 97.5 % points are 0.40 and 0.60."""
         bounds = intervals([row(0.5, 0.3), row(0.0, 0.3)] * 50)
         assert bounds["pass_rate"] == pytest.approx([0.40, 0.60], abs=0.011)
         assert bounds["iascore_cosine"] == pytest.approx([0.3 * bound for bound in bounds["pass_rate"]])
@@ -120,14 +120,14 @@ class TestIntervals:
     def test_the_same_seed_gives_the_same_interval(self):
         rows = [row(0.5, 0.3), row(0.0, 0.4), row(0.2, 0.1)]
         assert intervals(rows) == intervals(rows)
-        assert intervals(rows, seed=0).keys() == summarise(rows).keys() - {"n"}
+        assert intervals(rows, seed=0).keys() == summarize(rows).keys() - {"n"}
 
     def test_resamples_in_which_nothing_passed_are_left_out(self):
         bounds = intervals([row(0.5, 0.3), row(0.0, 0.4), row(0.0, 0.4)])
         assert bounds["pass_rate"][0] == 0
         assert bounds["cosine_of_passed"] == pytest.approx([0.3, 0.3])
 
-    def test_one_picture_and_none_that_passed_say_nothing(self):
+    def test_one_image_and_none_that_passed_say_nothing(self):
         assert set(intervals([row(0.5, 0.3)]).values()) == {None}
         assert intervals([row(0.0, 0.3)] * 3)["cosine_of_passed"] is None
         assert intervals([row(0.0, 0.3)] * 3)["pass_rate"] == [0, 0]
@@ -140,26 +140,26 @@ class TestInputs:
 
     def test_a_learned_word_in_the_text_is_an_error(self):
         with pytest.raises(InteractiveActionError, match="<pick-up>"):
-            score_pictures(torch.zeros(1, 8, 8, 3), "panda", "lemon", "a panda <pick-up> a lemon", None, None, [[]])
+            score_images(torch.zeros(1, 8, 8, 3), "panda", "lemon", "a panda <pick-up> a lemon", None, None, [[]])
 
     def test_one_line_serves_all_and_other_counts_are_errors(self):
         assert spread("panda", 3, "subject") == ["panda"] * 3
         assert spread(["panda", "frog"], 2, "subject") == ["panda", "frog"]
-        with pytest.raises(InteractiveActionError, match="3 pictures but 2 lines of subject"):
+        with pytest.raises(InteractiveActionError, match="3 images but 2 lines of subject"):
             spread(["panda", "frog"], 3, "subject")
         with pytest.raises(InteractiveActionError, match="line of object is empty"):
             spread(["lemon", " "], 2, "object")
 
-    def test_boxes_for_another_number_of_pictures_are_an_error(self):
-        with pytest.raises(InteractiveActionError, match="2 pictures but boxes for 1"):
-            score_pictures(torch.zeros(2, 8, 8, 3), "panda", "lemon", "a panda", None, None, boxes=[[]])
+    def test_boxes_for_another_number_of_images_are_an_error(self):
+        with pytest.raises(InteractiveActionError, match="2 images but boxes for 1"):
+            score_images(torch.zeros(2, 8, 8, 3), "panda", "lemon", "a panda", None, None, boxes=[[]])
 
     def test_neither_detector_nor_boxes_is_an_error(self):
         with pytest.raises(InteractiveActionError, match="neither a detector nor boxes"):
-            score_pictures(torch.zeros(1, 8, 8, 3), "panda", "lemon", "a panda", None, None)
+            score_images(torch.zeros(1, 8, 8, 3), "panda", "lemon", "a panda", None, None)
 
 
-def test_the_overlay_frames_passed_pictures_green_and_others_red():
+def test_the_overlay_frames_passed_images_green_and_others_red():
     drawn = draw_rows(torch.zeros(2, 96, 64, 3), [row(0.5, 0.3), row(0.0, 0.3, found=False)])
     assert drawn.shape == (2, 576, 384, 3)
     assert drawn[0, 0, 0].argmax() == 1 and drawn[1, 0, 0].argmax() == 0

@@ -1,4 +1,4 @@
-"""A folder of pictures, some of another size, some broken, judged by the embedded models."""
+"""A folder of images, some of another size, some broken, judged by the embedded models."""
 
 import json
 import subprocess
@@ -25,16 +25,16 @@ def models():
 @pytest.fixture
 def folder(tmp_path):
     for name, relation in (("a", "lift"), ("c", "and"), ("d", "lift")):
-        shot = render(sample_scene(CHECK_SEED + 77, "panda", "strawberry", relation, held_out=True)).picture
+        shot = render(sample_scene(CHECK_SEED + 77, "panda", "strawberry", relation, held_out=True)).image
         Image.fromarray(shot).save(tmp_path / f"{name}.png")
-    picture = Image.open(tmp_path / "d.png")
-    picture.resize((picture.width * 2, picture.height * 2)).save(tmp_path / "d.png")
+    image = Image.open(tmp_path / "d.png")
+    image.resize((image.width * 2, image.height * 2)).save(tmp_path / "d.png")
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:200])
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     return tmp_path
 
 
-def test_a_broken_picture_loses_no_other_and_sizes_may_differ(folder, models):
+def test_a_broken_image_loses_no_other_and_sizes_may_differ(folder, models):
     seen = []
     rows, names, broken = score_folder(folder, *WORDS, *models, progress=lambda *done: seen.append(done))
     assert names == ["a.png", "c.png", "d.png"]
@@ -49,7 +49,7 @@ def test_the_result_does_not_depend_on_the_batch(folder, models):
     assert [row.cosine for row in by_one] == pytest.approx([row.cosine for row in by_many], abs=1e-5)
 
 
-def test_single_pictures_may_show_something_else(folder, models):
+def test_single_images_may_show_something_else(folder, models):
     (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "c.png", "object": "lemon"}))
     rows, _, _ = score_folder(folder, "panda", "strawberry", "a panda <v> a strawberry", *models, phrase="lifting")
     assert [row.object for row in rows] == ["strawberry", "lemon", "strawberry"]
@@ -59,18 +59,18 @@ def test_single_pictures_may_show_something_else(folder, models):
         score_folder(folder, *WORDS, *models)
 
 
-def test_a_picture_that_is_only_named_is_told(folder, models):
+def test_a_image_that_is_only_named_is_told(folder, models):
     (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "e.png", "object": "lemon"}))
     _, names, broken = score_folder(folder, *WORDS, *models)
     assert names == ["a.png", "c.png", "d.png"]
-    assert set(broken) == {"b.png", "e.png"} and "no such picture" in broken["e.png"]
+    assert set(broken) == {"b.png", "e.png"} and "no such image" in broken["e.png"]
 
 
 def test_empty_and_unreadable_folders_are_sentences(tmp_path, models):
-    with pytest.raises(InteractiveActionError, match="There is no picture"):
+    with pytest.raises(InteractiveActionError, match="There is no image"):
         score_folder(tmp_path, *WORDS, *models)
     (tmp_path / "a.png").write_bytes(b"nothing")
-    with pytest.raises(InteractiveActionError, match="None of the 1 pictures"):
+    with pytest.raises(InteractiveActionError, match="None of the 1 images"):
         score_folder(tmp_path, *WORDS, *models)
 
 

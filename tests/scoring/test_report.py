@@ -1,4 +1,4 @@
-"""A report: one page with every number, picture and file in it, and nothing else."""
+"""A report: one page with every number, image and file in it, and nothing else."""
 
 import base64
 import io
@@ -16,7 +16,7 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.nodes.write_report import WriteReport, settings_of
 from interactive_action.scoring.report import Cell, File, Grid, Plot, Score, Table, embedded, report_page, write_report
 
-PICTURE = torch.full((96, 96, 3), 0.5)
+IMAGE = torch.full((96, 96, 3), 0.5)
 ROWS = [{"method": "base", "IAScore": Score(0.25, (0.2, 0.5)), "passed": 0.4}, {"method": "ours <b>", "IAScore": Score(0.5), "passed": None}]
 
 
@@ -42,18 +42,18 @@ def test_negative_scores_have_bars_left_of_zero():
     assert ">-</td>" in report_page("Title", sections=[Table("None", [{"method": "a", "score": Score(None)}])])
 
 
-def test_a_grid_names_method_and_prompt_of_each_picture():
-    page = report_page("Title", sections=[Grid("Pictures", [("a panda & a cup", [Cell("base", [PICTURE], "passed"), Cell("ours", [PICTURE, PICTURE])])])])
+def test_a_grid_names_method_and_prompt_of_each_image():
+    page = report_page("Title", sections=[Grid("Images", [("a panda & a cup", [Cell("base", [IMAGE], "passed"), Cell("ours", [IMAGE, IMAGE])])])])
     assert page.count('<img src="data:image/png') == 3 and page.count('class="several"') == 1
     assert 'alt="ours: a panda &amp; a cup"' in page and "<small>passed</small>" in page
 
 
-def test_pictures_of_any_kind_are_embedded_small():
+def test_images_of_any_kind_are_embedded_small():
     tall = torch.zeros(1000, 500, 3)
     assert decoded(embedded(tall)).size == (160, 320) and embedded(tall).startswith("data:image/jpeg")
     assert decoded(embedded(tall, side=None)).size == (500, 1000)
     assert decoded(embedded(numpy.full((96, 96, 3), 7, numpy.uint8))).getpixel((0, 0)) == (7, 7, 7)
-    assert decoded(embedded(PICTURE)).getpixel((0, 0)) == (128, 128, 128)
+    assert decoded(embedded(IMAGE)).getpixel((0, 0)) == (128, 128, 128)
     data = io.BytesIO()
     Image.new("RGBA", (8, 8), "red").save(data, "PNG")
     assert decoded(embedded(data.getvalue())).getpixel((0, 0)) == (255, 0, 0)
@@ -68,7 +68,7 @@ def test_files_travel_inside_and_settings_are_told():
 
 
 def test_the_page_asks_nothing_of_the_network_and_no_text_is_filled_in_again(tmp_path):
-    write_report(tmp_path / "new" / "report.html", "{{sections}} {{nix}}", "{{contents}}", [Plot("A plot", PICTURE)])
+    write_report(tmp_path / "new" / "report.html", "{{sections}} {{nix}}", "{{contents}}", [Plot("A plot", IMAGE)])
     page = (tmp_path / "new" / "report.html").read_text()
     assert "<h1>{{sections}} {{nix}}</h1>" in page and "<p>{{contents}}</p>" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page) and "url(" not in page and "@import" not in page
@@ -76,15 +76,15 @@ def test_the_page_asks_nothing_of_the_network_and_no_text_is_filled_in_again(tmp
 
 
 def report_of(count, score=0.5):
-    """What IAScore says of ``count`` pictures of which the first passed."""
+    """What IAScore says of ``count`` images of which the first passed."""
     names = ("iascore_cosine", "iascore_2_5", "pass_rate", "both_found", "mean_iou", "cosine_of_passed")
     return json.dumps({
         "how": {"detector": "miniature", "threshold": 0.3, "clip": "miniature"}, "scores": {"n": count, **dict.fromkeys(names, score)},
-        "intervals": {name: [0.1, 0.9] for name in names}, "pictures": [{"passed": not place, "cosine": 0.25} for place in range(count)],
+        "intervals": {name: [0.1, 0.9] for name in names}, "images": [{"passed": not place, "cosine": 0.25} for place in range(count)],
     })  # fmt: skip
 
 
-def test_the_node_writes_scores_votes_pictures_and_tokens():
+def test_the_node_writes_scores_votes_images_and_tokens():
     import folder_paths
 
     from interactive_action.tokens.token import InteractiveToken
@@ -92,12 +92,12 @@ def test_the_node_writes_scores_votes_pictures_and_tokens():
 
     name = f"report-{random.randrange(10**9)}"
     save_token(InteractiveToken("lift-in-report", torch.zeros(1, 128)), folder_paths.get_folder_paths("embeddings")[0])
-    pictures = PICTURE.repeat(3, 1, 1, 1)
+    images = IMAGE.repeat(3, 1, 1, 1)
     votes = json.dumps({"voters": 5, "groups": 2, "kappa": {"entity": None, "action": 0.25, "overall": 0.5}, "left_out": [], "rows": [
         {"question": question, "method": method, "votes": 5, "share": 0.5, "interval": [0.4, 0.6]}
         for question in ("entity", "action", "overall") for method in ("ours", "base")]})  # fmt: skip
-    given = dict(title="Lifts", pictures_1=pictures, report_1=report_of(3), pictures_2=pictures, methods="ours\nbase",
-                 prompts="a panda\na panda\na frog", save_as=name, votes=votes, plots=PICTURE[None], tokens="<lift-in-report>\n")  # fmt: skip
+    given = dict(title="Lifts", images_1=images, report_1=report_of(3), images_2=images, methods="ours\nbase",
+                 prompts="a panda\na panda\na frog", save_as=name, votes=votes, plots=IMAGE[None], tokens="<lift-in-report>\n")  # fmt: skip
     (page,) = WriteReport.execute(**given).result
     assert page == name
     text = pathlib.Path(folder_paths.get_output_directory(), f"{page}.html").read_text(encoding="utf-8")
@@ -117,7 +117,7 @@ def test_a_graph_from_the_web_page_travels_inside(monkeypatch):
 
     hidden = {"UNIQUE_ID": "9", "PROMPT": {"9": {"class_type": "WriteReport", "inputs": {}}}, "EXTRA_PNGINFO": {"workflow": {"nodes": []}}}
     monkeypatch.setattr(WriteReport, "hidden", comfy_io.HiddenHolder.from_dict({comfy_io.Hidden(name): value for name, value in hidden.items()}))
-    (page,) = WriteReport.execute("Title", PICTURE[None], "ours", "a panda", f"graph-{random.randrange(10**9)}").result
+    (page,) = WriteReport.execute("Title", IMAGE[None], "ours", "a panda", f"graph-{random.randrange(10**9)}").result
     text = pathlib.Path(folder_paths.get_output_directory(), f"{page}.html").read_text(encoding="utf-8")
     address = re.search(r'workflow.json" href="([^"]+)"', text)[1]
     assert json.loads(base64.b64decode(address.partition(",")[2])) == {"nodes": []}
@@ -133,7 +133,7 @@ def test_scores_that_were_judged_differently_are_said_to_be():
 
 def test_settings_are_the_literals_of_what_led_to_the_report():
     graph = {
-        "9": {"class_type": "WriteReport", "inputs": {"pictures_1": ["2", 0], "title": "x"}},
+        "9": {"class_type": "WriteReport", "inputs": {"images_1": ["2", 0], "title": "x"}},
         "2": {"class_type": "KSampler", "inputs": {"model": ["1", 0], "steps": 20, "seed": 3}, "_meta": {"title": "Draw"}},
         "1": {"class_type": "Load", "inputs": {"name": "sd", "empty": ""}},
         "7": {"class_type": "Elsewhere", "inputs": {"x": 1}},

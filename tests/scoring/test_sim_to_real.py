@@ -74,9 +74,9 @@ def test_the_report_names_each_simulation():
     assert "undefined" in table(flat)
 
 
-def test_the_plot_is_a_picture():
-    with Image.open(io.BytesIO(plot(*read_table(CSV)))) as picture:
-        assert picture.size == (640, 520)
+def test_the_plot_is_a_image():
+    with Image.open(io.BytesIO(plot(*read_table(CSV)))) as image:
+        assert image.size == (640, 520)
 
 
 @pytest.mark.parametrize(("text", "sentence"), [

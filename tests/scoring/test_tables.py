@@ -6,17 +6,17 @@ import json
 
 from PIL import Image
 
-from interactive_action.scoring.iascore import PictureScore
+from interactive_action.scoring.iascore import ImageScore
 from interactive_action.scoring.tables import csv_text, jsonl_text, save
 
 BOX = {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0, "label": "panda", "score": 0.5}
-ROWS = [PictureScore("panda", "lemon", 'a "panda", a lemon', BOX, BOX, 1.0, 0.25),
-        PictureScore("panda", "lemon", "a panda", BOX, None, 0.0, 0.5)]
+ROWS = [ImageScore("panda", "lemon", 'a "panda", a lemon', BOX, BOX, 1.0, 0.25),
+        ImageScore("panda", "lemon", "a panda", BOX, None, 0.0, 0.5)]
 
 
-def test_the_table_has_one_line_a_picture_and_empty_fields_where_nothing_was_found():
+def test_the_table_has_one_line_a_image_and_empty_fields_where_nothing_was_found():
     first, second = csv.DictReader(io.StringIO(csv_text(ROWS, ["a.png", "b.png"])))
-    assert (first["picture"], first["text"], first["passed"], first["iou"]) == ("a.png", ROWS[0].text, "True", "1.0")
+    assert (first["image"], first["text"], first["passed"], first["iou"]) == ("a.png", ROWS[0].text, "True", "1.0")
     assert [second[f"subject_box_{part}"] for part in ("x", "y", "width", "height", "score")] == [
         "1.0", "2.0", "3.0", "4.0", "0.5"]
     assert second["object_box_x"] == ""
@@ -25,7 +25,7 @@ def test_the_table_has_one_line_a_picture_and_empty_fields_where_nothing_was_fou
 def test_each_line_is_an_object_with_the_boxes():
     first, second = map(json.loads, jsonl_text(ROWS, [0, 1]).splitlines())
     assert first["subject_box"] == BOX
-    assert (second["picture"], second["passed"], second["object_box"]) == (1, False, None)
+    assert (second["image"], second["passed"], second["object_box"]) == (1, False, None)
 
 
 def test_saving_writes_both_and_a_plot_even_if_nothing_passed(tmp_path):

@@ -16,7 +16,7 @@ KEY = {"page": "the page", "methods": ["first", "second"], "prompts": PROMPTS, "
 
 
 def batches(groups=2):
-    """One grey a method, so that a picture tells whose it is."""
+    """One grey a method, so that an image tells whose it is."""
     return {method: torch.full((groups, 8, 8, 3), 0.2 + 0.3 * number) for number, method in enumerate(METHODS)}
 
 
@@ -46,19 +46,19 @@ def test_the_seed_decides_the_order_and_the_key_knows_it():
     assert len({tuple(order) for order in key["orders"]}) == 6  # every order of three methods is there
     content = json.loads(page.partition(f'data-hash="{key["page"]}">')[2].partition("</script>")[0])
     whose = {votes._embedded(batch[0]): number for number, batch in enumerate(batches().values())}
-    assert [[whose[picture] for picture in group["pictures"]] for group in content["groups"]] == key["orders"]
+    assert [[whose[image] for image in group["images"]] for group in content["groups"]] == key["orders"]
 
 
-def test_pictures_that_do_not_make_groups_are_refused():
+def test_images_that_do_not_make_groups_are_refused():
     with pytest.raises(InteractiveActionError, match="2 to 6 methods, and 1"):
         votes.write_page({"alone": torch.zeros(2, 8, 8, 3)}, PROMPTS, seed=0)
     with pytest.raises(InteractiveActionError, match="there are 2 prompts.*reversion 3"):
         votes.write_page({**batches(), "reversion": torch.zeros(3, 8, 8, 3)}, PROMPTS, seed=0)
 
 
-def test_votes_are_counted_for_the_method_behind_the_picture():
+def test_votes_are_counted_for_the_method_behind_the_image():
     report = votes.tally(KEY, {"a": answers([0, 0, 1], [0, None, 0]), "b": answers([0, 1, 1], [1, None, 0], voter="b")})
-    # entity: the picture at place 0 of group 2 is the second method's; three of four votes go to the first
+    # entity: the image at place 0 of group 2 is the second method's; three of four votes go to the first
     assert (cell(report, "entity", "first")["votes"], cell(report, "entity", "first")["share"]) == (3, 0.75)
     assert (cell(report, "action", "first")["votes"], cell(report, "action", "first")["share"]) == (1, 0.5)
     assert cell(report, "overall", "second")["share"] == 1
@@ -68,7 +68,7 @@ def test_votes_are_counted_for_the_method_behind_the_picture():
 
 def test_intervals_are_those_of_the_bootstrap_and_always_the_same():
     # two voters who disagree on one group: a quarter of the resamples each has 0 and 1, so both are in the interval
-    files = {name: answers([picture] * 3, voter=name) for name, picture in (("a", 0), ("b", 1))}
+    files = {name: answers([image] * 3, voter=name) for name, image in (("a", 0), ("b", 1))}
     key = {**KEY, "prompts": PROMPTS[:1], "orders": [[0, 1]]}
     report = votes.tally(key, files)
     assert cell(report, "entity", "first")["interval"] == [0, 1]
@@ -127,13 +127,13 @@ def test_the_nodes_write_a_page_and_read_its_votes():
     from interactive_action.files import write_atomically
 
     name = f"page-{random.randrange(10**9)}"
-    pictures = {f"pictures_{number}": batch for number, batch in enumerate(batches().values(), 1)}
+    images = {f"images_{number}": batch for number, batch in enumerate(batches().values(), 1)}
     written = dict(methods="\n".join(METHODS), prompts="\n".join(PROMPTS), seed=3, save_as=name)
-    (page,) = WriteVotingPage.execute(**pictures, **written).result
+    (page,) = WriteVotingPage.execute(**images, **written).result
     assert page == name
-    assert WriteVotingPage.execute(**pictures, **written).result == (f"{name}-2",)
+    assert WriteVotingPage.execute(**images, **written).result == (f"{name}-2",)
     with pytest.raises(InteractiveActionError, match="name of its own; 3 batches"):
-        WriteVotingPage.execute(**pictures, **{**written, "methods": "one\none\ntwo"})
+        WriteVotingPage.execute(**images, **{**written, "methods": "one\none\ntwo"})
 
     with open(f"{folder_paths.get_output_directory()}/{page}.key.json", encoding="utf-8") as file:
         key = json.load(file)

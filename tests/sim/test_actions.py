@@ -116,7 +116,7 @@ def test_there_are_twenty_things_and_more_and_all_rest_where_they_stand():
 def test_the_context_stays_when_the_motion_or_the_action_changes():
     first, other, push = (World(Scene(action=action, action_seed=seed), np.random.default_rng(4)) for action, seed in (("pick up", 1), ("pick up", 2), ("push", 1)))
     for world in (other, push):
-        assert np.array_equal(world.item.pose, first.item.pose) and world.object_colour == first.object_colour
+        assert np.array_equal(world.item.pose, first.item.pose) and world.object_color == first.object_color
     motions = [perform(Scene(seed=4, action_seed=seed), 0)[0] for seed in (1, 2)]
     assert np.array_equal(motions[0].states[0].position, motions[1].states[0].position)
     assert not np.array_equal(motions[0].states[0].qpos, motions[1].states[0].qpos)

@@ -5,7 +5,7 @@ import pytest
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.nodes import load_urdf as nodes
-from interactive_action.sim.custom_object import OwnThing
+from interactive_action.sim.custom_object import CustomObject
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import perform
 from interactive_action.sim.scene import Scene
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def partnet(folder):
-    return OwnThing(folder, "44853", "white cupboard")
+    return CustomObject(folder, "44853", "white cupboard")
 
 
 def test_a_partnet_folder_is_brought_to_size_with_its_front_to_the_robot(partnet):
@@ -35,12 +35,12 @@ def test_a_partnet_folder_is_brought_to_size_with_its_front_to_the_robot(partnet
 
 
 def test_a_door_may_be_shut_at_its_upper_limit(partnet, tmp_path):
-    upper = OwnThing(str(tmp_path), cupboard(tmp_path, "upper"), "cupboard").thing().joint
+    upper = CustomObject(str(tmp_path), cupboard(tmp_path, "upper"), "cupboard").thing().joint
     assert np.allclose(upper.axis, partnet.thing().joint.axis, atol=1e-6) and np.allclose(upper.at, partnet.thing().joint.at, atol=1e-6)
 
 
 def test_any_side_can_be_the_front_and_a_link_the_handle(folder):
-    thing = OwnThing(folder, "drawer.urdf", "drawer", handle="knob", size=0.3, front="y").thing()
+    thing = CustomObject(folder, "drawer.urdf", "drawer", handle="knob", size=0.3, front="y").thing()
     assert np.allclose(thing.joint.axis, [-1, 0, 0], atol=1e-6) and thing.joint.reach == pytest.approx(0.16)
     assert thing.joint.handle[0][0] < -0.12 and thing.joint.handle[2] == (0, 0, 1)
 
@@ -48,18 +48,18 @@ def test_any_side_can_be_the_front_and_a_link_the_handle(folder):
 @pytest.mark.parametrize("action", ["open", "close"])
 @pytest.mark.parametrize("settings", [{"urdf": "44853"}, {"urdf": "drawer.urdf", "handle": "knob", "size": 0.3, "front": "y"}])
 def test_the_robot_opens_and_closes_it(folder, settings, action):
-    world, failure = perform(Scene(action=action, own_object=OwnThing(folder, called="thing", **settings)), seed=0)
+    world, failure = perform(Scene(action=action, custom_object=CustomObject(folder, called="thing", **settings)), seed=0)
     assert not failure and world.contacts and world.called == "thing"
 
 
 def test_an_open_hand_does_not_open_it(partnet):
-    world, failure = perform(Scene(action="open", own_object=partnet), seed=0, close=False)
+    world, failure = perform(Scene(action="open", custom_object=partnet), seed=0, close=False)
     assert failure and world.item.opening < 0.5 * world.item.reach
 
 
 def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, partnet):
-    scene = Scene(action="open", own_object=partnet)
-    recording = simulator.record(scene, Plan(takes=1, frames_per_take=1, width=64, height=64))
+    scene = Scene(action="open", custom_object=partnet)
+    recording = simulator.record(scene, Plan(takes=1, frames_per_episode=1, width=64, height=64))
     assert recording.object.tolist() == ["white cupboard"] * 4 and recording.object_masks.mean((1, 2)).min() > 0.05
     assert Scene(**scene.to_json()) == recording.scene == scene
 
@@ -77,11 +77,11 @@ def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, partnet):
 )
 def test_a_thing_that_cannot_be_opened_is_a_sentence(folder, changes, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
-        OwnThing(folder, **{"urdf": "44853", "called": "cupboard", **changes}).thing()
+        CustomObject(folder, **{"urdf": "44853", "called": "cupboard", **changes}).thing()
 
 
 def test_what_its_meshes_lack_is_a_sentence(tmp_path):
-    own = OwnThing(str(tmp_path), cupboard(tmp_path), "cupboard")
+    own = CustomObject(str(tmp_path), cupboard(tmp_path), "cupboard")
     mesh = tmp_path / "44853" / "textured_objs" / "board.obj"
     for text, sentence in (("# nothing", "board.obj' (cannot be read|is empty)"), ("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "corners that are no numbers")):
         mesh.write_text(text)
@@ -93,12 +93,12 @@ def test_what_its_meshes_lack_is_a_sentence(tmp_path):
 
 
 def test_impossible_settings_are_refused_at_once(partnet):
-    for changes, sentence in (({"size": 3.0}, "from 0.1 to 1.0 metres"), ({"front": "z"}, "The front is one of"), ({"called": ""}, "what the object is called")):
+    for changes, sentence in (({"size": 3.0}, "from 0.1 to 1.0 meters"), ({"front": "z"}, "The front is one of"), ({"called": ""}, "what the object is called")):
         with pytest.raises(InteractiveActionError, match=sentence):
-            OwnThing(**{"folder": "", "urdf": "a", "called": "b", **changes})
+            CustomObject(**{"folder": "", "urdf": "a", "called": "b", **changes})
     with pytest.raises(InteractiveActionError, match="is offered for: open, close"):
-        Scene(own_object=partnet)
-    assert others_of(Scene(action="open", own_object=partnet)) == []
+        Scene(custom_object=partnet)
+    assert others_of(Scene(action="open", custom_object=partnet)) == []
 
 
 def test_the_node_tells_what_it_found(tmp_path, monkeypatch):

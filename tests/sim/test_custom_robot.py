@@ -9,7 +9,7 @@ import pytest
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.nodes import load_urdf as nodes
-from interactive_action.sim.custom_robot import OwnRobot
+from interactive_action.sim.custom_robot import CustomRobot
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import perform
 from interactive_action.sim.robots import ROBOTS
@@ -18,26 +18,26 @@ from interactive_action.tests.sim.toys import HANDS, MESH, arm
 
 WHEEL = str(pathlib.Path(importlib.util.find_spec("mani_skill").submodule_search_locations[0], "assets", "robots"))
 FINGERS = ("panda_leftfinger", "panda_rightfinger")
-SMALL = Plan(takes=1, frames_per_take=1, width=64, height=64)
+SMALL = Plan(takes=1, frames_per_episode=1, width=64, height=64)
 
 
 @pytest.fixture(scope="module", params=HANDS)
 def toy(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    return OwnRobot(str(folder), arm(folder, request.param), "palm", ("left", "right"), called="toy arm")
+    return CustomRobot(str(folder), arm(folder, request.param), "palm", ("left", "right"), called="toy arm")
 
 
 def test_what_is_measured_on_a_panda_is_what_is_known_of_it():
-    known, measured = ROBOTS["panda"], OwnRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand_tcp", FINGERS).robot()
+    known, measured = ROBOTS["panda"], CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand_tcp", FINGERS).robot()
     assert np.allclose(measured.grip, known.grip, atol=1e-3) and measured.reach == pytest.approx(known.reach, abs=0.005)
     assert measured.arm == known.arm and np.allclose([measured.rest[7:], measured.shut[7:]], [known.rest[7:], known.shut[7:]])
     assert np.allclose(measured.rest[:7], known.rest[:7], atol=0.5)  # ManiSkill's own posture
 
 
 def test_any_link_of_the_hand_and_any_axis_will_do():
-    by_hand = OwnRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand", FINGERS).robot()
+    by_hand = CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand", FINGERS).robot()
     assert np.array(by_hand.grip)[:3, 3] == pytest.approx([0, 0, 0.1034], abs=1e-3)
-    fetch = OwnRobot(WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].fingers, points="x", stands=True).robot()
+    fetch = CustomRobot(WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].fingers, points="x", stands=True).robot()
     assert np.allclose(fetch.grip, ROBOTS["fetch"].grip, atol=1e-3)
 
 
@@ -49,31 +49,31 @@ def test_a_hand_opens_where_its_fingers_are_apart(toy):
 
 @pytest.mark.parametrize("action, object", [("pick up", "cube"), ("hold", "can"), ("push", "box"), ("touch", "ball"), ("open", "fridge")])
 def test_it_acts_by_contact(toy, action, object):
-    world, failure = perform(Scene(action=action, object=object, own_robot=toy), seed=0)
+    world, failure = perform(Scene(action=action, object=object, custom_robot=toy), seed=0)
     assert not failure and world.contacts and world.subject == "toy arm"
 
 
 def test_with_an_open_hand_it_picks_nothing_up(toy):
-    assert "not held" in perform(Scene(own_robot=toy), seed=0, close=False)[1]
+    assert "not held" in perform(Scene(custom_robot=toy), seed=0, close=False)[1]
 
 
 def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, toy):
-    scene = Scene(own_robot=toy, room="workshop")
+    scene = Scene(custom_robot=toy, room="workshop")
     recording = simulator.record(scene, SMALL)
     assert recording.subject.tolist() == ["toy arm"] * 4 and recording.subject_masks.mean((1, 2)).min() > 0.05
     assert Scene(**scene.to_json()) == recording.scene == scene
 
 
 def test_a_robot_without_fingers_is_offered_what_a_stick_can_do():
-    stick = OwnRobot(WHEEL, "panda/panda_stick.urdf", "panda_hand_tcp")
-    assert not perform(Scene(action="push", object="box", own_robot=stick), seed=0)[1]
+    stick = CustomRobot(WHEEL, "panda/panda_stick.urdf", "panda_hand_tcp")
+    assert not perform(Scene(action="push", object="box", custom_robot=stick), seed=0)[1]
     with pytest.raises(InteractiveActionError, match="has not the hands to 'pick up'. Choose one of: push, pull, tip over, strike, touch, press"):
-        Scene(own_robot=stick)
+        Scene(custom_robot=stick)
 
 
 def test_its_posture_is_as_asked_for(toy):
     asked = (0.1, 0.3, 1.7, 0.0, 1.1, 0.2)
-    assert OwnRobot(toy.folder, toy.urdf, "palm", rest=asked).robot().rest[:6] == asked
+    assert CustomRobot(toy.folder, toy.urdf, "palm", rest=asked).robot().rest[:6] == asked
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_its_posture_is_as_asked_for(toy):
     ],
 )
 def test_a_urdf_that_is_wrong_is_a_sentence(tmp_path, old, new, sentence):
-    own = OwnRobot(str(tmp_path), arm(tmp_path), "palm", ("left", "right"))
+    own = CustomRobot(str(tmp_path), arm(tmp_path), "palm", ("left", "right"))
     path = tmp_path / own.urdf
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(InteractiveActionError, match=sentence):
@@ -102,14 +102,14 @@ def test_a_urdf_that_is_wrong_is_a_sentence(tmp_path, old, new, sentence):
 
 
 def test_the_next_run_works_after_a_urdf_without_its_mesh_and_after_one_with_a_broken_mesh(simulator, tmp_path):
-    own = OwnRobot(str(tmp_path), arm(tmp_path), "palm", ("left", "right"))
+    own = CustomRobot(str(tmp_path), arm(tmp_path), "palm", ("left", "right"))
     (tmp_path / "toy_arm" / "meshes" / "foot.stl").unlink()
     with pytest.raises(InteractiveActionError, match="foot.stl', which is not there"):
-        simulator.record(Scene(own_robot=own), SMALL)
+        simulator.record(Scene(custom_robot=own), SMALL)
     (tmp_path / "toy_arm" / "meshes" / "foot.stl").write_bytes(b"solid nonsense")
     with pytest.raises(InteractiveActionError, match="Something cannot be drawn.*foot.stl. Export the mesh"):
-        simulator.record(Scene(own_robot=own), SMALL)
-    assert len(simulator.record(Scene(), Plan(takes=1, frames_per_take=1, width=32, height=32))) == 4
+        simulator.record(Scene(custom_robot=own), SMALL)
+    assert len(simulator.record(Scene(), Plan(takes=1, frames_per_episode=1, width=32, height=32))) == 4
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,13 @@ def test_the_next_run_works_after_a_urdf_without_its_mesh_and_after_one_with_a_b
 def test_a_robot_that_cannot_be_is_a_sentence(tmp_path, changes, sentence):
     settings = {"urdf": arm(tmp_path), "tool": "palm", "fingers": ("left", "right"), **changes}
     with pytest.raises(InteractiveActionError, match=sentence):
-        OwnRobot(str(tmp_path), **settings).robot()
+        CustomRobot(str(tmp_path), **settings).robot()
 
 
 @pytest.mark.parametrize("changes, sentence", [({"points": "up"}, "points along one of x, y, z"), ({"called": " "}, "what the robot is called"), ({"forward": 9.0}, "forward must be from")])
 def test_impossible_settings_are_refused_at_once(changes, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
-        OwnRobot("", "robot.urdf", "tool", **changes)
+        CustomRobot("", "robot.urdf", "tool", **changes)
 
 
 def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path, monkeypatch):
@@ -148,7 +148,7 @@ def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path,
     with pytest.raises(InteractiveActionError, match="rest must be numbers"):
         nodes.OwnRobotNode.execute(**settings, rest="up")
     with pytest.raises(InteractiveActionError, match="A toy arm stands on the floor, and things in the kitchen on a table"):
-        Scene(own_robot=output.result[0], room="kitchen")
+        Scene(custom_robot=output.result[0], room="kitchen")
 
 
 def test_a_mesh_that_was_exported_again_is_noticed(tmp_path, monkeypatch):

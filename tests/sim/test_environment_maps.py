@@ -17,7 +17,7 @@ def test_all_surroundings_are_small_differ_and_are_equally_bright():
         assert np.isclose(first.mean(), MEAN) and first.max() > 4 * MEAN  # windows and lamps
 
 
-def test_a_radiance_picture_says_what_was_drawn():
+def test_a_radiance_image_says_what_was_drawn():
     radiance = draw(3)
     pixels = np.frombuffer(_hdr(radiance).partition(b"+X 64\n")[2], np.uint8).reshape(HEIGHT, 2 * HEIGHT, 4).astype(float)
     read = pixels[..., :3] * 2 ** (pixels[..., 3:] - 136)

@@ -1,4 +1,4 @@
-"""Pictures, masks, boxes, depth and cameras say the same thing about the same world."""
+"""Images, masks, boxes, depth and cameras say the same thing about the same world."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from interactive_action.tests.sim.conftest import PLAN, SCENE
 
 
 def points_on_the_ground(recording, index):
-    """World positions (points, 3) of the ground's pixels nearer than a metre and a half, from depth and camera."""
+    """World positions (points, 3) of the ground's pixels nearer than a meter and a half, from depth and camera."""
     depth = recording.depth[index]
     ground = (depth > 0) & (depth < 1.5) & ~recording.subject_masks[index] & ~recording.object_masks[index]
     rows, columns = np.nonzero(ground)
@@ -27,8 +27,8 @@ def points_on_the_ground(recording, index):
 
 
 def object_at(recording, index):
-    """Pixel (2,) and depth of the object's centre at the moment of a picture."""
-    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_take != recording.take[index]))
+    """Pixel (2,) and depth of the object's center at the moment of an image."""
+    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.take[index]))
     seen = (recording.extrinsics[index] @ [*recording.object_poses[step, :3], 1])[:3]
     pixel = recording.intrinsics[index] @ seen / seen[2]
     return pixel[:2], seen[2]
@@ -51,7 +51,7 @@ def test_depth_and_cameras_put_the_ground_at_height_zero(name, request):
 
 
 @pytest.mark.parametrize("name", ["held", "whole"])
-def test_the_cameras_project_the_objects_centre_into_its_box_at_its_depth(name, request):
+def test_the_cameras_project_the_objects_center_into_its_box_at_its_depth(name, request):
     recording = request.getfixturevalue(name)
     for index, (box,) in enumerate(recording.object_boxes):
         (x, y), depth = object_at(recording, index)
@@ -68,7 +68,7 @@ def test_the_fingers_are_around_what_they_hold(held):
         assert np.linalg.norm((left[index] + right[index]) / 2 - object_place(held, index)) < 0.1
 
 
-def test_when_held_subject_and_object_overlap_and_fill_the_picture(held):
+def test_when_held_subject_and_object_overlap_and_fill_the_image(held):
     for (subject,), (object,), mask in zip(held.subject_boxes, held.object_boxes, held.object_masks):
         assert overlap(subject, object) > 0
         assert mask.mean() > 0.015
@@ -83,18 +83,18 @@ def test_at_the_start_the_hand_is_apart_from_the_object(whole):
     assert whole.moment[0] == "before contact" and whole.moment[-1] == "end"
 
 
-def test_the_objects_mask_shows_its_colour(whole):
-    for picture, mask in zip(whole.pictures, whole.object_masks):
-        red, green, blue = picture[mask].mean(0)
+def test_the_objects_mask_shows_its_color(whole):
+    for image, mask in zip(whole.images, whole.object_masks):
+        red, green, blue = image[mask].mean(0)
         assert blue > 1.5 * red and blue > 1.5 * green
     assert set(whole.object) == {"blue can"} and set(whole.subject) == {"robot arm"}
 
 
-def test_every_picture_has_its_own_view(held):
-    assert held.pictures.shape == (16, 96, 96, 3) and held.pictures.dtype == np.uint8
+def test_every_image_has_its_own_view(held):
+    assert held.images.shape == (16, 96, 96, 3) and held.images.dtype == np.uint8
     assert held.take.tolist() == [0] * 8 + [1] * 8
     assert held.camera.tolist() == [0, 1, 2, 3] * 4
-    assert len({picture.tobytes() for picture in held.pictures}) == 16
+    assert len({image.tobytes() for image in held.images}) == 16
     assert np.allclose(held.extrinsics[:, :3, :3] @ held.extrinsics[:, :3, :3].transpose(0, 2, 1), np.eye(3))
 
 
@@ -113,13 +113,13 @@ def test_a_camera_frames_the_points_exactly():
     assert inside.max() == pytest.approx(0.5)
 
 
-def test_a_camera_at_the_front_looks_back_with_its_picture_upright():
+def test_a_camera_at_the_front_looks_back_with_its_image_upright():
     right, down, forward = look(0.0, 0.0)
     assert np.allclose([right, down, forward], [[0, 1, 0], [0, 0, -1], [-1, 0, 0]])
 
 
-def test_the_depth_picture_is_white_where_it_is_near(held):
-    shown = held.depth_pictures()
+def test_the_depth_image_is_white_where_it_is_near(held):
+    shown = held.depth_images()
     assert shown.max() == 1 and shown[held.depth == 0].sum() == 0
     near, far = held.depth[held.depth > 0].min(), np.median(held.depth)
     assert shown[held.depth == near].max() == 1
@@ -128,36 +128,36 @@ def test_the_depth_picture_is_white_where_it_is_near(held):
 
 def test_the_overlay_draws_on_what_it_marks_only(held):
     overlay, marked = held.overlay(), held.subject_masks | held.object_masks
-    for box, (picture, drawn, mask) in zip(held.object_boxes, zip(held.pictures, overlay, marked)):
-        assert (picture != drawn).any(-1)[mask].mean() > 0.9
+    for box, (image, drawn, mask) in zip(held.object_boxes, zip(held.images, overlay, marked)):
+        assert (image != drawn).any(-1)[mask].mean() > 0.9
         assert tuple(drawn[box[0]["y"], box[0]["x"]]) == (255, 140, 30)
-    assert (held.pictures != overlay).any(-1)[~marked].mean() < 0.1
+    assert (held.images != overlay).any(-1)[~marked].mean() < 0.1
 
 
 def test_another_action_of_the_same_seed_has_the_same_background(simulator):
-    """With still cameras all is equal that neither robot nor object nor their shadows cover in either picture."""
-    plan = Plan(takes=1, moments="first contact", frames_per_take=1, width=96, height=96, rig="still")
+    """With still cameras all is equal that neither robot nor object nor their shadows cover in either image."""
+    plan = Plan(takes=1, moments="first contact", frames_per_episode=1, width=96, height=96, rig="still")
     first, other = (
-        simulator.record(Scene(action=action, object="block", object_colour="red", seed=6, room="kitchen", action_seed=3), plan)
+        simulator.record(Scene(action=action, object="block", object_color="red", seed=6, room="kitchen", action_seed=3), plan)
         for action in ("pick up", "touch")
     )
-    assert np.array_equal(first.extrinsics, other.extrinsics) and not np.array_equal(first.pictures, other.pictures)
+    assert np.array_equal(first.extrinsics, other.extrinsics) and not np.array_equal(first.images, other.images)
     near = (first.depth < 1.5) | (other.depth < 1.5)
-    far = ~maximum_filter(near, (1, 3, 3))  # a small picture is the mean of a larger one: its edges mix both sides
-    assert far.mean() > 0.1 and np.array_equal(first.pictures[far], other.pictures[far])
+    far = ~maximum_filter(near, (1, 3, 3))  # a small image is the mean of a larger one: its edges mix both sides
+    assert far.mean() > 0.1 and np.array_equal(first.images[far], other.images[far])
 
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if room != "plain"])
 def test_a_furnished_room_is_furnished_anew_by_every_seed_and_the_same_by_the_same(simulator, room):
-    plan = Plan(takes=1, moments="before contact", frames_per_take=1, width=64, height=64)
-    first, again, other = (simulator.record(Scene(room=room, seed=seed), plan).pictures for seed in (1, 1, 2))
+    plan = Plan(takes=1, moments="before contact", frames_per_episode=1, width=64, height=64)
+    first, again, other = (simulator.record(Scene(room=room, seed=seed), plan).images for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert len(np.unique(first[0].reshape(-1, 3), axis=0)) > 200
 
 
 @pytest.mark.parametrize("action, object", [("open", "fridge"), ("hand over", "book"), ("pour", "cup")])
 def test_at_its_key_moments_the_object_is_no_speck(simulator, action, object):
-    recording = simulator.record(Scene(action=action, object=object), Plan(takes=1, moments="key moments", frames_per_take=4, width=64, height=64))
+    recording = simulator.record(Scene(action=action, object=object), Plan(takes=1, moments="key moments", frames_per_episode=4, width=64, height=64))
     assert recording.moment[-1] == "end" and len(set(recording.time)) == 4
     assert np.median(recording.object_masks.mean((1, 2))) > 0.02
     assert recording.subject[0] == ("two robot arms" if action == "hand over" else "robot arm")
@@ -165,7 +165,7 @@ def test_at_its_key_moments_the_object_is_no_speck(simulator, action, object):
 
 
 def test_a_close_camera_goes_nearer_where_the_object_would_be_a_speck(simulator):
-    plan = Plan(takes=1, moments="key moments", frames_per_take=2, width=96, height=96)
+    plan = Plan(takes=1, moments="key moments", frames_per_episode=2, width=96, height=96)
     scene = Scene(action="insert", object="peg", seed=2)
     far, close = (simulator.record(scene, replace(plan, rig=rig)) for rig in ("following", "close"))
     assert far.object_masks.mean((1, 2)).min() < 0.018 and close.object_masks.mean((1, 2)).min() > 0.02
@@ -173,7 +173,7 @@ def test_a_close_camera_goes_nearer_where_the_object_would_be_a_speck(simulator)
 
 
 def test_a_free_camera_stands_where_it_is_told_and_an_orbit_goes_around(simulator):
-    plan = Plan(takes=1, moments="held", frames_per_take=1, width=64, height=64, rig="free", field_of_view=50.0)
+    plan = Plan(takes=1, moments="held", frames_per_episode=1, width=64, height=64, rig="free", field_of_view=50.0)
     free = simulator.record(Scene(seed=1), replace(plan, azimuth=30.0, elevation=40.0, distance=1.5))
     backwards = -free.extrinsics[0, 2, :3]  # from the object to the first camera
     assert np.degrees(np.arctan2(backwards[1], backwards[0])) == pytest.approx(30, abs=0.01)
@@ -187,15 +187,15 @@ def test_a_free_camera_stands_where_it_is_told_and_an_orbit_goes_around(simulato
 
 
 def test_cameras_on_the_wrist_go_with_the_hand(simulator):
-    plan = Plan(takes=1, moments="held", frames_per_take=2, width=64, height=64, rig="wrist", field_of_view=70.0)
+    plan = Plan(takes=1, moments="held", frames_per_episode=2, width=64, height=64, rig="wrist", field_of_view=70.0)
     recording = simulator.record(Scene(seed=1), plan)
     seen = [recording.extrinsics[index, :3, :3] @ object_place(recording, index) + recording.extrinsics[index, :3, 3] for index in range(8)]
-    assert np.allclose(seen[:4], seen[4:], atol=0.01)  # the hand rises, and what it holds stays where it is in the picture
+    assert np.allclose(seen[:4], seen[4:], atol=0.01)  # the hand rises, and what it holds stays where it is in the image
     assert (recording.object_masks.mean((1, 2)) > 0.02).sum() >= 4
 
 
 def test_more_cameras_and_moments_run_no_more_physics(held, simulator, monkeypatch):
-    more = simulator.record(SCENE, replace(PLAN, cameras=6, frames_per_take=3))
+    more = simulator.record(SCENE, replace(PLAN, cameras=6, frames_per_episode=3))
     for name in ("joints", "object_poses", "contact_force", "step_time"):
         assert np.array_equal(getattr(held, name), getattr(more, name))
     steps = []
@@ -203,19 +203,19 @@ def test_more_cameras_and_moments_run_no_more_physics(held, simulator, monkeypat
     counts = []
     for cameras in (4, 8):
         steps.clear()
-        take((SCENE,), Plan(takes=1, cameras=cameras, frames_per_take=cameras // 4, width=32, height=32), 0)
+        take((SCENE,), Plan(takes=1, cameras=cameras, frames_per_episode=cameras // 4, width=32, height=32), 0)
         counts.append(len(steps))
     assert counts[0] == counts[1] > 100
 
 
 def object_place(recording, index):
-    """Where the object is in the world (3,) when a picture is taken."""
-    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_take != recording.take[index]))
+    """Where the object is in the world (3,) when an image is taken."""
+    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.take[index]))
     return recording.object_poses[step, :3]
 
 
 @pytest.mark.parametrize("robot, room", [("xarm7", "kitchen"), ("fetch", "living room"), ("floating gripper", "workshop")])
 def test_every_robot_is_seen_at_its_work(simulator, robot, room):
-    recording = simulator.record(Scene(robot=robot, object="can", room=room), Plan(takes=1, frames_per_take=1, width=64, height=64))
+    recording = simulator.record(Scene(robot=robot, object="can", room=room), Plan(takes=1, frames_per_episode=1, width=64, height=64))
     assert recording.subject[0] in ("robot arm", "mobile robot", "robot gripper")
     assert (recording.subject_masks.mean((1, 2)) > 0.05).all() and (recording.object_masks.mean((1, 2)) > 0.01).all()

@@ -54,7 +54,7 @@ def test_the_robot_acts_on_it(folder, action):
 
 
 def test_it_is_seen_and_named(simulator, folder):
-    recording = simulator.record(Scene(mesh=str(folder / "toy_brick.glb")), Plan(takes=1, frames_per_take=1, width=64, height=64))
+    recording = simulator.record(Scene(mesh=str(folder / "toy_brick.glb")), Plan(takes=1, frames_per_episode=1, width=64, height=64))
     assert recording.object.tolist() == ["toy brick"] * 4 and recording.object_masks.mean((1, 2)).min() > 0.01
 
 
@@ -68,7 +68,7 @@ def test_it_is_seen_and_named(simulator, folder):
     ],
 )
 def test_a_mesh_that_cannot_be_used_is_a_sentence_and_the_next_run_works(simulator, folder, name, sentence):
-    plan = Plan(takes=1, frames_per_take=1, width=32, height=32)
+    plan = Plan(takes=1, frames_per_episode=1, width=32, height=32)
     with pytest.raises(InteractiveActionError, match=sentence):
         simulator.record(Scene(mesh=str(folder / name)), plan)
     assert len(simulator.record(Scene(), plan)) == 4
@@ -78,7 +78,7 @@ def test_a_mesh_that_cannot_be_used_is_a_sentence_and_the_next_run_works(simulat
     "wrong, sentence",
     [
         ({"mesh": "thing.exe"}, "'thing.exe' is no mesh.*.glb"),
-        ({"mesh": "thing.glb", "mesh_size": 3.0}, "mesh_size must be from 0.02 to 0.5 metres, but is 3.0"),
+        ({"mesh": "thing.glb", "mesh_size": 3.0}, "mesh_size must be from 0.02 to 0.5 meters, but is 3.0"),
         ({"mesh": "thing.glb", "mesh_up": "x"}, "no mesh up 'x'"),
         ({"mesh": "thing.glb", "action": "open", "object": "fridge"}, "'open' is not offered for a thing of one's own, but: pick up"),
     ],
@@ -91,12 +91,12 @@ def test_an_impossible_mesh_is_refused_before_anything_runs(wrong, sentence):
 @pytest.mark.parametrize("name", ["../secret.glb", str(ROOT / "thing.glb")])
 def test_a_path_outside_the_input_folder_is_refused(name):
     with pytest.raises(InteractiveActionError, match="leads out of ComfyUI's input folder"):
-        sim.InteractionScene.execute(own_mesh=name)
+        sim.InteractionScene.execute(mesh=name)
 
 
 def test_a_mesh_that_was_exported_again_is_noticed(folder, monkeypatch):
     monkeypatch.setattr(scene.folder_paths, "get_input_directory", lambda: str(folder))
-    before = scene.InteractionScene.fingerprint_inputs(own_mesh="toy_brick.glb")
+    before = scene.InteractionScene.fingerprint_inputs(mesh="toy_brick.glb")
     os.utime(folder / "toy_brick.glb", ns=(0, 0))
-    assert scene.InteractionScene.fingerprint_inputs(own_mesh="toy_brick.glb") != before
+    assert scene.InteractionScene.fingerprint_inputs(mesh="toy_brick.glb") != before
     assert scene.InteractionScene.fingerprint_inputs() is None

@@ -51,9 +51,9 @@ def test_no_two_seeds_move_alike_and_the_same_seed_moves_the_same(lifted):
     assert len(joints) != len(other.states) or not np.allclose(joints, [state.qpos for state in other.states])
 
 
-def test_a_fixed_colour_changes_nothing_but_the_colour(lifted):
-    blue = perform(Scene(object_colour="blue"), seed=0)[0]
-    assert blue.object_colour == "blue"
+def test_a_fixed_color_changes_nothing_but_the_color(lifted):
+    blue = perform(Scene(object_color="blue"), seed=0)[0]
+    assert blue.object_color == "blue"
     assert np.array_equal([state.position for state in lifted.states], [state.position for state in blue.states])
 
 
@@ -74,22 +74,22 @@ def test_a_take_that_fails_is_told_and_taken_again_with_the_next_seed(monkeypatc
     class Clumsy(ACTIONS["pick up"]):
         def __init__(self, world, rng):
             super().__init__(world, rng)
-            self.clumsy = world.object_colour == "red"
+            self.clumsy = world.object_color == "red"
 
         def run(self, arm):
             super().run(arm, close=not self.clumsy)
 
     monkeypatch.setitem(ACTIONS, "pick up", Clumsy)
-    drops = {seed for seed in range(30) if World(Scene(), np.random.default_rng((0, seed)).spawn(3)[0]).object_colour == "red"}
+    drops = {seed for seed in range(30) if World(Scene(), np.random.default_rng((0, seed)).spawn(3)[0]).object_color == "red"}
     takes = min(drops) + 1  # one more than can be had without a failure
-    recording = record(Scene(), Plan(takes=takes, frames_per_take=1, width=32, height=32))
+    recording = record(Scene(), Plan(takes=takes, frames_per_episode=1, width=32, height=32))
     assert set(recording.failed_seeds) == drops & set(range(max(recording.seeds)))
     assert not set(recording.seeds) & drops
     assert len(set(recording.take)) == len(recording.seeds) == takes
     assert recording.success_rate == takes / (takes + len(recording.failed_seeds))
     assert f"Seed {min(drops)} failed" in recording.summary()
     with pytest.raises(InteractiveActionError, match="'pick up' did not succeed with any of 5 seeds.*not held"):
-        record(Scene(object_colour="red"), Plan())
+        record(Scene(object_color="red"), Plan())
 
 
 def test_what_cannot_be_reached_is_a_sentence():

@@ -12,7 +12,7 @@ from interactive_action.sim.recording_folder import load, save
 
 @pytest.fixture
 def by_hand(tmp_path):
-    """Two pictures, as someone puts them into a folder: the first with a box and a mask, the second with nothing."""
+    """Two images, as someone puts them into a folder: the first with a box and a mask, the second with nothing."""
     (tmp_path / "0.png").parent.mkdir(exist_ok=True)
     for index in range(2):
         Image.new("RGB", (8, 6), (40 * index, 0, 0)).save(tmp_path / f"{index}.png")
@@ -35,20 +35,20 @@ def test_a_recording_loads_as_it_was_saved(held, tmp_path):
     assert loaded.scene == held.scene
     for name, array in held.arrays().items():
         assert array.dtype.kind == loaded.arrays()[name].dtype.kind and np.array_equal(array, loaded.arrays()[name]), name
-    assert sorted(path.name for path in (tmp_path / "take").iterdir()) == ["masks", "metadata.jsonl", "pictures", "scene.json", "trajectories.npz"]
+    assert sorted(path.name for path in (tmp_path / "take").iterdir()) == ["masks", "metadata.jsonl", "images", "scene.json", "trajectories.npz"]
     with pytest.raises(InteractiveActionError, match="already a recording called 'take'"):
         save(held, tmp_path / "take")
 
 
-def test_pictures_of_another_engine_are_a_recording(by_hand):
+def test_images_of_another_engine_are_a_recording(by_hand):
     recording = load(by_hand)
     assert recording.action == "hold" and recording.subject.tolist() == ["woman", "woman"]
-    assert recording.pictures[1, 0, 0].tolist() == [40, 0, 0]
+    assert recording.images[1, 0, 0].tolist() == [40, 0, 0]
     assert [(box["x"], box["y"], box["width"], box["height"]) for box in recording.subject_boxes[0]] == [(3, 2, 3, 2)]
     assert [(box["x"], box["y"], box["width"], box["height"]) for box in recording.object_boxes[0]] == [(1, 2, 3, 2)]
     assert recording.subject_boxes[1] == recording.object_boxes[1] == []
-    assert "2 pictures of 2 takes" in recording.summary() and recording.overlay().shape == (2, 6, 8, 3)
-    assert recording.depth_pictures().max() == 0
+    assert "2 images of 2 takes" in recording.summary() and recording.overlay().shape == (2, 6, 8, 3)
+    assert recording.depth_images().max() == 0
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_pictures_of_another_engine_are_a_recording(by_hand):
     [
         ({"file_name": "../secret.png"}, "leads out of the folder"),
         ({"file_name": "2.png"}, "Line 1.*No such file"),
-        ({"subject_mask": "1.png", "file_name": "who.png", "object_mask": "big.png"}, "another size than its picture"),
+        ({"subject_mask": "1.png", "file_name": "who.png", "object_mask": "big.png"}, "another size than its image"),
         ({"intrinsics": [1, 2]}, "Line 1.*cannot reshape"),
     ],
 )

@@ -14,7 +14,7 @@ from interactive_action.sim.record import warm_up
 from interactive_action.sim.rendering import add_camera, add_sun, near_first, photograph
 
 SIZE = 96
-DOWN = sapien.Pose([0, 0, 2], [np.sqrt(0.5), 0, np.sqrt(0.5), 0])  # two metres above the ground, looking at it
+DOWN = sapien.Pose([0, 0, 2], [np.sqrt(0.5), 0, np.sqrt(0.5), 0])  # two meters above the ground, looking at it
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def add_box(scene, half, place, material):
     return entity
 
 
-def matt(*colour):
-    return sapien.render.RenderMaterial(base_color=[*colour, 1.0] if len(colour) == 3 else colour, roughness=1.0, specular=0.0, metallic=0.0)
+def matt(*color):
+    return sapien.render.RenderMaterial(base_color=[*color, 1.0] if len(color) == 3 else color, roughness=1.0, specular=0.0, metallic=0.0)
 
 
 def seen(scene, pose=DOWN):
@@ -44,18 +44,18 @@ def seen(scene, pose=DOWN):
     return photograph(scene, camera)
 
 
-def picture(colours):
-    """A texture of ``colours`` (height, width, 3) in 0..1."""
-    pixels = np.rint(np.concatenate([colours, np.ones((*colours.shape[:2], 1))], -1) * 255).astype(np.uint8)
+def image(colors):
+    """A texture of ``colors`` (height, width, 3) in 0..1."""
+    pixels = np.rint(np.concatenate([colors, np.ones((*colors.shape[:2], 1))], -1) * 255).astype(np.uint8)
     return sapien.render.RenderTexture2D(pixels, "R8G8B8A8Unorm")
 
 
 def textured(rng):
-    """A material whose colour, roughness, metal and glow are textures."""
+    """A material whose color, roughness, metal and glow are textures."""
 
     def texture(low, high):
         tones = rng.uniform(low, high, (8, 8, 3))
-        return picture(tones.repeat(16, 0).repeat(16, 1))
+        return image(tones.repeat(16, 0).repeat(16, 1))
 
     material = sapien.render.RenderMaterial(emission=[0.3, 0.1, 0.2, 0.5], specular=0.7)
     material.set_base_color_texture(texture(0.2, 0.9))
@@ -68,10 +68,10 @@ def textured(rng):
 def test_a_matt_ground_under_a_light_straight_above_is_as_bright_as_lambert_says(scene):
     ground = add_box(scene, [5, 5, 0.1], [0, 0, -0.1], matt(0.5, 0.25, 0.8))
     scene.add_directional_light([0, 0, -1], [1.5, 1.5, 1.5])
-    colours, metres, entities = seen(scene)
+    colors, meters, entities = seen(scene)
     expected = 255 * (np.array([0.5, 0.25, 0.8]) * (0.2 + 1.5 / np.pi)) ** (1 / 2.2)
-    assert colours[SIZE // 2, SIZE // 2, :3] == pytest.approx(expected, abs=1)
-    assert metres == pytest.approx(2.0, abs=1e-5)  # depth, not distance: as far at the corners
+    assert colors[SIZE // 2, SIZE // 2, :3] == pytest.approx(expected, abs=1)
+    assert meters == pytest.approx(2.0, abs=1e-5)  # depth, not distance: as far at the corners
     assert (entities == ground.per_scene_id).all()
 
 
@@ -91,13 +91,13 @@ def test_a_light_straight_from_behind_a_surface_adds_nothing(scene):
     scene.add_directional_light([0, 0, 1], [1.5, 1.5, 1.5])
     camera = add_camera(scene, SIZE + 1, SIZE + 1, 1.0)  # odd, so that one pixel looks straight down
     camera.entity.set_pose(DOWN)
-    colours, *_ = photograph(scene, camera)
-    assert colours[..., :3] == pytest.approx(255 * (0.5 * 0.2) ** (1 / 2.2), abs=1)
+    colors, *_ = photograph(scene, camera)
+    assert colors[..., :3] == pytest.approx(255 * (0.5 * 0.2) ** (1 / 2.2), abs=1)
 
 
 def test_nothing_has_no_depth_and_no_entity(scene):
-    colours, metres, entities = seen(scene)
-    assert not colours.any() and not metres.any() and not entities.any()
+    colors, meters, entities = seen(scene)
+    assert not colors.any() and not meters.any() and not entities.any()
 
 
 @pytest.mark.parametrize("surrounded", [False, True])
@@ -112,26 +112,26 @@ def test_light_textures_and_mirror_images_are_those_of_sapiens_own_shaders(scene
     if surrounded:
         scene.set_environment_map(cubemap(3))
     pose = sapien.Pose([1.5, 0.6, 1.4], [0.13, -0.25, 0.04, 0.96])
-    colours, metres, entities = seen(scene, pose)
+    colors, meters, entities = seen(scene, pose)
     theirs = scene.add_camera("theirs", SIZE, SIZE, 1.0, 0.01, 50)
     theirs.entity.set_pose(pose)
     scene.update_render()
     theirs.take_picture()
-    their_colours = theirs.get_picture("Color")[..., :3]
-    if their_colours.dtype != np.uint8:  # mani_skill's import changes the format for the whole process
-        their_colours = np.rint(their_colours * 255)
-    apart = np.abs(colours[..., :3].astype(float) - their_colours)[entities > 0]
+    their_colors = theirs.get_picture("Color")[..., :3]
+    if their_colors.dtype != np.uint8:  # mani_skill's import changes the format for the whole process
+        their_colors = np.rint(their_colors * 255)
+    apart = np.abs(colors[..., :3].astype(float) - their_colors)[entities > 0]
     assert len(np.unique(entities)) >= 3
     assert np.percentile(apart, 99) <= 2 and apart.mean() < 0.2
     assert np.array_equal(entities, theirs.get_picture("Segmentation")[..., 1])
-    assert np.allclose(metres, -theirs.get_picture("Position")[..., 2], atol=1e-5)
+    assert np.allclose(meters, -theirs.get_picture("Position")[..., 2], atol=1e-5)
 
 
 @pytest.mark.parametrize("lean", [(0.6, 0, 0.8), (0, 0.6, 0.8), (-0.6, 0, 0.8)])
 def test_a_normal_map_leans_the_surface_along_its_texture(scene, lean):
     """On a ground whose texture runs along x and y, and which has no tangents."""
     material = matt(0.5, 0.5, 0.5)
-    material.set_normal_texture(picture(np.full((4, 4, 3), (np.array(lean) + 1) / 2)))
+    material.set_normal_texture(image(np.full((4, 4, 3), (np.array(lean) + 1) / 2)))
     corners = np.array([[-5, -5, 0], [5, -5, 0], [5, 5, 0], [-5, 5, 0]], float)
     entity, body = sapien.Entity(), sapien.render.RenderBodyComponent()
     body.attach(sapien.render.RenderShapeTriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0.0, 0, 1], (4, 1)), corners[:, :2], material))
@@ -142,17 +142,17 @@ def test_a_normal_map_leans_the_surface_along_its_texture(scene, lean):
     assert seen(scene)[0][SIZE // 2, SIZE // 2, 0] == pytest.approx(straight, abs=2)
 
 
-def test_a_shadow_takes_away_its_light_and_ends_within_a_few_millimetres(scene):
+def test_a_shadow_takes_away_its_light_and_ends_within_a_few_millimeters(scene):
     ground = add_box(scene, [5, 5, 0.1], [0, 0, -0.1], matt(0.5, 0.5, 0.5))
     add_box(scene, [0.3, 0.3, 0.05], [0, -0.7, 1.0], matt(0.5, 0.5, 0.5))
-    slant = [0, 0.7, -1]  # what is a metre high throws its shadow 0.7 m to the side
+    slant = [0, 0.7, -1]  # what is a meter high throws its shadow 0.7 m to the side
     add_sun(scene, slant, [1.5, 1.5, 1.5], [0, 0, 0])
-    colours, _, entities = seen(scene)
-    row = colours[SIZE // 2, :, 0].astype(float)[entities[SIZE // 2] == ground.per_scene_id]
+    colors, _, entities = seen(scene)
+    row = colors[SIZE // 2, :, 0].astype(float)[entities[SIZE // 2] == ground.per_scene_id]
     lit = 255 * (0.5 * (0.2 + 1.5 / np.pi / np.linalg.norm(slant))) ** (1 / 2.2)
     dark = 255 * (0.5 * 0.2) ** (1 / 2.2)
     assert row.min() == pytest.approx(dark, abs=1) and row.max() == pytest.approx(lit, abs=1.5)
-    pixel = 2 * 2 * np.tan(0.5) / SIZE  # metres of ground
+    pixel = 2 * 2 * np.tan(0.5) / SIZE  # meters of ground
     assert np.sum((row > dark + 2) & (row < lit - 2)) <= 4  # both ends, each 5 mm wide, in pixels of 23 mm
     assert np.sum(row < (lit + dark) / 2) * pixel == pytest.approx(0.6 + 0.7 * 0.1, abs=2 * pixel)
 
@@ -161,11 +161,11 @@ def test_a_slanting_surface_does_not_shade_itself(scene):
     slanting = add_box(scene, [0.6, 0.6, 0.01], [0, 0, 0.5], matt(0.5, 0.5, 0.5))
     slanting.set_pose(sapien.Pose([0, 0, 0.5], [np.cos(0.3), 0, np.sin(0.3), 0]))
     add_sun(scene, [0.6, 0.5, -1], [1.5, 1.5, 1.5], [0, 0, 0])
-    colours, _, entities = seen(scene)
+    colors, _, entities = seen(scene)
     inner = np.zeros((SIZE, SIZE), bool)
     inner[30:66, 30:66] = True
     assert (entities[inner] == slanting.per_scene_id).all()
-    assert np.ptp(colours[inner, 0]) <= 2
+    assert np.ptp(colors[inner, 0]) <= 2
 
 
 def test_what_is_behind_glass_is_seen_through_it(scene):
@@ -174,10 +174,10 @@ def test_what_is_behind_glass_is_seen_through_it(scene):
     bare = seen(scene)[0][SIZE // 2, SIZE // 2].astype(int)
     glass = add_box(scene, [0.3, 0.3, 0.01], [0, 0, 0.5], matt(0.1, 0.1, 0.8, 0.4))
     near_first(scene)
-    colours, metres, entities = seen(scene)
-    through = colours[SIZE // 2, SIZE // 2].astype(int)
+    colors, meters, entities = seen(scene)
+    through = colors[SIZE // 2, SIZE // 2].astype(int)
     assert through[0] < bare[0] - 20 and through[0] > 60 and through[2] > bare[2] + 20
-    assert entities[SIZE // 2, SIZE // 2] == glass.per_scene_id and metres[SIZE // 2, SIZE // 2] == pytest.approx(1.49, abs=1e-4)
+    assert entities[SIZE // 2, SIZE // 2] == glass.per_scene_id and meters[SIZE // 2, SIZE // 2] == pytest.approx(1.49, abs=1e-4)
 
 
 def test_in_which_order_things_are_drawn_does_not_show(scene):

@@ -16,7 +16,7 @@ from interactive_action.sim.scene import Scene
         ({"robot": "dog"}, "no robot 'dog'.*panda"),
         ({"action": "dance"}, "no action 'dance'.*pick up"),
         ({"object": "house"}, "no object 'house'.*cube, ball, can"),
-        ({"object_colour": "mauve"}, "no object colour 'mauve'.*random, red"),
+        ({"object_color": "mauve"}, "no object color 'mauve'.*random, red"),
         ({"ground": "lava"}, "no ground 'lava'.*random, grey"),
         ({"background": "stars"}, "no background 'stars'.*random, grey"),
         ({"size_jitter": 0.5}, "size_jitter must be between 0 and 0.15, but is 0.5"),
@@ -37,7 +37,7 @@ def test_an_impossible_scene_is_refused(wrong, sentence):
     [
         ({"cameras": 3}, "cameras must be a whole number from 4 to 64, but is 3"),
         ({"takes": 0}, "takes must be a whole number from 1"),
-        ({"frames_per_take": 1.5}, "frames_per_take must be a whole number"),
+        ({"frames_per_episode": 1.5}, "frames_per_episode must be a whole number"),
         ({"width": 8}, "width must be a whole number from 32"),
         ({"field_of_view": 5.0}, "field_of_view must be from 10 to 120, but is 5.0"),
         ({"distance": -1.0}, "distance must be from 0 to 10"),

@@ -9,7 +9,7 @@ from interactive_action.sim.plan import Plan
 from interactive_action.sim.scene import Scene
 from interactive_action.sim.triples import others_of, record_triples
 
-PLAN = Plan(takes=2, cameras=4, moments="held", frames_per_take=1, width=96, height=96)
+PLAN = Plan(takes=2, cameras=4, moments="held", frames_per_episode=1, width=96, height=96)
 
 
 @pytest.fixture(scope="module")
@@ -26,37 +26,37 @@ def test_all_of_a_triple_have_the_same_seeds_and_cameras(triples):
     assert triples.other_actions.shape == (16, 96, 96, 3)
 
 
-def far_from_all(recording, metres=1.4):
-    """Where a picture (N, H, W) shows what is that far from where robot and things are, and from their shadows."""
+def far_from_all(recording, meters=1.4):
+    """Where an image (N, H, W) shows what is that far from where robot and things are, and from their shadows."""
     rows, columns = np.mgrid[: recording.depth.shape[1], : recording.depth.shape[2]] + 0.5
     rays = np.stack([columns, rows, np.ones_like(rows)], -1) @ np.linalg.inv(recording.intrinsics[0]).T
     seen = rays * recording.depth[..., None]
     to_world = np.linalg.inv(recording.extrinsics)
     places = np.einsum("nij,nhwj->nhwi", to_world[:, :3, :3], seen) + to_world[:, None, None, :3, 3]
-    return np.linalg.norm(places - [0.4, 0, 0], axis=-1) > metres
+    return np.linalg.norm(places - [0.4, 0, 0], axis=-1) > meters
 
 
 def test_the_background_of_the_other_actions_is_that_of_the_anchor_to_the_pixel(triples):
     for other in triples.others:
         near = ~(far_from_all(triples.anchors) & far_from_all(other))
-        far = ~maximum_filter(near, (1, 3, 3))  # a small picture is the mean of a larger one: its edges mix both sides
+        far = ~maximum_filter(near, (1, 3, 3))  # a small image is the mean of a larger one: its edges mix both sides
         assert far.mean() > 0.05
-        assert np.array_equal(triples.anchors.pictures[far], other.pictures[far])
-        assert all((one != two).any() for one, two in zip(triples.anchors.pictures, other.pictures))
+        assert np.array_equal(triples.anchors.images[far], other.images[far])
+        assert all((one != two).any() for one, two in zip(triples.anchors.images, other.images))
 
 
 def test_other_actions_begin_with_everything_at_the_anchors_place(triples):
-    first = [np.flatnonzero(triples.anchors.step_take == take)[0] for take in range(2)]
+    first = [np.flatnonzero(triples.anchors.step_episode == take)[0] for take in range(2)]
     for other in triples.others:
-        begun = [np.flatnonzero(other.step_take == take)[0] for take in range(2)]
+        begun = [np.flatnonzero(other.step_episode == take)[0] for take in range(2)]
         assert np.allclose(other.object_poses[begun], triples.anchors.object_poses[first], atol=1e-4)
         assert np.allclose(other.thing_poses[begun], triples.anchors.thing_poses[first], atol=1e-4)
 
 
 def test_the_same_action_is_seen_by_the_same_camera_in_another_take(triples):
     anchors = triples.anchors
-    assert np.array_equal(triples.same_action[:4], anchors.pictures[anchors.take == 1])
-    assert np.array_equal(triples.same_action[4:], anchors.pictures[anchors.take == 0])
+    assert np.array_equal(triples.same_action[:4], anchors.images[anchors.take == 1])
+    assert np.array_equal(triples.same_action[4:], anchors.images[anchors.take == 0])
 
 
 def test_what_is_no_other_action_is_refused(simulator):

@@ -16,16 +16,16 @@ from interactive_action.sim.protocol import receive, send
 from interactive_action.sim.scene import Scene
 from interactive_action.tests.sim.conftest import PLAN, SCENE
 
-SHORT = Plan(takes=1, frames_per_take=1, width=32, height=32)
+SHORT = Plan(takes=1, frames_per_episode=1, width=32, height=32)
 
 
 class Cancelled(Exception):
     pass
 
 
-def at_the_third_picture(act):
-    def progress(done, total, picture):
-        if done == 3 and picture is not None:
+def at_the_third_image(act):
+    def progress(done, total, image):
+        if done == 3 and image is not None:
             act()
 
     return progress
@@ -39,7 +39,7 @@ def assert_same(first, second):
 def test_the_same_seed_gives_the_same_pixels_again_and_in_another_process(simulator, held):
     assert_same(held, simulator.record(SCENE, PLAN))
     other = simulator.record(Scene(seed=SCENE.seed + 1), PLAN)
-    assert not np.array_equal(held.pictures, other.pictures)
+    assert not np.array_equal(held.images, other.images)
     simulator.process.kill()  # unnoticed, so that the next run must start another
     simulator.process.wait()
     assert_same(held, simulator.record(SCENE, PLAN))
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_pixels_again_and_in_another_process(simula
 
 def test_a_process_that_dies_in_the_middle_is_a_sentence_and_the_next_run_works(simulator):
     with pytest.raises(InteractiveActionError, match="ended in the middle of its work .SIGKILL"):
-        simulator.record(SCENE, PLAN, at_the_third_picture(lambda: simulator.process.kill()))
+        simulator.record(SCENE, PLAN, at_the_third_image(lambda: simulator.process.kill()))
     assert len(simulator.record(SCENE, SHORT)) == 4
 
 
@@ -56,7 +56,7 @@ def test_a_process_that_hangs_is_ended_after_its_limit_and_the_next_run_works(si
     process = simulator.process
     monkeypatch.setattr(simulator, "silence", 2.0)
     with pytest.raises(InteractiveActionError, match="gave no sign for 2 s and was ended"):
-        simulator.record(SCENE, PLAN, at_the_third_picture(lambda: process.send_signal(signal.SIGSTOP)))
+        simulator.record(SCENE, PLAN, at_the_third_image(lambda: process.send_signal(signal.SIGSTOP)))
     assert process.poll() is not None
     monkeypatch.undo()
     assert len(simulator.record(SCENE, SHORT)) == 4
@@ -66,7 +66,7 @@ def test_cancel_stops_promptly_and_keeps_the_process(simulator):
     simulator.record(SCENE, SHORT)
     process, seen = simulator.process, []
 
-    def progress(done, total, picture):
+    def progress(done, total, image):
         seen.append(done)
         if done == 3:
             raise Cancelled
@@ -85,7 +85,7 @@ def test_cancel_works_while_the_process_gives_no_sign(simulator):
     process = simulator.process
     process.send_signal(signal.SIGSTOP)
 
-    def progress(done, total, picture):
+    def progress(done, total, image):
         raise Cancelled
 
     with pytest.raises(Cancelled):
@@ -130,8 +130,8 @@ def test_the_process_ends_with_who_started_it():
         "from interactive_action.sim.client import Simulator\n"
         "from interactive_action.sim.plan import Plan\n"
         "from interactive_action.sim.scene import Scene\n"
-        "def show(done, total, picture):\n"
-        "    if picture is not None:\n"
+        "def show(done, total, image):\n"
+        "    if image is not None:\n"
         "        print(simulator.process.pid, flush=True)\n"
         "        time.sleep(600)\n"
         "simulator = Simulator()\n"

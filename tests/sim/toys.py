@@ -10,9 +10,9 @@ MESH = '<mesh filename="package://toy_arm/meshes/foot.stl"/>'
 
 
 def link(name, *boxes, seen=""):
-    """A link of boxes, each (size, place, colour), that are seen and collide."""
+    """A link of boxes, each (size, place, color), that are seen and collide."""
     solids = [f'<origin xyz="{place}"/><geometry><box size="{size}"/></geometry>' for size, place, _ in boxes]
-    looks = [f'<material name=""><color rgba="{colour} 1"/></material>' for _, _, colour in boxes]
+    looks = [f'<material name=""><color rgba="{color} 1"/></material>' for _, _, color in boxes]
     visuals = "".join(f"<visual>{solid}{look}</visual>" for solid, look in zip(solids, looks))
     extra = f"<visual><geometry>{seen}</geometry></visual>" if seen else ""
     return f'<link name="{name}">{extra}{visuals}{"".join(f"<collision>{solid}</collision>" for solid in solids)}</link>'

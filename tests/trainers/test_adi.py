@@ -14,7 +14,7 @@ from interactive_action.trainers.gradient_masks import STRATEGIES, action_pair_m
 from interactive_action.trainers.loop import TrainingState, step_generator, training_steps
 
 DATASET = noise_dataset(4)
-OTHERS = ActionDifferent.in_order(noise_dataset(8, seed=9).pictures, 4)
+OTHERS = ActionDifferent.in_order(noise_dataset(8, seed=9).images, 4)
 CONFIG = ADIConfig(steps=5, batch_size=2, learning_rate=0.05, seed=2, vectors=2)
 
 
@@ -29,8 +29,8 @@ def separate_gradients(loss, v, seed):
     others = [(int(i) + 1 + int(torch.randint(3, (), generator=generator))) % 4 for i in batch.index]
     different = [int(i) + 4 * int(torch.randint(2, (), generator=generator)) for i in batch.index]
     gradients = []
-    for pictures in (DATASET.pictures[batch.index], DATASET.pictures[others], OTHERS.pictures[different]):
-        mean, std = loss.engine.encode_pictures(pictures)
+    for images in (DATASET.images[batch.index], DATASET.images[others], OTHERS.images[different]):
+        mean, std = loss.engine.encode_images(images)
         z_t = add_noise(loss.engine, mean + std * batch.posterior, batch.noise, batch.t)  # the anchor's noise and t
         predicted = loss.engine.predict_noise(z_t, batch.t, loss.engine.encode_prompts(batch.prompts, v))  # and prompt
         gradients.append(torch.autograd.grad((predicted - batch.noise).pow(2).mean(), [v])[0])
@@ -88,8 +88,8 @@ def test_a_masked_channel_does_not_move_by_one_bit_and_a_kept_one_does():
     assert any((earlier[2] & ~later[2]).any() for earlier, later in itertools.pairwise(masks)), "no channel had momentum and was masked"
 
 
-def test_the_context_different_picture_is_never_the_anchor():
-    loss = ADILoss(TinyEngine(), noise_dataset(2), dataclasses.replace(CONFIG, batch_size=1), ActionDifferent.in_order(OTHERS.pictures[:2], 2))
+def test_the_context_different_image_is_never_the_anchor():
+    loss = ADILoss(TinyEngine(), noise_dataset(2), dataclasses.replace(CONFIG, batch_size=1), ActionDifferent.in_order(OTHERS.images[:2], 2))
     v = torch.nn.Parameter(loss.start())
     for seed in range(8):
         generator = step_generator(seed, 0)
@@ -107,26 +107,26 @@ def test_every_strategy_trains_and_resumes_to_the_bit(strategy, tmp_path):
     assert whole.vectors.shape == (3, 2, 12)
 
 
-def test_pictures_find_the_anchors_whose_context_is_most_like_theirs():
-    pictures = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 6, 6, 3)
+def test_images_find_the_anchors_whose_context_is_most_like_theirs():
+    images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 6, 6, 3)
     contexts = [("red cube", 1, "left"), ("red cube", 2, "left"), ("blue cube", 1, "left")]
     others = [("blue cube", 1, "left"), ("red cube", 1, "right"), ("red cube", 1, "left"), ("green cube", 2, "left")]
-    matched = ActionDifferent.matched(pictures, contexts, others)
-    pairs = {(int(picture[0, 0, 0]), int(anchor)) for picture, anchor in zip(matched.pictures, matched.anchors)}
+    matched = ActionDifferent.matched(images, contexts, others)
+    pairs = {(int(image[0, 0, 0]), int(anchor)) for image, anchor in zip(matched.images, matched.anchors)}
     assert pairs == {(2, 0), (1, 1), (2, 1), (0, 2)}  # seed 2 of the red cube failed: any red cube will do
 
 
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: ActionDifferent.in_order(OTHERS.pictures[:3], 4), "3 action-different pictures for 4"),
-        (lambda: ActionDifferent.matched(OTHERS.pictures, [("red",), ("blue",)], [("red",)]), "Picture 1 has no picture .*blue"),
-        (lambda: ADILoss(TinyEngine(), noise_dataset(1), CONFIG, ActionDifferent.in_order(OTHERS.pictures, 1)), "has only one"),
-        (lambda: ADILoss(TinyEngine(), DATASET, CONFIG, ActionDifferent(OTHERS.pictures[:, :3], OTHERS.anchors)), "to one size"),
-        (lambda: ADILoss(TinyEngine(), DATASET, CONFIG, ActionDifferent(OTHERS.pictures, torch.zeros(8))), "has no action-different"),
+        (lambda: ActionDifferent.in_order(OTHERS.images[:3], 4), "3 action-different images for 4"),
+        (lambda: ActionDifferent.matched(OTHERS.images, [("red",), ("blue",)], [("red",)]), "Image 1 has no image .*blue"),
+        (lambda: ADILoss(TinyEngine(), noise_dataset(1), CONFIG, ActionDifferent.in_order(OTHERS.images, 1)), "has only one"),
+        (lambda: ADILoss(TinyEngine(), DATASET, CONFIG, ActionDifferent(OTHERS.images[:, :3], OTHERS.anchors)), "to one size"),
+        (lambda: ADILoss(TinyEngine(), DATASET, CONFIG, ActionDifferent(OTHERS.images, torch.zeros(8))), "has no action-different"),
         (lambda: dataclasses.replace(CONFIG, beta=1.0), "beta is 1.0"),
         (lambda: dataclasses.replace(CONFIG, strategy="most"), "'most'.*intersection"),
-        (lambda: dataclasses.replace(CONFIG, max_norm=1.0), "cannot limit the length"),
+        (lambda: dataclasses.replace(CONFIG, max_embedding_norm=1.0), "cannot limit the length"),
     ],
 )
 def test_what_does_not_fit_is_answered_with_a_sentence(make, sentence):

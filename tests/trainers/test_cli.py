@@ -21,12 +21,12 @@ from interactive_action.trainers.methods import METHODS
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = [sys.executable, str(ROOT), "trainers.cli"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-SETTINGS = {"steps": 6, "batch_size": 1, "start_word": "with"}
+SETTINGS = {"steps": 6, "batch_size": 1, "initializer_token": "with"}
 LONGER = {**SETTINGS, "steps": 100}
 
 
 def write_run(folder, dataset, method="textual-inversion", hyperparameters=SETTINGS, **more):
-    """A data set and the file of a run in ``folder``; returns the file."""
+    """A dataset and the file of a run in ``folder``; returns the file."""
     for name in ("dataset", "others"):
         if not (folder / name).exists():
             dataset.save(folder / name)
@@ -57,7 +57,7 @@ def interrupt(path, wish):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_trains_and_says_in_the_token_how(tmp_path, dataset, method):
-    settings = {"steps": 1, "batch_size": 1, "start_word": "with"}
+    settings = {"steps": 1, "batch_size": 1, "initializer_token": "with"}
     saved = cli.train(write_run(tmp_path, dataset, method, settings))
     assert [file.name for file in saved] == {"dreambooth": ["lift-lora.safetensors"], "custom-diffusion": ["lift.safetensors", "lift-lora.safetensors"]}.get(
         method, ["lift.safetensors"]
@@ -116,7 +116,7 @@ def test_a_written_file_is_one_that_can_be_read(tmp_path, method):
 
 
 def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
-    settings = {"steps": 1, "batch_size": 1, "start_word": "with", "positives": ["holding", "using"], "lambda_distill": 0.5}
+    settings = {"steps": 1, "batch_size": 1, "initializer_token": "with", "positives": ["holding", "using"], "lambda_distill": 0.5}
     [first] = cli.train(write_run(tmp_path, dataset, "interactive-action", settings))
     text = cli.config_text(str(first)).replace(f'"{FILE.name}"', json.dumps(str(FILE))).replace('"pick-up"', '"lift"')
     (tmp_path / "again").mkdir()
@@ -126,8 +126,8 @@ def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
     assert again.read_bytes() == first.read_bytes()
 
 
-def test_a_prior_sample_pictures_and_tensorboard_are_asked_for_in_the_file(tmp_path, dataset):
-    settings = {"steps": 2, "batch_size": 1, "start_word": "with"}
+def test_a_prior_sample_images_and_tensorboard_are_asked_for_in_the_file(tmp_path, dataset):
+    settings = {"steps": 2, "batch_size": 1, "initializer_token": "with"}
     path = write_run(tmp_path, dataset, "dreambooth", settings, prior="others", tensorboard="logs")
     with open(path, "a", encoding="utf-8") as file:
         file.write('\n[samples]\nprompts = ["a frog <v*> a cup"]\nevery = 1\nsteps = 2\n')
@@ -137,7 +137,7 @@ def test_a_prior_sample_pictures_and_tensorboard_are_asked_for_in_the_file(tmp_p
 
 
 def test_every_checkpoint_is_a_token_and_latents_stay_on_disk(tmp_path, dataset):
-    path = write_run(tmp_path, dataset, checkpoint_every=3, latents="latents")
+    path = write_run(tmp_path, dataset, save_every=3, latents="latents")
     [last] = cli.train(path)
     kept = sorted((tmp_path / "lift-checkpoints").iterdir())
     assert [file.name for file in kept] == ["lift-000003.safetensors", "lift-000006.safetensors"]
@@ -150,7 +150,7 @@ def test_every_checkpoint_is_a_token_and_latents_stay_on_disk(tmp_path, dataset)
 
 
 def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
-    path = write_run(tmp_path, dataset, hyperparameters={"steps": 2, "batch_size": 1, "start_word": "with"}, dtype="float16")
+    path = write_run(tmp_path, dataset, hyperparameters={"steps": 2, "batch_size": 1, "initializer_token": "with"}, dtype="float16")
     with open(path, "a", encoding="utf-8") as file:
         file.write('\n[samples]\nprompts = ["a robot arm <v*> a red cube"]\nevery = 1\nsteps = 2\n')
         file.write('[judges]\nsubject = "robot arm"\nobject = "red cube"\nphrase = "picking up"\n')

@@ -12,7 +12,7 @@ from interactive_action.trainers.distributed import Parallel, processes
 from interactive_action.trainers.loop import TrainingState, training_steps
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
 
-CONFIG = TextualInversionConfig(steps=3, batch_size=2, learning_rate=0.1, start_word="with")
+CONFIG = TextualInversionConfig(steps=3, batch_size=2, learning_rate=0.1, initializer_token="with")
 
 
 def loss_of():

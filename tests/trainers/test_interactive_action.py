@@ -14,7 +14,7 @@ CONFIG = InteractiveActionConfig(steps=3, batch_size=3, positives=("handling", "
 
 
 def slow_losses(engine, dataset, config, v, generator):
-    """Eq. 3, 5, 6 and 8 for one batch, picture by picture, with nothing computed ahead."""
+    """Eq. 3, 5, 6 and 8 for one batch, image by image, with nothing computed ahead."""
     from interactive_action.trainers.steering import FUNCTION_WORDS
 
     batch = config.batch_size
@@ -26,7 +26,7 @@ def slow_losses(engine, dataset, config, v, generator):
     y_and = [dataset.prompts_and[i][torch.randint(2, (), generator=generator)] for i in index]
     denoise = distill = steer = 0.0
     for k in range(batch):
-        mean, std = engine.encode_pictures(dataset.pictures[index[k]][None])
+        mean, std = engine.encode_images(dataset.images[index[k]][None])
         z_0 = mean + std * noises[0, k]
         abar = engine.alphas_cumprod[t[k]]
         z_t = abar.sqrt() * z_0 + (1 - abar).sqrt() * noises[1, k]
@@ -78,9 +78,9 @@ def test_only_v_gets_a_gradient(engine, dataset):
 
 
 def test_a_v_that_is_and_has_no_distance_to_the_teacher(engine, dataset):
-    """Why the start word must not be "and": student and teacher are then the same, and so the gradient is zero."""
-    one = InteractionDataset(dataset.pictures, (("a panda <v*> a cup",),) * 4, (("a panda and a cup",),) * 4)
-    loss = InteractiveActionLoss(engine, one, dataclasses.replace(CONFIG, start_word="and"))
+    """Why the initializer token must not be "and": student and teacher are then the same, and so the gradient is zero."""
+    one = InteractionDataset(dataset.images, (("a panda <v*> a cup",),) * 4, (("a panda and a cup",),) * 4)
+    loss = InteractiveActionLoss(engine, one, dataclasses.replace(CONFIG, initializer_token="and"))
     v = torch.nn.Parameter(loss.start())
     distill = loss(v, step_generator(0, 0))["distill"]
     (gradient,) = torch.autograd.grad(distill, [v])
@@ -112,7 +112,7 @@ def test_v_starts_at_the_start_words_own_vector(engine, dataset):
         ({"learning_rate": 0.0}, "above 0"),
         ({"lambda_distill": -1.0}, "cannot be negative"),
         ({"positives": ()}, "no steering words"),
-        ({"timestep_law": "sometimes"}, "'sometimes'"),
+        ({"timestep_sampling": "sometimes"}, "'sometimes'"),
     ],
 )
 def test_bad_hyperparameters_are_answered_with_a_sentence(change, sentence):
@@ -123,4 +123,4 @@ def test_bad_hyperparameters_are_answered_with_a_sentence(change, sentence):
 def test_the_defaults_are_the_papers():
     config = InteractiveActionConfig(positives=("lifting",))
     assert (config.steps, config.batch_size, config.learning_rate) == (3000, 2, 2.5e-4)
-    assert (config.lambda_steer, config.lambda_distill, config.gamma, config.positives_per_picture) == (0.01, 0.2, 0.07, 4)
+    assert (config.lambda_steer, config.lambda_distill, config.gamma, config.positives_per_image) == (0.01, 0.2, 0.07, 4)

@@ -12,23 +12,23 @@ from interactive_action.trainers.latents import KeptOnDisk, Latents
 from interactive_action.trainers.loop import TrainingState, training_steps
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
 
-CONFIG = TextualInversionConfig(steps=8, batch_size=2, learning_rate=0.1, start_word="with")
+CONFIG = TextualInversionConfig(steps=8, batch_size=2, learning_rate=0.1, initializer_token="with")
 
 
 class SizedEngine(TinyEngine):
-    """One whose latents are half as large as the pictures, whatever their size."""
+    """One whose latents are half as large as the images, whatever their size."""
 
-    def encode_pictures(self, pictures):
-        mean = torch.nn.functional.avg_pool2d(pictures.movedim(-1, 1), 2)
+    def encode_images(self, images):
+        mean = torch.nn.functional.avg_pool2d(images.movedim(-1, 1), 2)
         mean = torch.cat([mean, mean.mean(1, keepdim=True)], 1) - 0.5
         return mean, 0.1 * mean.abs()
 
 
 def wide_and_tall():
-    """Pictures 0, 2 and 4 are wide, 1 and 3 tall."""
+    """Images 0, 2 and 4 are wide, 1 and 3 tall."""
     data = noise_dataset()
-    pictures = tuple(picture[:4] if index % 2 == 0 else picture[:, :4] for index, picture in enumerate(data.pictures))
-    return dataclasses.replace(data, pictures=pictures)
+    images = tuple(image[:4] if index % 2 == 0 else image[:, :4] for index, image in enumerate(data.images))
+    return dataclasses.replace(data, images=images)
 
 
 def train(loss):
@@ -38,27 +38,27 @@ def train(loss):
     return state
 
 
-def test_a_batch_is_of_one_size_and_every_picture_is_as_likely():
-    latents, generator = Latents(SizedEngine(), wide_and_tall().pictures), torch.Generator().manual_seed(0)
+def test_a_batch_is_of_one_size_and_every_image_is_as_likely():
+    latents, generator = Latents(SizedEngine(), wide_and_tall().images), torch.Generator().manual_seed(0)
     assert [bucket.tolist() for bucket in latents.buckets] == [[0, 2, 4], [1, 3]]
     drawn = torch.stack([latents.draw(2, generator) for _ in range(4000)])
     assert (drawn % 2 == drawn[:, :1] % 2).all()
     assert torch.allclose(drawn.flatten().bincount() / drawn.numel(), torch.full((5,), 0.2), atol=0.02)
 
 
-def test_each_picture_keeps_its_own_moments():
-    engine, pictures = SizedEngine(), wide_and_tall().pictures
-    latents = Latents(engine, pictures)
+def test_each_image_keeps_its_own_moments():
+    engine, images = SizedEngine(), wide_and_tall().images
+    latents = Latents(engine, images)
     for index in ([4, 0], [3, 1]):
-        for moment, expected in zip(latents[torch.tensor(index)], engine.encode_pictures(torch.stack([pictures[i] for i in index]))):
+        for moment, expected in zip(latents[torch.tensor(index)], engine.encode_images(torch.stack([images[i] for i in index]))):
             assert torch.equal(moment, expected)
     assert latents.shape(1) == (4, 3, 2)
-    assert latents.shape() == (4, 2, 3), "most pictures are wide"
+    assert latents.shape() == (4, 2, 3), "most images are wide"
 
 
 def test_a_token_is_learned_from_both_sizes_and_their_masks():
     data = wide_and_tall()
-    masked = dataclasses.replace(data, masks=tuple(torch.rand(picture.shape[:2], generator=torch.Generator().manual_seed(1)) for picture in data.pictures))
+    masked = dataclasses.replace(data, masks=tuple(torch.rand(image.shape[:2], generator=torch.Generator().manual_seed(1)) for image in data.images))
     plain, with_masks = (train(TextualInversionLoss(SizedEngine(), part, CONFIG)) for part in (data, masked))
     assert plain.step == 8
     assert not torch.equal(plain.vectors, with_masks.vectors)
@@ -67,7 +67,7 @@ def test_a_token_is_learned_from_both_sizes_and_their_masks():
 
 def test_the_mask_of_a_bucket_is_worked_out_by_hand():
     data = wide_and_tall()
-    masks = [torch.zeros(picture.shape[:2]) for picture in data.pictures]
+    masks = [torch.zeros(image.shape[:2]) for image in data.images]
     for mask in masks:
         mask[:2, :2] = 1  # one of the 2 x 3 or 3 x 2 latents
     loss = TextualInversionLoss(SizedEngine(), dataclasses.replace(data, masks=tuple(masks)), CONFIG)
@@ -79,23 +79,23 @@ def test_the_mask_of_a_bucket_is_worked_out_by_hand():
 def test_latents_on_disk_are_encoded_once_and_change_no_bit(tmp_path):
     expected = train(TextualInversionLoss(TinyEngine(), noise_dataset(), CONFIG)).vectors
     engine = TinyEngine()
-    engine.encode_pictures = KeptOnDisk(engine, "model", tmp_path)
+    engine.encode_images = KeptOnDisk(engine, "model", tmp_path)
     assert torch.equal(train(TextualInversionLoss(engine, noise_dataset(), CONFIG)).vectors, expected)
-    engine.encode_pictures.encode = None  # is not needed again
+    engine.encode_images.encode = None  # is not needed again
     assert torch.equal(train(TextualInversionLoss(engine, noise_dataset(), CONFIG)).vectors, expected)
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_another_model_or_other_pictures_have_latents_of_their_own(tmp_path):
+def test_another_model_or_other_images_have_latents_of_their_own(tmp_path):
     for base, seed in (("one", 0), ("other", 0), ("one", 1)):
-        KeptOnDisk(TinyEngine(), base, tmp_path)(noise_dataset(seed=seed).pictures)
+        KeptOnDisk(TinyEngine(), base, tmp_path)(noise_dataset(seed=seed).images)
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_adi_compares_pictures_of_one_size_alone():
+def test_adi_compares_images_of_one_size_alone():
     data = wide_and_tall()
     with pytest.raises(InteractiveActionError, match="Bring all to one size"):
-        ADILoss(SizedEngine(), data, ADIConfig(start_word="with"), ActionDifferent(torch.rand(5, 4, 6, 3), torch.arange(5)))
+        ADILoss(SizedEngine(), data, ADIConfig(initializer_token="with"), ActionDifferent(torch.rand(5, 4, 6, 3), torch.arange(5)))
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 2), (1, 3, 5)])

@@ -64,7 +64,7 @@ def test_runs_are_told_apart_by_model_data_and_every_setting(dataset):
     keys = {
         run_key("model", dataset, CONFIG),
         run_key("other model", dataset, CONFIG),
-        run_key("model", dataclasses.replace(dataset, pictures=dataset.pictures.flip(0)), CONFIG),
+        run_key("model", dataclasses.replace(dataset, images=dataset.images.flip(0)), CONFIG),
         run_key("model", dataset, dataclasses.replace(CONFIG, lambda_distill=0.3)),
     }
     assert len(keys) == 4

@@ -14,7 +14,7 @@ SETTINGS = {"steps": 3, "batch_size": 2, "learning_rate": 0.02, "vectors": 2}
 
 def test_the_defaults_are_the_papers():
     config = PPlusConfig()
-    assert (config.steps, config.batch_size, config.learning_rate, config.timestep_law) == (500, 8, 5e-3, "uniform")
+    assert (config.steps, config.batch_size, config.learning_rate, config.timestep_sampling) == (500, 8, 5e-3, "uniform")
 
 
 def test_it_starts_as_the_plain_token_and_with_its_loss():

@@ -13,13 +13,13 @@ from interactive_action.trainers.steering import steering_loss
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
 
 DATASET = noise_dataset()
-CONFIG = ReVersionConfig(batch_size=1, positives=("holding", "lifting up"), positives_per_picture=8, lambda_steer=0.5)
+CONFIG = ReVersionConfig(batch_size=1, positives=("holding", "lifting up"), positives_per_image=8, lambda_steer=0.5)
 
 
 def test_the_defaults_are_the_papers():
     config = ReVersionConfig(positives=("holding",))
-    assert (config.steps, config.batch_size, config.learning_rate, config.start_word) == (3000, 2, 2.5e-4, "and")
-    assert (config.lambda_steer, config.gamma, config.positives_per_picture) == (0.01, 0.07, 4)
+    assert (config.steps, config.batch_size, config.learning_rate, config.initializer_token) == (3000, 2, 2.5e-4, "and")
+    assert (config.lambda_steer, config.gamma, config.positives_per_image) == (0.01, 0.07, 4)
 
 
 def test_its_total_is_the_noise_and_the_weighted_steering():
@@ -37,9 +37,9 @@ def test_words_to_stay_away_from_join_the_prompts_own():
     assert loss(v, step_generator(0, 0))["steer"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_with_one_seed_every_method_sees_the_same_pictures_prompts_and_noise():
+def test_with_one_seed_every_method_sees_the_same_images_prompts_and_noise():
     """So a comparison of methods is a paired one."""
-    settings = {"batch_size": 4, "timestep_law": "uniform"}
+    settings = {"batch_size": 4, "timestep_sampling": "uniform"}
     methods = [
         TextualInversionLoss(TinyEngine(), DATASET, TextualInversionConfig(**settings)),
         ReVersionLoss(TinyEngine(), DATASET, ReVersionConfig(**settings, positives=("holding",))),

@@ -29,8 +29,8 @@ def run(training, state=None, until=None, progress=None):
     return state
 
 
-def slow_loss(training, weights, trajectories, pictures, styles, winner, tie):
-    """Eq. 7 with one picture and one timestep at a time, written as it is printed."""
+def slow_loss(training, weights, trajectories, images, styles, winner, tie):
+    """Eq. 7 with one image and one timestep at a time, written as it is printed."""
     task, config, engine, losses = training.task, training.config, training.engine, []
     together = torch.cat([trajectory for trajectory in trajectories], 2)
     for p in range(len(tie)):
@@ -40,7 +40,7 @@ def slow_loss(training, weights, trajectories, pictures, styles, winner, tie):
             terms = []
             for which in (winner[p], 1 - winner[p]):
                 x, x_next = together[k, which, p][None], together[k + 1, which, p][None]
-                image, style = training.image[pictures[p]][None], training.style[styles[p]][None]
+                image, style = training.image[images[p]][None], training.style[styles[p]][None]
                 text, null = engine.encode_prompts([task.instruction]), engine.encode_prompts([""])
 
                 def log_probability(x=x, x_next=x_next, image=image, style=style, text=text, null=null, t=t, k=k):
@@ -62,10 +62,10 @@ def sampled(request):
     draw = torch.Generator().manual_seed(1)
     weights = training_.start().double()
     weights += 1e-4 * torch.randn(len(weights), generator=draw, dtype=torch.float64)
-    pictures, styles = torch.tensor([0, 2, 1]), torch.tensor([0, 1, 0])
+    images, styles = torch.tensor([0, 2, 1]), torch.tensor([0, 1, 0])
     x_T = torch.randn(3, *training_.image.shape[1:], generator=draw, dtype=torch.float64)
-    trajectories = [training_.trajectories(weights, x_T[part], pictures[part], styles[part], draw) for part in torch.arange(3).split(2)]
-    return training_, weights, (trajectories, pictures, styles, torch.tensor([0, 0, 1]), torch.tensor([False, True, False]))
+    trajectories = [training_.trajectories(weights, x_T[part], images[part], styles[part], draw) for part in torch.arange(3).split(2)]
+    return training_, weights, (trajectories, images, styles, torch.tensor([0, 0, 1]), torch.tensor([False, True, False]))
 
 
 def test_the_loss_and_its_gradient_are_those_of_the_slow_version(sampled):
@@ -107,7 +107,7 @@ def test_at_the_start_policy_and_reference_are_one():
 
 def test_styles_take_turns():
     one, seen = training(), []
-    one.scores = lambda edited, pictures, styles, scores=one.scores: seen.append(styles) or scores(edited, pictures, styles)
+    one.scores = lambda edited, images, styles, scores=one.scores: seen.append(styles) or scores(edited, images, styles)
     one.step(one.start(), 0)
     one.step(one.start(), 1)
     first_of_pairs = torch.cat([styles[: len(styles) // 2] for styles in seen])
@@ -117,11 +117,11 @@ def test_styles_take_turns():
 def test_memory_does_not_change_what_is_learned():
     tie = torch.tensor([False, False, False])
     small, large = (training(dataclasses.replace(CONFIG, batch_size=size)) for size in (1, 6))
-    pictures, styles, winner = torch.tensor([0, 1, 2]), torch.tensor([0, 1, 0]), torch.tensor([0, 1, 0])
+    images, styles, winner = torch.tensor([0, 1, 2]), torch.tensor([0, 1, 0]), torch.tensor([0, 1, 0])
     draw = torch.Generator().manual_seed(0)
-    trajectory = large.trajectories(large.start(), torch.randn(3, *large.image.shape[1:], generator=draw), pictures, styles, draw)
-    at_once, _ = large.gradient(large.start(), [trajectory], pictures, styles, winner, tie)
-    singly, _ = small.gradient(small.start(), trajectory.split(1, 2), pictures, styles, winner, tie)
+    trajectory = large.trajectories(large.start(), torch.randn(3, *large.image.shape[1:], generator=draw), images, styles, draw)
+    at_once, _ = large.gradient(large.start(), [trajectory], images, styles, winner, tie)
+    singly, _ = small.gradient(small.start(), trajectory.split(1, 2), images, styles, winner, tie)
     assert torch.allclose(at_once, singly, atol=1e-5) and at_once.abs().max() > 1e-3
 
 
@@ -129,11 +129,11 @@ def test_ties_teach_nothing():
     class Indifferent:
         name = "indifferent"
 
-        def depth(self, pictures):
-            return torch.zeros(pictures.shape[:3])
+        def depth(self, images):
+            return torch.zeros(images.shape[:3])
 
-        def see(self, pictures):
-            return torch.nn.functional.normalize(torch.ones(len(pictures), 3), dim=-1)
+        def see(self, images):
+            return torch.nn.functional.normalize(torch.ones(len(images), 3), dim=-1)
 
     task = dataclasses.replace(noise_task(), masks=None)
     one = training(task=task, reward=dataclasses.replace(REWARD, depth_model=Indifferent(), encoder=Indifferent()))
@@ -234,10 +234,10 @@ def test_the_reward_rises_on_noise_that_was_not_trained():
 
     def judged(weights):
         draw = torch.Generator().manual_seed(99)
-        pictures, styles = torch.arange(128) % 2, torch.zeros(128, dtype=torch.long)
-        trajectory = one.trajectories(weights, torch.randn(128, *one.image.shape[1:], generator=draw), pictures, styles, draw)
+        images, styles = torch.arange(128) % 2, torch.zeros(128, dtype=torch.long)
+        trajectory = one.trajectories(weights, torch.randn(128, *one.image.shape[1:], generator=draw), images, styles, draw)
         edited = one.engine.decode_latents(trajectory[-1].flatten(0, 1))
-        return one.scores(edited, pictures.repeat(2), styles.repeat(2))
+        return one.scores(edited, images.repeat(2), styles.repeat(2))
 
     before, after = judged(one.start()), judged(state.vectors)
     gained = sum((first - last) / first.std() for first, last in zip(before, after))  # lower scores are better
@@ -254,13 +254,13 @@ def test_bad_settings_are_sentences(setting, sentence):
         dataclasses.replace(CONFIG, **setting)
 
 
-def test_bad_pictures_are_sentences():
+def test_bad_images_are_sentences():
     good = torch.rand(1, 16, 16, 3)
     for arguments, sentence in (
         ((good[:, :15], good, "wood"), "16 x 15. Scale or crop them to multiples of 8"),
-        ((good * float("nan"), good, "wood"), "picture to edit holds values that are not numbers"),
+        ((good * float("nan"), good, "wood"), "image to edit holds values that are not numbers"),
         ((good, good, " "), "instruction is empty"),
-        ((good, good, "wood", torch.zeros(1, 16, 16)), "mask of picture 1 is empty"),
+        ((good, good, "wood", torch.zeros(1, 16, 16)), "mask of image 1 is empty"),
         ((good, good, "wood", None, torch.ones(1, 8, 8)), "style mask is 8 x 8"),
     ):
         with pytest.raises(InteractiveActionError, match=sentence):

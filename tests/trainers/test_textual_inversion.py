@@ -27,7 +27,7 @@ def train(loss, until=None, state=None):
     return state
 
 
-def test_the_loss_is_the_error_of_the_noise_picture_by_picture():
+def test_the_loss_is_the_error_of_the_noise_image_by_image():
     loss = loss_of()
     v = loss.start()
     slow = slow_denoise(loss.engine, DATASET, loss.draw(step_generator(0, 0)), v)
@@ -68,11 +68,11 @@ def test_without_averaging_the_token_is_the_last_vectors_to_the_bit():
 
 def test_no_vector_is_longer_than_the_limit_and_shorter_ones_are_left_alone():
     limit = (0.9 * loss_of().start().norm()).item()
-    loss = loss_of(max_norm=0.9)
+    loss = loss_of(max_embedding_norm=0.9)
     lengths = [state.vectors.norm().item() for state in training_steps(loss, TrainingState.begin(loss.start()))]
     assert lengths[0] == pytest.approx(limit, rel=1e-5)  # it starts at 1 and is cut
     assert max(lengths) <= limit * 1.00001
-    assert torch.equal(train(loss_of(max_norm=100.0)).vectors, train(loss_of()).vectors)
+    assert torch.equal(train(loss_of(max_embedding_norm=100.0)).vectors, train(loss_of()).vectors)
 
 
 def test_min_snr_weights_are_worked_out_by_hand():
@@ -81,7 +81,7 @@ def test_min_snr_weights_are_worked_out_by_hand():
     assert min_snr_weights(torch.tensor([0.9, 0.5]), 0.0).tolist() == [1.0, 1.0]
 
 
-def test_min_snr_weighs_each_picture_by_its_timestep():
+def test_min_snr_weighs_each_image_by_its_timestep():
     loss = loss_of(min_snr_gamma=0.5)
     batch, v = loss.draw(step_generator(0, 0)), loss.start()
     slow = torch.stack(slow_denoise(loss.engine, DATASET, batch, v))
@@ -105,14 +105,14 @@ def test_a_mask_of_ones_changes_nothing():
     assert plain(plain.start(), step_generator(0, 0))["total"] == masked(masked.start(), step_generator(0, 0))["total"]
 
 
-@pytest.mark.parametrize(("masks", "sentence"), [(torch.ones(4, 6, 6), "4 masks for 5 pictures"), (torch.zeros(5, 6, 6), "picture 0 is empty")])
+@pytest.mark.parametrize(("masks", "sentence"), [(torch.ones(4, 6, 6), "4 masks for 5 images"), (torch.zeros(5, 6, 6), "image 0 is empty")])
 def test_masks_that_do_not_fit_are_answered_with_a_sentence(masks, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
         loss_of(loss_weights=masks)
 
 
 def test_a_run_with_every_option_resumes_to_the_bit(tmp_path):
-    options = {"accumulation": 2, "ema_decay": 0.5, "max_norm": 0.9, "min_snr_gamma": 5.0, "vectors": 2, "loss_weights": torch.rand(5, 6, 6)}
+    options = {"accumulation": 2, "ema_decay": 0.5, "max_embedding_norm": 0.9, "min_snr_gamma": 5.0, "vectors": 2, "loss_weights": torch.rand(5, 6, 6)}
     whole, part = train(loss_of(**options)), train(loss_of(**options), until=3)
     part.save(tmp_path / "state.safetensors", run="this run")
     resumed = train(loss_of(**options), state=TrainingState.load(tmp_path / "state.safetensors", "this run"))
@@ -128,7 +128,7 @@ def test_runs_with_other_masks_are_other_runs():
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
-    [({"accumulation": 0}, "accumulation is 0"), ({"ema_decay": 1.0}, "ema_decay is 1.0"), ({"max_norm": -1.0}, "cannot be negative")],
+    [({"accumulation": 0}, "accumulation is 0"), ({"ema_decay": 1.0}, "ema_decay is 1.0"), ({"max_embedding_norm": -1.0}, "cannot be negative")],
 )
 def test_bad_options_are_answered_with_a_sentence(change, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):

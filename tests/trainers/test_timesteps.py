@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.trainers.timesteps import TIMESTEP_LAWS, timestep_weights
+from interactive_action.trainers.timesteps import TIMESTEP_SAMPLING, timestep_weights
 
 
 def test_high_noise_never_draws_from_the_lower_half():
@@ -23,7 +23,7 @@ def test_uniform_prefers_nothing():
     assert timestep_weights("uniform", 10).unique().numel() == 1
 
 
-@pytest.mark.parametrize("law", TIMESTEP_LAWS)
+@pytest.mark.parametrize("law", TIMESTEP_SAMPLING)
 def test_every_law_gives_usable_weights_for_any_schedule(law):
     for timesteps in (1, 2, 1000):
         weights = timestep_weights(law, timesteps)

@@ -18,7 +18,7 @@ from interactive_action.trainers.loop import TrainingState, step_generator, trai
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
 
 DATASET, PRIOR = noise_dataset(), noise_dataset(3, seed=1)
-DREAMBOOTH = DreamBoothConfig(steps=4, batch_size=2, learning_rate=0.02, start_word="sks")
+DREAMBOOTH = DreamBoothConfig(steps=4, batch_size=2, learning_rate=0.02, initializer_token="sks")
 WHOLE = dataclasses.replace(DREAMBOOTH, rank=0)
 CUSTOM = CustomDiffusionConfig(steps=4, batch_size=2, learning_rate=0.02, vectors=2)
 METHODS = {
@@ -64,7 +64,7 @@ def test_training_lowers_the_loss_and_leaves_the_models_weights_alone(make):
 def test_at_its_start_it_changes_nothing(make):
     """One seed draws the same for every method, so that the first loss is Textual Inversion's with the same word."""
     loss = make(TinyEngine())
-    config = TextualInversionConfig(batch_size=2, start_word=loss.config.start_word, vectors=loss.config.vectors)
+    config = TextualInversionConfig(batch_size=2, initializer_token=loss.config.initializer_token, vectors=loss.config.vectors)
     plain = TextualInversionLoss(TinyEngine(), DATASET, config)
     first = loss.gradient(torch.nn.Parameter(loss.start()), step_generator(0, 0))[0]["total"]
     assert first.item() == pytest.approx(plain(plain.start(), step_generator(0, 0))["total"].item(), rel=1e-5)
@@ -78,7 +78,7 @@ def test_dreambooth_says_the_rare_word_where_v_is_written():
 
 
 def test_the_prior_is_a_term_of_its_own_with_its_weight():
-    loss = DreamBoothLoss(TinyEngine(), DATASET, dataclasses.replace(DREAMBOOTH, lambda_prior=0.5), PRIOR)
+    loss = DreamBoothLoss(TinyEngine(), DATASET, dataclasses.replace(DREAMBOOTH, prior_loss_weight=0.5), PRIOR)
     losses = loss.gradient(torch.nn.Parameter(loss.start()), step_generator(0, 0))[0]
     assert losses["total"].item() == pytest.approx((losses["denoise"] + 0.5 * losses["prior"]).item(), rel=1e-6)
     assert "prior" not in METHODS["dreambooth"](TinyEngine()).gradient(torch.nn.Parameter(loss.start()), step_generator(0, 0))[0]
@@ -97,10 +97,10 @@ def test_custom_diffusion_trains_the_token_and_cross_attentions_keys_and_values_
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: DreamBoothConfig(rank=-1), "rank and lambda_prior cannot be negative"),
+        (lambda: DreamBoothConfig(rank=-1), "rank and prior_loss_weight cannot be negative"),
         (lambda: DreamBoothConfig(vectors=2), "DreamBooth trains no vectors"),
-        (lambda: CustomDiffusionConfig(max_norm=1.0), "cannot be limited while weights are trained"),
-        (lambda: DreamBoothLoss(TinyEngine(), DATASET, dataclasses.replace(DREAMBOOTH, start_word=" ")), "rare word is empty"),
+        (lambda: CustomDiffusionConfig(max_embedding_norm=1.0), "cannot be limited while weights are trained"),
+        (lambda: DreamBoothLoss(TinyEngine(), DATASET, dataclasses.replace(DREAMBOOTH, initializer_token=" ")), "instance token is empty"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(make, sentence):
@@ -109,9 +109,9 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(make, sentence):
 
 
 ON_THE_EMBEDDED_MODEL = {
-    "dreambooth": lambda engine, dataset: DreamBoothLoss(engine, dataset, DreamBoothConfig(start_word="with"), dataset),
-    "dreambooth, every weight": lambda engine, dataset: DreamBoothLoss(engine, dataset, DreamBoothConfig(start_word="with", rank=0)),
-    "custom diffusion": lambda engine, dataset: CustomDiffusionLoss(engine, dataset, CustomDiffusionConfig(start_word="with"), dataset),
+    "dreambooth": lambda engine, dataset: DreamBoothLoss(engine, dataset, DreamBoothConfig(initializer_token="with"), dataset),
+    "dreambooth, every weight": lambda engine, dataset: DreamBoothLoss(engine, dataset, DreamBoothConfig(initializer_token="with", rank=0)),
+    "custom diffusion": lambda engine, dataset: CustomDiffusionLoss(engine, dataset, CustomDiffusionConfig(initializer_token="with"), dataset),
 }
 
 

@@ -1,4 +1,4 @@
-"""Pictures while training: they change nothing, cost no run its life, and let the best be kept."""
+"""Images while training: they change nothing, cost no run its life, and let the best be kept."""
 
 import dataclasses
 
@@ -15,29 +15,29 @@ from interactive_action.trainers.textual_inversion import TextualInversionConfig
 from interactive_action.trainers.validation import Samples, draw
 
 DATASET = noise_dataset()
-CONFIG = TextualInversionConfig(steps=6, batch_size=2, learning_rate=0.1, start_word="with")
+CONFIG = TextualInversionConfig(steps=6, batch_size=2, learning_rate=0.1, initializer_token="with")
 SAMPLES = Samples(("a frog <v*> a cup", "a cup"), every=2, steps=3)
 
 
 def trained(samples=None, config=CONFIG):
     loss = TextualInversionLoss(TinyEngine(), DATASET, config)
-    state, pictures = TrainingState.begin(loss.start()), {}
+    state, images = TrainingState.begin(loss.start()), {}
     for _ in training_steps(loss, state):
         if samples and samples.due(state, config.steps):
-            pictures[state.step] = samples.draw(loss, state)
-    return state, pictures
+            images[state.step] = samples.draw(loss, state)
+    return state, images
 
 
 def test_they_are_drawn_every_few_steps_and_at_the_end():
-    _, pictures = trained(dataclasses.replace(SAMPLES, every=4))
-    assert list(pictures) == [4, 6]
-    assert all(drawn.shape == (2, 3, 3, 3) for drawn in pictures.values())
+    _, images = trained(dataclasses.replace(SAMPLES, every=4))
+    assert list(images) == [4, 6]
+    assert all(drawn.shape == (2, 3, 3, 3) for drawn in images.values())
 
 
-def test_a_picture_changes_with_the_word_and_one_without_it_does_not():
-    _, pictures = trained(SAMPLES)
-    assert not torch.equal(pictures[2][0], pictures[6][0])
-    assert torch.equal(pictures[2][1], pictures[6][1])
+def test_a_image_changes_with_the_word_and_one_without_it_does_not():
+    _, images = trained(SAMPLES)
+    assert not torch.equal(images[2][0], images[6][0])
+    assert torch.equal(images[2][1], images[6][1])
 
 
 def test_they_change_nothing_of_what_is_learned():
@@ -55,14 +55,14 @@ def test_running_out_of_memory_ends_no_run(monkeypatch, caplog, error, where):
 
     if where == "drawing":
         monkeypatch.setattr(TinyEngine, "decode_latents", too_much)
-    state, pictures = trained(dataclasses.replace(SAMPLES, score=too_much))
+    state, images = trained(dataclasses.replace(SAMPLES, score=too_much))
     assert state.step == CONFIG.steps
-    assert pictures == {2: None, 4: None, 6: None}
-    assert "too little memory for sample pictures at step 2" in caplog.text
+    assert images == {2: None, 4: None, 6: None}
+    assert "too little memory for sample images at step 2" in caplog.text
 
 
 def test_any_other_error_does():
-    def broken(pictures):
+    def broken(images):
         raise RuntimeError("sizes do not match")
 
     with pytest.raises(RuntimeError, match="sizes"):
@@ -72,7 +72,7 @@ def test_any_other_error_does():
 def test_what_scored_best_is_kept(tmp_path):
     scores = iter([0.2, 0.7, 0.7])
     seen = []
-    state, _ = trained(dataclasses.replace(SAMPLES, score=lambda pictures: seen.append(len(pictures)) or next(scores)))
+    state, _ = trained(dataclasses.replace(SAMPLES, score=lambda images: seen.append(len(images)) or next(scores)))
     assert seen == [2, 2, 2]
     assert state.scores == {"2": 0.2, "4": 0.7, "6": 0.7}
     assert torch.equal(state.result, trained(config=dataclasses.replace(CONFIG, steps=4))[0].result)
@@ -83,7 +83,7 @@ def test_what_scored_best_is_kept(tmp_path):
 
 
 def test_layer_wise_words_and_changed_weights_are_drawn_with_too():
-    for loss in (PPlusLoss(TinyEngine(), DATASET, PPlusConfig(start_word="with")), DreamBoothLoss(TinyEngine(), DATASET, DreamBoothConfig())):
+    for loss in (PPlusLoss(TinyEngine(), DATASET, PPlusConfig(initializer_token="with")), DreamBoothLoss(TinyEngine(), DATASET, DreamBoothConfig())):
         start = loss.start()
         assert not torch.equal(draw(loss, start, SAMPLES), draw(loss, start + 1, SAMPLES))
 
@@ -100,11 +100,11 @@ def test_with_one_step_it_is_the_models_guess_from_noise():
     assert torch.allclose(draw(loss, v, dataclasses.replace(SAMPLES, steps=1)), expected, atol=1e-4)
 
 
-def test_tensorboard_gets_curves_scores_and_pictures(tmp_path):
+def test_tensorboard_gets_curves_scores_and_images(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     loss = TextualInversionLoss(TinyEngine(), DATASET, CONFIG)
-    samples, state = dataclasses.replace(SAMPLES, score=lambda pictures: 0.5), TrainingState.begin(loss.start())
+    samples, state = dataclasses.replace(SAMPLES, score=lambda images: 0.5), TrainingState.begin(loss.start())
     with tensorboard(tmp_path, state) as log:
         for _ in training_steps(loss, state):
             log(state, samples.draw(loss, state) if samples.due(state, CONFIG.steps) else None)

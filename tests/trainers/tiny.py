@@ -24,8 +24,8 @@ class TinyEngine:
         self.unet = torch.nn.ModuleList(self.projections)
         self.enter, self.leave = torch.randn(4, width, generator=draw).to(dtype), torch.randn(width, 4, generator=draw).to(dtype) / width
 
-    def encode_pictures(self, pictures):
-        mean = torch.nn.functional.adaptive_avg_pool2d(pictures.movedim(-1, 1), 3)
+    def encode_images(self, images):
+        mean = torch.nn.functional.adaptive_avg_pool2d(images.movedim(-1, 1), 3)
         mean = torch.cat([mean, mean.mean(1, keepdim=True)], 1) - 0.5
         return mean, 0.1 * mean.abs()
 
@@ -72,19 +72,19 @@ def _linear(weight):
     return layer
 
 
-def noise_dataset(pictures=5, seed=0):
-    """Pictures of noise with two prompts each."""
-    drawn = torch.rand(pictures, 6, 6, 3, generator=torch.Generator().manual_seed(seed))
-    prompts = (("a frog <v*> a cup", "a photo of a frog <v*> a red cup"),) * pictures
+def noise_dataset(images=5, seed=0):
+    """Images of noise with two prompts each."""
+    drawn = torch.rand(images, 6, 6, 3, generator=torch.Generator().manual_seed(seed))
+    prompts = (("a frog <v*> a cup", "a photo of a frog <v*> a red cup"),) * images
     prompts_and = tuple(tuple(prompt.replace("<v*>", "and") for prompt in group) for group in prompts)
     return InteractionDataset(drawn, prompts, prompts_and)
 
 
 def slow_denoise(engine, dataset, batch, v):
-    """Eq. 3, 4 for each picture of a batch, one after the other: a list of scalars."""
+    """Eq. 3, 4 for each image of a batch, one after the other: a list of scalars."""
     losses = []
-    for k, picture in enumerate(batch.index):
-        mean, std = engine.encode_pictures(dataset.pictures[picture][None])
+    for k, image in enumerate(batch.index):
+        mean, std = engine.encode_images(dataset.images[image][None])
         z_t = add_noise(engine, mean + std * batch.posterior[k], batch.noise[k][None], batch.t[k : k + 1])
         predicted = engine.predict_noise(z_t, batch.t[k : k + 1], engine.encode_prompts([batch.prompts[k]], v))
         losses.append((predicted - batch.noise[k]).pow(2).mean())

@@ -1,4 +1,4 @@
-"""An editor of a few hundred random weights with everything an ``EditingEngine`` has, and judges that count colours."""
+"""An editor of a few hundred random weights with everything an ``EditingEngine`` has, and judges that count colors."""
 
 import torch
 from torch.nn.functional import adaptive_avg_pool2d, interpolate, normalize
@@ -31,7 +31,7 @@ class TinyEditorNet(torch.nn.Module):
         self.block = torch.nn.ModuleDict({"attn2": Attention()})
         self.conv_out = torch.nn.Conv2d(WIDTH, 4, 3, padding=1)
         with torch.no_grad():
-            self.conv_in.weight[:, 8:] = 0  # the style picture counts for nothing yet
+            self.conv_in.weight[:, 8:] = 0  # the style image counts for nothing yet
 
     def forward(self, z_t, t, context, image, style):
         conditions = self.style_attention(torch.cat([image, style], 1), context)
@@ -50,8 +50,8 @@ class TinyEditor:
         self.predict, self.dtype = self.module, dtype
         self.alphas_cumprod = torch.cumprod(1 - torch.linspace(0.03, 0.14, 1000) ** 2, 0)
 
-    def encode_pictures(self, pictures):
-        small = adaptive_avg_pool2d(pictures.movedim(-1, 1), (pictures.shape[1] // 8, pictures.shape[2] // 8)) * 4 - 2
+    def encode_images(self, images):
+        small = adaptive_avg_pool2d(images.movedim(-1, 1), (images.shape[1] // 8, images.shape[2] // 8)) * 4 - 2
         return torch.cat([small, small.mean(1, keepdim=True)], 1).to(self.dtype)
 
     def decode_latents(self, z_0):
@@ -67,22 +67,22 @@ class TinyEditor:
 class Brightness:
     name = "brightness"
 
-    def depth(self, pictures):
-        return pictures.mean(-1)
+    def depth(self, images):
+        return images.mean(-1)
 
 
-class MeanColour:
-    name = "mean colour"
+class MeanColor:
+    name = "mean color"
 
-    def see(self, pictures):
-        return normalize(pictures.mean((1, 2)) + 1e-3, dim=-1)
-
-
-REWARD = EditingReward(Brightness(), MeanColour())
+    def see(self, images):
+        return normalize(images.mean((1, 2)) + 1e-3, dim=-1)
 
 
-def noise_task(pictures=3, styles=2):
+REWARD = EditingReward(Brightness(), MeanColor())
+
+
+def noise_task(images=3, styles=2):
     draw = torch.Generator().manual_seed(7)
     masks = torch.zeros(1, 16, 24)
     masks[:, :, 8:] = 1
-    return EditTask(torch.rand(pictures, 16, 24, 3, generator=draw), torch.rand(styles, 20, 20, 3, generator=draw), "make it wood", masks)
+    return EditTask(torch.rand(images, 16, 24, 3, generator=draw), torch.rand(styles, 20, 20, 3, generator=draw), "make it wood", masks)

@@ -1,7 +1,7 @@
-"""``make demo-edit``: edit simulated pictures, teach the edit from AI feedback, and compare on pictures held out. Offline, on a CPU.
+"""``make demo-edit``: edit simulated images, teach the edit from AI feedback, and compare on images held out. Offline, on a CPU.
 
-The real ComfyUI runs the shipped workflows through its headless API; the embedded editor, judges and style pictures are all it
-needs. The reward is the sign-turned total of Eq. 10 (paper 004), normalised by the edits before teaching: up is better, and
+The real ComfyUI runs the shipped workflows through its headless API; the embedded editor, judges and style images are all it
+needs. The reward is the sign-turned total of Eq. 10 (paper 004), normalized by the edits before teaching: up is better, and
 before it is 0 on average.
 """
 
@@ -19,12 +19,12 @@ from tqdm import tqdm
 
 from ..dev.server import ROOT, ComfyServer, comfyui_version
 from ..dev.sheets import edit_sheet
-from .token import load_prompt, node, pictures, run
+from .token import load_prompt, node, images, run
 
 DEMO = ROOT / "demo-edit"
 LORA = "demo-edit.safetensors"
 HELD_OUT_SEED = 900  # of the scenes that the comparison is made on
-TAKES, CAMERAS, FRAMES = 5, 4, 4  # of the comparison: 80 pictures
+TAKES, CAMERAS, FRAMES = 5, 4, 4  # of the comparison: 80 images
 SHOWN = 8
 TEACH_SHARE = 0.7  # of the run's time, for the progress bar
 
@@ -35,19 +35,19 @@ def teach(client, bar):
     before = set((ROOT / "serve" / "output" / "loras").glob("edit*.safetensors"))
     outputs = run(client, prompt, bar, TEACH_SHARE)
     [lora] = set((ROOT / "serve" / "output" / "loras").glob("edit*.safetensors")) - before
-    pictures(client, outputs, prompt, "Save the reward")[0].save(DEMO / "reward.png")
+    images(client, outputs, prompt, "Save the reward")[0].save(DEMO / "reward.png")
     return node(prompt, "Train Editor from AI Feedback")[1]["inputs"], lora
 
 
 def score(client, bar, taught, lora):
-    """Edit and score the held-out pictures, same noise with and without what was learned; (edits, report) and the prompt."""
+    """Edit and score the held-out images, same noise with and without what was learned; (edits, report) and the prompt."""
     prompt = copy.deepcopy(load_prompt("score-an-edit"))
     count = TAKES * CAMERAS * FRAMES
     node(prompt, "Interaction Scene")[1]["inputs"]["seed"] = HELD_OUT_SEED
-    node(prompt, "Record Interaction")[1]["inputs"].update(takes=TAKES, cameras=CAMERAS, frames_per_take=FRAMES)
+    node(prompt, "Record Interaction")[1]["inputs"].update(takes=TAKES, cameras=CAMERAS, frames_per_episode=FRAMES)
     node(prompt, "Style Samples")[1]["inputs"]["count"] = count
     node(prompt, "Instruction")[1]["inputs"]["text"] = taught["instruction"]
-    guider = node(prompt, "Three-Condition Guider")[1]["inputs"]
+    guider = node(prompt, "Guider: Image + Style + Text")[1]["inputs"]
     guider.update({name: taught[name] for name in ("s_in", "s_sty", "s_T")})
     if lora:
         inputs = {"model": guider["model"], "lora_name": lora, "strength_model": 1.0}
@@ -58,7 +58,7 @@ def score(client, bar, taught, lora):
         inputs = {"images": judged[name], "filename_prefix": f"interactive-action/{name}"}
         prompt[name] = {"class_type": "SaveImage", "inputs": inputs, "_meta": {"title": f"Save each {name}"}}
     outputs = run(client, prompt, bar, (1 - TEACH_SHARE) / 2)
-    drawn = {title: pictures(client, outputs, prompt, title) for title in ("Save the edits", "Save each image", "Save each style")}
+    drawn = {title: images(client, outputs, prompt, title) for title in ("Save the edits", "Save each image", "Save each style")}
     return drawn, json.loads(outputs[node(prompt, "Report")[0]]["text"][0])
 
 
@@ -95,11 +95,11 @@ def main():
     reward_before, reward_after = (rewards(report, report_before) for report in (report_before, report_after))
     shown = numpy.linspace(0, len(reward_before) - 1, SHOWN).round().astype(int)
     columns = [before["Save each image"], before["Save each style"], before["Save the edits"], after["Save the edits"]]
-    edit_sheet([[column[k] for k in shown] for column in columns], ("picture", "style", "before", "after"), DEMO / "before_after.png")
+    edit_sheet([[column[k] for k in shown] for column in columns], ("image", "style", "before", "after"), DEMO / "before_after.png")
     summary = {
         "instruction": taught["instruction"],
-        "reward": "minus the total of Eq. 10, normalised by the edits before teaching; up is better",
-        "pictures": len(reward_before),
+        "reward": "minus the total of Eq. 10, normalized by the edits before teaching; up is better",
+        "images": len(reward_before),
         "reward_before": round(float(reward_before.mean()), 4),
         "reward_after": round(float(reward_after.mean()), 4),
         "interval_before": interval(reward_before),
@@ -119,7 +119,7 @@ def main():
     (DEMO / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(summary, indent=1))
     print(
-        "\nLook at demo-edit/before_after.png (held-out pictures, same noise) and demo-edit/reward.png (the training).\n"
+        "\nLook at demo-edit/before_after.png (held-out images, same noise) and demo-edit/reward.png (the training).\n"
         f"What was learned is demo-edit/{LORA}, a LoRA for the embedded editor."
     )
 

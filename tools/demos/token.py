@@ -37,7 +37,7 @@ PAIRS = (
     ("elephant", "strawberry"),
     ("robot", "yellow ball"),
 )
-PICTURES_PER_PAIR = 8
+IMAGES_PER_PAIR = 8
 TEACH_SHARE = 0.7  # of the run's time, for the progress bar
 
 
@@ -71,8 +71,8 @@ def run(client, prompt, bar, share):
     return outputs
 
 
-def pictures(client, outputs, prompt, title):
-    """The pictures that the node called ``title`` saved."""
+def images(client, outputs, prompt, title):
+    """The images that the node called ``title`` saved."""
     import io
 
     return [
@@ -85,11 +85,11 @@ def article(name):
 
 
 def teach(client, bar):
-    """Record, caption, train and save; returns the token's file and word, and writes the pictures of it."""
+    """Record, caption, train and save; returns the token's file and word, and writes the images of it."""
     prompt = load_prompt("teach-an-action-from-simulation")
     outputs = run(client, prompt, bar, TEACH_SHARE)
-    contact_sheet(pictures(client, outputs, prompt, "Save the simulated pictures"), DEMO / "simulated.png")
-    pictures(client, outputs, prompt, "Save the loss curves")[0].save(DEMO / "loss.png")
+    contact_sheet(images(client, outputs, prompt, "Save the simulated images"), DEMO / "simulated.png")
+    images(client, outputs, prompt, "Save the loss curves")[0].save(DEMO / "loss.png")
     [placeholder] = outputs[node(prompt, "Placeholder")[0]]["text"]
     return placeholder
 
@@ -107,26 +107,26 @@ def use(client, bar, placeholder, share):
             node(prompt, f"IAScore {where}")[1]["inputs"].update(
                 subject=subject, object=object.split()[-1], text=f"{article(subject)} {PHRASE} {article(object)}"
             )
-        node(prompt, "Empty Latent")[1]["inputs"]["batch_size"] = PICTURES_PER_PAIR
+        node(prompt, "Empty Latent")[1]["inputs"]["batch_size"] = IMAGES_PER_PAIR
         outputs = run(client, prompt, bar, share / len(PAIRS))
         drawn = {}
         for kind, scored in reports.items():
-            drawn[kind] = pictures(client, outputs, prompt, f"Save ({kind})")
+            drawn[kind] = images(client, outputs, prompt, f"Save ({kind})")
             scored.append(json.loads(outputs[node(prompt, f"Report ({kind})")[0]]["text"][0]))
         rows.append((f"{article(subject)} ... {article(object)}", drawn["plain words"], drawn["token"]))
     return rows, reports
 
 
 def mean(reports, score):
-    """A score over all pictures; every prompt has the same number of them."""
+    """A score over all images; every prompt has the same number of them."""
     return sum(report["scores"][score] for report in reports) / len(reports)
 
 
 def happens(rows, column):
-    """The share of pictures in which the embedded classifier, which no token ever saw, sees the action."""
+    """The share of images in which the embedded classifier, which no token ever saw, sees the action."""
     from ...miniature.judges import load_interaction_judge
 
-    drawn = numpy.stack([numpy.asarray(picture) for row in rows for picture in row[column]])
+    drawn = numpy.stack([numpy.asarray(image) for row in rows for image in row[column]])
     named = load_interaction_judge().classify(torch.from_numpy(drawn).float() / 255)
     return named.count(RELATION) / len(named)
 
@@ -148,7 +148,7 @@ def main():
         "token": f"{TOKEN}.safetensors",
         "placeholder": placeholder,
         "plain_word": PLAIN_WORD,
-        "pictures": len(PAIRS) * PICTURES_PER_PAIR,
+        "images": len(PAIRS) * IMAGES_PER_PAIR,
         "iascore_before": mean(reports["plain words"], "iascore_cosine"),
         "iascore_after": mean(reports["token"], "iascore_cosine"),
         "pass_rate_before": mean(reports["plain words"], "pass_rate"),

@@ -48,10 +48,10 @@ def cell(name, robot, number):
     else:
         raise InteractiveActionError(f"The {robot} does not '{name}' {scene.object}, nor others: {failure}")
     shot = max(shots(world, number), key=lambda shot: shot["object_masks"].sum())
-    picture = Image.fromarray(shot["pictures"])
-    ImageDraw.Draw(picture).text((3, 1), name, fill="white", stroke_width=1, stroke_fill="black")
+    image = Image.fromarray(shot["images"])
+    ImageDraw.Draw(image).text((3, 1), name, fill="white", stroke_width=1, stroke_fill="black")
     print(f"{robot}, {name}: {scene.object}", flush=True)
-    return np.asarray(picture)
+    return np.asarray(image)
 
 
 def shots(world, seed):

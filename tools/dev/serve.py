@@ -1,4 +1,4 @@
-"""Runs ComfyUI with this pack until Ctrl-C: ``make serve``. Its models, pictures and workflows lie in ``serve/``."""
+"""Runs ComfyUI with this pack until Ctrl-C: ``make serve``. Its models, images and workflows lie in ``serve/``."""
 
 import os
 import sys

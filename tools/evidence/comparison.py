@@ -1,10 +1,10 @@
 """``make evidence``: paper 000's comparison (Table 1), in the miniature world or on a checkpoint of your own.
 
-Every method learns every action from the same simulated pictures, with several training seeds, and is judged on the same
+Every method learns every action from the same simulated images, with several training seeds, and is judged on the same
 prompts with the same sampling noise, by models that no method ever saw. Each gets the learning rate at which it did best on the
 first action, with another seed and other noise; the other actions had no part in any choice. Beside the methods stand the bounds:
 the base model's own words and, in the miniature world, the hidden word that only the world's generator knows and a token learned
-from everyday pictures, where there is no gap between what is learned from and what is drawn. What is made stays in ``evidence/``:
+from everyday images, where there is no gap between what is learned from and what is drawn. What is made stays in ``evidence/``:
 run again, it goes on from there. One process a core works: ``torchrun --nproc-per-node N . tools.evidence``, each takes its part of
 the arms. With ``--checkpoint`` an SD 1.x, SD 2.x or SDXL file takes the miniature's place; see --help for its judges.
 """
@@ -49,7 +49,7 @@ RESAMPLES = 2000
 
 
 def simulated(action, side, moments="held"):
-    """Captioned pictures of the simulator's recording of an action, kept on disk."""
+    """Captioned images of the simulator's recording of an action, kept on disk."""
     from ...sim.actions import ACTIONS as PERFORMED
     from ...sim.plan import Plan
     from ...sim.record import record
@@ -60,13 +60,13 @@ def simulated(action, side, moments="held"):
         scene = Scene(robot=able(action)[0], action=action, object=PERFORMED[action].objects[0])
         made = record(scene, Plan(takes=TAKES, moments=moments, width=side, height=side))
         path.parent.mkdir(parents=True, exist_ok=True)
-        numpy.savez(path, pictures=made.pictures, subject=made.subject, object=made.object)
+        numpy.savez(path, images=made.images, subject=made.subject, object=made.object)
     made = numpy.load(path, allow_pickle=False)
-    return paired_dataset(made["pictures"], made["subject"], made["object"])
+    return paired_dataset(made["images"], made["subject"], made["object"])
 
 
 class Comparison:
-    """One world's arms: (action, method, learning rate, training seed). Each arm's rows, pictures and what it trained stay on disk,
+    """One world's arms: (action, method, learning rate, training seed). Each arm's rows, images and what it trained stay on disk,
     in a folder that the checkpoint's content names."""
 
     def __init__(self, world):
@@ -84,16 +84,16 @@ class Comparison:
     def settings(self, action, method):
         """(the trainer's name of the method, its settings beside budget, learning rate and seed). An ablation is "method, what"."""
         name, _, changed = method.partition(", ")
-        name = "textual-inversion" if name == "everyday pictures" else name
+        name = "textual-inversion" if name == "everyday images" else name
         return name, {**self.world.settings(name), **(ablations(action)[changed] if changed else {})}
 
     def learn(self, action, method, rate, seed):
-        """The method's loss and what it trained, on the action's pictures."""
+        """The method's loss and what it trained, on the action's images."""
         name, settings = self.settings(action, method)
-        dataset = self.world.everyday(action) if method == "everyday pictures" else simulated(action, self.world.side)
+        dataset = self.world.everyday(action) if method == "everyday images" else simulated(action, self.world.side)
         given = []
         if name == "adi":
-            given = [ActionDifferent.in_order(simulated(action, self.world.side, "before contact").pictures, len(dataset))]
+            given = [ActionDifferent.in_order(simulated(action, self.world.side, "before contact").images, len(dataset))]
         if name in ("dreambooth", "custom-diffusion"):
             given = [self.prior]
         make_config, make_loss = LOSSES[name]
@@ -110,7 +110,7 @@ class Comparison:
 
     @torch.no_grad()
     def draw(self, prompts, vectors, seed):
-        """Pictures (N, side, side, 3) in 0..1 of ``prompts``; the noise depends on ``seed`` alone."""
+        """Images (N, side, side, 3) in 0..1 of ``prompts``; the noise depends on ``seed`` alone."""
         parts, side = [], self.world.side // 8
         for start in range(0, len(prompts), BATCH):
             batch = prompts[start : start + BATCH]
@@ -121,20 +121,20 @@ class Comparison:
         return torch.cat(parts)
 
     def judge(self, action, method, rate, seed, count=None):
-        """One row a picture of one method, action and training seed: a list of dicts."""
+        """One row an image of one method, action and training seed: a list of dicts."""
         path = self._path("rows", action, method, rate, seed, ".jsonl")
         if not path.exists():
-            asked = self.world.asked(action, count or self.world.pictures)
+            asked = self.world.asked(action, count or self.world.images)
             if word := self.world.word(method, action):
-                pictures = self.draw(self.world.said(word, asked), None, seed)
+                images = self.draw(self.world.said(word, asked), None, seed)
             else:
                 loss, trained = self.learn(action, method, rate, seed)
                 with loss.changed(trained):
-                    pictures = self.draw(self.world.said(PLACEHOLDER, asked), loss.token(trained), seed)
+                    images = self.draw(self.world.said(PLACEHOLDER, asked), loss.token(trained), seed)
             rows = [{**row, "method": method, "action": action, "seed": seed, "prompt": number}
-                    for number, row in enumerate(self.world.judged(pictures, asked, action))]
+                    for number, row in enumerate(self.world.judged(images, asked, action))]
             path.parent.mkdir(parents=True, exist_ok=True)
-            pixels = (pictures.numpy() * 255).astype(numpy.uint8)
+            pixels = (images.numpy() * 255).astype(numpy.uint8)
             sheets.grid(pixels[:48], 8).save(path.with_suffix(".png"))
             numpy.save(path.with_suffix(".npy"), pixels[_shown_places(len(pixels))])
             write_atomically(path, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
@@ -149,10 +149,10 @@ class Comparison:
 
     def tuning(self, action, method):
         """The arguments of ``judge`` for each rate that is tried."""
-        return {rate: (action, method, rate, TUNING_SEED, self.world.pictures // 2) for rate in RATES}
+        return {rate: (action, method, rate, TUNING_SEED, self.world.images // 2) for rate in RATES}
 
     def shown(self, action, method, rate):
-        """Pictures of some prompts by the first training seed, and the file of what was trained, which may not exist."""
+        """Images of some prompts by the first training seed, and the file of what was trained, which may not exist."""
         arm = action, method, rate, 0
         return numpy.load(self._path("rows", *arm, ".npy")), self._path("trained", *arm, ".safetensors")
 
@@ -181,38 +181,38 @@ def table(rows):
         if "interaction" in seen:
             figures["both"] = interval(mine, lambda row: row["entities"] and row["interaction"])
         iascore = figures.pop("iascore")
-        entries.append({"method": method.replace("-", "_"), "pictures": len(mine), "iascore": iascore["mean"], "interval": iascore["interval"],
+        entries.append({"method": method.replace("-", "_"), "images": len(mine), "iascore": iascore["mean"], "interval": iascore["interval"],
                         "pass_rate": figures["passed"]["mean"], **figures})
     return sorted(entries, key=lambda entry: -entry["iascore"])
 
 
 def report(comparison, rows, rates, path):
-    """Tables, pictures and tokens in one page, and the pictures of each action as a file of their own beside it."""
+    """Tables, images and tokens in one page, and the images of each action as a file of their own beside it."""
     world = comparison.world
     actions, methods = (list(dict.fromkeys(row[key] for row in rows)) for key in ("action", "method"))
     sections = [_shown("All actions", rows)] if len(actions) > 1 else []
     sections += [_shown(action.capitalize(), [row for row in rows if row["action"] == action]) for action in actions]
     files = []
     for action in actions:
-        asked = world.said("...", world.asked(action, world.pictures))
-        asked = [asked[place] for place in _shown_places(world.pictures)]
+        asked = world.said("...", world.asked(action, world.images))
+        asked = [asked[place] for place in _shown_places(world.images)]
         drawn = {method: comparison.shown(action, method, rates[method]) for method in methods}
-        sections.append(Grid(f"Pictures: {action}", [(prompt, [Cell(method, [drawn[method][0][k]]) for method in methods]) for k, prompt in enumerate(asked)],
+        sections.append(Grid(f"Images: {action}", [(prompt, [Cell(method, [drawn[method][0][k]]) for method in methods]) for k, prompt in enumerate(asked)],
                              "Every so many prompts one, by the first training seed of each method, not chosen."))
         row_each([(method, [Image.fromarray(one) for one in drawn[method][0]]) for method in methods], path.with_name(f"{path.stem}-{_file(action)}.png"))
         for method in methods:
             if (trained := drawn[method][1]).exists() and trained.stat().st_size < LARGEST:
                 files.append(File(f"{_file(action)}-{method}.safetensors", trained.read_bytes(), "what was trained, as the trainer keeps it"))
-    settings = {"All methods": {**world.budget, "takes": TAKES, "prompts": world.pictures, "base model's word": world.word("base", actions[0])}}
+    settings = {"All methods": {**world.budget, "takes": TAKES, "prompts": world.images, "base model's word": world.word("base", actions[0])}}
     settings |= {f"{action}: {method}": {"learning rate": rates[method], **comparison.settings(action, method)[1]}
                  for action in actions for method in methods if not world.word(method, action)}
-    write_report(path, f"Methods compared in {world.title}", "Every method learned from the same simulated pictures and drew the same prompts "
+    write_report(path, f"Methods compared in {world.title}", "Every method learned from the same simulated images and drew the same prompts "
                  f"from the same noise; it was judged by {world.judged_by}.", sections, settings, files)
 
 
 def _shown(title, rows):
     columns = {"entities": "entities right", "interaction": "interaction seen", "both": "both", "passed": "passed"}
-    return Table(title, [{"method": entry["method"], "pictures": entry["pictures"], "IAScore": Score(entry["iascore"], entry["interval"]),
+    return Table(title, [{"method": entry["method"], "images": entry["images"], "IAScore": Score(entry["iascore"], entry["interval"]),
                           **{shown: Score(entry[name]["mean"], entry[name]["interval"]) for name, shown in columns.items() if name in entry}}
                          for entry in table(rows)], note="With 95 % bootstrap intervals over prompts.")
 
@@ -274,7 +274,7 @@ def parsed(arguments=None):
     own.add_argument("--threshold", type=float, default=0.3, help="of the detector")
     own.add_argument("--clip", default="ViT-B-32", help="open_clip's name, or local-dir:FOLDER")
     own.add_argument("--pretrained", default="laion2b_s34b_b79k", help="open_clip's tag or a file; empty for a folder")
-    own.add_argument("--side", type=int, default=512, help="of a picture, in pixels")
+    own.add_argument("--side", type=int, default=512, help="of an image, in pixels")
     given = parser.parse_args(arguments)
     world = MiniatureWorld() if given.checkpoint is None else OwnWorld(
         given.checkpoint, given.detector, given.threshold, given.clip, given.pretrained, given.side)  # fmt: skip

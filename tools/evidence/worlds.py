@@ -1,7 +1,7 @@
 """Where ``tools.evidence.comparison`` compares methods: the embedded miniature world, or a checkpoint of the user's own.
 
 A world has an engine to learn and draw with, and the same four answers to everything else: what is ``asked`` of an action,
-how a prompt with a certain word for it is ``said``, the data that a method learns from beside the simulator's, and how pictures
+how a prompt with a certain word for it is ``said``, the data that a method learns from beside the simulator's, and how images
 are ``judged``.
 """
 
@@ -21,7 +21,7 @@ from ...miniature.factory.nonce_tokens import HIDDEN_WORDS
 from ...miniature.judges import load_clip_scorer, load_detector, load_interaction_judge
 from ...models.single_file import load_single_file
 from ...scoring import clip, detectors
-from ...scoring.iascore import score_pictures
+from ...scoring.iascore import score_images
 
 
 class Action(NamedTuple):
@@ -37,15 +37,15 @@ ACTIONS = {  # by the simulator's name
     "hold in both hands": Action("hold", "hold", "holding"),
 }
 METHODS = ("textual-inversion", "reversion", "p-plus", "adi", "dreambooth", "custom-diffusion", "interactive-action")
-PRIOR = 64  # pictures that the base model draws for the methods that train its weights
+PRIOR = 64  # images that the base model draws for the methods that train its weights
 
 
 def ablations(action):
     """Interactive Action with one choice changed at a time: {what: settings}."""
     return {
-        "start word and": {"start_word": "and"},  # the public code's
-        "timestep law cosine": {"timestep_law": "cosine"},  # ReVersion's
-        "timestep law uniform": {"timestep_law": "uniform"},  # Textual Inversion's
+        "initializer token and": {"initializer_token": "and"},  # the public code's
+        "timestep sampling cosine": {"timestep_sampling": "cosine"},  # ReVersion's
+        "timestep sampling uniform": {"timestep_sampling": "uniform"},  # Textual Inversion's
         "steering words of any interaction": {"positives": ACTION_WORDS["any interaction"]},
         "steering words of the action": {"positives": ACTION_WORDS[ACTIONS[action].words]},
         "no steering": {"lambda_steer": 0.0},
@@ -58,10 +58,10 @@ class MiniatureWorld:
     """The embedded models, and judges that know the truth about this world."""
 
     title = "the miniature world"
-    pictures = 104  # a training seed; of each creature equally many
+    images = 104  # a training seed; of each creature equally many
     side, guidance = 96, 4.0
     base_word = "handling"
-    bounds = ("hidden word", "everyday pictures")
+    bounds = ("hidden word", "everyday images")
     wanted = "entities", "interaction"  # what a learning rate is chosen by
     judged_by = "a detector, a classifier and a CLIP that no method ever saw"
 
@@ -77,9 +77,9 @@ class MiniatureWorld:
 
         In this world "and" is sure that nothing interacts, and the paper's weight of distillation holds a word back from the action.
         """
-        start = {"start_word": self.base_word, "timestep_law": "high noise"}
+        start = {"initializer_token": self.base_word, "timestep_sampling": "high noise"}
         steered = {**start, "positives": ("handling", "using", "playing with", "with")}
-        own = {"reversion": steered, "interactive-action": {**steered, "lambda_distill": 0.05}, "dreambooth": {"timestep_law": "high noise"}}
+        own = {"reversion": steered, "interactive-action": {**steered, "lambda_distill": 0.05}, "dreambooth": {"timestep_sampling": "high noise"}}
         return own.get(method, start)
 
     def word(self, bound, action):
@@ -98,18 +98,18 @@ class MiniatureWorld:
         return check.prompts(PLACEHOLDER, asked), check.prompts("and", asked)
 
     def everyday(self, action, count=96):
-        """Everyday pictures of the action, from seeds that the base model never saw: what a token learns from without any gap."""
+        """Everyday images of the action, from seeds that the base model never saw: what a token learns from without any gap."""
         relation = ACTIONS[action].relation
         creatures = [name for name in SUBJECTS if possible(name, relation)]
         scenes = [sample_scene(HELD_OUT_SEEDS + 10_000 + k, creatures[k % len(creatures)], relation=relation) for k in range(count)]
-        return paired_dataset([render(scene).picture for scene in scenes], [scene.subject for scene in scenes],
+        return paired_dataset([render(scene).image for scene in scenes], [scene.subject for scene in scenes],
                               [f"{scene.color} {scene.object}".strip() for scene in scenes])
 
-    def judged(self, pictures, asked, action):
-        """One row a picture."""
+    def judged(self, images, asked, action):
+        """One row an image."""
         relation, _, phrase = ACTIONS[action]
-        rows = check.judged(pictures, asked, self._detector, self._classifiers)
-        scores = score_pictures(pictures, [who for who, _, _ in asked], [what for _, what, _ in asked], self.said(phrase, asked),
+        rows = check.judged(images, asked, self._detector, self._classifiers)
+        scores = score_images(images, [who for who, _, _ in asked], [what for _, what, _ in asked], self.said(phrase, asked),
                                 self._detector, self._scorer)
         return [{**row, "entities": row["subject_right"] and row["object_right"], "interaction": row["relation"] == relation,
                  "passed": score.passed, "iascore": score.passed * score.cosine} for row, score in zip(rows, scores)]
@@ -119,7 +119,7 @@ class OwnWorld:
     """A checkpoint of the user's (SD 1.x, SD 2.x, SDXL), an open-vocabulary detector and an open_clip model as judges."""
 
     bounds = ()
-    pictures = 136
+    images = 136
     wanted = ("iascore",)
 
     def __init__(self, checkpoint, detector, threshold, scorer, pretrained, side, guidance=7.5):
@@ -151,15 +151,15 @@ class OwnWorld:
         asked = self.asked(next(iter(ACTIONS)), PRIOR)
         return self.said(PLACEHOLDER, asked), self.said("and", asked)
 
-    def judged(self, pictures, asked, action):
-        """One row a picture; nobody can say for sure whether the action is seen."""
+    def judged(self, images, asked, action):
+        """One row an image; nobody can say for sure whether the action is seen."""
         subjects, objects = zip(*asked)
-        scores = score_pictures(pictures, subjects, objects, self.said(ACTIONS[action].phrase, asked), self._detector, self._scorer)
+        scores = score_images(images, subjects, objects, self.said(ACTIONS[action].phrase, asked), self._detector, self._scorer)
         return [{"subject": one.subject, "object": one.object, "entities": bool(one.subject_box and one.object_box), "passed": one.passed,
                  "iascore": one.passed * one.cosine} for one in scores]
 
 
-def paired_dataset(pictures, subjects, objects):
-    """uint8 pictures with the paired prompts of paper 000 for their subjects and objects."""
+def paired_dataset(images, subjects, objects):
+    """uint8 images with the paired prompts of paper 000 for their subjects and objects."""
     student, teacher = zip(*(paired_prompts(TEMPLATES, str(who), str(what)) for who, what in zip(subjects, objects)))
-    return InteractionDataset(torch.stack([torch.as_tensor(one) for one in pictures]).float() / 255, student, teacher)
+    return InteractionDataset(torch.stack([torch.as_tensor(one) for one in images]).float() / 255, student, teacher)

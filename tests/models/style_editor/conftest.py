@@ -1,4 +1,4 @@
-"""A small InstructPix2Pix: the embedded model with input channels for a picture, of random weights. It edits nothing well."""
+"""A small InstructPix2Pix: the embedded model with input channels for an image, of random weights. It edits nothing well."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def plain_state():
 
 
 def taught_state():
-    """It extended, and what extending leaves at zero made random, so that picture, style and text all matter."""
+    """It extended, and what extending leaves at zero made random, so that image, style and text all matter."""
     state, draw = extended(plain_state()), torch.Generator().manual_seed(1)
     state[CONV_IN][:, 8:] = 0.02 * torch.randn(64, 4, 3, 3, generator=draw)
     for key in ("to_out.weight", "to_out.bias"):
@@ -58,7 +58,7 @@ def load(files):
 
 @pytest.fixture
 def inputs():
-    """(z_t, t, image, style, context) of two pictures."""
+    """(z_t, t, image, style, context) of two images."""
     draw = torch.Generator().manual_seed(2)
     z_t, image, style = torch.randn(3, 2, 4, 12, 12, generator=draw)
     return z_t, torch.tensor([700, 200]), 5 * image, 5 * style, torch.randn(2, 77, 128, generator=draw)

@@ -21,7 +21,7 @@ class Editor:
 
 
 def drawn():
-    """z_t, t, image, style, text, null of two pictures."""
+    """z_t, t, image, style, text, null of two images."""
     draw = torch.Generator().manual_seed(1)
     z_t, image, style = torch.randn(3, 2, 4, 5, 6, generator=draw, dtype=torch.float64)
     text, null = torch.randn(2, 2, 7, 8, generator=draw, dtype=torch.float64)
@@ -43,12 +43,12 @@ def slow(editor, z_t, t, image, style, text, null, s_in, s_sty, s_T, mask=1):
     [
         (1.5, 3, 7.5, 4),  # the paper's
         (1, 3, 7.5, 3),  # without the unconditional prediction
-        (3, 3, 7.5, 3),  # without the picture's
+        (3, 3, 7.5, 3),  # without the image's
         (1.5, 7.5, 7.5, 3),  # without the style's
         (1.5, 3, 0, 3),  # without the text's
         (1, 1, 7.5, 2),
         (1, 1, 1, 1),  # the full condition alone
-        (1.5, 0, 0, 2),  # the picture alone
+        (1.5, 0, 0, 2),  # the image alone
         (0, 0, 0, 1),  # nothing: the unconditional prediction
     ],
 )

@@ -9,7 +9,7 @@ from interactive_action.models.style_editor.guidance import fitted_mask
 
 @pytest.fixture(scope="module")
 def graph(load):
-    """model, positive, negative as the nodes before the guider give them, for a picture and a style picture of another size."""
+    """model, positive, negative as the nodes before the guider give them, for an image and a style image of another size."""
     from interactive_action.nodes.extend_editor import EditConditioning
 
     model, clip, vae = load("taught")
@@ -68,7 +68,7 @@ def test_a_step_is_one_call_with_the_rows_that_are_needed_and_draws_what_four_ca
     assert torch.allclose(found, sample(slow(guider(*graph, *scales), *scales)), rtol=1e-3, atol=1e-3)
 
 
-def test_picture_style_and_text_each_change_what_is_drawn(graph):
+def test_image_style_and_text_each_change_what_is_drawn(graph):
     full = sample(guider(*graph))
     for less in ((0, 3, 7.5), (1.5, 0, 7.5), (1.5, 3, 0)):
         assert not torch.allclose(sample(guider(*graph, *less)), full, atol=1e-2)
@@ -101,7 +101,7 @@ def test_samplers_that_ask_for_the_unconditional_prediction_get_it(graph):
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_any_batch_goes_round_the_pictures(graph, batch):
+def test_any_batch_goes_round_the_images(graph, batch):
     model, calls = counted(graph[0])
     assert sample(guider(model, *graph[1:]), batch=batch).shape == (batch, 4, 8, 8)
     assert set(calls) == {4 * batch}
@@ -174,7 +174,7 @@ def test_hooks_after_guidance_are_run(graph):
 
 
 def test_another_model_is_told(graph, load):
-    with pytest.raises(InteractiveActionError, match="takes 8 input channels and no style picture; 12 are needed"):
+    with pytest.raises(InteractiveActionError, match="takes 8 input channels and no style image; 12 are needed"):
         guider(load("plain")[0], *graph[1:])
 
 
@@ -185,9 +185,9 @@ def test_another_guidance_on_the_model_is_told(graph):
         guider(model, *graph[1:])
 
 
-def test_conditionings_without_pictures_are_told(graph):
+def test_conditionings_without_images_are_told(graph):
     bare = [[text, {}] for text, _ in graph[1]]
-    with pytest.raises(InteractiveActionError, match="The positive conditioning holds no picture and style picture"):
+    with pytest.raises(InteractiveActionError, match="The positive conditioning holds no image and style image"):
         guider(graph[0], bare, graph[2])
     with pytest.raises(InteractiveActionError, match="The negative conditioning"):
         guider(graph[0], graph[1], bare)
@@ -205,10 +205,10 @@ def test_an_empty_mask_and_scales_that_mean_nothing_are_told(graph):
     assert ThreeConditionGuider.validate_inputs(None, 0.0, 1.0) is True  # None: comes along a link
 
 
-def test_pictures_that_are_none_are_told(graph, load):
+def test_images_that_are_none_are_told(graph, load):
     from interactive_action.nodes.extend_editor import EditConditioning
 
     good, bad = torch.rand(1, 64, 64, 3), torch.full((1, 64, 64, 3), float("nan"))
-    for image, style, sentence in ((bad, good, "The picture holds"), (good, bad, "The style picture holds"), (good.repeat(3, 1, 1, 1), good.repeat(2, 1, 1, 1), "paired")):
+    for image, style, sentence in ((bad, good, "The image holds"), (good, bad, "The style image holds"), (good.repeat(3, 1, 1, 1), good.repeat(2, 1, 1, 1), "paired")):
         with pytest.raises(InteractiveActionError, match=sentence), torch.inference_mode():
             EditConditioning.execute(graph[1], graph[2], load("taught")[2], image, style)

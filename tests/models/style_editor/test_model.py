@@ -48,11 +48,11 @@ def test_comfyui_and_plain_pytorch_predict_the_same_noise(files, load, inputs, n
 
 def test_comfyui_and_plain_pytorch_encode_and_decode_the_same(files, load):
     editor, (_, clip, vae) = load_editor(files["taught"]), load("taught")
-    pictures = torch.rand(2, 96, 96, 3, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(2, 96, 96, 3, generator=torch.Generator().manual_seed(0))
     prompts = ["turn the cup red", ""]
-    latents = editor.encode_pictures(pictures)
+    latents = editor.encode_images(images)
     with torch.inference_mode():
-        assert torch.allclose(latents, vae.encode(pictures), rtol=0, atol=1e-4)
+        assert torch.allclose(latents, vae.encode(images), rtol=0, atol=1e-4)
         assert torch.allclose(editor.decode_latents(0.18215 * latents), vae.decode(latents), rtol=0, atol=1e-4)
         contexts = torch.cat([clip.encode_from_tokens(clip.tokenize(prompt)) for prompt in prompts])
     assert torch.allclose(editor.encode_prompts(prompts), contexts, rtol=0, atol=1e-4)
@@ -132,7 +132,7 @@ def test_extending_keeps_every_other_weight_and_the_precision_and_drops_averages
 
 @pytest.mark.parametrize(
     ("channels", "sentence"),
-    [(4, "takes 4 input channels: it draws from text alone"), (9, "inpainting"), (12, "a style picture already"), (5, "takes 5 input channels. Instruct")],
+    [(4, "takes 4 input channels: it draws from text alone"), (9, "inpainting"), (12, "a style image already"), (5, "takes 5 input channels. Instruct")],
 )
 def test_another_number_of_channels_is_told(channels, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):

@@ -67,7 +67,7 @@ def test_a_checkpoint_that_is_no_instruct_pix2pix_is_told_and_nothing_is_written
 
     shutil.copy(FILE, checkpoints / "text.safetensors")
     shutil.copy(files["extended"], checkpoints / "twelve.safetensors")
-    for name, sentence in (("text", "takes 4 input channels: it draws from text alone"), ("twelve", "takes 12 input channels: it takes a style picture already")):
+    for name, sentence in (("text", "takes 4 input channels: it draws from text alone"), ("twelve", "takes 12 input channels: it takes a style image already")):
         with pytest.raises(InteractiveActionError, match=sentence):
             extend(f"{name}.safetensors")
     assert names(checkpoints) == ["plain.safetensors", "text.safetensors", "twelve.safetensors"]

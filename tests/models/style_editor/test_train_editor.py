@@ -21,22 +21,22 @@ class Brightness:
     def to(self, device):
         pass
 
-    def depth(self, pictures):
-        return pictures.mean(-1)
+    def depth(self, images):
+        return images.mean(-1)
 
 
-class MeanColour(Brightness):
-    name = "mean colour"
+class MeanColor(Brightness):
+    name = "mean color"
 
-    def see(self, pictures):
-        return torch.nn.functional.normalize(pictures.mean((1, 2)) + 1e-3, dim=-1)
+    def see(self, images):
+        return torch.nn.functional.normalize(images.mean((1, 2)) + 1e-3, dim=-1)
 
 
-REWARD = EditingReward(Brightness(), MeanColour())
+REWARD = EditingReward(Brightness(), MeanColor())
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return torch.rand(2, 64, 64, 3, generator=torch.Generator().manual_seed(0))
 
 
@@ -49,10 +49,10 @@ def both(files, load):
         yield engine, PlainEditor(load_editor(files["taught"]))
 
 
-def test_both_engines_see_and_predict_alike(both, pictures):
+def test_both_engines_see_and_predict_alike(both, images):
     comfy, plain = both
     z_t, t = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.tensor([700, 200])
-    images = [engine.encode_pictures(pictures) for engine in both]
+    images = [engine.encode_images(images) for engine in both]
     contexts = [engine.encode_prompts(["make it wood", ""]) for engine in both]
     assert torch.allclose(comfy.alphas_cumprod, plain.alphas_cumprod, atol=1e-5)
     assert torch.allclose(*images, atol=1e-3) and torch.allclose(*contexts, atol=1e-3)
@@ -61,9 +61,9 @@ def test_both_engines_see_and_predict_alike(both, pictures):
     assert torch.allclose(*(engine.decode_latents(0.5 * z_t) for engine in both), atol=2e-2)
 
 
-def test_both_engines_teach_alike(both, pictures):
+def test_both_engines_teach_alike(both, images):
     config = D3POConfig(**SETTINGS)
-    task = EditTask(pictures, pictures.flip(0), "make it wood")
+    task = EditTask(images, images.flip(0), "make it wood")
     gradients = []
     for engine in both:
         adapter = editor_adapter(engine.module, config.rank)
@@ -74,23 +74,23 @@ def test_both_engines_teach_alike(both, pictures):
     assert sum(gradients[0]) == pytest.approx(sum(gradients[1]), rel=0.05)
 
 
-def test_the_node_gives_a_taught_model_a_lora_and_a_report_and_leaves_the_model_alone(load, pictures):
+def test_the_node_gives_a_taught_model_a_lora_and_a_report_and_leaves_the_model_alone(load, images):
     from interactive_action.nodes.train_editor import TrainEditor
 
     model, clip, vae = load("extended")
     before = {name: value.clone() for name, value in model.model.diffusion_model.state_dict().items()}
     with torch.inference_mode():
-        taught, lora, shown, report = TrainEditor.execute(model, clip, vae, pictures, pictures, REWARD, "make it wood", seed=0, **SETTINGS).result
+        taught, lora, shown, report = TrainEditor.execute(model, clip, vae, images, images, REWARD, "make it wood", seed=0, **SETTINGS).result
     assert all(torch.equal(value, before[name]) for name, value in model.model.diffusion_model.state_dict().items())
     assert {"diffusion_model.input_blocks.0.0.diff", "diffusion_model.style_attention.to_q.diff_b"} <= set(lora)
     assert any(name.endswith("attn2.to_q.lora_up.weight") and part.any() for name, part in lora.items())
-    assert lora["diffusion_model.input_blocks.0.0.diff"][:, 8:].any()  # the style picture begins to count
+    assert lora["diffusion_model.input_blocks.0.0.diff"][:, 8:].any()  # the style image begins to count
     changed = {name for name in lora if name.endswith((".diff", ".diff_b", ".lora_up.weight"))}
     assert len(taught.patches) == len(changed)  # nothing of the LoRA is left over
     assert shown.shape[0] == 1 and len(json.loads(report)["reward"]) == 2
 
 
-def test_a_run_that_was_cancelled_goes_on_and_ends_at_the_same_bits(load, pictures):
+def test_a_run_that_was_cancelled_goes_on_and_ends_at_the_same_bits(load, images):
     import comfy.utils
 
     from interactive_action.nodes.train_editor import TrainEditor
@@ -103,7 +103,7 @@ def test_a_run_that_was_cancelled_goes_on_and_ends_at_the_same_bits(load, pictur
             raise CancelledError
 
     def run():
-        return TrainEditor.execute(*load("taught"), pictures, pictures, REWARD, "make it gold", seed=1, **SETTINGS).result
+        return TrainEditor.execute(*load("taught"), images, images, REWARD, "make it gold", seed=1, **SETTINGS).result
 
     whole = run()
     comfy.utils.set_progress_bar_global_hook(cancel)
@@ -117,11 +117,11 @@ def test_a_run_that_was_cancelled_goes_on_and_ends_at_the_same_bits(load, pictur
     assert resumed[3] == whole[3]
 
 
-def test_a_model_without_style_channels_is_a_sentence(load, pictures):
+def test_a_model_without_style_channels_is_a_sentence(load, images):
     from interactive_action.nodes.train_editor import TrainEditor
 
-    with pytest.raises(InteractiveActionError, match="takes 8 input channels, and an editor with a style picture 12"):
-        TrainEditor.execute(*load("plain"), pictures, pictures, REWARD, "make it wood", seed=0, **SETTINGS)
+    with pytest.raises(InteractiveActionError, match="takes 8 input channels, and an editor with a style image 12"):
+        TrainEditor.execute(*load("plain"), images, images, REWARD, "make it wood", seed=0, **SETTINGS)
 
 
 def test_every_input_has_a_tooltip():
