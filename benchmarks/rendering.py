@@ -106,7 +106,7 @@ def _bare(camera_and_channels):
         for seed in itertools.islice(seeds, TAKES):
             world, _ = perform(scene, seed)
             rig, shots = Rig(world, plan, _generators(scene, seed)[2]), []
-            for _, state in key_frames(world, world.action, plan.moments, FRAMES):
+            for _, state in key_frames(world, world.action, plan.key_frames, FRAMES):
                 world.restore(state)
                 shots += [(state, rig.shoot(number) and rig.camera.entity.pose) for number in range(CAMERAS)]
             camera, channels = camera_and_channels(world, rig)
@@ -137,7 +137,7 @@ def _with_ours(world, rig):
 def _plan():
     from ..sim.plan import Plan
 
-    return Plan(takes=1, cameras=CAMERAS, moments="whole action", frames_per_episode=FRAMES, width=SIZE, height=SIZE)
+    return Plan(num_episodes=1, cameras=CAMERAS, key_frames="whole action", frames_per_episode=FRAMES, width=SIZE, height=SIZE)
 
 
 def _many_scenes():

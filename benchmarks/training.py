@@ -109,12 +109,12 @@ class OurStep:
         self.steps = training_steps(loss, TrainingState.begin(loss.start()))
 
     def __enter__(self):
-        self.checkpointing = contextlib.nullcontext() if self.unet is None else checkpointed_unet(self.unet)
-        self.checkpointing.__enter__()
+        self.gradient_checkpointing = contextlib.nullcontext() if self.unet is None else checkpointed_unet(self.unet)
+        self.gradient_checkpointing.__enter__()
         return lambda: next(self.steps)
 
     def __exit__(self, *error):
-        self.checkpointing.__exit__(*error)
+        self.gradient_checkpointing.__exit__(*error)
 
 
 class DiffusersStep:

@@ -34,7 +34,7 @@ class ComfyEngine:
     checkpointing: compute most activations again in the backward pass instead of keeping them (``checkpointing``).
     """
 
-    def __init__(self, model, clip, vae, checkpointing=False):
+    def __init__(self, model, clip, vae, gradient_checkpointing=False):
         network = model.model
         unet = isinstance(network.diffusion_model, UNetModel) and network.latent_format.latent_channels == network.diffusion_model.in_channels == 4
         if not unet or network.model_type not in (ModelType.EPS, ModelType.V_PREDICTION) or bool(network.adm_channels) != isinstance(network, SDXL):
@@ -58,7 +58,7 @@ class ComfyEngine:
         if clip.patcher.is_dynamic():
             clip = clip.clone(disable_dynamic=True)
             clip.cond_stage_model = clip.patcher.model
-        self._clip, self._vae, self._checkpointing = clip, vae, checkpointing
+        self._clip, self._vae, self._checkpointing = clip, vae, gradient_checkpointing
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):

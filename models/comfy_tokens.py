@@ -1,6 +1,6 @@
 """Teach a ComfyUI tokenizer new words without touching ComfyUI or the tokenizer that others hold.
 
-ComfyUI already knows how to put vectors into a prompt: ``embedding:name``. A placeholder such as ``<pick-up>``
+ComfyUI already knows how to put vectors into a prompt: ``embedding:name``. A trigger_word such as ``<pick-up>``
 is therefore rewritten to that syntax under a name no file can have, and only the look-up of that name is ours.
 Prompt weights, ``embedding:`` files, line breaks and the splitting of long prompts stay ComfyUI's own.
 """
@@ -24,8 +24,8 @@ class _LearnedWords:
         if layers:
             versions = [self._of_layer(layer).tokenize_with_weights(text, *args, **kwargs) for layer in range(layers)]
             return [row for chunk in zip(*versions) for row in chunk]  # the order that tokens.layers describes
-        for index, placeholder in enumerate(self.learned_words):
-            text = text.replace(placeholder, f" {self.embedding_identifier}{_MARK}{index} ")
+        for index, trigger_word in enumerate(self.learned_words):
+            text = text.replace(trigger_word, f" {self.embedding_identifier}{_MARK}{index} ")
         return super().tokenize_with_weights(text, *args, **kwargs)
 
     def _of_layer(self, layer):
@@ -52,7 +52,7 @@ def encoder_names(clip):
 def teach(clip, tokens):
     """A clone of ``clip`` (ComfyUI's CLIP of an SD 1.x, SD 2.x or SDXL checkpoint) that also knows ``tokens``.
 
-    Words taught earlier stay known; a placeholder that is already known gets the new vectors.
+    Words taught earlier stay known; a trigger_word that is already known gets the new vectors.
     """
     names = encoder_names(clip)
     if names is None:
@@ -64,7 +64,7 @@ def teach(clip, tokens):
     for token in tokens:
         if token.widths != widths:
             raise InteractiveActionError(
-                f"{token.placeholder} was learned for text encoders of width {_sum(token.widths)}, and this CLIP has width "
+                f"{token.trigger_word} was learned for text encoders of width {_sum(token.widths)}, and this CLIP has width "
                 f"{_sum(widths)}. Load the kind of checkpoint that the token was trained on."
             )
     clip = clip.clone()
@@ -72,7 +72,7 @@ def teach(clip, tokens):
     for number, name in enumerate(names):
         inner = getattr(clip.tokenizer, name)
         taught = copy.copy(inner)
-        learned = {token.placeholder: token.vectors.split(widths, -1)[number] for token in tokens}
+        learned = {token.trigger_word: token.vectors.split(widths, -1)[number] for token in tokens}
         taught.learned_words = {**getattr(inner, "learned_words", {}), **learned}
         # ComfyUI only looks for embeddings where a folder is set
         taught.embedding_directory = inner.embedding_directory if inner.embedding_directory is not None else []

@@ -39,7 +39,7 @@ class DiffusersEngine:
         prediction_type="epsilon",
         device="cpu",
         dtype=torch.float32,
-        checkpointing=False,
+        gradient_checkpointing=False,
     ):
         if prediction_type not in PREDICTION_TYPES:
             raise InteractiveActionError(f"prediction_type is {prediction_type!r}. It can be {' or '.join(PREDICTION_TYPES)}.")
@@ -58,7 +58,7 @@ class DiffusersEngine:
             torch.nn.Module.to(part, self.device, dtype).eval().requires_grad_(False)  # diffusers' own `to` warns of any cast
         self.unet, self._encoders, self._load_autoencoder = unet, encoders, load_autoencoder
         self._stack = contextlib.ExitStack()
-        if checkpointing:
+        if gradient_checkpointing:
             self._stack.enter_context(checkpointed_unet(unet))
         for part in before_cross_attention(unet):
             part.forward = once(part)

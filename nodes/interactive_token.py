@@ -44,7 +44,7 @@ class SaveToken(io.ComfyNode):
             ],
             outputs=[
                 sockets.Token.Output(display_name="token"),
-                io.String.Output(display_name="placeholder"),
+                io.String.Output(display_name="trigger_word"),
             ],
         )
 
@@ -59,7 +59,7 @@ class SaveToken(io.ComfyNode):
         folder = folder_paths.get_folder_paths(LAYERS if token.layers else "embeddings")[0]
         path = save_token(token, folder, overwrite)
         saved = load_token(path)
-        return io.NodeOutput(saved, saved.placeholder, ui=ui.PreviewText(f"Saved {path.name}. Write {saved.placeholder} in a prompt."))
+        return io.NodeOutput(saved, saved.trigger_word, ui=ui.PreviewText(f"Saved {path.name}. Write {saved.trigger_word} in a prompt."))
 
 
 class InteractiveTokenLoader(io.ComfyNode):
@@ -85,7 +85,7 @@ class InteractiveTokenLoader(io.ComfyNode):
             outputs=[
                 io.Model.Output(),
                 io.Clip.Output(),
-                io.String.Output(display_name="placeholder", tooltip="The word to write in prompts."),
+                io.String.Output(display_name="trigger_word", tooltip="The word to write in prompts."),
             ],
         )
 
@@ -115,7 +115,7 @@ class ApplyToken(io.ComfyNode):
             outputs=[
                 io.Model.Output(),
                 io.Clip.Output(),
-                io.String.Output(display_name="placeholder", tooltip="The word to write in prompts."),
+                io.String.Output(display_name="trigger_word", tooltip="The word to write in prompts."),
             ],
         )
 
@@ -129,13 +129,13 @@ def _taught(model, clip, token):
         layers = len(cross_attention_layers(model.model.diffusion_model))
         if token.layers != layers:
             raise InteractiveActionError(
-                f"{token.placeholder} was learned for {token.layers} cross-attention layers, and this MODEL has {layers}. Load the kind "
+                f"{token.trigger_word} was learned for {token.layers} cross-attention layers, and this MODEL has {layers}. Load the kind "
                 f"of checkpoint that the token was trained on."
             )
         model = teach_layers(model)
     else:
         model = model.clone()
-    return io.NodeOutput(model, teach(clip, [token]), token.placeholder, ui=ui.PreviewText(f"Write {token.placeholder} in a prompt."))
+    return io.NodeOutput(model, teach(clip, [token]), token.trigger_word, ui=ui.PreviewText(f"Write {token.trigger_word} in a prompt."))
 
 
 def _token_files():

@@ -34,7 +34,7 @@ def _real(name, tooltip):
 IMAGES = (
     whole("cameras", "From how many sides each moment is seen."),
     io.Combo.Input(
-        "moments",
+        "key_frames",
         options=list(MOMENTS),
         tooltip="Which part of the action becomes images, told by its contacts. Held teaches 'pick up': the object is off the ground.",
     ),
@@ -56,12 +56,12 @@ class RecordInteraction(io.ComfyNode):
             search_aliases=["simulate", "robot", "render", "dataset"],
             inputs=[
                 sockets.Scene.Input("scene", tooltip="What happens, from Interaction Scene."),
-                whole("takes", "How often the action is run, each time with another place, size, light and motion."),
+                whole("num_episodes", "How often the action is run, each time with another place, size, light and motion."),
                 *IMAGES,
                 io.Combo.Input(
-                    "rig",
+                    "camera_mode",
                     options=list(RIGS),
-                    default=Plan.rig,
+                    default=Plan.camera_mode,
                     optional=True,
                     tooltip="Following cameras aim at hand and object for every image; close ones go nearer where the object would be small. "
                     "Still ones keep their place, so that another action with the same seed has the same background. An orbit goes evenly "

@@ -40,7 +40,7 @@ class FilmRecording(io.ComfyNode):
                 if camera >= 0
                 else "The cameras have not taken equally many images. Choose one of them."
             )
-        times, takes = recording.time[recording.camera == cameras[0]], recording.take[recording.camera == cameras[0]]
+        times, takes = recording.time[recording.camera == cameras[0]], recording.episode[recording.camera == cameras[0]]
         steps = np.diff(times)[np.diff(takes) == 0]
         rate = 1 / np.median(steps) if len(steps) and np.median(steps) > 0 else 1.0
         frames = image(np.concatenate(views, 2))

@@ -210,7 +210,7 @@ class TrainingOptions(io.ComfyNode):
             "the loss. Plugs into every trainer of tokens.",
             search_aliases=["ema", "min-snr", "gradient accumulation", "masked loss"],
             inputs=[
-                io.Int.Input("accumulation", default=1, min=1, max=256, tooltip="Batches whose gradients are averaged for one step."),
+                io.Int.Input("grad_accumulation_steps", default=1, min=1, max=256, tooltip="Batches whose gradients are averaged for one step."),
                 io.Float.Input(
                     "min_snr_gamma",
                     default=0.0,
@@ -246,7 +246,7 @@ class TrainingOptions(io.ComfyNode):
                 ),
                 sockets.Samples.Input("samples", optional=True, tooltip="From Validation Images: images that are drawn while training."),
                 _switch("tensorboard", "Write curves and sample images for TensorBoard to output/tensorboard. Needs the package tensorboard."),
-                _switch("checkpointing", "Gradient checkpointing: much less memory for somewhat more time. The result is the same."),
+                _switch("gradient_checkpointing", "Gradient checkpointing: much less memory for somewhat more time. The result is the same."),
                 io.Int.Input(
                     "save_every",
                     default=0,
@@ -278,7 +278,7 @@ class TrainingOptions(io.ComfyNode):
 
 def _contexts(recording):
     """What an image shows beside the action, what matters most first: object, take, camera."""
-    return list(zip(recording.object.tolist(), recording.seeds[recording.take].tolist(), recording.camera.tolist()))
+    return list(zip(recording.object.tolist(), recording.seeds[recording.episode].tolist(), recording.camera.tolist()))
 
 
 NODES = [ADIGradientMask, TrainingOptions]

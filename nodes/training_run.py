@@ -44,17 +44,17 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
 
     options = dict(options or {})
     weights, samples = options.pop("loss_weights", None), options.pop("samples", None)
-    logged, checkpointing = options.pop("tensorboard", False), options.pop("checkpointing", False)
+    logged, gradient_checkpointing = options.pop("tensorboard", False), options.pop("gradient_checkpointing", False)
     save_every, on_disk, file = options.pop("save_every", 0), options.pop("cache_latents_to_disk", False), options.pop("export_config", "")
     config_class, loss_class = METHODS[method]
     config = config_class(**settings, **options)
-    if checkpointing and getattr(config, "auxiliary_lora_rank", 0):
+    if gradient_checkpointing and getattr(config, "auxiliary_lora_rank", 0):
         raise InteractiveActionError("An auxiliary LoRA cannot be checkpointed. Turn checkpointing off in Training Options, or set auxiliary_lora_rank to 0.")
     if file.strip():
-        file = write_file(file.strip(), loaded[0], dataset, given, weights, samples, config, method=method, action=action, checkpointing=checkpointing,
+        file = write_file(file.strip(), loaded[0], dataset, given, weights, samples, config, method=method, action=action, gradient_checkpointing=gradient_checkpointing,
                           save_state_every=save_state_every, save_every=save_every)  # fmt: skip
     progress = comfy.utils.ProgressBar(config.steps)
-    with ComfyEngine(*loaded, checkpointing=checkpointing) as engine:
+    with ComfyEngine(*loaded, gradient_checkpointing=gradient_checkpointing) as engine:
         base = engine.fingerprint()
         if on_disk:
             engine.encode_images = KeptOnDisk(engine, base, _user_folder("latents"))

@@ -24,22 +24,22 @@ class Rig:
     """
 
     def __init__(self, world, plan, rng):
-        self.world, self.width, self.height, self.rig, self.distance = world, plan.width, plan.height, plan.rig, plan.distance
+        self.world, self.width, self.height, self.camera_mode, self.distance = world, plan.width, plan.height, plan.camera_mode, plan.distance
         self.scale = 2 if max(self.width, self.height) <= SMALL else 1
         count, spacing = plan.cameras, 2 * WIDEST_AZIMUTH / plan.cameras
         self.azimuths = -WIDEST_AZIMUTH + spacing * (np.arange(count) + rng.uniform(0.1, 0.9, count))
-        if self.rig == "front, left and right":
+        if self.camera_mode == "front, left and right":
             self.azimuths = np.resize(np.radians([0, -90, 90]), count)
-        if self.rig == "orbit":
+        if self.camera_mode == "orbit":
             self.azimuths = np.linspace(-AROUND, AROUND, count)
-        elif self.rig in ("wrist", "free"):
+        elif self.camera_mode in ("wrist", "free"):
             self.azimuths = np.radians(plan.azimuth) + np.arange(count) * 2 * np.pi / count
         elif world.shows_front_to_robot:  # from beside and behind the robot, or its back would be all there is to see
             self._keep_to(SIDE, BEHIND)
         elif len(world.articulations) > 1:  # from beside, or one of the two would hide what is between them
             self._keep_to(*BETWEEN)
         self.elevations = rng.uniform(np.radians(10), np.radians(32), count)
-        if self.rig in ("orbit", "free"):
+        if self.camera_mode in ("orbit", "free"):
             self.elevations[:] = np.radians(plan.elevation)
         self.fills = rng.uniform(0.85, 1.0, count) * FILL
         field_of_view = np.radians(plan.field_of_view)
@@ -48,7 +48,7 @@ class Rig:
         near_first(world.scene)
         if world.light is not None:
             world.scene.set_environment_map(cubemap(world.light))
-        self.aim = world.surroundings() if self.rig in ("still", "free") else None
+        self.aim = world.surroundings() if self.camera_mode in ("still", "free") else None
         robots, parts = world.ids()
         self.roles = np.zeros(1 + max(entity.per_scene_id for entity in world.scene.entities), np.uint8)  # by segmentation id
         self.roles[robots], self.roles[parts] = SUBJECT, OBJECT
@@ -62,13 +62,13 @@ class Rig:
 
     def shoot(self, index):
         """What camera ``index`` sees of the world as it stands, by the names and in the units of a ``Recording``."""
-        if self.rig == "wrist":
+        if self.camera_mode == "wrist":
             return self._shoot(*self._beside_hand(self.azimuths[index]))
         axes = look(self.azimuths[index], self.elevations[index])
         points = self.world.corners() if self.aim is None else self.aim
         shot = self._shoot(axes, self._stand(axes, points, index))
         middle = np.array(self.world.object.pose.p)
-        for _ in range(TRIES if self.rig == "close" else 0):
+        for _ in range(TRIES if self.camera_mode == "tracking_close" else 0):
             share = shot["object_masks"].mean()
             if share == 0 or share >= LEAST:
                 break
@@ -78,7 +78,7 @@ class Rig:
 
     def _stand(self, axes, points, index):
         """Where a camera with those ``axes`` must stand (3,) to frame ``points`` (points, 3)."""
-        if self.rig == "free" and self.distance:
+        if self.camera_mode == "manual" and self.distance:
             return points.mean(0) - self.distance * axes[2]
         return frame(points @ axes.T, np.array([self.width, self.height]) / 2 / self.focal * self.fills[index]) @ axes
 

@@ -39,10 +39,10 @@ class Simulator:
 
     def record_together(self, scenes, plan, progress=None):
         """A ``Recording`` of each of ``scenes``, all of the same seeds; ``progress`` as of ``record``."""
-        return collect(lambda *job: Later(self.take, *job), scenes, plan, progress)
+        return collect(lambda *job: Later(self.episode, *job), scenes, plan, progress)
 
     def take(self, scenes, plan, seed, progress=None):
-        """As ``record.take``, in the simulator's process; ``progress`` is called with None while nothing comes."""
+        """As ``record.episode``, in the simulator's process; ``progress`` is called with None while nothing comes."""
         progress = progress or (lambda done, image: None)
         with self._busy:
             self._start()
@@ -81,7 +81,7 @@ class Simulator:
         done = 0
         while True:
             message, arrays = self._next(self.silence, functools.partial(progress, done, None))
-            if message["kind"] == "take":
+            if message["kind"] == "episode":
                 split = [{} for _ in range(count)]
                 for key, array in arrays.items():
                     number, _, name = key.partition(" ")

@@ -30,17 +30,17 @@ def collect(submit, scenes, plan, progress=None):
     """Recordings of ``scenes``, one each, with the same seeds: those with which all of them succeed, from 0 on.
 
     ``submit(scenes, plan, seed)`` starts a take and returns something to ``follow(progress)``, whose result is as of
-    ``record.take``. As many are started as are still wanted, and one more for each that failed: that many workers have
+    ``record.episode``. As many are started as are still wanted, and one more for each that failed: that many workers have
     work, and which seeds are taken does not depend on how many there are.
     """
     total = plan.images * len(scenes)
     numbers, running, seeds, takes, failures, in_a_row = itertools.count(), deque(), [], [], {}, 0
     try:
-        while len(takes) < plan.takes:
-            while len(takes) + len(running) < plan.takes:
+        while len(takes) < plan.num_episodes:
+            while len(takes) + len(running) < plan.num_episodes:
                 running.append((seed := next(numbers), submit(scenes, plan, seed)))
             seed, run = running.popleft()
-            before = total // plan.takes * len(takes)
+            before = total // plan.num_episodes * len(takes)
             parts, failure = run.follow(progress and functools.partial(_tell, progress, before, total))
             if not failure:
                 seeds.append(seed)
@@ -70,7 +70,7 @@ def join(scene, takes, seeds, failures):
         scene,
         **{name: np.concatenate([part[name] for part in takes]) for name in takes[0] if name != "links"},
         links=takes[0]["links"],
-        take=numbers("images"),
+        episode=numbers("images"),
         contact_episode=numbers("contact_time"),
         step_episode=numbers("step_time"),
         seeds=np.array(seeds),

@@ -6,7 +6,7 @@ from ..errors import InteractiveActionError
 from .key_frames import MOMENTS
 
 RIGS = ("following", "still", "front, left and right", "close", "orbit", "wrist", "free")
-LIMITS = {"takes": (1, 1000), "cameras": (4, 64), "frames_per_episode": (1, 100), "width": (32, 2048), "height": (32, 2048)}
+LIMITS = {"num_episodes": (1, 1000), "cameras": (4, 64), "frames_per_episode": (1, 100), "width": (32, 2048), "height": (32, 2048)}
 ANGLES = {"field_of_view": (10, 120), "azimuth": (-360, 360), "elevation": (-5, 89), "distance": (0, 10)}
 
 
@@ -40,11 +40,11 @@ class Plan:
         for name, (least, most) in ANGLES.items():
             if not least <= getattr(self, name) <= most:
                 raise InteractiveActionError(f"{name} must be from {least} to {most}, but is {getattr(self, name)!r}.")
-        if self.rig not in RIGS:
-            raise InteractiveActionError(f"There is no rig {self.rig!r}. Choose one of: {', '.join(RIGS)}.")
-        if self.moments not in MOMENTS:
-            raise InteractiveActionError(f"There are no moments {self.moments!r}. Choose one of: {', '.join(MOMENTS)}.")
+        if self.camera_mode not in RIGS:
+            raise InteractiveActionError(f"There is no rig {self.camera_mode!r}. Choose one of: {', '.join(RIGS)}.")
+        if self.key_frames not in MOMENTS:
+            raise InteractiveActionError(f"There are no moments {self.key_frames!r}. Choose one of: {', '.join(MOMENTS)}.")
 
     @property
     def images(self):
-        return self.takes * self.frames_per_episode * self.cameras
+        return self.num_episodes * self.frames_per_episode * self.cameras

@@ -72,7 +72,7 @@ def perform(scene, seed, **how):
 
 def _photograph(world, scene, plan, seed):
     rig = Rig(world, plan, _generators(scene, seed)[2])
-    for moment, state in key_frames(world, world.action, plan.moments, plan.frames_per_episode):
+    for moment, state in key_frames(world, world.action, plan.key_frames, plan.frames_per_episode):
         world.restore(state)
         links = world.link_poses()
         for camera in range(plan.cameras):
@@ -80,7 +80,7 @@ def _photograph(world, scene, plan, seed):
                 shot = rig.shoot(camera)
             except RuntimeError as error:  # what is only seen is read with the first image
                 raise InteractiveActionError(f"Something cannot be drawn: {error}. Export the mesh or the image again.") from error
-            yield {"moment": moment, "time": state.time, "camera": camera, "link_poses": links, **shot}
+            yield {"phase": moment, "time": state.time, "camera": camera, "link_poses": links, **shot}
 
 
 def _generators(scene, seed):

@@ -23,7 +23,7 @@ from ..errors import InteractiveActionError
 from .recording import Elsewhere, Recording
 from .scene import Scene
 
-LINE = {"subject": str, "object": str, "moment": str, "take": int, "camera": int, "time": float}
+LINE = {"subject": str, "object": str, "phase": str, "episode": int, "camera": int, "time": float}
 MATRICES = {"intrinsics": (3, 3), "extrinsics": (4, 4)}
 STORED = ("images", "subject_masks", "object_masks", *LINE, *MATRICES)  # everything else is in the trajectories
 METADATA = "metadata.jsonl"
@@ -103,7 +103,7 @@ def _shot(folder, line, index):
         shot[f"{who}_masks"] = _image(folder, mask, "L") > 127 if mask else _box(line.get(f"{who}_box"), image.shape[:2])
         if shot[f"{who}_masks"].shape != image.shape[:2]:
             raise ValueError(f"{mask!r} has another size than its image")
-    missing = {"moment": "", "take": index, "camera": 0, "time": 0.0}
+    missing = {"phase": "", "episode": index, "camera": 0, "time": 0.0}
     shot |= {name: kind(line[name] if name in line or name not in missing else missing[name]) for name, kind in LINE.items()}
     shot |= {name: np.array(line.get(name, np.eye(shape[0])), float).reshape(shape) for name, shape in MATRICES.items()}
     return shot
@@ -135,7 +135,7 @@ def _trajectories(folder, arrays):
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
-    takes = arrays["take"].max() + 1
+    takes = arrays["episode"].max() + 1
     empty = {name: np.zeros(0) for name in ("contact_time", "contact_force", "step_time")}
     return {
         **empty,

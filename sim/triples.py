@@ -46,8 +46,8 @@ def record_triples(simulator, scene, others, plan, progress=None):
             raise InteractiveActionError(
                 f"{other!r} is no other action in the context of '{scene.action}' of a {scene.object}. Choose some of: {', '.join(offered)}."
             )
-    if plan.takes < 2:
+    if plan.num_episodes < 2:
         raise InteractiveActionError("Triples need the action in another context, too: at least 2 takes, but there is 1.")
     scenes = [replace(scene, action=action, stage=scene.action) for action in (scene.action, *others)]
-    anchors, *recorded = simulator.record_together(scenes, replace(plan, rig="still"), progress)
+    anchors, *recorded = simulator.record_together(scenes, replace(plan, camera_mode="fixed"), progress)
     return Triples(anchors, tuple(recorded))

@@ -31,7 +31,7 @@ def serve(requests, replies):
             scenes = [Scene(**scene) for scene in request["scenes"]]
             parts, failure = _take(scenes, Plan(**request["plan"]), request["seed"], show)
             arrays = {f"{number} {name}": array for number, part in enumerate(parts) for name, array in part.items()}
-            send(replies, {"kind": "take", "failure": failure}, arrays)
+            send(replies, {"kind": "episode", "failure": failure}, arrays)
         except Stopped:
             send(replies, {"kind": "stopped"})
         except InteractiveActionError as error:

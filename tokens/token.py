@@ -7,7 +7,7 @@ import torch
 
 @dataclass(frozen=True)
 class InteractiveToken:
-    """``n`` learned vectors that stand in a prompt where ``placeholder`` is written.
+    """``n`` learned vectors that stand in a prompt where ``trigger_word`` is written.
 
     name: file name and word without brackets, for example ``pick-up``.
     vectors: float32 (n, d); d is the width of the text encoder's vocabulary table (768 for SD 1.x). A layer-wise token has
@@ -25,7 +25,7 @@ class InteractiveToken:
         object.__setattr__(self, "widths", tuple(self.widths) or (self.width,))
 
     @property
-    def placeholder(self):
+    def trigger_word(self):
         return f"<{self.name}>"
 
     @property

@@ -33,18 +33,18 @@ def save_token(token, folder, overwrite=False):
     """
     name = checked_name(token.name, "token")
     path = pathlib.Path(folder, f"{name}.safetensors") if overwrite else free_path(folder, name, ".safetensors")
-    placeholder = f"<{path.stem}>"
+    trigger_word = f"<{path.stem}>"
     metadata = {
         **token.provenance,
         "format": "pt",  # what A1111 and diffusers look for
         "interactive_action.format": FORMAT,
-        "interactive_action.placeholder": placeholder,
+        "interactive_action.trigger_word": trigger_word,
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.title": path.stem,
-        "modelspec.trigger_phrase": placeholder,
+        "modelspec.trigger_phrase": trigger_word,
     }
     vectors = token.vectors.detach().float().cpu()
-    keys = PAIR if len(token.widths) == 2 else (placeholder,)
+    keys = PAIR if len(token.widths) == 2 else (trigger_word,)
     tensors = dict(zip(keys, vectors.split(token.widths, -1)))
     if token.layers:
         shape, widths = (",".join(map(str, numbers)) for numbers in (vectors.shape, token.widths))
@@ -72,13 +72,13 @@ def load_token(path):
             f"{path.name} is not a token: such a file holds one tensor (vectors, width), or clip_l and clip_g for SDXL, "
             f"and this one holds {found}. Choose a file written by Save Interactive Token."
         )
-    placeholder = metadata.get("interactive_action.placeholder", f"<{path.stem}>")
+    trigger_word = metadata.get("interactive_action.trigger_word", f"<{path.stem}>")
     vectors = [torch.atleast_2d(tensor.float()) for tensor in tensors]
     learned, widths = torch.cat(vectors, -1), tuple(part.shape[-1] for part in vectors)
     if keys == [LAYERS_KEY]:
         learned, widths = _layers(path, learned, metadata)
     return InteractiveToken(
-        name=placeholder.strip("<>"),
+        name=trigger_word.strip("<>"),
         vectors=learned,
         provenance={key: value for key, value in metadata.items() if key != "format"},
         widths=widths,

@@ -92,7 +92,7 @@ def load_engine(run, index=0):
         run.prediction_type or None,
         device=f"cuda:{index}" if device == "cuda" else device,
         dtype=getattr(torch, run.dtype),
-        checkpointing=run.checkpointing,
+        gradient_checkpointing=run.gradient_checkpointing,
     )
 
 

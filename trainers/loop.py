@@ -124,7 +124,7 @@ def training_steps(loss, state):
 
 def _gradient(loss, v, generator):
     """(losses as floats, gradient, which channels may move) of one step: means over ``accumulation`` batches."""
-    count = loss.config.accumulation
+    count = loss.config.grad_accumulation_steps
     losses, gradient, movable = {}, torch.zeros_like(v), torch.zeros_like(v, dtype=torch.bool)
     for _ in range(count):
         terms, part, kept = loss.gradient(v, generator)

@@ -40,7 +40,7 @@ class Run:
     prediction_type: str = ""
     device: str = "auto"
     dtype: str = "float32"
-    checkpointing: bool = False
+    gradient_checkpointing: bool = False
     save_state_every: int = 100
     save_every: int = 0
     resolution: int = 512
@@ -59,7 +59,7 @@ class Run:
             raise InteractiveActionError("action_different, a dataset of other actions in the same contexts, belongs to the method adi, which needs it.")
         if self.prior and self.method not in TUNING:
             raise InteractiveActionError(f"prior, a dataset that holds the model to what it knows, belongs to the methods {' and '.join(TUNING)}.")
-        if self.checkpointing and self.hyperparameters.get("auxiliary_lora_rank"):
+        if self.gradient_checkpointing and self.hyperparameters.get("auxiliary_lora_rank"):
             raise InteractiveActionError("An auxiliary LoRA cannot be checkpointed. Set checkpointing to false, or auxiliary_lora_rank to 0.")
         if self.save_state_every < 1:
             raise InteractiveActionError(f"save_state_every is {self.save_state_every}. It must be at least 1.")

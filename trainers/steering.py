@@ -61,7 +61,7 @@ def steering_loss(v, positives, negatives, gamma=0.07):
     return torch.logsumexp(torch.cat([positive, negative]), 0) - torch.logsumexp(positive, 0)
 
 
-def content_words(prompt, placeholder):
+def content_words(prompt, trigger_word):
     """The words of ``prompt`` that serve as negatives: all but v* and function words, in order, each once."""
-    words = re.findall(r"[^\W\d_]+(?:[-'][^\W\d_]+)*", prompt.replace(placeholder, " ").lower())
+    words = re.findall(r"[^\W\d_]+(?:[-'][^\W\d_]+)*", prompt.replace(trigger_word, " ").lower())
     return tuple(dict.fromkeys(word for word in words if word not in FUNCTION_WORDS))

@@ -38,13 +38,13 @@ class TextualInversionConfig:
     timestep_sampling: str = "uniform"
     vectors: int = 1
     seed: int = 0
-    accumulation: int = 1
+    grad_accumulation_steps: int = 1
     min_snr_gamma: float = 0.0
     ema_decay: float = 0.0
     max_embedding_norm: float = 0.0
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "vectors", "accumulation"):
+        for name in ("steps", "batch_size", "vectors", "grad_accumulation_steps"):
             if getattr(self, name) < 1:
                 raise InteractiveActionError(f"{name} is {getattr(self, name)}. It must be at least 1.")
         if not self.learning_rate > 0:

@@ -22,7 +22,7 @@ def _record(color, moments, frames, takes, seed):
     from ...sim.scene import Scene
 
     recording = record(Scene(object_color=color, seed=seed),
-                       Plan(takes=takes, moments=moments, frames_per_episode=frames, width=SIZE, height=SIZE))
+                       Plan(num_episodes=takes, key_frames=moments, frames_per_episode=frames, width=SIZE, height=SIZE))
     for image, robot, cube in zip(recording.images, recording.subject_masks, recording.object_masks):
         if cube.mean() < LEAST_CUBE or robot.mean() < LEAST_ROBOT:
             continue
@@ -32,7 +32,7 @@ def _record(color, moments, frames, takes, seed):
                                 subject_box=robot_box, object_box=cube_box)
 
 
-def generate(folder, takes=40, seed=FIRST_SEED):
+def generate(folder, num_episodes=40, seed=FIRST_SEED):
     """Record ``takes`` successful takes a color into ``folder``: apart.npy with apart.json, and lifted.npy."""
     if (folder / "lifted.npy").exists():
         return

@@ -18,7 +18,7 @@ from interactive_action.trainers.d3po import DDIM
 @pytest.fixture(scope="module")
 def recording():
     scene = Scene(action="open", object="drawer cabinet", object_color="green", seed=77)
-    return record(scene, Plan(takes=1, cameras=4, moments="whole action", frames_per_episode=1, width=96, height=96))
+    return record(scene, Plan(num_episodes=1, cameras=4, key_frames="whole action", frames_per_episode=1, width=96, height=96))
 
 
 @pytest.fixture(scope="module")

@@ -183,8 +183,8 @@ def test_an_absorber_is_there_while_it_is_active_and_gone_afterwards(engine):
 @pytest.mark.parametrize("layer_wise", [False, True])
 def test_checkpointing_gives_the_same_gradient_and_leaves_no_trace(checkpoint, layer_wise):
     gradients, kept = [], []
-    for checkpointing in (False, True):
-        with ComfyEngine(*checkpoint, checkpointing=checkpointing) as engine:
+    for gradient_checkpointing in (False, True):
+        with ComfyEngine(*checkpoint, gradient_checkpointing=gradient_checkpointing) as engine:
             v = engine.word_vectors("with")
             v = (v.repeat(engine.layers, 1, 1) if layer_wise else v).requires_grad_()
             saved = []

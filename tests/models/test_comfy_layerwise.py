@@ -156,7 +156,7 @@ def test_a_layer_wise_file_comes_back_as_it_was_saved(tmp_path):
     saved = InteractiveToken("lift", token(3, 2).vectors, {"interactive_action.action": "lift"})
     loaded = load_token(save_token(saved, tmp_path))
     assert torch.equal(loaded.vectors, saved.vectors)
-    assert (loaded.layers, loaded.width, loaded.placeholder) == (3, 128, "<lift>")
+    assert (loaded.layers, loaded.width, loaded.trigger_word) == (3, 128, "<lift>")
     assert loaded.provenance["interactive_action.action"] == "lift"
 
 

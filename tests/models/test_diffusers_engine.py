@@ -150,7 +150,7 @@ def test_a_lora_before_the_first_cross_attention_is_not_forgotten(small):
 @pytest.mark.parametrize("shape", [(1, WIDTH), (16, 1, WIDTH)])
 def test_checkpointing_gives_the_same_gradient(file, small, shape):
     gradients = []
-    for engine in (small, load_single_file(file, checkpointing=True)):
+    for engine in (small, load_single_file(file, gradient_checkpointing=True)):
         v = vectors(*shape)
         engine.predict_noise(*noisy(), engine.encode_prompts(PROMPTS, v)).square().sum().backward()
         gradients.append(v.grad)

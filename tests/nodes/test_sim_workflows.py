@@ -11,10 +11,10 @@ from interactive_action.tests.sim.toys import arm, cupboard
 from interactive_action.tools.demos.token import load_prompt, node
 
 
-def recording(takes=1, **changes):
+def recording(num_episodes=1, **changes):
     """A graph that records small images: nodes "scene", "record", "draw"."""
     scene = {"robot": "panda", "action": "pick up", "object": "cube", "object_color": "red", "ground": "sand", "background": "sky"}
-    plan = {"takes": takes, "cameras": 4, "moments": "held", "frames_per_episode": 1, "width": 64, "height": 64}
+    plan = {"num_episodes": takes, "cameras": 4, "key_frames": "held", "frames_per_episode": 1, "width": 64, "height": 64}
     return {
         "scene": {"class_type": "InteractiveActionScene", "inputs": {**scene, "size_jitter": 0.1, "seed": takes, **changes}},
         "record": {"class_type": "InteractiveActionRecord", "inputs": {"scene": ["scene", 0], **plan}},
@@ -36,14 +36,14 @@ def test_recording_tells_its_progress_obeys_cancel_and_survives_an_abort(client,
     assert len(outputs["draw"]["images"]) == 4
 
     with pytest.raises(Cancelled):
-        at_the_second_image(client, recording(takes=50), client.interrupt)
+        at_the_second_image(client, recording(num_episodes=50), client.interrupt)
 
     (worker,) = [
         process for process in psutil.Process(server._process.pid).children(recursive=True) if "sim.worker" in process.cmdline()
     ]
     with pytest.raises(InteractiveActionError, match=r"Record.*ended in the middle of its work .SIGABRT"):
-        at_the_second_image(client, recording(takes=51), lambda _: worker.send_signal(signal.SIGABRT))
-    assert len(client.run(recording(takes=2))["draw"]["images"]) == 8
+        at_the_second_image(client, recording(num_episodes=51), lambda _: worker.send_signal(signal.SIGABRT))
+    assert len(client.run(recording(num_episodes=2))["draw"]["images"]) == 8
 
 
 def test_an_unknown_action_is_refused_before_anything_runs(client):
@@ -54,7 +54,7 @@ def test_an_unknown_action_is_refused_before_anything_runs(client):
 def test_an_action_is_recorded_kept_and_read_again(client, server):
     """The two shipped workflows, one after the other, with fewer and smaller images."""
     prompt = load_prompt("record-an-action")
-    node(prompt, "Record Interaction")[1]["inputs"].update(takes=1, width=64, height=64)
+    node(prompt, "Record Interaction")[1]["inputs"].update(num_episodes=1, width=64, height=64)
     outputs = client.run(prompt)
     assert "16 images written to" in outputs[node(prompt, "Save Recording")[0]]["text"][0]
     prompt = load_prompt("import-a-recording")
@@ -69,7 +69,7 @@ def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(
     prompt = load_prompt("act-with-your-own-robot")
     node(prompt, "Load Robot (URDF)")[1]["inputs"].update(urdf=arm(given), tool_link="palm", finger_links="left, right")
     node(prompt, "Load Articulated Object (URDF)")[1]["inputs"].update(urdf=cupboard(given))
-    node(prompt, "Record Interaction")[1]["inputs"].update(takes=1, frames_per_episode=1, width=64, height=64)
+    node(prompt, "Record Interaction")[1]["inputs"].update(num_episodes=1, frames_per_episode=1, width=64, height=64)
     outputs = client.run(prompt)
     assert "'open' succeeded with 1 of" in outputs[node(prompt, "Record Interaction")[0]]["text"][0]
     assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 4
@@ -77,13 +77,13 @@ def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(
     node(prompt, "Load Robot (URDF)")[1]["inputs"].update(called="arm")
     with pytest.raises(InteractiveActionError, match="CustomRobot.*foot.stl', which is not there"):
         client.run(prompt)
-    assert len(client.run(recording(takes=3))["draw"]["images"]) == 12
+    assert len(client.run(recording(num_episodes=3))["draw"]["images"]) == 12
 
 
 def test_a_data_set_of_triples_is_made_kept_and_taught(client, server):
     """The shipped workflow, with fewer images and steps."""
     prompt = load_prompt("make-a-data-set-of-triples")
-    node(prompt, "Record Triples")[1]["inputs"].update(takes=2, frames_per_episode=1)
+    node(prompt, "Record Triples")[1]["inputs"].update(num_episodes=2, frames_per_episode=1)
     node(prompt, "Train Token (ADI)")[1]["inputs"].update(steps=2, batch_size=2)
     node(prompt, "Save Interactive Token")[1]["inputs"].update(name="of-triples")
     outputs = client.run(prompt)

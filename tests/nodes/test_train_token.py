@@ -19,8 +19,8 @@ def options():
     drawing = {"every": 1, "seed": 1, "steps": 2, "guidance": 4.0}
     prompts, looked_for = "a panda <v*> a cup\na frog <v*> a ball", ("panda\nfrog", "cup\nball", "picking up")
     samples = TrainingSamples.execute(prompts, judges.load_detector(0.3), judges.load_clip_scorer(), *looked_for, **drawing).args[0]
-    off = {"accumulation": 1, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_embedding_norm": 0.0, "outside": 0.0}
-    return TrainingOptions.execute(**off, samples=samples, tensorboard=True, checkpointing=True).args[0]
+    off = {"grad_accumulation_steps": 1, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_embedding_norm": 0.0, "outside": 0.0}
+    return TrainingOptions.execute(**off, samples=samples, tensorboard=True, gradient_checkpointing=True).args[0]
 
 
 def test_weights_tokens_and_layer_wise_tokens_are_learned_sampled_scored_and_logged(checkpoint, dataset, options):
@@ -66,7 +66,7 @@ def test_the_file_that_a_trainer_writes_trains_the_same_token_without_comfyui(ch
     from interactive_action.trainers import cli
 
     mask = (torch.arange(96) < 48).float().expand(4, 96, 96)
-    off = {"accumulation": 1, "min_snr_gamma": 5.0, "ema_decay": 0.5, "max_embedding_norm": 0.0, "outside": 0.0}
+    off = {"grad_accumulation_steps": 1, "min_snr_gamma": 5.0, "ema_decay": 0.5, "max_embedding_norm": 0.0, "outside": 0.0}
     options = TrainingOptions.execute(**off, mask=mask, save_every=1, cache_latents_to_disk=True, export_config="as-a-file").args[0]
     settings = {
         "action": "pick up", "steps": 2, "batch_size": 2, "learning_rate": 0.01, "seed": 0, "initializer_token": "with", "timestep_sampling": "high noise",

@@ -26,7 +26,7 @@ def shortened(name, token, **more):
         if value["class_type"] == "InteractiveActionLoadDataset":
             value["inputs"].update(name="noise")
         if value["class_type"] == "InteractiveActionRecord":
-            value["inputs"].update(takes=1, cameras=4, frames_per_episode=1)
+            value["inputs"].update(num_episodes=1, cameras=4, frames_per_episode=1)
         if value["class_type"] == "CLIPTextEncode":
             value["inputs"]["text"] = value["inputs"]["text"].replace("<pick-up>", f"<{token}>")
     return prompt, key
@@ -112,7 +112,7 @@ def test_a_layer_wise_token_is_not_among_the_embeddings(client, models):
         (adi_on_noise(strategy="most"), "most"),
         (adi_on_noise(beta=1.5), "beta"),
         (training(options=["options", 0]) | {"options": {"class_type": "InteractiveActionTrainingOptions", "inputs": {
-            "accumulation": 0, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_embedding_norm": 0.0, "outside": 0.0}}}, "accumulation"),
+            "grad_accumulation_steps": 0, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_embedding_norm": 0.0, "outside": 0.0}}}, "grad_accumulation_steps"),
     ],
 )  # fmt: skip
 def test_bad_input_is_answered_with_a_sentence(client, models, graph, sentence):
@@ -125,7 +125,7 @@ def test_one_mask_for_many_images_is_answered_with_a_sentence(client, models):
     graph["mask"] = {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": 96, "height": 96}}
     graph["options"] = {
         "class_type": "InteractiveActionTrainingOptions",
-        "inputs": {"accumulation": 2, "min_snr_gamma": 5.0, "ema_decay": 0.5, "max_embedding_norm": 1.5, "mask": ["mask", 0], "outside": 0.1},
+        "inputs": {"grad_accumulation_steps": 2, "min_snr_gamma": 5.0, "ema_decay": 0.5, "max_embedding_norm": 1.5, "mask": ["mask", 0], "outside": 0.1},
     }
     with pytest.raises(InteractiveActionError, match="1 masks for 4 images"):
         client.run(graph)
@@ -140,7 +140,7 @@ class Recorded(SimpleNamespace):
 
 def recorded(*images, seeds=(7, 8)):
     names, takes, cameras = zip(*images)
-    return Recorded(object=numpy.array(names), take=numpy.array(takes), camera=numpy.array(cameras), seeds=numpy.array(seeds))
+    return Recorded(object=numpy.array(names), episode=numpy.array(takes), camera=numpy.array(cameras), seeds=numpy.array(seeds))
 
 
 def test_recordings_are_matched_by_object_take_and_camera():

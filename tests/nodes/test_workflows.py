@@ -24,7 +24,7 @@ def browser(server):
 def taught(server):
     """The teaching workflow, run with few images and steps: (its prompt, its outputs, progress by node title)."""
     prompt = load_prompt("teach-an-action-from-simulation")
-    node(prompt, "Record Interaction")[1]["inputs"].update(takes=2)
+    node(prompt, "Record Interaction")[1]["inputs"].update(num_episodes=2)
     node(prompt, "Train Interactive Token")[1]["inputs"].update(steps=6, batch_size=2)
     seen = {}
     outputs = server.client().run(
@@ -48,7 +48,7 @@ def test_the_saved_token_tells_where_it_came_from(server, taught):
     from interactive_action.tokens.token_file import load_token
 
     token = load_token(server.base / "models" / "embeddings" / "pick-up.safetensors")
-    assert token.placeholder == "<pick-up>"
+    assert token.trigger_word == "<pick-up>"
     assert token.provenance["interactive_action.action"] == "pick up"
     assert token.provenance["interactive_action.base_model"] == "interactive-action-miniature.safetensors"
     assert len(token.provenance["interactive_action.dataset_sha256"]) == 64

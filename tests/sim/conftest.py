@@ -7,7 +7,7 @@ from interactive_action.sim.plan import Plan
 from interactive_action.sim.scene import Scene
 
 SCENE = Scene(seed=1)
-PLAN = Plan(takes=2, frames_per_episode=2, width=96, height=96)
+PLAN = Plan(num_episodes=2, frames_per_episode=2, width=96, height=96)
 
 
 @pytest.fixture(scope="session")
@@ -26,4 +26,4 @@ def held(simulator):
 @pytest.fixture(scope="session")
 def whole(simulator):
     """One take of a can from its first moment to its last, wider than high."""
-    return simulator.record(Scene(object="can", object_color="blue", seed=2), Plan(takes=1, moments="whole action", frames_per_episode=5, width=128, height=96))
+    return simulator.record(Scene(object="can", object_color="blue", seed=2), Plan(num_episodes=1, key_frames="whole action", frames_per_episode=5, width=128, height=96))

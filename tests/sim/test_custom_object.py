@@ -59,7 +59,7 @@ def test_an_open_hand_does_not_open_it(partnet):
 
 def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, partnet):
     scene = Scene(action="open", custom_object=partnet)
-    recording = simulator.record(scene, Plan(takes=1, frames_per_episode=1, width=64, height=64))
+    recording = simulator.record(scene, Plan(num_episodes=1, frames_per_episode=1, width=64, height=64))
     assert recording.object.tolist() == ["white cupboard"] * 4 and recording.object_masks.mean((1, 2)).min() > 0.05
     assert Scene(**scene.to_json()) == recording.scene == scene
 

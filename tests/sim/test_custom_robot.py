@@ -18,7 +18,7 @@ from interactive_action.tests.sim.toys import HANDS, MESH, arm
 
 WHEEL = str(pathlib.Path(importlib.util.find_spec("mani_skill").submodule_search_locations[0], "assets", "robots"))
 FINGERS = ("panda_leftfinger", "panda_rightfinger")
-SMALL = Plan(takes=1, frames_per_episode=1, width=64, height=64)
+SMALL = Plan(num_episodes=1, frames_per_episode=1, width=64, height=64)
 
 
 @pytest.fixture(scope="module", params=HANDS)
@@ -109,7 +109,7 @@ def test_the_next_run_works_after_a_urdf_without_its_mesh_and_after_one_with_a_b
     (tmp_path / "toy_arm" / "meshes" / "foot.stl").write_bytes(b"solid nonsense")
     with pytest.raises(InteractiveActionError, match="Something cannot be drawn.*foot.stl. Export the mesh"):
         simulator.record(Scene(custom_robot=own), SMALL)
-    assert len(simulator.record(Scene(), Plan(takes=1, frames_per_episode=1, width=32, height=32))) == 4
+    assert len(simulator.record(Scene(), Plan(num_episodes=1, frames_per_episode=1, width=32, height=32))) == 4
 
 
 @pytest.mark.parametrize(

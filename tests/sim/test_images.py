@@ -28,7 +28,7 @@ def points_on_the_ground(recording, index):
 
 def object_at(recording, index):
     """Pixel (2,) and depth of the object's center at the moment of an image."""
-    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.take[index]))
+    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.episode[index]))
     seen = (recording.extrinsics[index] @ [*recording.object_poses[step, :3], 1])[:3]
     pixel = recording.intrinsics[index] @ seen / seen[2]
     return pixel[:2], seen[2]
@@ -80,7 +80,7 @@ def test_when_held_subject_and_object_overlap_and_fill_the_image(held):
 def test_at_the_start_the_hand_is_apart_from_the_object(whole):
     first = [overlap(*subject, *object) for subject, object in zip(whole.subject_boxes[:4], whole.object_boxes[:4])]
     assert first.count(0) >= 3  # from one side the arm's box may reach over it
-    assert whole.moment[0] == "before contact" and whole.moment[-1] == "end"
+    assert whole.phase[0] == "before contact" and whole.phase[-1] == "end"
 
 
 def test_the_objects_mask_shows_its_color(whole):
@@ -92,7 +92,7 @@ def test_the_objects_mask_shows_its_color(whole):
 
 def test_every_image_has_its_own_view(held):
     assert held.images.shape == (16, 96, 96, 3) and held.images.dtype == np.uint8
-    assert held.take.tolist() == [0] * 8 + [1] * 8
+    assert held.episode.tolist() == [0] * 8 + [1] * 8
     assert held.camera.tolist() == [0, 1, 2, 3] * 4
     assert len({image.tobytes() for image in held.images}) == 16
     assert np.allclose(held.extrinsics[:, :3, :3] @ held.extrinsics[:, :3, :3].transpose(0, 2, 1), np.eye(3))
@@ -136,7 +136,7 @@ def test_the_overlay_draws_on_what_it_marks_only(held):
 
 def test_another_action_of_the_same_seed_has_the_same_background(simulator):
     """With still cameras all is equal that neither robot nor object nor their shadows cover in either image."""
-    plan = Plan(takes=1, moments="first contact", frames_per_episode=1, width=96, height=96, rig="still")
+    plan = Plan(num_episodes=1, key_frames="first contact", frames_per_episode=1, width=96, height=96, camera_mode="fixed")
     first, other = (
         simulator.record(Scene(action=action, object="block", object_color="red", seed=6, room="kitchen", action_seed=3), plan)
         for action in ("pick up", "touch")
@@ -149,7 +149,7 @@ def test_another_action_of_the_same_seed_has_the_same_background(simulator):
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if room != "plain"])
 def test_a_furnished_room_is_furnished_anew_by_every_seed_and_the_same_by_the_same(simulator, room):
-    plan = Plan(takes=1, moments="before contact", frames_per_episode=1, width=64, height=64)
+    plan = Plan(num_episodes=1, key_frames="before contact", frames_per_episode=1, width=64, height=64)
     first, again, other = (simulator.record(Scene(room=room, seed=seed), plan).images for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert len(np.unique(first[0].reshape(-1, 3), axis=0)) > 200
@@ -157,23 +157,23 @@ def test_a_furnished_room_is_furnished_anew_by_every_seed_and_the_same_by_the_sa
 
 @pytest.mark.parametrize("action, object", [("open", "fridge"), ("hand over", "book"), ("pour", "cup")])
 def test_at_its_key_moments_the_object_is_no_speck(simulator, action, object):
-    recording = simulator.record(Scene(action=action, object=object), Plan(takes=1, moments="key moments", frames_per_episode=4, width=64, height=64))
-    assert recording.moment[-1] == "end" and len(set(recording.time)) == 4
+    recording = simulator.record(Scene(action=action, object=object), Plan(num_episodes=1, key_frames="key moments", frames_per_episode=4, width=64, height=64))
+    assert recording.phase[-1] == "end" and len(set(recording.time)) == 4
     assert np.median(recording.object_masks.mean((1, 2))) > 0.02
     assert recording.subject[0] == ("two robot arms" if action == "hand over" else "robot arm")
     assert recording.thing_poses.shape[1:] == ({"pour": 10}.get(action, 0), 7)
 
 
 def test_a_close_camera_goes_nearer_where_the_object_would_be_a_speck(simulator):
-    plan = Plan(takes=1, moments="key moments", frames_per_episode=2, width=96, height=96)
+    plan = Plan(num_episodes=1, key_frames="key moments", frames_per_episode=2, width=96, height=96)
     scene = Scene(action="insert", object="peg", seed=2)
-    far, close = (simulator.record(scene, replace(plan, rig=rig)) for rig in ("following", "close"))
+    far, close = (simulator.record(scene, replace(plan, camera_mode=rig)) for rig in ("following", "close"))
     assert far.object_masks.mean((1, 2)).min() < 0.018 and close.object_masks.mean((1, 2)).min() > 0.02
     assert np.allclose(far.extrinsics[:, :3, :3], close.extrinsics[:, :3, :3]) and np.array_equal(far.joints, close.joints)
 
 
 def test_a_free_camera_stands_where_it_is_told_and_an_orbit_goes_around(simulator):
-    plan = Plan(takes=1, moments="held", frames_per_episode=1, width=64, height=64, rig="free", field_of_view=50.0)
+    plan = Plan(num_episodes=1, key_frames="held", frames_per_episode=1, width=64, height=64, camera_mode="manual", field_of_view=50.0)
     free = simulator.record(Scene(seed=1), replace(plan, azimuth=30.0, elevation=40.0, distance=1.5))
     backwards = -free.extrinsics[0, 2, :3]  # from the object to the first camera
     assert np.degrees(np.arctan2(backwards[1], backwards[0])) == pytest.approx(30, abs=0.01)
@@ -181,13 +181,13 @@ def test_a_free_camera_stands_where_it_is_told_and_an_orbit_goes_around(simulato
     assert free.intrinsics[0, 0, 0] == pytest.approx(32 / np.tan(np.radians(25)))
     places = np.linalg.inv(free.extrinsics)[:, :3, 3]
     assert np.ptp(places[:, 2]) < 1e-6 and np.linalg.norm(places[0] - places[2]) == pytest.approx(2 * 1.5 * np.cos(np.radians(40)), rel=1e-3)
-    orbit = simulator.record(Scene(seed=1), replace(plan, rig="orbit"))
+    orbit = simulator.record(Scene(seed=1), replace(plan, camera_mode="orbit"))
     assert np.degrees(np.arctan2(-orbit.extrinsics[:, 2, 1], -orbit.extrinsics[:, 2, 0])).round() == pytest.approx([-135, -45, 45, 135])
     assert (orbit.object_masks.mean((1, 2)) > 0.01).all()
 
 
 def test_cameras_on_the_wrist_go_with_the_hand(simulator):
-    plan = Plan(takes=1, moments="held", frames_per_episode=2, width=64, height=64, rig="wrist", field_of_view=70.0)
+    plan = Plan(num_episodes=1, key_frames="held", frames_per_episode=2, width=64, height=64, camera_mode="wrist", field_of_view=70.0)
     recording = simulator.record(Scene(seed=1), plan)
     seen = [recording.extrinsics[index, :3, :3] @ object_place(recording, index) + recording.extrinsics[index, :3, 3] for index in range(8)]
     assert np.allclose(seen[:4], seen[4:], atol=0.01)  # the hand rises, and what it holds stays where it is in the image
@@ -203,19 +203,19 @@ def test_more_cameras_and_moments_run_no_more_physics(held, simulator, monkeypat
     counts = []
     for cameras in (4, 8):
         steps.clear()
-        take((SCENE,), Plan(takes=1, cameras=cameras, frames_per_episode=cameras // 4, width=32, height=32), 0)
+        take((SCENE,), Plan(num_episodes=1, cameras=cameras, frames_per_episode=cameras // 4, width=32, height=32), 0)
         counts.append(len(steps))
     assert counts[0] == counts[1] > 100
 
 
 def object_place(recording, index):
     """Where the object is in the world (3,) when an image is taken."""
-    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.take[index]))
+    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.episode[index]))
     return recording.object_poses[step, :3]
 
 
 @pytest.mark.parametrize("robot, room", [("xarm7", "kitchen"), ("fetch", "living room"), ("floating gripper", "workshop")])
 def test_every_robot_is_seen_at_its_work(simulator, robot, room):
-    recording = simulator.record(Scene(robot=robot, object="can", room=room), Plan(takes=1, frames_per_episode=1, width=64, height=64))
+    recording = simulator.record(Scene(robot=robot, object="can", room=room), Plan(num_episodes=1, frames_per_episode=1, width=64, height=64))
     assert recording.subject[0] in ("robot arm", "mobile robot", "robot gripper")
     assert (recording.subject_masks.mean((1, 2)) > 0.05).all() and (recording.object_masks.mean((1, 2)) > 0.01).all()

@@ -54,7 +54,7 @@ def test_the_robot_acts_on_it(folder, action):
 
 
 def test_it_is_seen_and_named(simulator, folder):
-    recording = simulator.record(Scene(mesh=str(folder / "toy_brick.glb")), Plan(takes=1, frames_per_episode=1, width=64, height=64))
+    recording = simulator.record(Scene(mesh=str(folder / "toy_brick.glb")), Plan(num_episodes=1, frames_per_episode=1, width=64, height=64))
     assert recording.object.tolist() == ["toy brick"] * 4 and recording.object_masks.mean((1, 2)).min() > 0.01
 
 
@@ -68,7 +68,7 @@ def test_it_is_seen_and_named(simulator, folder):
     ],
 )
 def test_a_mesh_that_cannot_be_used_is_a_sentence_and_the_next_run_works(simulator, folder, name, sentence):
-    plan = Plan(takes=1, frames_per_episode=1, width=32, height=32)
+    plan = Plan(num_episodes=1, frames_per_episode=1, width=32, height=32)
     with pytest.raises(InteractiveActionError, match=sentence):
         simulator.record(Scene(mesh=str(folder / name)), plan)
     assert len(simulator.record(Scene(), plan)) == 4

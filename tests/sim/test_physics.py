@@ -82,10 +82,10 @@ def test_a_take_that_fails_is_told_and_taken_again_with_the_next_seed(monkeypatc
     monkeypatch.setitem(ACTIONS, "pick up", Clumsy)
     drops = {seed for seed in range(30) if World(Scene(), np.random.default_rng((0, seed)).spawn(3)[0]).object_color == "red"}
     takes = min(drops) + 1  # one more than can be had without a failure
-    recording = record(Scene(), Plan(takes=takes, frames_per_episode=1, width=32, height=32))
+    recording = record(Scene(), Plan(num_episodes=takes, frames_per_episode=1, width=32, height=32))
     assert set(recording.failed_seeds) == drops & set(range(max(recording.seeds)))
     assert not set(recording.seeds) & drops
-    assert len(set(recording.take)) == len(recording.seeds) == takes
+    assert len(set(recording.episode)) == len(recording.seeds) == takes
     assert recording.success_rate == takes / (takes + len(recording.failed_seeds))
     assert f"Seed {min(drops)} failed" in recording.summary()
     with pytest.raises(InteractiveActionError, match="'pick up' did not succeed with any of 5 seeds.*not held"):

@@ -12,7 +12,7 @@ from interactive_action.sim.pool import Pool, record_with_ray
 from interactive_action.sim.scene import Scene
 from interactive_action.tests.sim.test_worker import SHORT, Cancelled, assert_same
 
-THREE = Plan(takes=3, frames_per_episode=1, width=32, height=32)
+THREE = Plan(num_episodes=3, frames_per_episode=1, width=32, height=32)
 
 
 class Attempt:
@@ -26,7 +26,7 @@ class Attempt:
 
     def follow(self, progress):
         names = ("images", "contact_time", "step_time", "subject_masks", "object_masks", "depth", "intrinsics", "extrinsics", "subject")
-        names += ("object", "moment", "camera", "time", "contact_link", "contact_force", "contact_point", "joints", "object_poses", "links", "link_poses")
+        names += ("object", "phase", "camera", "time", "contact_link", "contact_force", "contact_point", "joints", "object_poses", "links", "link_poses")
         return ([{name: np.full(2, self.seed) for name in names}], "") if self.seed % 3 else ([], "slipped")
 
     def cancel(self):
@@ -38,7 +38,7 @@ def test_as_many_takes_run_as_are_wanted_and_one_more_for_each_that_failed():
     (recording,) = collect(Attempt, (Scene(),), THREE)
     assert Attempt.log == [0, 1, 2, 3, 4]
     assert recording.seeds.tolist() == [1, 2, 4] and recording.failed_seeds.tolist() == [0, 3]
-    assert recording.take.tolist() == [0, 0, 1, 1, 2, 2] and recording.images.tolist() == [1, 1, 2, 2, 4, 4]
+    assert recording.episode.tolist() == [0, 0, 1, 1, 2, 2] and recording.images.tolist() == [1, 1, 2, 2, 4, 4]
 
 
 def test_what_still_runs_is_cancelled_when_a_take_ends_in_an_error():
@@ -64,7 +64,7 @@ def test_a_pool_records_what_one_simulator_records_and_obeys_cancel(simulator):
 
         began = time.monotonic()
         with pytest.raises(Cancelled):
-            pool.record(scene, Plan(takes=50, width=32, height=32), cancel)
+            pool.record(scene, Plan(num_episodes=50, width=32, height=32), cancel)
         assert time.monotonic() - began < 60
         assert_same(simulator.record(scene, SHORT), pool.record(scene, SHORT))
 

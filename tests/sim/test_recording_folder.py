@@ -30,14 +30,14 @@ def write(folder, *lines):
 
 
 def test_a_recording_loads_as_it_was_saved(held, tmp_path):
-    save(held, tmp_path / "take")
-    loaded = load(tmp_path / "take")
+    save(held, tmp_path / "episode")
+    loaded = load(tmp_path / "episode")
     assert loaded.scene == held.scene
     for name, array in held.arrays().items():
         assert array.dtype.kind == loaded.arrays()[name].dtype.kind and np.array_equal(array, loaded.arrays()[name]), name
-    assert sorted(path.name for path in (tmp_path / "take").iterdir()) == ["masks", "metadata.jsonl", "images", "scene.json", "trajectories.npz"]
+    assert sorted(path.name for path in (tmp_path / "episode").iterdir()) == ["masks", "metadata.jsonl", "images", "scene.json", "trajectories.npz"]
     with pytest.raises(InteractiveActionError, match="already a recording called 'take'"):
-        save(held, tmp_path / "take")
+        save(held, tmp_path / "episode")
 
 
 def test_images_of_another_engine_are_a_recording(by_hand):

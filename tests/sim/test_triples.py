@@ -9,7 +9,7 @@ from interactive_action.sim.plan import Plan
 from interactive_action.sim.scene import Scene
 from interactive_action.sim.triples import others_of, record_triples
 
-PLAN = Plan(takes=2, cameras=4, moments="held", frames_per_episode=1, width=96, height=96)
+PLAN = Plan(num_episodes=2, cameras=4, key_frames="held", frames_per_episode=1, width=96, height=96)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def triples(simulator):
 def test_all_of_a_triple_have_the_same_seeds_and_cameras(triples):
     for other, action in zip(triples.others, ("pick up", "push"), strict=True):
         assert other.action == action and len(other) == len(triples.anchors) == 8
-        for name in ("seeds", "take", "camera", "object", "extrinsics", "intrinsics"):
+        for name in ("seeds", "episode", "camera", "object", "extrinsics", "intrinsics"):
             assert np.array_equal(getattr(other, name), getattr(triples.anchors, name)), name
     assert triples.other_actions.shape == (16, 96, 96, 3)
 
@@ -55,8 +55,8 @@ def test_other_actions_begin_with_everything_at_the_anchors_place(triples):
 
 def test_the_same_action_is_seen_by_the_same_camera_in_another_take(triples):
     anchors = triples.anchors
-    assert np.array_equal(triples.same_action[:4], anchors.images[anchors.take == 1])
-    assert np.array_equal(triples.same_action[4:], anchors.images[anchors.take == 0])
+    assert np.array_equal(triples.same_action[:4], anchors.images[anchors.episode == 1])
+    assert np.array_equal(triples.same_action[4:], anchors.images[anchors.episode == 0])
 
 
 def test_what_is_no_other_action_is_refused(simulator):
@@ -66,7 +66,7 @@ def test_what_is_no_other_action_is_refused(simulator):
         (Scene(), [], PLAN, "Choose some of: hold"),
         (Scene(action="open", object="fridge"), ["push"], PLAN, "has no other action in its context"),
         (Scene(action="hand over", object="book"), ["push"], PLAN, "has no other action in its context"),
-        (Scene(), ["push"], Plan(takes=1), "at least 2 takes"),
+        (Scene(), ["push"], Plan(num_episodes=1), "at least 2 takes"),
     ):
         with pytest.raises(InteractiveActionError, match=sentence):
             record_triples(simulator, scene, others, plan)

@@ -16,7 +16,7 @@ from interactive_action.sim.protocol import receive, send
 from interactive_action.sim.scene import Scene
 from interactive_action.tests.sim.conftest import PLAN, SCENE
 
-SHORT = Plan(takes=1, frames_per_episode=1, width=32, height=32)
+SHORT = Plan(num_episodes=1, frames_per_episode=1, width=32, height=32)
 
 
 class Cancelled(Exception):
@@ -135,7 +135,7 @@ def test_the_process_ends_with_who_started_it():
         "        print(simulator.process.pid, flush=True)\n"
         "        time.sleep(600)\n"
         "simulator = Simulator()\n"
-        "simulator.record(Scene(), Plan(takes=1, width=32, height=32), show)\n"
+        "simulator.record(Scene(), Plan(num_episodes=1, width=32, height=32), show)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
         worker = psutil.Process(int(parent.stdout.readline()))

@@ -24,7 +24,7 @@ def token(name="pick-up"):
 def test_a_token_comes_back_as_it_was_saved(tmp_path):
     loaded = load_token(save_token(token(), tmp_path))
     assert torch.equal(loaded.vectors, VECTORS)
-    assert loaded.placeholder == "<pick-up>"
+    assert loaded.trigger_word == "<pick-up>"
     assert loaded.provenance["interactive_action.action"] == "pick up"
 
 
@@ -72,7 +72,7 @@ def test_an_existing_file_is_kept_and_the_next_free_name_is_taken(tmp_path):
     second = save_token(token(), tmp_path)
     third = save_token(token(), tmp_path)
     assert [path.name for path in (first, second, third)] == ["pick-up.safetensors", "pick-up-2.safetensors", "pick-up-3.safetensors"]
-    assert load_token(third).placeholder == "<pick-up-3>"
+    assert load_token(third).trigger_word == "<pick-up-3>"
 
 
 def test_overwriting_happens_only_when_told_to(tmp_path):
@@ -102,7 +102,7 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path, monkeypatch):
 def test_a_plain_embedding_of_one_vector_loads_too(tmp_path):
     safetensors.torch.save_file({"emb_params": torch.ones(4)}, tmp_path / "style.safetensors")
     loaded = load_token(tmp_path / "style.safetensors")
-    assert loaded.placeholder == "<style>"
+    assert loaded.trigger_word == "<style>"
     assert loaded.vectors.shape == (1, 4)
 
 

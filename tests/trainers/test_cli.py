@@ -143,7 +143,7 @@ def test_every_checkpoint_is_a_token_and_latents_stay_on_disk(tmp_path, dataset)
     assert [file.name for file in kept] == ["lift-000003.safetensors", "lift-000006.safetensors"]
     tokens = [load_token(file) for file in (*kept, last)]
     assert [token.provenance["interactive_action.step"] for token in tokens] == ["3", "6", "6"]
-    assert tokens[0].placeholder == "<lift-000003>"
+    assert tokens[0].trigger_word == "<lift-000003>"
     assert (tokens[0].vectors != tokens[1].vectors).any()
     assert (tokens[1].vectors == tokens[2].vectors).all()
     assert len(list((tmp_path / "latents").iterdir())) == 1

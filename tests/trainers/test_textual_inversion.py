@@ -41,7 +41,7 @@ def test_the_gradient_agrees_with_finite_differences():
 
 
 def test_gradients_of_several_batches_are_averaged_before_the_step():
-    loss = loss_of(accumulation=2, steps=1)
+    loss = loss_of(grad_accumulation_steps=2, steps=1)
     v = torch.nn.Parameter(loss.start())
     generator = step_generator(3, 0)
     halves = [loss.gradient(v, generator) for _ in range(2)]
@@ -112,7 +112,7 @@ def test_masks_that_do_not_fit_are_answered_with_a_sentence(masks, sentence):
 
 
 def test_a_run_with_every_option_resumes_to_the_bit(tmp_path):
-    options = {"accumulation": 2, "ema_decay": 0.5, "max_embedding_norm": 0.9, "min_snr_gamma": 5.0, "vectors": 2, "loss_weights": torch.rand(5, 6, 6)}
+    options = {"grad_accumulation_steps": 2, "ema_decay": 0.5, "max_embedding_norm": 0.9, "min_snr_gamma": 5.0, "vectors": 2, "loss_weights": torch.rand(5, 6, 6)}
     whole, part = train(loss_of(**options)), train(loss_of(**options), until=3)
     part.save(tmp_path / "state.safetensors", run="this run")
     resumed = train(loss_of(**options), state=TrainingState.load(tmp_path / "state.safetensors", "this run"))
@@ -128,7 +128,7 @@ def test_runs_with_other_masks_are_other_runs():
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
-    [({"accumulation": 0}, "accumulation is 0"), ({"ema_decay": 1.0}, "ema_decay is 1.0"), ({"max_embedding_norm": -1.0}, "cannot be negative")],
+    [({"grad_accumulation_steps": 0}, "accumulation is 0"), ({"ema_decay": 1.0}, "ema_decay is 1.0"), ({"max_embedding_norm": -1.0}, "cannot be negative")],
 )
 def test_bad_options_are_answered_with_a_sentence(change, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):

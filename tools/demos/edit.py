@@ -44,7 +44,7 @@ def score(client, bar, taught, lora):
     prompt = copy.deepcopy(load_prompt("score-an-edit"))
     count = TAKES * CAMERAS * FRAMES
     node(prompt, "Interaction Scene")[1]["inputs"]["seed"] = HELD_OUT_SEED
-    node(prompt, "Record Interaction")[1]["inputs"].update(takes=TAKES, cameras=CAMERAS, frames_per_episode=FRAMES)
+    node(prompt, "Record Interaction")[1]["inputs"].update(num_episodes=TAKES, cameras=CAMERAS, frames_per_episode=FRAMES)
     node(prompt, "Style Samples")[1]["inputs"]["count"] = count
     node(prompt, "Instruction")[1]["inputs"]["text"] = taught["instruction"]
     guider = node(prompt, "Guider: Image + Style + Text")[1]["inputs"]

@@ -90,17 +90,17 @@ def teach(client, bar):
     outputs = run(client, prompt, bar, TEACH_SHARE)
     contact_sheet(images(client, outputs, prompt, "Save the simulated images"), DEMO / "simulated.png")
     images(client, outputs, prompt, "Save the loss curves")[0].save(DEMO / "loss.png")
-    [placeholder] = outputs[node(prompt, "Placeholder")[0]]["text"]
-    return placeholder
+    [trigger_word] = outputs[node(prompt, "Placeholder")[0]]["text"]
+    return trigger_word
 
 
-def use(client, bar, placeholder, share):
+def use(client, bar, trigger_word, share):
     """Draw every pair with plain words and with the token, same seeds; returns the rows for the grid and both reports."""
     rows, reports = [], {"plain words": [], "token": []}
     for number, (subject, object) in enumerate(PAIRS):
         prompt = copy.deepcopy(load_prompt("use-a-token"))
-        node(prompt, "Interactive Token Loader")[1]["inputs"]["token_name"] = f"{placeholder.strip('<>')}.safetensors"
-        for kind, word in (("plain words", PLAIN_WORD), ("token", placeholder)):
+        node(prompt, "Interactive Token Loader")[1]["inputs"]["token_name"] = f"{trigger_word.strip('<>')}.safetensors"
+        for kind, word in (("plain words", PLAIN_WORD), ("token", trigger_word)):
             where = "with the token" if kind == "token" else "with plain words"
             node(prompt, f"Prompt {where}")[1]["inputs"]["text"] = f"{article(subject)} {word} {article(object)}"
             node(prompt, f"Draw {where}")[1]["inputs"]["seed"] = number
@@ -139,14 +139,14 @@ def main():
         ComfyServer(ROOT / "serve") as server,
     ):
         client = server.client()
-        placeholder = teach(client, bar)
-        rows, reports = use(client, bar, placeholder, 1 - TEACH_SHARE)
-    token = pathlib.Path(f"{placeholder.strip('<>')}.safetensors")
+        trigger_word = teach(client, bar)
+        rows, reports = use(client, bar, trigger_word, 1 - TEACH_SHARE)
+    token = pathlib.Path(f"{trigger_word.strip('<>')}.safetensors")
     shutil.copyfile(ROOT / "serve" / "models" / "embeddings" / token, DEMO / f"{TOKEN}.safetensors")
-    before_and_after(rows, f'"{PLAIN_WORD}"', placeholder, DEMO / "before_after.png")
+    before_and_after(rows, f'"{PLAIN_WORD}"', trigger_word, DEMO / "before_after.png")
     summary = {
         "token": f"{TOKEN}.safetensors",
-        "placeholder": placeholder,
+        "trigger_word": trigger_word,
         "plain_word": PLAIN_WORD,
         "images": len(PAIRS) * IMAGES_PER_PAIR,
         "iascore_before": mean(reports["plain words"], "iascore_cosine"),
@@ -172,7 +172,7 @@ def main():
     print(
         f"\nLook at demo/before_after.png (same prompts and seeds without and with the token), demo/simulated.png (what it\n"
         f"learned from) and demo/loss.png. The token is demo/{TOKEN}.safetensors. To use it in the web page: make serve,\n"
-        f"open the address it prints, choose the template 'Use a token' and write {placeholder} in a prompt."
+        f"open the address it prints, choose the template 'Use a token' and write {trigger_word} in a prompt."
     )
 
 

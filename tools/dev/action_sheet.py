@@ -34,7 +34,7 @@ def row(name, number):
     robot = able(name)[0]
     rooms = [room for room in ROOMS if not (ROBOTS[robot].stands and ROOMS[room].below)]
     scene = Scene(robot, name, objects[number % len(objects)], room=rooms[number % len(rooms)], seed=number)
-    recording = SIMULATOR.record(scene, Plan(takes=1, moments="key moments", frames_per_episode=MOMENTS, width=SIZE, height=SIZE))
+    recording = SIMULATOR.record(scene, Plan(num_episodes=1, key_frames="key moments", frames_per_episode=MOMENTS, width=SIZE, height=SIZE))
     seen = recording.object_masks.sum((1, 2)).reshape(MOMENTS, -1)
     shots = [moment * seen.shape[1] + seen[moment].argmax() for moment in range(MOMENTS)]
     strip = Image.fromarray(np.concatenate(recording.images[shots], 1))

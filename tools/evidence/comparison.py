@@ -48,7 +48,7 @@ LARGEST = 100_000  # bytes of a file that goes into the page: tokens do, weights
 RESAMPLES = 2000
 
 
-def simulated(action, side, moments="held"):
+def simulated(action, side, key_frames="held"):
     """Captioned images of the simulator's recording of an action, kept on disk."""
     from ...sim.actions import ACTIONS as PERFORMED
     from ...sim.plan import Plan
@@ -58,7 +58,7 @@ def simulated(action, side, moments="held"):
     path = EVIDENCE / "recordings" / f"{_file(action)}_{_file(moments)}_{side}.npz"
     if not path.exists():
         scene = Scene(robot=able(action)[0], action=action, object=PERFORMED[action].objects[0])
-        made = record(scene, Plan(takes=TAKES, moments=moments, width=side, height=side))
+        made = record(scene, Plan(num_episodes=TAKES, key_frames=moments, width=side, height=side))
         path.parent.mkdir(parents=True, exist_ok=True)
         numpy.savez(path, images=made.images, subject=made.subject, object=made.object)
     made = numpy.load(path, allow_pickle=False)
@@ -203,7 +203,7 @@ def report(comparison, rows, rates, path):
         for method in methods:
             if (trained := drawn[method][1]).exists() and trained.stat().st_size < LARGEST:
                 files.append(File(f"{_file(action)}-{method}.safetensors", trained.read_bytes(), "what was trained, as the trainer keeps it"))
-    settings = {"All methods": {**world.budget, "takes": TAKES, "prompts": world.images, "base model's word": world.word("base", actions[0])}}
+    settings = {"All methods": {**world.budget, "num_episodes": TAKES, "prompts": world.images, "base model's word": world.word("base", actions[0])}}
     settings |= {f"{action}: {method}": {"learning rate": rates[method], **comparison.settings(action, method)[1]}
                  for action in actions for method in methods if not world.word(method, action)}
     write_report(path, f"Methods compared in {world.title}", "Every method learned from the same simulated images and drew the same prompts "
