@@ -19,7 +19,7 @@ import time
 
 import numpy as np
 
-FRAMES, SIZE, TAKES = int(os.environ.get("FRAMES", "8")), int(os.environ.get("SIZE", "512")), int(os.environ.get("TAKES", "2"))
+FRAMES, SIZE, EPISODES = int(os.environ.get("FRAMES", "8")), int(os.environ.get("SIZE", "512")), int(os.environ.get("EPISODES", "2"))
 SCENES, ROUNDS = int(os.environ.get("SCENES", "500")), int(os.environ.get("ROUNDS", "3"))
 SETTLED = 20  # scenes until all that is kept is there
 CAMERAS = 4
@@ -72,21 +72,21 @@ def measure():
         "memory_growth": round(growth, 2),
         "images_per_second": {name: round(float(np.median(rate)), 2) for name, rate in rates.items()},
         "seconds_of": "the processor, all threads together" if _software() else "the clock",
-        "workload": f"{ROUNDS} rounds of {TAKES} takes of {FRAMES} moments from {CAMERAS} cameras, {SIZE} x {SIZE}, {SCENES} scenes for the memory",
+        "workload": f"{ROUNDS} rounds of {EPISODES} takes of {FRAMES} moments from {CAMERAS} cameras, {SIZE} x {SIZE}, {SCENES} scenes for the memory",
     }
 
 
 def _ours():
     """Scene, physics, masks, depth and all, in this process; the images a second of each round."""
-    from ..sim.record import take
+    from ..sim.record import record_episode
     from ..sim.scene import Scene
 
     plan, seeds = _plan(), itertools.count()
-    take((Scene(room="table"),), plan, next(seeds))  # reads the robot's meshes
+    record_episode((Scene(room="table"),), plan, next(seeds))  # reads the robot's meshes
     while True:
         began, images = clock(), 0
-        while images < TAKES * plan.images:
-            parts, _ = take((Scene(room="table"),), plan, next(seeds))
+        while images < EPISODES * plan.images:
+            parts, _ = record_episode((Scene(room="table"),), plan, next(seeds))
             images += sum(len(part["images"]) for part in parts)
         yield images / (clock() - began)
 
@@ -95,7 +95,7 @@ def _bare(camera_and_channels):
     """A loop that takes and gets what a recording needs, over the images of a recording: once they have been taken, what moves
     is put back and the camera stands where it stood, and only that and the drawing counts.
     """
-    from ..sim.cameras import Rig
+    from ..sim.cameras import CameraRig
     from ..sim.key_frames import key_frames
     from ..sim.record import _generators, perform
     from ..sim.scene import Scene
@@ -103,9 +103,9 @@ def _bare(camera_and_channels):
     scene, plan, seeds = Scene(room="table"), _plan(), itertools.count(1)
     while True:
         seconds = 0
-        for seed in itertools.islice(seeds, TAKES):
+        for seed in itertools.islice(seeds, EPISODES):
             world, _ = perform(scene, seed)
-            rig, shots = Rig(world, plan, _generators(scene, seed)[2]), []
+            rig, shots = CameraRig(world, plan, _generators(scene, seed)[2]), []
             for _, state in key_frames(world, world.action, plan.key_frames, FRAMES):
                 world.restore(state)
                 shots += [(state, rig.shoot(number) and rig.camera.entity.pose) for number in range(CAMERAS)]
@@ -120,7 +120,7 @@ def _bare(camera_and_channels):
                 for channel in channels:
                     camera.get_picture(channel)
             seconds += clock() - began
-        yield TAKES * plan.images / seconds
+        yield EPISODES * plan.images / seconds
 
 
 def _theirs(world, rig):
@@ -158,13 +158,13 @@ def _many_scenes():
 
 
 def _world(seed, size):
-    from ..sim.cameras import Rig
+    from ..sim.cameras import CameraRig
     from ..sim.plan import Plan
     from ..sim.scene import Scene
     from ..sim.world import World
 
     world = World(Scene(room="table"), np.random.default_rng(seed))
-    return world, Rig(world, Plan(cameras=CAMERAS, width=size, height=size), np.random.default_rng(seed))
+    return world, CameraRig(world, Plan(cameras=CAMERAS, width=size, height=size), np.random.default_rng(seed))
 
 
 MANISKILL = """
@@ -204,7 +204,7 @@ print(json.dumps(takes * frames * cameras / (clock() - began)))
 
 def _maniskill(shadows):
     """Its own loop in its own process: it needs all of its requirements, which the pack does without."""
-    job = json.dumps([SIZE, CAMERAS, FRAMES, TAKES, shadows])
+    job = json.dumps([SIZE, CAMERAS, FRAMES, EPISODES, shadows])
     counted = "process_time" if _software() else "perf_counter"
     while True:
         run = subprocess.run([sys.executable, "-c", MANISKILL, job, counted], check=False, capture_output=True, text=True)

@@ -91,7 +91,7 @@ class InteractionScene(io.ComfyNode):
                 ),
                 io.Combo.Input("mesh_up", options=list(UPS), optional=True, advanced=True, tooltip="Which axis of your mesh points upwards: y in .glb."),
                 sockets.Robot.Input("custom_robot", optional=True, tooltip="A robot of your own instead of the one above, from Load Robot (URDF)."),
-                sockets.Thing.Input("custom_object", optional=True, tooltip="An object of your own, to open or close, from Load Articulated Object (URDF)."),
+                sockets.ObjectSpec.Input("custom_object", optional=True, tooltip="An object of your own, to open or close, from Load Articulated Object (URDF)."),
             ],
             outputs=[sockets.Scene.Output(display_name="scene")],
         )

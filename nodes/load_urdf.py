@@ -38,14 +38,14 @@ class OwnRobotNode(io.ComfyNode):
                     default="robot/robot.urdf",
                     tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one; its meshes lie beside it.",
                 ),
-                io.String.Input("tool_link", default="tool", tooltip="The link that is led: the last of the arm, or one between the fingertips."),
+                io.String.Input("ee_link", default="tool", tooltip="The link that is led: the last of the arm, or one between the fingertips."),
                 io.String.Input(
-                    "finger_links",
+                    "gripper_links",
                     default="left_finger, right_finger",
                     tooltip="The links that close on things, with commas between. Empty: a stick, which can push, touch and press.",
                 ),
-                io.Combo.Input("tool_axis", options=list(AXES), default="z", tooltip="Which axis of the tool link points out of the hand."),
-                io.String.Input("called", default="robot arm", tooltip="What captions call it."),
+                io.Combo.Input("approach_axis", options=list(AXES), default="z", tooltip="Which axis of the tool link points out of the hand."),
+                io.String.Input("name", default="robot arm", tooltip="What captions call it."),
                 io.Combo.Input("stands_on", options=list(GROUNDS), tooltip="On the floor it works in the plain and the living room."),
                 _meters("forward", "How far it stands nearer to the object than other robots do, in meters; objects stand about half a meter away."),
                 _meters("height", "How far its base is above the ground, in meters."),
@@ -66,7 +66,7 @@ class OwnRobotNode(io.ComfyNode):
         return changed(urdf)
 
     @classmethod
-    def execute(cls, urdf, tool_link, finger_links, tool_axis, called, stands_on, forward=0.0, height=0.0, rest=""):
+    def execute(cls, urdf, ee_link, gripper_links, approach_axis, name, stands_on, forward=0.0, height=0.0, rest=""):
         try:
             posture = tuple(float(word) for word in rest.split(",") if word.strip())
         except ValueError as error:
@@ -74,10 +74,10 @@ class OwnRobotNode(io.ComfyNode):
         robot = CustomRobot(
             folder_paths.get_input_directory(),
             urdf,
-            tool_link.strip(),
-            tuple(name.strip() for name in finger_links.split(",") if name.strip()),
-            points=tool_axis,
-            called=called.strip(),
+            ee_link.strip(),
+            tuple(name.strip() for name in gripper_links.split(",") if name.strip()),
+            points=approach_axis,
+            caption_name=name.strip(),
             rest=posture,
             forward=forward,
             height=height,
@@ -102,7 +102,7 @@ class OwnObjectNode(io.ComfyNode):
                 io.String.Input(
                     "urdf", default="cabinet", tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one, such as PartNet-Mobility's."
                 ),
-                io.String.Input("called", default="cabinet", tooltip="What captions call it."),
+                io.String.Input("name", default="cabinet", tooltip="What captions call it."),
                 io.Float.Input(
                     "size", default=CustomObject.size, min=SMALLEST, max=LARGEST, step=0.01, optional=True, tooltip="Its longest side in meters."
                 ),
@@ -116,7 +116,7 @@ class OwnObjectNode(io.ComfyNode):
                     "front", options=list(FRONTS), optional=True, advanced=True, tooltip="To which side it opens; -x in PartNet-Mobility. z points upwards."
                 ),
             ],
-            outputs=[sockets.Thing.Output(display_name="object")],
+            outputs=[sockets.ObjectSpec.Output(display_name="object")],
         )
 
     @classmethod
@@ -124,8 +124,8 @@ class OwnObjectNode(io.ComfyNode):
         return changed(urdf)
 
     @classmethod
-    def execute(cls, urdf, called, **settings):
-        thing = CustomObject(folder_paths.get_input_directory(), urdf, called.strip(), **settings)
+    def execute(cls, urdf, name, **settings):
+        thing = CustomObject(folder_paths.get_input_directory(), urdf, name.strip(), **settings)
         _, joint, handle = thing.parts()
         told = f"{joint.get('name')} opens it by {', '.join(shape.get('name') or link for link, shape in handle)}."
         return io.NodeOutput(thing, ui=ui.PreviewText(told))

@@ -13,8 +13,8 @@ from ..errors import InteractiveActionError
 from ..files import checked_name, free_path
 from ..sim import recording_folder as recordings
 from ..sim.client import SIMULATOR
-from ..sim.key_frames import MOMENTS
-from ..sim.plan import ANGLES, LIMITS, RIGS, Plan
+from ..sim.key_frames import KEY_FRAMES
+from ..sim.plan import ANGLES, CAMERA_MODES, LIMITS, Plan
 from ..sim.pool import Pool
 from . import sockets
 from .interaction_scene import CATEGORY, InteractionScene
@@ -32,13 +32,13 @@ def _real(name, tooltip):
 
 
 IMAGES = (
-    whole("cameras", "From how many sides each moment is seen."),
+    whole("cameras", "From how many sides each key frame is seen."),
     io.Combo.Input(
         "key_frames",
-        options=list(MOMENTS),
+        options=list(KEY_FRAMES),
         tooltip="Which part of the action becomes images, told by its contacts. Held teaches 'pick up': the object is off the ground.",
     ),
-    whole("frames_per_episode", "How many moments of each take, evenly from the first to the last; one alone is the last."),
+    whole("frames_per_episode", "How many key frames of each episode, evenly from the first to the last; one alone is the last."),
     whole("width", "The images' width in pixels: the size that your model was trained on.", step=8),
     whole("height", "The images' height in pixels: the size that your model was trained on.", step=8),
 )
@@ -52,7 +52,7 @@ class RecordInteraction(io.ComfyNode):
             display_name="Record Interaction",
             category=CATEGORY,
             description="Simulate the action by contact and friction and photograph it from several cameras, with masks, boxes, depth "
-            "and contact forces. A take whose action did not succeed is told and taken again with another seed.",
+            "and contact forces. An episode whose action did not succeed is told and run again with another seed.",
             search_aliases=["simulate", "robot", "render", "dataset"],
             inputs=[
                 sockets.Scene.Input("scene", tooltip="What happens, from Interaction Scene."),
@@ -60,17 +60,17 @@ class RecordInteraction(io.ComfyNode):
                 *IMAGES,
                 io.Combo.Input(
                     "camera_mode",
-                    options=list(RIGS),
+                    options=list(CAMERA_MODES),
                     default=Plan.camera_mode,
                     optional=True,
-                    tooltip="Following cameras aim at hand and object for every image; close ones go nearer where the object would be small. "
-                    "Still ones keep their place, so that another action with the same seed has the same background. An orbit goes evenly "
-                    "around, the wrist's go with the hand, and free ones stand where you say.",
+                    tooltip="Tracking cameras aim at hand and object for every image; tracking_close ones go nearer where the object would be small. "
+                    "Fixed ones keep their place, so that another action with the same seed has the same background. An orbit goes evenly "
+                    "around, the wrist's go with the hand, and manual ones stand where you say.",
                 ),
                 _real("field_of_view", "Angle of view from bottom to top in degrees."),
-                _real("azimuth", "Free and wrist cameras: where the first one stands, in degrees from the front; the others follow evenly around."),
-                _real("elevation", "Free cameras and an orbit: how high they stand, in degrees."),
-                _real("distance", "Free cameras: meters to the object. 0 frames hand and object."),
+                _real("azimuth", "Manual and wrist cameras: where the first one stands, in degrees from the front; the others follow evenly around."),
+                _real("elevation", "Manual cameras and an orbit: how high they stand, in degrees."),
+                _real("distance", "Manual cameras: meters to the object. 0 frames hand and object."),
                 io.Int.Input(
                     "workers",
                     default=1,

@@ -28,7 +28,7 @@ class RecordTriples(io.ComfyNode):
                     tooltip="Actions, with commas between, to be done in the same contexts: same robot, object, place, room, light and "
                     "cameras. Those that need a thing of their own cannot; what can is said if one does not fit.",
                 ),
-                whole("num_episodes", "How many contexts: each take has another place, size, color, light and room."),
+                whole("num_episodes", "How many contexts: each episode has another place, size, color, light and room."),
                 *IMAGES,
             ],
             outputs=[

@@ -17,7 +17,7 @@ class FilmRecording(io.ComfyNode):
             node_id="InteractiveActionRecordingToVideo",
             display_name="Recording to Video",
             category=CATEGORY,
-            description="A video of a recording at the speed at which it happened, one take after the other, its cameras side by side.",
+            description="A video of a recording at the speed at which it happened, one episode after the other, its cameras side by side.",
             search_aliases=["video", "animation", "movie"],
             inputs=[
                 sockets.Recording.Input(
@@ -40,8 +40,8 @@ class FilmRecording(io.ComfyNode):
                 if camera >= 0
                 else "The cameras have not taken equally many images. Choose one of them."
             )
-        times, takes = recording.time[recording.camera == cameras[0]], recording.episode[recording.camera == cameras[0]]
-        steps = np.diff(times)[np.diff(takes) == 0]
+        times, episodes = recording.time[recording.camera == cameras[0]], recording.episode[recording.camera == cameras[0]]
+        steps = np.diff(times)[np.diff(episodes) == 0]
         rate = 1 / np.median(steps) if len(steps) and np.median(steps) > 0 else 1.0
         frames = image(np.concatenate(views, 2))
         frames = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]  # a video's sides are even

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 Scene = io.Custom("INTERACTIVE_ACTION_SCENE")
 Robot = io.Custom("INTERACTIVE_ACTION_ROBOT")
-Thing = io.Custom("INTERACTIVE_ACTION_THING")
+ObjectSpec = io.Custom("INTERACTIVE_ACTION_THING")
 Recording = io.Custom("INTERACTIVE_ACTION_RECORDING")
 Dataset = io.Custom("INTERACTIVE_ACTION_DATASET")
 Token = io.Custom("INTERACTIVE_ACTION_TOKEN")

@@ -4,7 +4,7 @@ import numpy as np
 import sapien
 
 from .environment_maps import cubemap
-from .rendering import add_camera, near_first, photograph
+from .rendering import add_camera, near_first, render_camera
 
 FILL = 0.9  # share of the image that the bounds may take
 WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot its arm hides the object
@@ -17,7 +17,7 @@ SUBJECT, OBJECT = 1, 2  # what a pixel shows
 SMALL = 256  # pixels up to which an image is drawn twice as large and averaged
 
 
-class Rig:
+class CameraRig:
     """The cameras of a ``Plan`` in a world, at directions drawn by ``rng`` where the plan's rig leaves them open.
 
     Each re-aims for every image, unless it is still, and those on the wrist go with the hand.
@@ -32,14 +32,14 @@ class Rig:
             self.azimuths = np.resize(np.radians([0, -90, 90]), count)
         if self.camera_mode == "orbit":
             self.azimuths = np.linspace(-AROUND, AROUND, count)
-        elif self.camera_mode in ("wrist", "free"):
+        elif self.camera_mode in ("wrist", "manual"):
             self.azimuths = np.radians(plan.azimuth) + np.arange(count) * 2 * np.pi / count
         elif world.shows_front_to_robot:  # from beside and behind the robot, or its back would be all there is to see
             self._keep_to(SIDE, BEHIND)
         elif len(world.articulations) > 1:  # from beside, or one of the two would hide what is between them
             self._keep_to(*BETWEEN)
         self.elevations = rng.uniform(np.radians(10), np.radians(32), count)
-        if self.camera_mode in ("orbit", "free"):
+        if self.camera_mode in ("orbit", "manual"):
             self.elevations[:] = np.radians(plan.elevation)
         self.fills = rng.uniform(0.85, 1.0, count) * FILL
         field_of_view = np.radians(plan.field_of_view)
@@ -48,7 +48,7 @@ class Rig:
         near_first(world.scene)
         if world.light is not None:
             world.scene.set_environment_map(cubemap(world.light))
-        self.aim = world.surroundings() if self.camera_mode in ("still", "free") else None
+        self.aim = world.surroundings() if self.camera_mode in ("fixed", "manual") else None
         robots, parts = world.ids()
         self.roles = np.zeros(1 + max(entity.per_scene_id for entity in world.scene.entities), np.uint8)  # by segmentation id
         self.roles[robots], self.roles[parts] = SUBJECT, OBJECT
@@ -97,7 +97,7 @@ class Rig:
         pose = np.eye(4)
         pose[:3, :3], pose[:3, 3] = axes[[2, 0, 1]].T * [1, -1, -1], position  # sapien: x forward, y left, z up
         self.camera.entity.set_pose(sapien.Pose(pose))
-        colors, meters, entities = photograph(self.world.scene, self.camera)
+        colors, meters, entities = render_camera(self.world.scene, self.camera)
         colors[entities == 0, :3] = np.rint(self.world.background ** (1 / 2.2) * 255)
         middle = (slice(self.scale // 2, None, self.scale),) * 2
         roles = self.roles[entities[middle]]

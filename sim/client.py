@@ -12,7 +12,7 @@ import threading
 from dataclasses import asdict
 
 from ..errors import InteractiveActionError
-from .episodes import Later, collect
+from .episodes import Deferred, collect
 from .protocol import receive, send
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -39,10 +39,10 @@ class Simulator:
 
     def record_together(self, scenes, plan, progress=None):
         """A ``Recording`` of each of ``scenes``, all of the same seeds; ``progress`` as of ``record``."""
-        return collect(lambda *job: Later(self.episode, *job), scenes, plan, progress)
+        return collect(lambda *job: Deferred(self.run_episode, *job), scenes, plan, progress)
 
-    def take(self, scenes, plan, seed, progress=None):
-        """As ``record.episode``, in the simulator's process; ``progress`` is called with None while nothing comes."""
+    def run_episode(self, scenes, plan, seed, progress=None):
+        """As ``record.record_episode``, in the simulator's process; ``progress`` is called with None while nothing comes."""
         progress = progress or (lambda done, image: None)
         with self._busy:
             self._start()

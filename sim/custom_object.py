@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from ..errors import InteractiveActionError
 from . import meshes, urdf
-from .objects import ACROSS, FRONT, UP, Joint, Part, Thing
+from .objects import ACROSS, FRONT, UP, Geometry, Joint, ObjectSpec
 
 FRONTS = {"-x": 0, "y": 90, "x": 180, "-y": -90}  # degrees that turn that side to the robot, which looks along x
 SMALLEST, LARGEST = 0.1, 1.0  # meters of the longest side
@@ -26,19 +26,19 @@ class CustomObject:
 
     Its ``joint`` moves (empty: the first that carries a handle) and all its others keep still. A hand takes the part whose name, or whose
     link's name, has ``handle`` in it, and pulls it to the ``front``. It is ``size`` meters long along its longest side, and captions call it
-    ``called``. As in PartNet-Mobility, z points upwards.
+    ``caption_name``. As in PartNet-Mobility, z points upwards.
     """
 
     folder: str
     urdf: str
-    called: str
+    caption_name: str
     joint: str = ""
     handle: str = "handle"
     size: float = 0.4
     front: str = "-x"
 
     def __post_init__(self):
-        if not self.called.strip():
+        if not self.caption_name.strip():
             raise InteractiveActionError("Say what the object is called: captions name it.")
         if self.front not in FRONTS:
             raise InteractiveActionError(f"The front is one of {', '.join(FRONTS)}, but not {self.front!r}.")
@@ -70,7 +70,7 @@ class CustomObject:
         ]
 
     def thing(self):
-        """The ``Thing``, measured once for each version of its file."""
+        """The ``ObjectSpec``, measured once for each version of its file."""
         return _measured(self, urdf.find(self.folder, self.urdf).stat().st_mtime_ns)
 
 
@@ -102,8 +102,8 @@ def _measured(own, _changed):
     joint.find("limit").set("upper", str(reach))
     at = poses[joint.find("child").get("link")]
     _stand(root, turn, -(low + high) / 2)
-    return Thing(
-        (Part("mesh", size=tuple(scale * (high - low) / 2)),),
+    return ObjectSpec(
+        (Geometry("mesh", size=tuple(scale * (high - low) / 2)),),
         joint=Joint(
             kind,
             tuple(in_thing(at[:3, 3])),

@@ -25,7 +25,7 @@ class CustomRobot:
 
     The link ``tool`` is led, and its axis ``points`` out of the hand; the links ``fingers`` close, if it has any. ``rest``
     are the positions of the joints that lead to the tool, in radians and meters; empty, they are found. It stands ``forward`` and
-    ``height`` meters from where the other robots do; one that ``stands`` does so on the floor. Captions call it ``called``.
+    ``height`` meters from where the other robots do; one that ``stands`` does so on the floor. Captions call it ``caption_name``.
     """
 
     folder: str
@@ -33,7 +33,7 @@ class CustomRobot:
     tool: str
     fingers: tuple = ()
     points: str = "z"
-    called: str = "robot arm"
+    caption_name: str = "robot arm"
     rest: tuple = ()
     forward: float = 0.0
     height: float = 0.0
@@ -44,7 +44,7 @@ class CustomRobot:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.points not in AXES:
             raise InteractiveActionError(f"A tool points along one of {', '.join(AXES)}, but this one along {self.points!r}.")
-        if not self.called.strip():
+        if not self.caption_name.strip():
             raise InteractiveActionError("Say what the robot is called: captions name it.")
         for name in ("forward", "height"):
             if not abs(getattr(self, name)) <= FURTHEST:
@@ -105,7 +105,7 @@ def _measured(own, _changed):
         qpos = _posture(own, articulation, model, hand, mask, qpos, limits, stand)
     rest, closed = (np.where(mask, qpos, shape) for shape in (hand.opened, hand.closed))
     return Robot(
-        own.called,
+        own.caption_name,
         urdf=own.urdf,
         rest=tuple(rest.tolist()),
         closed=tuple(closed.tolist()),

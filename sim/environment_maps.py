@@ -33,7 +33,7 @@ def cubemap(number):
     import sapien
     import sapien.render
 
-    from .rendering import add_camera, photograph
+    from .rendering import add_camera, render_camera
 
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "surroundings.hdr")
@@ -41,7 +41,7 @@ def cubemap(number):
         cubemap = sapien.render.RenderCubemap(str(path))
         scene = sapien.Scene()
         scene.set_environment_map(cubemap)
-        photograph(scene, add_camera(scene, 8, 8, 1))
+        render_camera(scene, add_camera(scene, 8, 8, 1))
     return cubemap
 
 

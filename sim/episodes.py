@@ -1,4 +1,4 @@
-"""Which seeds are tried, and how the takes that succeed become recordings: the same wherever and in which order they are run."""
+"""Which seeds are tried, and how the episodes that succeed become recordings: the same wherever and in which order they are run."""
 
 import functools
 import itertools
@@ -9,10 +9,10 @@ import numpy as np
 from ..errors import InteractiveActionError
 from .recording import Recording
 
-SEEDS_PER_TAKE = 5
+SEEDS_PER_EPISODE = 5
 
 
-class Later:
+class Deferred:
     """Work that is done when its result is asked for, here and now."""
 
     def __init__(self, work, *job):
@@ -29,47 +29,47 @@ class Later:
 def collect(submit, scenes, plan, progress=None):
     """Recordings of ``scenes``, one each, with the same seeds: those with which all of them succeed, from 0 on.
 
-    ``submit(scenes, plan, seed)`` starts a take and returns something to ``follow(progress)``, whose result is as of
-    ``record.episode``. As many are started as are still wanted, and one more for each that failed: that many workers have
+    ``submit(scenes, plan, seed)`` starts an episode and returns something to ``follow(progress)``, whose result is as of
+    ``record.record_episode``. As many are started as are still wanted, and one more for each that failed: that many workers have
     work, and which seeds are taken does not depend on how many there are.
     """
     total = plan.images * len(scenes)
-    numbers, running, seeds, takes, failures, in_a_row = itertools.count(), deque(), [], [], {}, 0
+    numbers, running, seeds, episodes, failures, in_a_row = itertools.count(), deque(), [], [], {}, 0
     try:
-        while len(takes) < plan.num_episodes:
-            while len(takes) + len(running) < plan.num_episodes:
+        while len(episodes) < plan.num_episodes:
+            while len(episodes) + len(running) < plan.num_episodes:
                 running.append((seed := next(numbers), submit(scenes, plan, seed)))
             seed, run = running.popleft()
-            before = total // plan.num_episodes * len(takes)
+            before = total // plan.num_episodes * len(episodes)
             parts, failure = run.follow(progress and functools.partial(_tell, progress, before, total))
             if not failure:
                 seeds.append(seed)
-                takes.append(parts)
+                episodes.append(parts)
                 in_a_row = 0
                 continue
             failures[seed] = failure
             in_a_row += 1
-            if in_a_row == SEEDS_PER_TAKE:
+            if in_a_row == SEEDS_PER_EPISODE:
                 actions = "' or '".join(scene.action for scene in scenes)
                 raise InteractiveActionError(
-                    f"'{actions}' did not succeed with any of {SEEDS_PER_TAKE} seeds in a row. The last one: {failure}"
+                    f"'{actions}' did not succeed with any of {SEEDS_PER_EPISODE} seeds in a row. The last one: {failure}"
                 )
     finally:
         for _, run in running:
             run.cancel()
-    return [join(scene, parts, seeds, failures) for scene, parts in zip(scenes, zip(*takes))]
+    return [join(scene, parts, seeds, failures) for scene, parts in zip(scenes, zip(*episodes))]
 
 
-def join(scene, takes, seeds, failures):
-    """One ``Recording`` of the arrays of several takes, and of the reasons (a dict by seed) for which others failed."""
+def join(scene, episodes, seeds, failures):
+    """One ``Recording`` of the arrays of several episodes, and of the reasons (a dict by seed) for which others failed."""
 
     def numbers(name):
-        return np.repeat(np.arange(len(takes)), [len(part[name]) for part in takes])
+        return np.repeat(np.arange(len(episodes)), [len(part[name]) for part in episodes])
 
     return Recording(
         scene,
-        **{name: np.concatenate([part[name] for part in takes]) for name in takes[0] if name != "links"},
-        links=takes[0]["links"],
+        **{name: np.concatenate([part[name] for part in episodes]) for name in episodes[0] if name != "links"},
+        links=episodes[0]["links"],
         episode=numbers("images"),
         contact_episode=numbers("contact_time"),
         step_episode=numbers("step_time"),

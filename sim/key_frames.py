@@ -2,7 +2,7 @@
 
 import numpy as np
 
-MOMENTS = ("held", "from contact to end", "whole action", "before contact", "key moments", "first contact")
+KEY_FRAMES = ("held", "from contact to end", "whole action", "before contact", "key moments", "first contact")
 APART = 0.6  # share of the time before the first contact in which hand and object are still well apart
 TOUCH = 0.1  # seconds that a first contact may last
 

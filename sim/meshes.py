@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from ..errors import InteractiveActionError, MissingExtraError
-from .objects import Grip, Part, Thing
+from .objects import Geometry, Grip, ObjectSpec
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 UPS = ("y", "z")
@@ -30,8 +30,8 @@ def read(path, process=True):
         raise InteractiveActionError(f"The mesh {name!r} cannot be read: {type(error).__name__}: {error}. Export it again, best as .glb.") from error
 
 
-def thing_of(path, size, up):
-    """The ``Thing`` of a mesh file, ``size`` meters along its longest side, whose axis ``up`` points upwards.
+def mesh_object(path, size, up):
+    """The ``ObjectSpec`` of a mesh file, ``size`` meters along its longest side, whose axis ``up`` points upwards.
 
     Its narrower side lies across, for the fingers. Concave meshes are cut by CoACD if that is installed; otherwise the hull
     collides, and a hollow thing is as good as full.
@@ -59,8 +59,8 @@ def _thing_of(path, _changed, size, up):
     half = np.ptp(corners, axis=0) / 2
     if 2 * half.min() < THINNEST:
         raise InteractiveActionError(f"The mesh {name!r} has no volume: at this size it is {2000 * half.min():.1f} mm thin. Give it thickness.")
-    part = Part("mesh", file=path, pieces=_pieces(corners, faces, name), place=(turn, offset, scale), size=tuple(half))
-    return Thing((part,), Grip(half[2], turns=2, play=0.1), surface=min(half[:2]))
+    part = Geometry("mesh", file=path, pieces=_pieces(corners, faces, name), place=(turn, offset, scale), size=tuple(half))
+    return ObjectSpec((part,), Grip(half[2], turns=2, play=0.1), surface=min(half[:2]))
 
 
 def _pieces(corners, faces, name):

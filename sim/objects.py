@@ -12,7 +12,7 @@ STEEL, DARK, CREAM, WOOD, LEAF = (0.55, 0.56, 0.58), (0.03, 0.03, 0.035), (0.75,
 
 
 @dataclass(frozen=True)
-class Part:
+class Geometry:
     """One solid: ``half`` is (x, y, z) of a box, (radius,) of a ball, (radius, z) of an upright cylinder.
 
     A ``turned`` part is turned on a lathe instead, from its ``outline`` ((radius, height), ...) from bottom to top; with a
@@ -46,19 +46,19 @@ class Part:
 
 
 def box(x, y, z, at=None, color=None):
-    return Part("box", (x, y, z), at or (0.0, 0.0, z), color)
+    return Geometry("box", (x, y, z), at or (0.0, 0.0, z), color)
 
 
 def ball(radius, at=None, color=None):
-    return Part("ball", (radius,), at or (0.0, 0.0, radius), color)
+    return Geometry("ball", (radius,), at or (0.0, 0.0, radius), color)
 
 
 def cylinder(radius, z, at=None, color=None):
-    return Part("cylinder", (radius, z), at or (0.0, 0.0, z), color)
+    return Geometry("cylinder", (radius, z), at or (0.0, 0.0, z), color)
 
 
 def turned(*outline, wall=0.0, at=(0.0, 0.0, 0.0), color=None):
-    return Part("turned", (), at, color, outline, wall)
+    return Geometry("turned", (), at, color, outline, wall)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Joint:
 
 
 @dataclass(frozen=True)
-class Thing:
+class ObjectSpec:
     """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers. Captions call it by its ``word``, if it has one.
     One with a ``model`` (URDF, meters of its unit) is built from that; its parts then say only how large it is."""
 
@@ -124,25 +124,25 @@ class Thing:
 FRONT, ACROSS, UP = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)  # a thing with a front shows it to -x
 
 OBJECTS = {
-    "cube": Thing((box(0.033, 0.033, 0.033),), Grip(0.033), surface=0.033),
-    "ball": Thing((ball(0.033),), Grip(0.033)),
-    "can": Thing((cylinder(0.030, 0.050),), Grip(0.050), surface=0.030),
-    "block": Thing((box(0.055, 0.025, 0.022),), Grip(0.022, turns=2), surface=0.025),
-    "bottle": Thing(
+    "cube": ObjectSpec((box(0.033, 0.033, 0.033),), Grip(0.033), surface=0.033),
+    "ball": ObjectSpec((ball(0.033),), Grip(0.033)),
+    "can": ObjectSpec((cylinder(0.030, 0.050),), Grip(0.050), surface=0.030),
+    "block": ObjectSpec((box(0.055, 0.025, 0.022),), Grip(0.022, turns=2), surface=0.025),
+    "bottle": ObjectSpec(
         (
             turned((0.028, 0), (0.030, 0.004), (0.030, 0.085), (0.013, 0.112), (0.012, 0.130)),
             cylinder(0.0145, 0.009, (0, 0, 0.139), DARK),
         ),
         Grip(0.132, play=0.0),
     ),
-    "cup": Thing((turned((0.026, 0), (0.033, 0.085), wall=0.004),), Grip(0.058, play=0.1), inside=(0.028, 0.004, 0.085)),
-    "bowl": Thing(
+    "cup": ObjectSpec((turned((0.026, 0), (0.033, 0.085), wall=0.004),), Grip(0.058, play=0.1), inside=(0.028, 0.004, 0.085)),
+    "bowl": ObjectSpec(
         (turned((0.030, 0), (0.052, 0.012), (0.070, 0.032), (0.078, 0.055), wall=0.004),),
         Grip(0.046, radius=0.0745, play=0.0),
         inside=(0.070, 0.004, 0.055),
     ),
-    "plate": Thing((turned((0.055, 0), (0.065, 0.006), (0.090, 0.014), wall=0.004),), inside=(0.082, 0.004, 0.014), surface=0.06),
-    "book": Thing(
+    "plate": ObjectSpec((turned((0.055, 0), (0.065, 0.006), (0.090, 0.014), wall=0.004),), inside=(0.082, 0.004, 0.014), surface=0.06),
+    "book": ObjectSpec(
         (
             box(0.062, 0.003, 0.075, (0, 0.014, 0.075)),
             box(0.062, 0.003, 0.075, (0, -0.014, 0.075)),
@@ -151,18 +151,18 @@ OBJECTS = {
         ),
         Grip(0.122, turns=2, play=0.1),
     ),
-    "apple": Thing(
+    "apple": ObjectSpec(
         (
             turned((0.012, 0), (0.024, 0.004), (0.031, 0.022), (0.033, 0.038), (0.028, 0.052), (0.015, 0.060)),
             cylinder(0.002, 0.007, (0, 0, 0.065), WOOD),
         ),
         Grip(0.038, play=0.0),
     ),
-    "lemon": Thing(
+    "lemon": ObjectSpec(
         (turned((0.009, 0), (0.020, 0.010), (0.028, 0.024), (0.030, 0.036), (0.027, 0.050), (0.016, 0.064), (0.007, 0.072)),),
         Grip(0.040, play=0.0),
     ),
-    "lamp": Thing(
+    "lamp": ObjectSpec(
         (
             cylinder(0.038, 0.006, None, DARK),
             cylinder(0.012, 0.055, (0, 0, 0.067), STEEL),
@@ -171,21 +171,21 @@ OBJECTS = {
         Grip(0.132, play=0.0),
         density=500.0,
     ),
-    "vase": Thing((turned((0.020, 0), (0.033, 0.035), (0.030, 0.070), (0.017, 0.105), (0.024, 0.125)),), Grip(0.106, play=0.0)),
-    "jar": Thing((cylinder(0.030, 0.035), cylinder(0.032, 0.009, (0, 0, 0.079), STEEL)), Grip(0.060, play=0.1), surface=0.032),
-    "candle": Thing((cylinder(0.024, 0.045), cylinder(0.0015, 0.006, (0, 0, 0.096), DARK)), Grip(0.072, play=0.1)),
-    "sponge": Thing((box(0.050, 0.032, 0.012), box(0.050, 0.032, 0.006, (0, 0, 0.030), LEAF)), Grip(0.020, turns=2, play=0.1)),
-    "toy house": Thing((box(0.028, 0.028, 0.036), turned((0.036, 0), (0.003, 0.020), at=(0, 0, 0.072), color=WOOD)), Grip(0.057, play=0.0)),
-    "spool": Thing((cylinder(0.032, 0.006), cylinder(0.018, 0.026, (0, 0, 0.038), CREAM), cylinder(0.032, 0.006, (0, 0, 0.070))), Grip(0.045, play=0.0)),
-    "peg": Thing((cylinder(0.0145, 0.055), cylinder(0.0145, 0.010, (0, 0, 0.120), DARK)), Grip(0.105, play=0.0)),
-    "bead": Thing((ball(0.008),)),
-    "box": Thing((box(0.055, 0.055, 0.040),), surface=0.055),
-    "big cube": Thing((box(0.125, 0.125, 0.125),), density=60.0, word="cube"),
-    "stool": Thing((cylinder(0.16, 0.012), cylinder(0.025, 0.30, (0, 0, 0.324)), cylinder(0.11, 0.012, (0, 0, 0.636))), density=2000.0),
-    "parcel": Thing((box(0.09, 0.15, 0.05), box(0.0905, 0.02, 0.0505, None, CREAM)), density=100.0),
-    "basket": Thing((turned((0.075, 0), (0.095, 0.075), wall=0.006),), Grip(0.066, radius=0.091, play=0.0), inside=(0.080, 0.006, 0.075)),
-    "stand": Thing((cylinder(0.075, 0.012), cylinder(0.02, 0.012, (0, 0, 0.036)), cylinder(0.075, 0.006, (0, 0, 0.054))), surface=0.07),
-    "socket": Thing(
+    "vase": ObjectSpec((turned((0.020, 0), (0.033, 0.035), (0.030, 0.070), (0.017, 0.105), (0.024, 0.125)),), Grip(0.106, play=0.0)),
+    "jar": ObjectSpec((cylinder(0.030, 0.035), cylinder(0.032, 0.009, (0, 0, 0.079), STEEL)), Grip(0.060, play=0.1), surface=0.032),
+    "candle": ObjectSpec((cylinder(0.024, 0.045), cylinder(0.0015, 0.006, (0, 0, 0.096), DARK)), Grip(0.072, play=0.1)),
+    "sponge": ObjectSpec((box(0.050, 0.032, 0.012), box(0.050, 0.032, 0.006, (0, 0, 0.030), LEAF)), Grip(0.020, turns=2, play=0.1)),
+    "toy house": ObjectSpec((box(0.028, 0.028, 0.036), turned((0.036, 0), (0.003, 0.020), at=(0, 0, 0.072), color=WOOD)), Grip(0.057, play=0.0)),
+    "spool": ObjectSpec((cylinder(0.032, 0.006), cylinder(0.018, 0.026, (0, 0, 0.038), CREAM), cylinder(0.032, 0.006, (0, 0, 0.070))), Grip(0.045, play=0.0)),
+    "peg": ObjectSpec((cylinder(0.0145, 0.055), cylinder(0.0145, 0.010, (0, 0, 0.120), DARK)), Grip(0.105, play=0.0)),
+    "bead": ObjectSpec((ball(0.008),)),
+    "box": ObjectSpec((box(0.055, 0.055, 0.040),), surface=0.055),
+    "big cube": ObjectSpec((box(0.125, 0.125, 0.125),), density=60.0, word="cube"),
+    "stool": ObjectSpec((cylinder(0.16, 0.012), cylinder(0.025, 0.30, (0, 0, 0.324)), cylinder(0.11, 0.012, (0, 0, 0.636))), density=2000.0),
+    "parcel": ObjectSpec((box(0.09, 0.15, 0.05), box(0.0905, 0.02, 0.0505, None, CREAM)), density=100.0),
+    "basket": ObjectSpec((turned((0.075, 0), (0.095, 0.075), wall=0.006),), Grip(0.066, radius=0.091, play=0.0), inside=(0.080, 0.006, 0.075)),
+    "stand": ObjectSpec((cylinder(0.075, 0.012), cylinder(0.02, 0.012, (0, 0, 0.036)), cylinder(0.075, 0.006, (0, 0, 0.054))), surface=0.07),
+    "socket": ObjectSpec(
         (
             *(box(0.045, 0.01375, 0.030, (0, side * 0.03125, 0.030)) for side in (-1, 1)),
             *(box(0.01375, 0.0175, 0.030, (side * 0.03125, 0, 0.030)) for side in (-1, 1)),
@@ -194,7 +194,7 @@ OBJECTS = {
         density=900.0,
         inside=(0.0175, 0.008, 0.060),
     ),
-    "cart": Thing(
+    "cart": ObjectSpec(
         (
             box(0.060, 0.040, 0.012, (0, 0, 0.030)),
             *(box(0.060, 0.003, 0.020, (0, side * 0.037, 0.055)) for side in (-1, 1)),
@@ -202,14 +202,14 @@ OBJECTS = {
             *(ball(0.018, (x * 0.045, y * 0.030, 0.018), DARK) for x in (-1, 1) for y in (-1, 1)),
         ),
     ),
-    "chair": Thing(
+    "chair": ObjectSpec(
         (
             box(0.045, 0.045, 0.006, (0, 0, 0.070)),
             box(0.006, 0.045, 0.045, (0.039, 0, 0.120)),
             *(box(0.006, 0.006, 0.032, (x * 0.038, y * 0.038, 0.032), WOOD) for x in (-1, 1) for y in (-1, 1)),
         ),
     ),
-    "drawer cabinet": Thing(
+    "drawer cabinet": ObjectSpec(
         (
             box(0.14, 0.16, 0.008, (0, 0, 0.31)),
             box(0.14, 0.16, 0.008, (0, 0, 0.12)),
@@ -233,7 +233,7 @@ OBJECTS = {
         ),
     ),
     **{
-        name: Thing(
+        name: ObjectSpec(
             (
                 box(0.11, wide, 0.010, (0, 0, top)),
                 box(0.11, wide, 0.010, (0, 0, bottom)),
@@ -264,7 +264,7 @@ OBJECTS = {
             ("microwave", 0.15, 0.13, 0.31, 0.22, 1, DARK),
         )
     },
-    "chest": Thing(
+    "chest": ObjectSpec(
         (
             box(0.10, 0.13, 0.008),
             *(box(0.10, 0.008, 0.058, (0, side * 0.122, 0.074)) for side in (-1, 1)),
@@ -279,11 +279,11 @@ OBJECTS = {
             handle=((-0.120, 0, 0.144), FRONT, UP),
         ),
     ),
-    "button": Thing(
+    "button": ObjectSpec(
         (box(0.050, 0.050, 0.020), turned((0.034, 0), (0.030, 0.012), wall=0.003, at=(0, 0, 0.040), color=STEEL)),
         joint=Joint("slide", (0, 0, 0.05), (0, 0, -1), 0.016, (cylinder(0.025, 0.013, (0, 0, 0.061), (0.80, 0.03, 0.03)),), spring=150.0),
     ),
-    "tap": Thing(
+    "tap": ObjectSpec(
         (cylinder(0.045, 0.010), cylinder(0.020, 0.050, (0, 0, 0.070)), box(0.055, 0.012, 0.012, (-0.055, 0, 0.090), STEEL)),
         joint=Joint(
             "hinge",

@@ -3,30 +3,30 @@
 from dataclasses import dataclass
 
 from ..errors import InteractiveActionError
-from .key_frames import MOMENTS
+from .key_frames import KEY_FRAMES
 
-RIGS = ("following", "still", "front, left and right", "close", "orbit", "wrist", "free")
+CAMERA_MODES = ("tracking", "fixed", "front, left and right", "tracking_close", "orbit", "wrist", "manual")
 LIMITS = {"num_episodes": (1, 1000), "cameras": (4, 64), "frames_per_episode": (1, 100), "width": (32, 2048), "height": (32, 2048)}
 ANGLES = {"field_of_view": (10, 120), "azimuth": (-360, 360), "elevation": (-5, 89), "distance": (0, 10)}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``takes`` runs of the action, each with another seed, at ``frames_per_episode`` of its ``moments`` from every camera.
+    """``num_episodes`` runs of the action, each with another seed, at ``frames_per_episode`` of its ``key_frames`` from every camera.
 
-    The cameras of a ``rig`` aim anew for every image (following; close, which goes nearer where the object would be less
-    than 2 % of the image; orbit, evenly around all but where the robot stands), or once at where the object stands at first (still, free), or are
-    fixed to the hand (wrist). Those of orbit and free stand at ``elevation``, the first of free and wrist at ``azimuth``
-    from the front, in degrees; a free one ``distance`` meters away, unless that is 0, which lets it frame hand and object.
+    The cameras of a ``camera_mode`` aim anew for every image (tracking; tracking_close, which goes nearer where the object would be less
+    than 2 % of the image; orbit, evenly around all but where the robot stands), or once at where the object stands at first (fixed, manual), or are
+    fixed to the hand (wrist). Those of orbit and manual stand at ``elevation``, the first of manual and wrist at ``azimuth``
+    from the front, in degrees; a manual one ``distance`` meters away, unless that is 0, which lets it frame hand and object.
     """
 
-    takes: int = 8
+    num_episodes: int = 8
     cameras: int = 4
-    moments: str = "held"
+    key_frames: str = "held"
     frames_per_episode: int = 2
     width: int = 512
     height: int = 512
-    rig: str = RIGS[0]
+    camera_mode: str = CAMERA_MODES[0]
     field_of_view: float = 32.0
     azimuth: float = 0.0
     elevation: float = 20.0
@@ -40,10 +40,10 @@ class Plan:
         for name, (least, most) in ANGLES.items():
             if not least <= getattr(self, name) <= most:
                 raise InteractiveActionError(f"{name} must be from {least} to {most}, but is {getattr(self, name)!r}.")
-        if self.camera_mode not in RIGS:
-            raise InteractiveActionError(f"There is no rig {self.camera_mode!r}. Choose one of: {', '.join(RIGS)}.")
-        if self.key_frames not in MOMENTS:
-            raise InteractiveActionError(f"There are no moments {self.key_frames!r}. Choose one of: {', '.join(MOMENTS)}.")
+        if self.camera_mode not in CAMERA_MODES:
+            raise InteractiveActionError(f"There is no camera mode {self.camera_mode!r}. Choose one of: {', '.join(CAMERA_MODES)}.")
+        if self.key_frames not in KEY_FRAMES:
+            raise InteractiveActionError(f"There are no key frames {self.key_frames!r}. Choose one of: {', '.join(KEY_FRAMES)}.")
 
     @property
     def images(self):

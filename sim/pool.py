@@ -1,6 +1,6 @@
 """Several simulators at once, on this machine or on a Ray cluster. What they record equals what one alone records.
 
-Both run the same job, ``(scenes, plan, seed)``, which is plain data, as is the take that comes back.
+Both run the same job, ``(scenes, plan, seed)``, which is plain data, as is the episode that comes back.
 """
 
 import queue
@@ -50,7 +50,7 @@ class Pool:
     def _work(self, running, job):
         simulator = self._free.get()
         try:
-            return simulator.take(*job, running.note)
+            return simulator.run_episode(*job, running.note)
         finally:
             self._free.put(simulator)
 
@@ -113,7 +113,7 @@ def record_with_ray(scene, plan, progress=None):
         from interactive_action.sim.plan import Plan
         from interactive_action.sim.scene import Scene
 
-        return SIMULATOR.take([Scene(**scene) for scene in scenes], Plan(**plan), seed)
+        return SIMULATOR.run_episode([Scene(**scene) for scene in scenes], Plan(**plan), seed)
 
     def submit(scenes, plan, seed):
         return _OnCluster(ray, run.remote(str(ROOT), [asdict(scene) for scene in scenes], asdict(plan), seed))

@@ -8,11 +8,11 @@ import sapien
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
-from .cameras import Rig
-from .episodes import Later, collect
+from .cameras import CameraRig
+from .episodes import Deferred, collect
 from .key_frames import key_frames
 from .motion import Arm
-from .rendering import add_camera, photograph
+from .rendering import add_camera, render_camera
 from .two_hands import TwoHands
 from .world import World
 
@@ -22,13 +22,13 @@ def record(scene, plan, progress=None):
 
     ``progress(done, total, image)``, uint8 (H, W, 3), is called after every image and may raise to stop.
     """
-    return collect(lambda *job: Later(take, *job), (scene,), plan, progress)[0]
+    return collect(lambda *job: Deferred(record_episode, *job), (scene,), plan, progress)[0]
 
 
-def take(scenes, plan, seed, progress=None):
-    """One take of each of ``scenes`` with ``seed``, as ``takes.collect`` puts them together: (arrays of each, why it failed).
+def record_episode(scenes, plan, seed, progress=None):
+    """One episode of each of ``scenes`` with ``seed``, as ``takes.collect`` puts them together: (arrays of each, why it failed).
 
-    ``progress(done, image)`` is called after every image. Nothing is photographed unless all of them succeed.
+    ``progress(done, image)`` is called after every image. Nothing is rendered unless all of them succeed.
     """
     warm_up()
     worlds = []
@@ -40,19 +40,19 @@ def take(scenes, plan, seed, progress=None):
     done, parts = itertools.count(1), []
     for scene, world in zip(scenes, worlds):
         shots = []
-        for shot in _photograph(world, scene, plan, seed):
-            shots.append({"subject": world.subject, "object": world.called, **shot})
+        for shot in _render_episode(world, scene, plan, seed):
+            shots.append({"subject": world.subject, "object": world.caption_name, **shot})
             if progress:
                 progress(next(done), shot["images"])
         contacts = [(contact.time, contact.link, contact.force, contact.point) for contact in world.contacts]
         steps = [
-            (state.time, state.qpos, np.concatenate([state.position, state.quaternion]), state.things, state.openings)
+            (state.time, state.qpos, np.concatenate([state.position, state.quaternion]), state.things, state.articulation_qpos)
             for state in world.states
         ]
         parts.append(
             {name: np.stack([shot[name] for shot in shots]) for name in shots[0]}
             | dict(zip(("contact_time", "contact_link", "contact_force", "contact_point"), map(np.array, zip(*contacts))))
-            | dict(zip(("step_time", "joints", "object_poses", "thing_poses", "openings"), map(np.array, zip(*steps))))
+            | dict(zip(("step_time", "joints", "object_poses", "other_poses", "articulation_qpos"), map(np.array, zip(*steps))))
             | {"links": np.array(list(world.link_names.values()))}
         )
     return parts, ""
@@ -70,8 +70,8 @@ def perform(scene, seed, **how):
     return world, "" if action.succeeded(world) else action.failure
 
 
-def _photograph(world, scene, plan, seed):
-    rig = Rig(world, plan, _generators(scene, seed)[2])
+def _render_episode(world, scene, plan, seed):
+    rig = CameraRig(world, plan, _generators(scene, seed)[2])
     for moment, state in key_frames(world, world.action, plan.key_frames, plan.frames_per_episode):
         world.restore(state)
         links = world.link_poses()
@@ -103,7 +103,7 @@ def warm_up():
             "mesa-vulkan-drivers libvulkan1; Debian 12 has it in bookworm-backports)."
         ) from error
     try:
-        photograph(keeper, add_camera(keeper, 32, 32, 1))
+        render_camera(keeper, add_camera(keeper, 32, 32, 1))
     except (RuntimeError, IndexError) as error:
         raise InteractiveActionError(
             f"SAPIEN {sapien.__version__} does not take the pack's shaders ({error}). Install the version they are for: pip install sapien==3.0.3."

@@ -9,7 +9,7 @@ COLORS = {"subject": (60, 130, 255), "object": (255, 140, 30)}
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class ExternalSource:
     """What is known of images that were not simulated here."""
 
     action: str
@@ -21,21 +21,21 @@ class Elsewhere:
 
 @dataclass(eq=False)
 class Recording:
-    """N images of T takes of one action.
+    """N images of T episodes of one action.
 
     An image: ``images`` uint8 (N, H, W, 3); ``subject_masks`` and ``object_masks`` bool (N, H, W); ``depth`` float32
     (N, H, W) in meters along the view, 0 where there is nothing; ``intrinsics`` (N, 3, 3); ``extrinsics`` (N, 4, 4),
     world to camera in OpenCV's axes; ``link_poses`` (N, links, 7), where the robots' ``links`` (links,) are, in the world:
-    position in meters and quaternion wxyz; ``subject``, ``object`` and ``moment`` names (N,); ``take``, ``camera`` (N,)
+    position in meters and quaternion wxyz; ``subject``, ``object`` and ``phase`` names (N,); ``episode``, ``camera`` (N,)
     counted from 0 and ``time`` (N,) in seconds.
 
-    The takes: each ``contact_*`` (C,) is one link of the robot pressing on the object for one step of physics, with ``force``
+    The episodes: each ``contact_*`` (C,) is one link of the robot pressing on the object for one step of physics, with ``force``
     in newtons around the ``point`` (C, 3) of the world; each ``step_*`` (S,) is one step, with ``joints`` (S, joints) in radians and meters and ``object_poses``
     (S, 7), position in meters and quaternion wxyz. ``seeds`` (T,) succeeded; ``failed_seeds`` (F,) did not, for the
-    reasons ``failures`` (F,), and nothing of them is in here. ``thing_poses`` (S, things, 7) are those of what else was
-    there, ``openings`` (S, joints) the positions of the joints that things have, in meters and radians.
+    reasons ``failures`` (F,), and nothing of them is in here. ``other_poses`` (S, things, 7) are those of what else was
+    there, ``articulation_qpos`` (S, joints) the positions of the joints that things have, in meters and radians.
 
-    ``scene`` is the ``Scene`` that was simulated, or an ``Elsewhere`` if the images come from somewhere else.
+    ``scene`` is the ``Scene`` that was simulated, or an ``ExternalSource`` if the images come from somewhere else.
     """
 
     scene: object
@@ -47,8 +47,8 @@ class Recording:
     extrinsics: np.ndarray
     subject: np.ndarray
     object: np.ndarray
-    moment: np.ndarray
-    take: np.ndarray
+    phase: np.ndarray
+    episode: np.ndarray
     camera: np.ndarray
     time: np.ndarray
     contact_episode: np.ndarray
@@ -62,8 +62,8 @@ class Recording:
     seeds: np.ndarray
     failed_seeds: np.ndarray
     failures: np.ndarray
-    thing_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 7)))
-    openings: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    other_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 7)))
+    articulation_qpos: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     contact_point: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     links: np.ndarray = field(default_factory=lambda: np.zeros(0, str))
     link_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 7)))
@@ -98,7 +98,7 @@ class Recording:
     def summary(self):
         """What a user wants to know at once: did it work, and how hard did the robot press."""
         tried = len(self.seeds) + len(self.failed_seeds)
-        lines = [f"{len(self)} images of {len(self.seeds)} takes; '{self.action}' succeeded with {len(self.seeds)} of {tried} seeds."]
+        lines = [f"{len(self)} images of {len(self.seeds)} episodes; '{self.action}' succeeded with {len(self.seeds)} of {tried} seeds."]
         for link in sorted(set(self.contact_link.tolist())):
             forces = self.contact_force[self.contact_link == link]
             lines.append(f"{link} pressed on the object with {np.median(forces):.1f} N (median), {forces.max():.1f} N (most).")

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import InteractiveActionError
-from .recording import Elsewhere, Recording
+from .recording import ExternalSource, Recording
 from .scene import Scene
 
 LINE = {"subject": str, "object": str, "phase": str, "episode": int, "camera": int, "time": float}
@@ -127,7 +127,7 @@ def _box(box, shape):
 
 def _scene(folder, action):
     path = folder / "scene.json"
-    return Scene(**json.loads(path.read_text())) if path.is_file() else Elsewhere(action)
+    return Scene(**json.loads(path.read_text())) if path.is_file() else ExternalSource(action)
 
 
 def _trajectories(folder, arrays):
@@ -135,7 +135,7 @@ def _trajectories(folder, arrays):
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
-    takes = arrays["episode"].max() + 1
+    episodes = arrays["episode"].max() + 1
     empty = {name: np.zeros(0) for name in ("contact_time", "contact_force", "step_time")}
     return {
         **empty,
@@ -144,5 +144,5 @@ def _trajectories(folder, arrays):
         "joints": np.zeros((0, 0)),
         "object_poses": np.zeros((0, 7)),
         "depth": np.zeros(arrays["images"].shape[:3], np.float32),
-        "seeds": np.arange(takes),
+        "seeds": np.arange(episodes),
     }

@@ -46,7 +46,7 @@ def near_first(scene):
                 body.enable()
 
 
-def photograph(scene, camera):
+def render_camera(scene, camera):
     """What ``camera`` sees of ``scene`` as it stands: colors (height, width, 4) uint8, depth in meters (height, width) float32, 0
     where nothing is, and the segmentation ids of entities (height, width) uint32.
     """

@@ -9,7 +9,7 @@ from .actions.action import Action
 from .custom_object import CustomObject
 from .custom_robot import CustomRobot
 from .interiors import ROOMS
-from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS, thing_of
+from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS, mesh_object
 from .objects import OBJECTS
 from .robots import ROBOTS
 
@@ -94,15 +94,15 @@ class Scene:
             raise InteractiveActionError(f"The seed must be a whole number from 0 upwards, but is {self.seed!r}.")
 
     def thing(self):
-        """The ``Thing`` that is acted on."""
+        """The ``ObjectSpec`` that is acted on."""
         if self.custom_object:
             return self.custom_object.thing()
-        return thing_of(self.mesh, self.mesh_size, self.mesh_up) if self.mesh else OBJECTS[self.object]
+        return mesh_object(self.mesh, self.mesh_size, self.mesh_up) if self.mesh else OBJECTS[self.object]
 
-    def called(self, color):
+    def caption_name(self, color):
         """What the object of a ``color`` is called: one's own as one says, a mesh as its file, and all else by color and kind."""
         if self.custom_object:
-            return self.custom_object.called
+            return self.custom_object.caption_name
         if self.mesh:
             return pathlib.Path(self.mesh).stem.replace("_", " ").replace("-", " ")
         return f"{color} {OBJECTS[self.object].word or self.object}"
@@ -111,12 +111,12 @@ class Scene:
         own, action = self.custom_robot, ACTIONS[self.action]
         if own and (action.two_handed or action.grasps and not own.fingers):
             fits = [name for name, one in ACTIONS.items() if not one.two_handed and (own.fingers or not one.grasps)]
-            raise InteractiveActionError(f"This {own.called} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}.")
+            raise InteractiveActionError(f"This {own.caption_name} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}.")
         if not own and self.robot not in able(self.action):
             raise InteractiveActionError(f"A {self.robot} cannot '{self.action}'. Choose one of: {', '.join(able(self.action))}.")
         if (own or ROBOTS[self.robot]).stands and ROOMS[self.room].below:
             level = ", ".join(name for name, room in ROOMS.items() if not room.below)
-            who = own.called if own else self.robot
+            who = own.caption_name if own else self.robot
             raise InteractiveActionError(f"A {who} stands on the floor, and things in the {self.room} on a table. Choose: {level}.")
 
     def _check_mesh(self):

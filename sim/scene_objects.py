@@ -6,16 +6,16 @@ import numpy as np
 import sapien
 import sapien.physx
 
-from .objects import Thing
+from .objects import ObjectSpec
 
 
 @dataclass(eq=False)
-class Item:
+class SceneObject:
     """A thing in this world. ``entity`` is what is acted on: the thing itself, or the part of it that moves on its joint."""
 
     name: str
     color: str
-    thing: Thing
+    thing: ObjectSpec
     scale: float
     entity: sapien.Entity
     articulation: sapien.physx.PhysxArticulation | None = None

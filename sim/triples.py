@@ -36,7 +36,7 @@ def others_of(scene):
 def record_triples(simulator, scene, others, plan, progress=None):
     """``Triples`` of ``scene`` and the actions ``others``: those seeds with which all of the actions succeed.
 
-    Each take is one context: the robot, the object and where it lies, the room, the light and the cameras, which stand still.
+    Each episode is one context: the robot, the object and where it lies, the room, the light and the cameras, which stand still.
     """
     offered = others_of(scene)
     if ACTIONS[scene.action].robots > 1 or not offered:
@@ -47,7 +47,7 @@ def record_triples(simulator, scene, others, plan, progress=None):
                 f"{other!r} is no other action in the context of '{scene.action}' of a {scene.object}. Choose some of: {', '.join(offered)}."
             )
     if plan.num_episodes < 2:
-        raise InteractiveActionError("Triples need the action in another context, too: at least 2 takes, but there is 1.")
+        raise InteractiveActionError("Triples need the action in another context, too: at least 2 episodes, but there is 1.")
     scenes = [replace(scene, action=action, stage=scene.action) for action in (scene.action, *others)]
     anchors, *recorded = simulator.record_together(scenes, replace(plan, camera_mode="fixed"), progress)
     return Triples(anchors, tuple(recorded))

@@ -29,7 +29,7 @@ def serve(requests, replies):
         request, _ = receive(requests)
         try:
             scenes = [Scene(**scene) for scene in request["scenes"]]
-            parts, failure = _take(scenes, Plan(**request["plan"]), request["seed"], show)
+            parts, failure = _run_episode(scenes, Plan(**request["plan"]), request["seed"], show)
             arrays = {f"{number} {name}": array for number, part in enumerate(parts) for name, array in part.items()}
             send(replies, {"kind": "episode", "failure": failure}, arrays)
         except Stopped:
@@ -44,12 +44,12 @@ def serve(requests, replies):
             send(replies, {"kind": "error", "sentence": sentence})
 
 
-def _take(*request):
+def _run_episode(*request):
     try:
-        from .record import take
+        from .record import record_episode
     except ImportError as error:
         raise MissingExtraError(f"{error.name}, which simulates the scene,", "sim") from error
-    return take(*request)
+    return record_episode(*request)
 
 
 def main():

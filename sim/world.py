@@ -14,7 +14,7 @@ from .objects import FRONT, OBJECTS
 from .rendering import add_sun
 from .robots import ROBOTS
 from .scene import OBJECT_COLORS, PLACE_COLORS, PLAIN_COLORS, RANDOM
-from .scene_objects import Item, upright
+from .scene_objects import SceneObject, upright
 
 TIMESTEP = 1 / 200
 DEEPEST_START = 0.002  # meters of penetration that contact offsets alone can cause
@@ -24,7 +24,7 @@ LARGEST_QPOS = 10.0
 @dataclass(frozen=True)
 class State:
     """The whole world at one time: joint positions (joints,) of the robots, the object's position (3,) and quaternion wxyz
-    (4,), and of the other ``things`` their poses (things, 7) and of what has joints their positions ``openings`` (jointed,).
+    (4,), and of the other ``things`` their poses (things, 7) and of what has joints their positions ``articulation_qpos`` (jointed,).
     """
 
     time: float
@@ -32,7 +32,7 @@ class State:
     position: np.ndarray
     quaternion: np.ndarray
     things: np.ndarray
-    openings: np.ndarray
+    articulation_qpos: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class World:
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
         self.items, self.loose = [], []  # the loose ones need not be framed
         self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_color, thing=scene.thing())
-        self.called = scene.called(self.object_color)
+        self.caption_name = scene.caption_name(self.object_color)
         self.object, self._object_entities = self.item.entity, set(self.item.entities)
         self._first_box = np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0] + [*place, 0] + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
         self._add_light([*place, self.item.half[2]], rng)
@@ -89,7 +89,7 @@ class World:
         self.states, self.contacts = [], []
 
     def add(self, name, x, y, yaw=0.0, color="grey", height=0.0, thing=None):
-        """Put a thing of ``OBJECTS``, or this one, on the ground; its ``Item``."""
+        """Put a thing of ``OBJECTS``, or this one, on the ground; its ``SceneObject``."""
         thing, scale = thing or OBJECTS[name], self.scale
         pose = sapien.Pose([x, y, thing.half[2] * scale + height], upright(yaw))
         if thing.model:
@@ -97,7 +97,7 @@ class World:
         else:
             build = build_jointed if thing.joint else build_free
             made = build(self.scene, thing, scale, {**PLACE_COLORS, **OBJECT_COLORS}[color], pose, name)
-        item = Item(name, color, thing, scale, *((made.active_joints[0].child_link.entity, made) if thing.joint else (made,)))
+        item = SceneObject(name, color, thing, scale, *((made.active_joints[0].child_link.entity, made) if thing.joint else (made,)))
         self.items.append(item)
         return item
 
@@ -141,7 +141,7 @@ class World:
         self.time += TIMESTEP
         self.contacts += [Contact(self.time, link, force, point) for link, (force, point) in sorted(self._forces().items())]
         state = self._state()
-        numbers = np.concatenate([state.qpos, state.position, state.things[:, :3].ravel(), state.openings])
+        numbers = np.concatenate([state.qpos, state.position, state.things[:, :3].ravel(), state.articulation_qpos])
         if not np.abs(numbers).max() <= LARGEST_QPOS:  # nor is a NaN
             raise InteractiveActionError(
                 f"The simulation blew up after {self.time:.2f} s: joints {state.qpos.round(2).tolist()}, object at "
@@ -209,11 +209,11 @@ class World:
         """Put robots and things where they were, for an image; physics is not run."""
         for articulation, qpos in zip(self.articulations, np.split(state.qpos, len(self.articulations))):
             articulation.set_qpos(qpos)
-        openings, things = iter(state.openings), iter(state.things)
+        articulation_qpos, things = iter(state.articulation_qpos), iter(state.things)
         for item in self.items:
             pose = np.concatenate([state.position, state.quaternion]) if item is self.item else next(things)
             if item.articulation:
-                item.articulation.set_qpos([next(openings)])
+                item.articulation.set_qpos([next(articulation_qpos)])
             else:
                 item.entity.set_pose(sapien.Pose(pose[:3], pose[3:]))
 

@@ -109,13 +109,13 @@ class Studio:
         self.world.background = self.background * tint
 
     def views(self):
-        """(shots in each look, looks) of every state and camera: shots as of ``Rig.shoot``, looks (material, light)."""
-        from ...sim.cameras import Rig
+        """(shots in each look, looks) of every state and camera: shots as of ``CameraRig.shoot``, looks (material, light)."""
+        from ...sim.cameras import CameraRig
 
         states = self.world.states
         for _ in range(STATES):
             self.world.restore(states[int(len(states) * self.rng.uniform(0.3, 1)) - 1])
-            rig = Rig(self.world, self.plan, self.rng)
+            rig = CameraRig(self.world, self.plan, self.rng)
             if self.rng.random() < 0.5:  # nearer, about the object alone
                 rig.aim = self._near()
             for camera in self.rng.permutation(4)[:CAMERAS]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .raycast import Part, affine
+from .raycast import Geometry, affine
 
 COLORS = {"red": (0.86, 0.1, 0.1), "green": (0.1, 0.62, 0.16), "blue": (0.14, 0.25, 0.88), "yellow": (0.96, 0.8, 0.08)}
 WHITE, BLACK, ORANGE = (0.96, 0.96, 0.95), (0.07, 0.07, 0.08), (0.97, 0.55, 0.08)
@@ -17,7 +17,7 @@ WHITE, BLACK, ORANGE = (0.96, 0.96, 0.95), (0.07, 0.07, 0.08), (0.97, 0.55, 0.08
 
 def ball(center, radius, color, kind="ellipsoid", **more):
     scale = (radius,) * 3 if np.isscalar(radius) else radius
-    return Part(kind, affine(scale, center), color, **more)
+    return Geometry(kind, affine(scale, center), color, **more)
 
 
 def box(center, half, color, **more):
@@ -25,7 +25,7 @@ def box(center, half, color, **more):
 
 
 def frustum(center, radius, half_height, taper, color, **more):
-    return Part("frustum", affine((radius, radius, half_height), center), color, taper=taper, **more)
+    return Geometry("frustum", affine((radius, radius, half_height), center), color, taper=taper, **more)
 
 
 def limb(start, end, radius, color, taper=1.0, square=False):
@@ -38,7 +38,7 @@ def limb(start, end, radius, color, taper=1.0, square=False):
     x /= np.linalg.norm(x)
     rotation = np.stack([x, np.cross(z, x), z], axis=1)
     kind = "box" if square else "frustum"
-    return Part(kind, affine((radius, radius, length / 2), (start + end) / 2, rotation), color, taper=taper)
+    return Geometry(kind, affine((radius, radius, length / 2), (start + end) / 2, rotation), color, taper=taper)
 
 
 def mirrored(make):
@@ -85,7 +85,7 @@ def penguin(hands, seated):
         ball((0, 0.02, 1.58), (0.42, 0.4, 0.4), navy),
         *mirrored(lambda s: [ball((s * 0.17, 0.23, 1.6), (0.17, 0.2, 0.19), WHITE),
                              ball((s * 0.16, 0.39, 1.63), 0.1, BLACK)]),
-        Part("frustum", affine((0.11, 0.11, 0.16), (0, 0.5, 1.48), np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0.0]])),
+        Geometry("frustum", affine((0.11, 0.11, 0.16), (0, 0.5, 1.48), np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0.0]])),
              ORANGE, taper=0.1),
         *arms(0.46, 1.08, hands, 0.12, navy), *feet(0.25, ORANGE, seated, (0.22, 0.32, 0.1))]
 
@@ -268,7 +268,7 @@ def _cup(color):
 def _cart(color):
     wood, dark = (0.75, 0.45, 0.2), (0.2, 0.2, 0.22)
     on_side = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0.0]])
-    wheels = [Part("frustum", affine((0.17, 0.17, 0.06), (x, y, 0.17), on_side), dark)
+    wheels = [Geometry("frustum", affine((0.17, 0.17, 0.06), (x, y, 0.17), on_side), dark)
               for x in (-0.32, 0.32) for y in (-0.36, 0.36)]
     return [box((0, 0, 0.5), (0.52, 0.32, 0.22), wood, second=(0.5, 0.28, 0.12), pattern=lambda p: np.abs(p[2]) < 0.22),
             *wheels]
@@ -281,7 +281,7 @@ def _chair(color):
 
 
 @dataclass(frozen=True)
-class Thing:
+class ObjectSpec:
     """An object: its builder and the half width, half depth and height of its hull; ``seat`` is what one sits on."""
 
     build: object
@@ -292,10 +292,10 @@ class Thing:
 
 
 OBJECTS = {
-    "box": Thing(_gift, (0.42, 0.42), 0.8, tuple(COLORS)), "ball": Thing(_ball, (0.43, 0.43), 0.86, tuple(COLORS)),
-    "strawberry": Thing(_strawberry, (0.41, 0.41), 0.92), "lemon": Thing(_lemon, (0.5, 0.36), 0.72),
-    "lamp": Thing(_lamp, (0.42, 0.42), 1.01), "cup": Thing(_cup, (0.4, 0.4), 0.81),
-    "cart": Thing(_cart, (0.52, 0.42), 0.72), "chair": Thing(_chair, (0.48, 0.48), 1.3, seat=0.64),
+    "box": ObjectSpec(_gift, (0.42, 0.42), 0.8, tuple(COLORS)), "ball": ObjectSpec(_ball, (0.43, 0.43), 0.86, tuple(COLORS)),
+    "strawberry": ObjectSpec(_strawberry, (0.41, 0.41), 0.92), "lemon": ObjectSpec(_lemon, (0.5, 0.36), 0.72),
+    "lamp": ObjectSpec(_lamp, (0.42, 0.42), 1.01), "cup": ObjectSpec(_cup, (0.4, 0.4), 0.81),
+    "cart": ObjectSpec(_cart, (0.52, 0.42), 0.72), "chair": ObjectSpec(_chair, (0.48, 0.48), 1.3, seat=0.64),
 }
 
 

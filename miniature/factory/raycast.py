@@ -13,7 +13,7 @@ FAR = 1e6
 
 
 @dataclass
-class Part:
+class Geometry:
     """One primitive. ``to_world`` (3, 4) carries the unit shape (radius or half side 1 about the origin) into the world.
 
     ``taper`` is a frustum's top radius over its bottom radius; ``pattern`` maps local points (3, n) to a bool mask

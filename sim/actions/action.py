@@ -37,7 +37,7 @@ class Action:
     def shows(self, first, state):
         """Whether an image of ``state`` shows that it is being done, when the world began as ``first``."""
         moved = np.linalg.norm(state.position - first.position) > MOVED
-        opened = np.abs(state.openings - first.openings).max(initial=0) > MOVED
+        opened = np.abs(state.articulation_qpos - first.articulation_qpos).max(initial=0) > MOVED
         return bool(moved or opened or tilt(first, state) > TILTED)
 
 

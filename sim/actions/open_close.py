@@ -75,7 +75,7 @@ class Open(Action):
         return bool(done > ENOUGH and world.contacts)
 
     def shows(self, first, state):
-        return bool(abs(state.openings[0] - first.openings[0]) > 0.3 * abs(self.end - self.begin))
+        return bool(abs(state.articulation_qpos[0] - first.articulation_qpos[0]) > 0.3 * abs(self.end - self.begin))
 
 
 class Close(Open):
@@ -85,7 +85,7 @@ class Close(Open):
 
     def succeeded(self, world):
         """Its joint is within a tenth of its way of being shut, and stood open at first."""
-        return bool(self.item.opening < 0.1 * self.item.reach and world.states[0].openings[0] > 0.6 * self.item.reach)
+        return bool(self.item.opening < 0.1 * self.item.reach and world.states[0].articulation_qpos[0] > 0.6 * self.item.reach)
 
 
 class Turn(Open):

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from interactive_action.tools.demos.token import load_prompt, node, images
+from interactive_action.tools.demos.token import images, load_prompt, node
 from interactive_action.tools.dev.server import ROOT
 
 JUDGES = runpy.run_path(str(ROOT / "tests" / "scoring" / "tiny_judges.py"))

@@ -14,9 +14,9 @@ from interactive_action.tools.demos.token import load_prompt, node
 def recording(num_episodes=1, **changes):
     """A graph that records small images: nodes "scene", "record", "draw"."""
     scene = {"robot": "panda", "action": "pick up", "object": "cube", "object_color": "red", "ground": "sand", "background": "sky"}
-    plan = {"num_episodes": takes, "cameras": 4, "key_frames": "held", "frames_per_episode": 1, "width": 64, "height": 64}
+    plan = {"num_episodes": num_episodes, "cameras": 4, "key_frames": "held", "frames_per_episode": 1, "width": 64, "height": 64}
     return {
-        "scene": {"class_type": "InteractiveActionScene", "inputs": {**scene, "size_jitter": 0.1, "seed": takes, **changes}},
+        "scene": {"class_type": "InteractiveActionScene", "inputs": {**scene, "size_jitter": 0.1, "seed": num_episodes, **changes}},
         "record": {"class_type": "InteractiveActionRecord", "inputs": {"scene": ["scene", 0], **plan}},
         "draw": {"class_type": "InteractiveActionVisualizeAnnotations", "inputs": {"recording": ["record", 6]}},
     }
@@ -59,7 +59,7 @@ def test_an_action_is_recorded_kept_and_read_again(client, server):
     assert "16 images written to" in outputs[node(prompt, "Save Recording")[0]]["text"][0]
     prompt = load_prompt("import-a-recording")
     outputs = client.run(prompt)
-    assert "16 images of 1 takes; 'place into'" in outputs[node(prompt, "Load Recording")[0]]["text"][0]
+    assert "16 images of 1 episodes; 'place into'" in outputs[node(prompt, "Load Recording")[0]]["text"][0]
     assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 16
 
 
@@ -67,14 +67,14 @@ def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(
     """The shipped workflow, with fewer and smaller images."""
     given = server.base / "input"
     prompt = load_prompt("act-with-your-own-robot")
-    node(prompt, "Load Robot (URDF)")[1]["inputs"].update(urdf=arm(given), tool_link="palm", finger_links="left, right")
+    node(prompt, "Load Robot (URDF)")[1]["inputs"].update(urdf=arm(given), ee_link="palm", gripper_links="left, right")
     node(prompt, "Load Articulated Object (URDF)")[1]["inputs"].update(urdf=cupboard(given))
     node(prompt, "Record Interaction")[1]["inputs"].update(num_episodes=1, frames_per_episode=1, width=64, height=64)
     outputs = client.run(prompt)
     assert "'open' succeeded with 1 of" in outputs[node(prompt, "Record Interaction")[0]]["text"][0]
     assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 4
     (given / "toy_arm" / "meshes" / "foot.stl").unlink()
-    node(prompt, "Load Robot (URDF)")[1]["inputs"].update(called="arm")
+    node(prompt, "Load Robot (URDF)")[1]["inputs"].update(name="arm")
     with pytest.raises(InteractiveActionError, match="CustomRobot.*foot.stl', which is not there"):
         client.run(prompt)
     assert len(client.run(recording(num_episodes=3))["draw"]["images"]) == 12

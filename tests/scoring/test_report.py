@@ -136,7 +136,7 @@ def test_settings_are_the_literals_of_what_led_to_the_report():
         "9": {"class_type": "WriteReport", "inputs": {"images_1": ["2", 0], "title": "x"}},
         "2": {"class_type": "KSampler", "inputs": {"model": ["1", 0], "steps": 20, "seed": 3}, "_meta": {"title": "Draw"}},
         "1": {"class_type": "Load", "inputs": {"name": "sd", "empty": ""}},
-        "7": {"class_type": "Elsewhere", "inputs": {"x": 1}},
+        "7": {"class_type": "ExternalSource", "inputs": {"x": 1}},
     }
     assert settings_of(graph, "9") == {"Load": {"name": "sd"}, "Draw": {"steps": 20, "seed": 3}}
     assert list(settings_of(graph, "9")) == ["Load", "Draw"]

@@ -48,8 +48,8 @@ def test_any_side_can_be_the_front_and_a_link_the_handle(folder):
 @pytest.mark.parametrize("action", ["open", "close"])
 @pytest.mark.parametrize("settings", [{"urdf": "44853"}, {"urdf": "drawer.urdf", "handle": "knob", "size": 0.3, "front": "y"}])
 def test_the_robot_opens_and_closes_it(folder, settings, action):
-    world, failure = perform(Scene(action=action, custom_object=CustomObject(folder, called="thing", **settings)), seed=0)
-    assert not failure and world.contacts and world.called == "thing"
+    world, failure = perform(Scene(action=action, custom_object=CustomObject(folder, caption_name="thing", **settings)), seed=0)
+    assert not failure and world.contacts and world.caption_name == "thing"
 
 
 def test_an_open_hand_does_not_open_it(partnet):
@@ -77,7 +77,7 @@ def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, partnet):
 )
 def test_a_thing_that_cannot_be_opened_is_a_sentence(folder, changes, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
-        CustomObject(folder, **{"urdf": "44853", "called": "cupboard", **changes}).thing()
+        CustomObject(folder, **{"urdf": "44853", "caption_name": "cupboard", **changes}).thing()
 
 
 def test_what_its_meshes_lack_is_a_sentence(tmp_path):
@@ -93,9 +93,9 @@ def test_what_its_meshes_lack_is_a_sentence(tmp_path):
 
 
 def test_impossible_settings_are_refused_at_once(partnet):
-    for changes, sentence in (({"size": 3.0}, "from 0.1 to 1.0 meters"), ({"front": "z"}, "The front is one of"), ({"called": ""}, "what the object is called")):
+    for changes, sentence in (({"size": 3.0}, "from 0.1 to 1.0 meters"), ({"front": "z"}, "The front is one of"), ({"caption_name": ""}, "what the object is called")):
         with pytest.raises(InteractiveActionError, match=sentence):
-            CustomObject(**{"folder": "", "urdf": "a", "called": "b", **changes})
+            CustomObject(**{"folder": "", "urdf": "a", "caption_name": "b", **changes})
     with pytest.raises(InteractiveActionError, match="is offered for: open, close"):
         Scene(custom_object=partnet)
     assert others_of(Scene(action="open", custom_object=partnet)) == []
@@ -104,6 +104,6 @@ def test_impossible_settings_are_refused_at_once(partnet):
 def test_the_node_tells_what_it_found(tmp_path, monkeypatch):
     monkeypatch.setattr(nodes.folder_paths, "get_input_directory", lambda: str(tmp_path))
     output = nodes.OwnObjectNode.execute(cupboard(tmp_path), "cupboard")
-    assert "joint_0" in str(output.ui.as_dict()) and output.result[0].called == "cupboard"
+    assert "joint_0" in str(output.ui.as_dict()) and output.result[0].caption_name == "cupboard"
     with pytest.raises(InteractiveActionError, match="leads out of"):
         nodes.OwnObjectNode.execute("../44853", "cupboard")

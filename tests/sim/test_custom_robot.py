@@ -24,7 +24,7 @@ SMALL = Plan(num_episodes=1, frames_per_episode=1, width=64, height=64)
 @pytest.fixture(scope="module", params=HANDS)
 def toy(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    return CustomRobot(str(folder), arm(folder, request.param), "palm", ("left", "right"), called="toy arm")
+    return CustomRobot(str(folder), arm(folder, request.param), "palm", ("left", "right"), caption_name="toy arm")
 
 
 def test_what_is_measured_on_a_panda_is_what_is_known_of_it():
@@ -132,7 +132,7 @@ def test_a_robot_that_cannot_be_is_a_sentence(tmp_path, changes, sentence):
         CustomRobot(str(tmp_path), **settings).robot()
 
 
-@pytest.mark.parametrize("changes, sentence", [({"points": "up"}, "points along one of x, y, z"), ({"called": " "}, "what the robot is called"), ({"forward": 9.0}, "forward must be from")])
+@pytest.mark.parametrize("changes, sentence", [({"points": "up"}, "points along one of x, y, z"), ({"caption_name": " "}, "what the robot is called"), ({"forward": 9.0}, "forward must be from")])
 def test_impossible_settings_are_refused_at_once(changes, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
         CustomRobot("", "robot.urdf", "tool", **changes)
@@ -140,7 +140,7 @@ def test_impossible_settings_are_refused_at_once(changes, sentence):
 
 def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path, monkeypatch):
     monkeypatch.setattr(nodes.folder_paths, "get_input_directory", lambda: str(tmp_path))
-    settings = {"urdf": arm(tmp_path), "tool_link": "palm", "finger_links": "left, right", "tool_axis": "z", "called": "toy arm", "stands_on": "floor"}
+    settings = {"urdf": arm(tmp_path), "ee_link": "palm", "gripper_links": "left, right", "approach_axis": "z", "name": "toy arm", "stands_on": "floor"}
     output = nodes.OwnRobotNode.execute(**settings)
     assert output.result[0].stands and "6 joints lead to palm: yaw, shoulder" in str(output.ui.as_dict())
     with pytest.raises(InteractiveActionError, match="leads out of"):

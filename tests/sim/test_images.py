@@ -9,7 +9,7 @@ from scipy.ndimage import maximum_filter
 from interactive_action.sim.cameras import frame, look
 from interactive_action.sim.interiors import ROOMS
 from interactive_action.sim.plan import Plan
-from interactive_action.sim.record import take
+from interactive_action.sim.record import record_episode
 from interactive_action.sim.recording import boxes_of
 from interactive_action.sim.scene import Scene
 from interactive_action.sim.world import World
@@ -161,13 +161,13 @@ def test_at_its_key_moments_the_object_is_no_speck(simulator, action, object):
     assert recording.phase[-1] == "end" and len(set(recording.time)) == 4
     assert np.median(recording.object_masks.mean((1, 2))) > 0.02
     assert recording.subject[0] == ("two robot arms" if action == "hand over" else "robot arm")
-    assert recording.thing_poses.shape[1:] == ({"pour": 10}.get(action, 0), 7)
+    assert recording.other_poses.shape[1:] == ({"pour": 10}.get(action, 0), 7)
 
 
 def test_a_close_camera_goes_nearer_where_the_object_would_be_a_speck(simulator):
     plan = Plan(num_episodes=1, key_frames="key moments", frames_per_episode=2, width=96, height=96)
     scene = Scene(action="insert", object="peg", seed=2)
-    far, close = (simulator.record(scene, replace(plan, camera_mode=rig)) for rig in ("following", "close"))
+    far, close = (simulator.record(scene, replace(plan, camera_mode=mode)) for mode in ("tracking", "tracking_close"))
     assert far.object_masks.mean((1, 2)).min() < 0.018 and close.object_masks.mean((1, 2)).min() > 0.02
     assert np.allclose(far.extrinsics[:, :3, :3], close.extrinsics[:, :3, :3]) and np.array_equal(far.joints, close.joints)
 
@@ -203,7 +203,7 @@ def test_more_cameras_and_moments_run_no_more_physics(held, simulator, monkeypat
     counts = []
     for cameras in (4, 8):
         steps.clear()
-        take((SCENE,), Plan(num_episodes=1, cameras=cameras, frames_per_episode=cameras // 4, width=32, height=32), 0)
+        record_episode((SCENE,), Plan(num_episodes=1, cameras=cameras, frames_per_episode=cameras // 4, width=32, height=32), 0)
         counts.append(len(steps))
     assert counts[0] == counts[1] > 100
 

@@ -10,7 +10,7 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.nodes import interaction_scene as scene
 from interactive_action.nodes import record_interaction as sim
 from interactive_action.sim.client import ROOT
-from interactive_action.sim.meshes import thing_of
+from interactive_action.sim.meshes import mesh_object
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import perform
 from interactive_action.sim.scene import Scene
@@ -33,15 +33,15 @@ def folder(tmp_path_factory):
 
 
 def test_a_mesh_is_brought_to_size_upright_with_its_narrow_side_across(folder):
-    thing = thing_of(folder / "toy_brick.glb", 0.08, "y")
+    thing = mesh_object(folder / "toy_brick.glb", 0.08, "y")
     assert np.allclose(2 * thing.half, [0.08, 0.04, 0.02]) and thing.bounds[0, 2] == 0
     (piece,) = thing.parts[0].pieces
     assert np.allclose(np.ptp(piece, axis=0), [0.08, 0.04, 0.02])
-    assert np.allclose(2 * thing_of(folder / "toy_brick.glb", 0.08, "z").half, [0.04, 0.02, 0.08])
+    assert np.allclose(2 * mesh_object(folder / "toy_brick.glb", 0.08, "z").half, [0.04, 0.02, 0.08])
 
 
 def test_a_hollow_mesh_collides_in_convex_pieces_and_stays_hollow(folder):
-    pieces = thing_of(folder / "tray.obj", 0.2, "z").parts[0].pieces
+    pieces = mesh_object(folder / "tray.obj", 0.2, "z").parts[0].pieces
     assert len(pieces) > 1
     inside = np.array([0, 0, 0.06])
     assert not any(trimesh.convex.convex_hull(piece).contains([inside])[0] for piece in pieces)
@@ -50,7 +50,7 @@ def test_a_hollow_mesh_collides_in_convex_pieces_and_stays_hollow(folder):
 @pytest.mark.parametrize("action", ["pick up", "push", "touch"])
 def test_the_robot_acts_on_it(folder, action):
     world, failure = perform(Scene(action=action, mesh=str(folder / "toy_brick.glb"), mesh_size=0.07), seed=0)
-    assert not failure and world.called == "toy brick" and world.contacts
+    assert not failure and world.caption_name == "toy brick" and world.contacts
 
 
 def test_it_is_seen_and_named(simulator, folder):

@@ -35,7 +35,7 @@ def test_a_recording_loads_as_it_was_saved(held, tmp_path):
     assert loaded.scene == held.scene
     for name, array in held.arrays().items():
         assert array.dtype.kind == loaded.arrays()[name].dtype.kind and np.array_equal(array, loaded.arrays()[name]), name
-    assert sorted(path.name for path in (tmp_path / "episode").iterdir()) == ["masks", "metadata.jsonl", "images", "scene.json", "trajectories.npz"]
+    assert sorted(path.name for path in (tmp_path / "episode").iterdir()) == ["images", "masks", "metadata.jsonl", "scene.json", "trajectories.npz"]
     with pytest.raises(InteractiveActionError, match="already a recording called 'take'"):
         save(held, tmp_path / "episode")
 
@@ -47,7 +47,7 @@ def test_images_of_another_engine_are_a_recording(by_hand):
     assert [(box["x"], box["y"], box["width"], box["height"]) for box in recording.subject_boxes[0]] == [(3, 2, 3, 2)]
     assert [(box["x"], box["y"], box["width"], box["height"]) for box in recording.object_boxes[0]] == [(1, 2, 3, 2)]
     assert recording.subject_boxes[1] == recording.object_boxes[1] == []
-    assert "2 images of 2 takes" in recording.summary() and recording.overlay().shape == (2, 6, 8, 3)
+    assert "2 images of 2 episodes" in recording.summary() and recording.overlay().shape == (2, 6, 8, 3)
     assert recording.depth_images().max() == 0
 
 

@@ -11,7 +11,7 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.sim import rendering as drawing
 from interactive_action.sim.environment_maps import cubemap
 from interactive_action.sim.record import warm_up
-from interactive_action.sim.rendering import add_camera, add_sun, near_first, photograph
+from interactive_action.sim.rendering import add_camera, add_sun, near_first, render_camera
 
 SIZE = 96
 DOWN = sapien.Pose([0, 0, 2], [np.sqrt(0.5), 0, np.sqrt(0.5), 0])  # two meters above the ground, looking at it
@@ -41,7 +41,7 @@ def matt(*color):
 def seen(scene, pose=DOWN):
     camera = add_camera(scene, SIZE, SIZE, 1.0)
     camera.entity.set_pose(pose)
-    return photograph(scene, camera)
+    return render_camera(scene, camera)
 
 
 def image(colors):
@@ -91,7 +91,7 @@ def test_a_light_straight_from_behind_a_surface_adds_nothing(scene):
     scene.add_directional_light([0, 0, 1], [1.5, 1.5, 1.5])
     camera = add_camera(scene, SIZE + 1, SIZE + 1, 1.0)  # odd, so that one pixel looks straight down
     camera.entity.set_pose(DOWN)
-    colors, *_ = photograph(scene, camera)
+    colors, *_ = render_camera(scene, camera)
     assert colors[..., :3] == pytest.approx(255 * (0.5 * 0.2) ** (1 / 2.2), abs=1)
 
 

@@ -36,13 +36,13 @@ def test_an_impossible_scene_is_refused(wrong, sentence):
     "wrong, sentence",
     [
         ({"cameras": 3}, "cameras must be a whole number from 4 to 64, but is 3"),
-        ({"num_episodes": 0}, "takes must be a whole number from 1"),
+        ({"num_episodes": 0}, "num_episodes must be a whole number from 1"),
         ({"frames_per_episode": 1.5}, "frames_per_episode must be a whole number"),
         ({"width": 8}, "width must be a whole number from 32"),
         ({"field_of_view": 5.0}, "field_of_view must be from 10 to 120, but is 5.0"),
         ({"distance": -1.0}, "distance must be from 0 to 10"),
-        ({"camera_mode": "drone"}, "no rig 'drone'.*following, still"),
-        ({"key_frames": "yesterday"}, "no moments 'yesterday'.*held"),
+        ({"camera_mode": "drone"}, "no camera mode 'drone'.*tracking, fixed"),
+        ({"key_frames": "yesterday"}, "no key frames 'yesterday'.*held"),
     ],
 )
 def test_an_impossible_plan_is_refused(wrong, sentence):

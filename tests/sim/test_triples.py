@@ -46,11 +46,11 @@ def test_the_background_of_the_other_actions_is_that_of_the_anchor_to_the_pixel(
 
 
 def test_other_actions_begin_with_everything_at_the_anchors_place(triples):
-    first = [np.flatnonzero(triples.anchors.step_episode == take)[0] for take in range(2)]
+    first = [np.flatnonzero(triples.anchors.step_episode == episode)[0] for episode in range(2)]
     for other in triples.others:
-        begun = [np.flatnonzero(other.step_episode == take)[0] for take in range(2)]
+        begun = [np.flatnonzero(other.step_episode == episode)[0] for episode in range(2)]
         assert np.allclose(other.object_poses[begun], triples.anchors.object_poses[first], atol=1e-4)
-        assert np.allclose(other.thing_poses[begun], triples.anchors.thing_poses[first], atol=1e-4)
+        assert np.allclose(other.other_poses[begun], triples.anchors.other_poses[first], atol=1e-4)
 
 
 def test_the_same_action_is_seen_by_the_same_camera_in_another_take(triples):
@@ -66,7 +66,7 @@ def test_what_is_no_other_action_is_refused(simulator):
         (Scene(), [], PLAN, "Choose some of: hold"),
         (Scene(action="open", object="fridge"), ["push"], PLAN, "has no other action in its context"),
         (Scene(action="hand over", object="book"), ["push"], PLAN, "has no other action in its context"),
-        (Scene(), ["push"], Plan(num_episodes=1), "at least 2 takes"),
+        (Scene(), ["push"], Plan(num_episodes=1), "at least 2 episodes"),
     ):
         with pytest.raises(InteractiveActionError, match=sentence):
             record_triples(simulator, scene, others, plan)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ..dev.server import ROOT, ComfyServer, comfyui_version
 from ..dev.sheets import edit_sheet
-from .token import load_prompt, node, images, run
+from .token import images, load_prompt, node, run
 
 DEMO = ROOT / "demo-edit"
 LORA = "demo-edit.safetensors"

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from ...errors import InteractiveActionError
 from ...files import write_atomically
 from ...sim.actions import ACTIONS
-from ...sim.cameras import Rig
+from ...sim.cameras import CameraRig
 from ...sim.key_frames import key_frames
 from ...sim.plan import Plan
 from ...sim.record import perform, warm_up
@@ -18,7 +18,7 @@ from ...sim.scene import Scene, able
 from .server import ROOT
 
 SHEET = ROOT / "web" / "docs" / "bodies.jpg"
-SIZE, CAMERAS, MOMENTS, TRIES = 128, 4, 12, 5
+SIZE, CAMERAS, KEY_FRAMES, TRIES = 128, 4, 12, 5
 GREY = (225, 225, 225)
 
 
@@ -62,9 +62,9 @@ def shots(world, seed):
     def telling(state):
         return bool(links[state.time]) and world.action.shows(world.states[0], state), links[state.time]
 
-    states = [state for _, state in key_frames(world, world.action, "from contact to end", MOMENTS)]
+    states = [state for _, state in key_frames(world, world.action, "from contact to end", KEY_FRAMES)]
     world.restore(max(reversed(states), key=telling))
-    rig = Rig(world, Plan(cameras=CAMERAS, width=SIZE, height=SIZE), np.random.default_rng(seed))
+    rig = CameraRig(world, Plan(cameras=CAMERAS, width=SIZE, height=SIZE), np.random.default_rng(seed))
     return [rig.shoot(camera) for camera in range(CAMERAS)]
 
 

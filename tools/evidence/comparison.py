@@ -55,10 +55,10 @@ def simulated(action, side, key_frames="held"):
     from ...sim.record import record
     from ...sim.scene import Scene, able
 
-    path = EVIDENCE / "recordings" / f"{_file(action)}_{_file(moments)}_{side}.npz"
+    path = EVIDENCE / "recordings" / f"{_file(action)}_{_file(key_frames)}_{side}.npz"
     if not path.exists():
         scene = Scene(robot=able(action)[0], action=action, object=PERFORMED[action].objects[0])
-        made = record(scene, Plan(num_episodes=TAKES, key_frames=moments, width=side, height=side))
+        made = record(scene, Plan(num_episodes=TAKES, key_frames=key_frames, width=side, height=side))
         path.parent.mkdir(parents=True, exist_ok=True)
         numpy.savez(path, images=made.images, subject=made.subject, object=made.object)
     made = numpy.load(path, allow_pickle=False)
