@@ -16,5 +16,6 @@ class MissingExtraError(InteractiveActionError):
     def __init__(self, need, extra):
         super().__init__(
             f"{need} is not installed, and this cannot run without it. Install it into ComfyUI's Python, in the folder of this pack, "
-            f'with: pip install ".[{extra}]"' + (" && pip install --no-deps mani_skill==3.0.1." if extra == "sim" else ".")
+            f'with: pip install ".[{extra}]"'
+            + (" && pip install --no-deps mani_skill==3.0.1." if extra == "sim" else ".")
         )

@@ -20,7 +20,9 @@ from .errors import InteractiveActionError
 
 LONGEST_NAME = 200  # bytes of UTF-8: file systems take 255, and a number, an ending or a temporary mark may be added
 _NAME = re.compile(r"\w[\w.-]*")
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)  # Windows's devices
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE
+)  # Windows's devices
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which captions may hold
 
 
@@ -30,7 +32,9 @@ def checked_name(name, what):
     Letters and digits of any script, '-', '_' and '.'; at most ``LONGEST_NAME`` bytes; no name that Windows keeps for itself.
     """
     if not isinstance(name, str):
-        raise InteractiveActionError(f"The {what} needs a name in letters, but is called {name!r}. Try a plain name such as 'pick-up'.")
+        raise InteractiveActionError(
+            f"The {what} needs a name in letters, but is called {name!r}. Try a plain name such as 'pick-up'."
+        )
     name = unicodedata.normalize("NFC", name)
     length = len(name.encode("utf-8", "surrogatepass"))
     if length > LONGEST_NAME:
@@ -59,8 +63,12 @@ def path_inside(folder, name, what):
             path.exists()  # raises for names that no file system takes
             return path
     except (OSError, ValueError, TypeError) as error:
-        raise InteractiveActionError(f"The {what} {str(name)[:80]!r} cannot be the name of a file: {_reason(error)}. Give a file of {folder.name}.") from error
-    raise InteractiveActionError(f"The {what} {name!r} leads out of the folder {folder.name}. Put the file into it and give its name there.")
+        raise InteractiveActionError(
+            f"The {what} {str(name)[:80]!r} cannot be the name of a file: {_reason(error)}. Give a file of {folder.name}."
+        ) from error
+    raise InteractiveActionError(
+        f"The {what} {name!r} leads out of the folder {folder.name}. Put the file into it and give its name there."
+    )
 
 
 def free_path(folder, name, suffix=""):
@@ -82,7 +90,12 @@ def read_text(path):
         data = path.read_bytes()
     except OSError as error:
         raise InteractiveActionError(f"{path.name} could not be read: {_reason(error)}. Check the file.") from error
-    marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    marks = {
+        codecs.BOM_UTF32_LE: "utf-32",
+        codecs.BOM_UTF32_BE: "utf-32",
+        codecs.BOM_UTF16_LE: "utf-16",
+        codecs.BOM_UTF16_BE: "utf-16",
+    }
     encoding = next((encoding for mark, encoding in marks.items() if data.startswith(mark)), "utf-8-sig")
     try:
         return data.decode(encoding)
@@ -109,7 +122,9 @@ def read_json_lines(path):
         if line.strip():
             row = parse_json(line, f"line {number} of {path.name}")
             if not isinstance(row, dict):
-                raise InteractiveActionError(f"Line {number} of {path.name} must be one JSON object in braces, but is {line[:40]!r}.")
+                raise InteractiveActionError(
+                    f"Line {number} of {path.name} must be one JSON object in braces, but is {line[:40]!r}."
+                )
             yield number, row
 
 
@@ -118,7 +133,9 @@ def parse_json(text, where):
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InteractiveActionError(f"{where[:1].upper()}{where[1:]} is not JSON: {error}. Correct it, or leave it out.") from error
+        raise InteractiveActionError(
+            f"{where[:1].upper()}{where[1:]} is not JSON: {error}. Correct it, or leave it out."
+        ) from error
 
 
 # Writing
@@ -149,7 +166,9 @@ def new_folder(folder, what):
     """A hidden folder to write into, which takes the name ``folder`` once all is written; one that exists is not touched."""
     folder = pathlib.Path(folder)
     if folder.exists():
-        raise InteractiveActionError(f"There is already a {what} called {folder.name!r}. Choose another name or remove it first.")
+        raise InteractiveActionError(
+            f"There is already a {what} called {folder.name!r}. Choose another name or remove it first."
+        )
     temporary = None
     with told_in_a_sentence(folder):
         try:
@@ -200,7 +219,9 @@ def safetensors_bytes(tensors, metadata):
     """
     data = safetensors.torch.save({key: value.contiguous() for key, value in tensors.items()}, metadata=metadata)
     (length,) = struct.unpack("<Q", data[:8])
-    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    header = json.dumps(
+        json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    ).encode()
     header += b" " * (-len(header) % 8)
     return struct.pack("<Q", len(header)) + header + data[8 + length :]
 

@@ -32,7 +32,9 @@ def read_image(path, mode="RGB"):
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
     except FileNotFoundError as error:
-        raise InteractiveActionError(f"There is no image {path.name!r} in the folder {path.parent.name!r}. Put it there, or correct the name.") from error
+        raise InteractiveActionError(
+            f"There is no image {path.name!r} in the folder {path.parent.name!r}. Put it there, or correct the name."
+        ) from error
     except (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, struct.error, MemoryError) as error:
         raise InteractiveActionError(
             f"{path.name} could not be read as an image: {str(error).replace(str(path.parent), '').rstrip('.')}. Save it again as PNG or JPEG."
@@ -45,7 +47,9 @@ def _eight_bits(image, path):
         return image
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all() or values.min() < 0:
-        raise InteractiveActionError(f"{path.name} has values that are negative or no numbers. Save it with values from 0 to 1.")
+        raise InteractiveActionError(
+            f"{path.name} has values that are negative or no numbers. Save it with values from 0 to 1."
+        )
     # floats are shares of 1 by custom, integers 16-bit ones; a float image of larger values is in the range of its own kind
     whole = next((limit for limit in (1, 255, 65535) if values.max() <= limit), None) if image.mode == "F" else 65535
     if whole is None or values.max() > whole:

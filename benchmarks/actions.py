@@ -17,5 +17,7 @@ def rate(name, layouts=LAYOUTS, robot=None):
     from ..sim.scene import Scene, able
 
     objects = ACTIONS[name].objects
-    failures = [perform(Scene(robot or able(name)[0], name, objects[seed % len(objects)]), seed)[1] for seed in range(layouts)]
+    failures = [
+        perform(Scene(robot or able(name)[0], name, objects[seed % len(objects)]), seed)[1] for seed in range(layouts)
+    ]
     return failures.count("") / layouts

@@ -23,7 +23,7 @@ UNET = {
 
 
 def measure():
-    """"vs_bare_batch4": the median of paired rounds. "three_rows": that of a step with s_in = 1, which leaves one row out."""
+    """ "vs_bare_batch4": the median of paired rounds. "three_rows": that of a step with s_in = 1, which leaves one row out."""
     with tempfile.TemporaryDirectory() as base, torch.inference_mode():
         enter_comfyui(base)
         ratios, fewer, seconds = [], [], []

@@ -19,7 +19,11 @@ import time
 
 import numpy as np
 
-FRAMES, SIZE, EPISODES = int(os.environ.get("FRAMES", "8")), int(os.environ.get("SIZE", "512")), int(os.environ.get("EPISODES", "2"))
+FRAMES, SIZE, EPISODES = (
+    int(os.environ.get("FRAMES", "8")),
+    int(os.environ.get("SIZE", "512")),
+    int(os.environ.get("EPISODES", "2")),
+)
 SCENES, ROUNDS = int(os.environ.get("SCENES", "500")), int(os.environ.get("ROUNDS", "3"))
 SETTLED = 20  # scenes until all that is kept is there
 CAMERAS = 4
@@ -125,7 +129,11 @@ def _bare(camera_and_channels):
 
 def _theirs(world, rig):
     own = rig.camera
-    return world.scene.add_camera("camera", SIZE, SIZE, own.fovy, own.near, own.far), ("Color", "Segmentation", "Position")
+    return world.scene.add_camera("camera", SIZE, SIZE, own.fovy, own.near, own.far), (
+        "Color",
+        "Segmentation",
+        "Position",
+    )
 
 
 def _with_ours(world, rig):
@@ -137,7 +145,9 @@ def _with_ours(world, rig):
 def _plan():
     from ..sim.plan import Plan
 
-    return Plan(num_episodes=1, cameras=CAMERAS, key_frames="whole action", frames_per_episode=FRAMES, width=SIZE, height=SIZE)
+    return Plan(
+        num_episodes=1, cameras=CAMERAS, key_frames="whole action", frames_per_episode=FRAMES, width=SIZE, height=SIZE
+    )
 
 
 def _many_scenes():
@@ -207,7 +217,9 @@ def _maniskill(shadows):
     job = json.dumps([SIZE, CAMERAS, FRAMES, EPISODES, shadows])
     counted = "process_time" if _software() else "perf_counter"
     while True:
-        run = subprocess.run([sys.executable, "-c", MANISKILL, job, counted], check=False, capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, "-c", MANISKILL, job, counted], check=False, capture_output=True, text=True
+        )
         if run.returncode:
             sys.exit(
                 f"ManiSkill's own loop did not run: {run.stderr.strip().splitlines()[-1]}. Install its requirements into a folder of their own "

@@ -11,4 +11,8 @@ def measure():
     from ..sim.robots import ROBOTS
     from ..sim.scene import able
 
-    return {robot: {name: rate(name, LAYOUTS, robot) for name in ACTIONS if robot in able(name)} for robot in ROBOTS if robot != "panda"}
+    return {
+        robot: {name: rate(name, LAYOUTS, robot) for name in ACTIONS if robot in able(name)}
+        for robot in ROBOTS
+        if robot != "panda"
+    }

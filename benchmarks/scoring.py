@@ -20,8 +20,9 @@ IMAGES, ROUNDS = 64, 3
 
 def measure():
     """Return "batched_speedup" and its "limit", medians of rounds, and the images a second of either way."""
-    shots = [render(sample_scene(CHECK_SEED + k, "panda", "strawberry", "lift", held_out=True)).image
-             for k in range(IMAGES)]
+    shots = [
+        render(sample_scene(CHECK_SEED + k, "panda", "strawberry", "lift", held_out=True)).image for k in range(IMAGES)
+    ]
     images = torch.stack([torch.from_numpy(shot) for shot in shots]).float() / 255
     detector, clip_scorer = judges.load_detector(), judges.load_clip_scorer()
     for judge in (detector, clip_scorer):
@@ -33,8 +34,15 @@ def measure():
 
     def seconds(batch_size):
         spent["arithmetic"], start = 0.0, clock()
-        score_images(images, "panda", "strawberry", "a panda picking up a strawberry", detector, clip_scorer,
-                       batch_size=batch_size)
+        score_images(
+            images,
+            "panda",
+            "strawberry",
+            "a panda picking up a strawberry",
+            detector,
+            clip_scorer,
+            batch_size=batch_size,
+        )
         return clock() - start, spent["arithmetic"]
 
     seconds(IMAGES)

@@ -78,7 +78,9 @@ def the_steps(unet, text, device):
 
     scheduler = DDPMScheduler(**SCHEDULE)
     tokenizer = clip_tokenizer()
-    untouched = copy.deepcopy(unet, {id(weight): weight for weight in unet.parameters()})  # for them; the weights are the same
+    untouched = copy.deepcopy(
+        unet, {id(weight): weight for weight in unet.parameters()}
+    )  # for them; the weights are the same
     engine = DiffusersEngine(unet, [TextEncoder(text, tokenizer)], autoencoder, scheduler.alphas_cumprod, device=device)
     images = torch.rand(IMAGES, SIZE, SIZE, 3, generator=torch.Generator().manual_seed(0))
     dataset = InteractionDataset(images, (PROMPTS,) * IMAGES, (PROMPTS_AND,) * IMAGES)
@@ -88,7 +90,9 @@ def the_steps(unet, text, device):
     others = ActionDifferent.in_order(small.images.flip(0), IMAGES)
     # one vector for all layers, as plain's, so that only the triple differs
     triple = ADILoss(engine, small, ADIConfig(batch_size=BATCH, layer_wise=False), others)
-    theirs = functools.partial(DiffusersStep, untouched, text, tokenizer, scheduler, images[:BATCH].movedim(-1, 1).to(device) * 2 - 1)
+    theirs = functools.partial(
+        DiffusersStep, untouched, text, tokenizer, scheduler, images[:BATCH].movedim(-1, 1).to(device) * 2 - 1
+    )
     plain_loss = TextualInversionLoss(engine, dataset, plain)
     return {
         "diffusers plain": theirs(teacher=False),
@@ -208,7 +212,13 @@ def unet_and_text(device):
     unet = UNet2DConditionModel(cross_attention_dim=768)
     text = CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=49408, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, bos_token_id=49406, eos_token_id=49407
+            vocab_size=49408,
+            hidden_size=768,
+            intermediate_size=3072,
+            num_hidden_layers=12,
+            num_attention_heads=12,
+            bos_token_id=49406,
+            eos_token_id=49407,
         )
     )
     return unet.to(device), text.to(device)

@@ -45,7 +45,9 @@ class InteractionDataset:
                 f"{PLACEHOLDER} and {len(self.prompts_and)} with 'and'. Give each image one of each."
             )
         if self.masks is not None and [mask.shape for mask in self.masks] != [image.shape[:2] for image in self.images]:
-            raise InteractiveActionError("The dataset's masks are not those of its images. Give each image one of its size, or none.")
+            raise InteractiveActionError(
+                "The dataset's masks are not those of its images. Give each image one of its size, or none."
+            )
         for group in self.prompts:
             for prompt in group or ("",):
                 if prompt.count(PLACEHOLDER) != 1:
@@ -68,7 +70,9 @@ class InteractionDataset:
         if torch.is_tensor(self.images):
             return self.images
         size = self.images[0].shape[:2]
-        return torch.cat([interpolate(image.movedim(-1, 0)[None], size, mode="area") for image in self.images]).movedim(1, -1)
+        return torch.cat([interpolate(image.movedim(-1, 0)[None], size, mode="area") for image in self.images]).movedim(
+            1, -1
+        )
 
     def sha256(self):
         """A fingerprint of images and masks (as 8-bit) and prompts, the same before saving and after loading."""
@@ -92,13 +96,19 @@ class InteractionDataset:
         """
         folder = pathlib.Path(folder)
         if folder.exists():
-            raise InteractiveActionError(f"There is already a dataset called {folder.name!r}. Choose another name or remove it first.")
+            raise InteractiveActionError(
+                f"There is already a dataset called {folder.name!r}. Choose another name or remove it first."
+            )
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
             with open(temporary / METADATA, "w", encoding="utf-8") as metadata:
                 for index, image in enumerate(self.images):
-                    row = {"file_name": f"{index:04d}.png", "prompts": self.prompts[index], "prompts_and": self.prompts_and[index]}
+                    row = {
+                        "file_name": f"{index:04d}.png",
+                        "prompts": self.prompts[index],
+                        "prompts_and": self.prompts_and[index],
+                    }
                     Image.fromarray(_to_uint8(image)).save(temporary / row["file_name"])
                     if self.masks is not None:
                         row["mask"] = f"{index:04d}-mask.png"
@@ -140,7 +150,9 @@ class InteractionDataset:
             prompts.append(with_token)
             prompts_and.append(with_and)
         if masks and [mask.size for mask in masks] != [image.size for image in images]:
-            raise InteractiveActionError(f"{folder.name} has masks for some images alone, or of other sizes. Give each image one of its size, or none.")
+            raise InteractiveActionError(
+                f"{folder.name} has masks for some images alone, or of other sizes. Give each image one of its size, or none."
+            )
         sizes = {image.size for image in images}
         if len(sizes) > 1:
             images, masks = ([fit(image, resolution) for image in several] for several in (images, masks))

@@ -74,7 +74,9 @@ def interactions(action, word, phrase, names=NAMES):
     names: people by name, at most 10; each takes the place of one of ``KINDS``, from the end.
     """
     if len(names) > len(KINDS):
-        raise InteractiveActionError(f"There are places for {len(KINDS)} people by name, and {len(names)} were given. Leave some out.")
+        raise InteractiveActionError(
+            f"There are places for {len(KINDS)} people by name, and {len(names)} were given. Leave some out."
+        )
     subjects = (*KINDS[: len(KINDS) - len(names)], *names, *ANIMALS)
     return _pairs(subjects, OBJECTS[action], word, phrase)
 
@@ -99,7 +101,9 @@ def action_bench(actions, word, names=NAMES_ALONE):
     word: the learned word; ``{action}`` in it stands for the action's name. Empty for plain words.
     """
     if len(names) > len(NAMES_ALONE):
-        raise InteractiveActionError(f"ActionBench has {len(NAMES_ALONE)} people by name, and {len(names)} were given. Leave some out.")
+        raise InteractiveActionError(
+            f"ActionBench has {len(NAMES_ALONE)} people by name, and {len(names)} were given. Leave some out."
+        )
     subjects = (*PEOPLE_ALONE, *names, *ANIMALS_ALONE)
     prompts = []
     for action in actions:
@@ -133,7 +137,9 @@ def seeded(prompts, images, seed, first=0, count=0):
     first, count: the part of the prompts that is wanted; ``count`` 0 is all that follow.
     """
     if not 0 <= first < len(prompts):
-        raise InteractiveActionError(f"The first prompt wanted is number {first}, and the set has the numbers 0 to {len(prompts) - 1}.")
+        raise InteractiveActionError(
+            f"The first prompt wanted is number {first}, and the set has the numbers 0 to {len(prompts) - 1}."
+        )
     return [
         Prompt(prompt.prompt, prompt.text, prompt.subject, prompt.object, (seed + place * images + k) % 2**64)
         for place, prompt in list(enumerate(prompts))[first : first + count if count else None]

@@ -28,7 +28,9 @@ def parse_templates(text):
     """Split ``text`` into templates, one a line; each must name ``{subject}``, ``{object}`` and hold ``<v*>`` once."""
     templates = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not templates:
-        raise InteractiveActionError("There are no prompt templates. Write at least one line such as '{subject} <v*> {object}'.")
+        raise InteractiveActionError(
+            "There are no prompt templates. Write at least one line such as '{subject} <v*> {object}'."
+        )
     for template in templates:
         if template.count(PLACEHOLDER) != 1:
             raise InteractiveActionError(
@@ -62,7 +64,9 @@ def with_article(name):
     """Put "a" or "an" before ``name`` unless it begins with an article or a capital letter (a person's name)."""
     name = name.strip()
     if not name:
-        raise InteractiveActionError("An image has no name for its subject or its object. Write both, for example 'robot arm' and 'cube'.")
+        raise InteractiveActionError(
+            "An image has no name for its subject or its object. Write both, for example 'robot arm' and 'cube'."
+        )
     first = name.split()[0]
     if first in ("a", "an", "the", "one", "two", "some") or first[0].isupper():
         return name

@@ -45,8 +45,14 @@ class InteractionJudge(nn.Module):
         super().__init__()
         layers, before = [], 3
         for width in widths:
-            layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.GroupNorm(8, width), nn.SiLU(),
-                       nn.Conv2d(width, width, 3, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
+            layers += [
+                nn.Conv2d(before, width, 3, stride=2, padding=1),
+                nn.GroupNorm(8, width),
+                nn.SiLU(),
+                nn.Conv2d(width, width, 3, padding=1),
+                nn.GroupNorm(8, width),
+                nn.SiLU(),
+            ]
             before = width
         self.features = nn.Sequential(*layers)
         self.head = nn.Linear(before * 9, len(RELATIONS))

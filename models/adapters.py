@@ -18,7 +18,9 @@ class Changes:
 
     def __init__(self, module, names):
         self.names = list(names)
-        self.places = [(module.get_submodule(owner), leaf) for owner, _, leaf in (name.rpartition(".") for name in self.names)]
+        self.places = [
+            (module.get_submodule(owner), leaf) for owner, _, leaf in (name.rpartition(".") for name in self.names)
+        ]
         self.parameters = [owner._parameters[leaf] for owner, leaf in self.places]
 
     def start(self, generator):
@@ -83,7 +85,11 @@ class Together:
             yield
 
     def state(self, weights):
-        return {name: part for adapter, own in zip(self.adapters, weights.split(self.sizes)) for name, part in adapter.state(own).items()}
+        return {
+            name: part
+            for adapter, own in zip(self.adapters, weights.split(self.sizes))
+            for name, part in adapter.state(own).items()
+        }
 
 
 def editor_adapter(module, rank):

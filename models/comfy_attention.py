@@ -79,7 +79,10 @@ class Recorder:
             return
         half, attention = options["uuids"].index(run.cond), self.attentions[layer]
         query, key = (part.chunk(len(options["uuids"]))[half] for part in (query, key))
-        q, k = (part.unflatten(-1, (attention.heads, -1)).transpose(1, 2).float() for part in (attention.to_q(query), attention.to_k(key)))
+        q, k = (
+            part.unflatten(-1, (attention.heads, -1)).transpose(1, 2).float()
+            for part in (attention.to_q(query), attention.to_k(key))
+        )
         shares = torch.softmax(q @ k.transpose(2, 3) * attention.dim_head**-0.5, -1).mean(1)
         height, width = options["activations_shape"][2:]
         if height * width == shares.shape[1]:
@@ -88,7 +91,9 @@ class Recorder:
     def _wanted(self, options):
         """Whether the step at hand lies between start and end."""
         sigmas = options["sample_sigmas"]
-        step = max(int((sigmas[:-1] >= options["sigmas"].flatten()[0]).sum()) - 1, 0)  # some samplers begin with more noise
+        step = max(
+            int((sigmas[:-1] >= options["sigmas"].flatten()[0]).sum()) - 1, 0
+        )  # some samplers begin with more noise
         share = (step + 0.5) / max(len(sigmas) - 1, 1)
         return self.start <= share <= self.end
 
@@ -124,7 +129,9 @@ def word_positions(tokenize, prompt, word):
     rows, layers = tokenize(prompt), len(tokenize(""))
     chunks = rows[::layers]
     wanted = [token for row in tokenize(word)[::layers] for token, _, group in row if group]
-    tokens = [(place, token) for place, (token, _, group) in enumerate(entry for row in chunks for entry in row) if group]
+    tokens = [
+        (place, token) for place, (token, _, group) in enumerate(entry for row in chunks for entry in row) if group
+    ]
     found = set()
     for start in range(len(tokens) - len(wanted) + 1 if wanted else 0):
         part = tokens[start : start + len(wanted)]
@@ -163,8 +170,14 @@ def grouped(maps, by_resolution):
     Groups are down, middle and up, or the resolutions from coarse to fine. Every layer counts the same.
     """
     finest = max((map.shape[1:] for map in maps.values()), key=lambda shape: shape[0] * shape[1])
-    names = {layer: f"{map.shape[2]} x {map.shape[1]}" if by_resolution else PLACES[layer[0][0]] for layer, map in maps.items()}
+    names = {
+        layer: f"{map.shape[2]} x {map.shape[1]}" if by_resolution else PLACES[layer[0][0]]
+        for layer, map in maps.items()
+    }
     large = {layer: interpolate(map[:, None], finest, mode="bilinear")[:, 0] for layer, map in maps.items()}
     order = sorted(maps, key=lambda layer: maps[layer].shape[1]) if by_resolution else list(maps)
-    groups = {name: torch.stack([large[layer] for layer in order if names[layer] == name]).mean(0) for name in dict.fromkeys(names[layer] for layer in order)}
+    groups = {
+        name: torch.stack([large[layer] for layer in order if names[layer] == name]).mean(0)
+        for name in dict.fromkeys(names[layer] for layer in order)
+    }
     return {**groups, "all layers": torch.stack(list(large.values())).mean(0)}

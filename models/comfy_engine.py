@@ -36,8 +36,15 @@ class ComfyEngine:
 
     def __init__(self, model, clip, vae, gradient_checkpointing=False):
         network = model.model
-        unet = isinstance(network.diffusion_model, UNetModel) and network.latent_format.latent_channels == network.diffusion_model.in_channels == 4
-        if not unet or network.model_type not in (ModelType.EPS, ModelType.V_PREDICTION) or bool(network.adm_channels) != isinstance(network, SDXL):
+        unet = (
+            isinstance(network.diffusion_model, UNetModel)
+            and network.latent_format.latent_channels == network.diffusion_model.in_channels == 4
+        )
+        if (
+            not unet
+            or network.model_type not in (ModelType.EPS, ModelType.V_PREDICTION)
+            or bool(network.adm_channels) != isinstance(network, SDXL)
+        ):
             raise InteractiveActionError(
                 f"Tokens can be trained on SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a {type(network.model_config).__name__}. "
                 f"Load one of those, or a fine-tune."
@@ -48,7 +55,11 @@ class ComfyEngine:
                 f"Tokens can be trained with the text encoders of SD 1.x, SD 2.x and SDXL, and this CLIP is a "
                 f"{type(clip.cond_stage_model).__name__}. Connect the CLIP of the MODEL's checkpoint."
             )
-        learned = [words for part in self._parts for words in getattr(getattr(clip.tokenizer, part), "learned_words", {}).values()]
+        learned = [
+            words
+            for part in self._parts
+            for words in getattr(getattr(clip.tokenizer, part), "learned_words", {}).values()
+        ]
         if any(vectors.ndim == 3 for vectors in learned):
             raise InteractiveActionError(
                 "This CLIP already knows a layer-wise token, beside which no other can be trained. Connect the CLIP of the checkpoint loader."
@@ -108,7 +119,9 @@ class ComfyEngine:
         with torch.no_grad():
             for batch in images.split(ENCODE_BATCH):
                 # clone: images that came along a graph are inference tensors
-                x = vae.process_input(vae.vae_encode_crop_pixels(batch.clone()).movedim(-1, 1)).to(vae.device, vae.vae_dtype)
+                x = vae.process_input(vae.vae_encode_crop_pixels(batch.clone()).movedim(-1, 1)).to(
+                    vae.device, vae.vae_dtype
+                )
                 if hasattr(stage, "quant_conv"):
                     mean, logvar = stage.quant_conv(stage.encoder(x)).float().chunk(2, dim=1)
                     std = torch.exp(0.5 * logvar.clamp(-30, 20))
@@ -152,8 +165,12 @@ class ComfyEngine:
 
     def word_vectors(self, words):
         with torch.no_grad():
-            ids = [[token for row in self._tokenize(part, words) for token, _, word in row if word] for part in self._parts]
-            rows = [table[torch.tensor(row, dtype=torch.long, device=table.device)] for table, row in zip(self._tables, ids)]
+            ids = [
+                [token for row in self._tokenize(part, words) for token, _, word in row if word] for part in self._parts
+            ]
+            rows = [
+                table[torch.tensor(row, dtype=torch.long, device=table.device)] for table, row in zip(self._tables, ids)
+            ]
             return torch.cat(rows, -1).float().clone()
 
     def predict_noise(self, z_t, t, context):
@@ -168,7 +185,9 @@ class ComfyEngine:
         if context.ndim == 4:
             context = context.movedim(0, 1).flatten(1, 2)
             options["patches"] = {"attn2_patch": [self._layer_patch]}
-        denoised = self._model.apply_model(x, sigma.flatten(), c_crossattn=context, transformer_options=options, **added)
+        denoised = self._model.apply_model(
+            x, sigma.flatten(), c_crossattn=context, transformer_options=options, **added
+        )
         return (x - denoised.float()) / sigma
 
     def attention_projections(self):
@@ -205,7 +224,11 @@ class ComfyEngine:
                 raise _too_long(prompt)
             return [token for token, _, _ in rows[0]]
         [start, *first], [_, *second] = (self._tokenize(part, text)[0] for text in (before, after))
-        words = [token for token, _, word in first if word] + list(vectors.unbind()) + [token for token, _, word in second if word]
+        words = (
+            [token for token, _, word in first if word]
+            + list(vectors.unbind())
+            + [token for token, _, word in second if word]
+        )
         padding = [token for token, _, word in second if not word]
         length = 1 + len(first)
         row = [start[0], *words, padding[0]]

@@ -60,7 +60,9 @@ def _model_classes():
             {
                 "unet_config": {**base.unet_config, "in_channels": channels},
                 "required_keys": {"{}style_attention.to_q.weight": None} if channels == EXTENDED else {},
-                "get_model": lambda self, state_dict, prefix="", device=None: model(self, kind(state_dict), device=device),
+                "get_model": lambda self, state_dict, prefix="", device=None: model(
+                    self, kind(state_dict), device=device
+                ),
             },
         )
 

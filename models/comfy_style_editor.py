@@ -53,7 +53,9 @@ class ComfyEditor:
         x = z_t * (sigma**2 + 1).sqrt()  # from the paper's variance-preserving z_t to ComfyUI's z_0 + sigma noise
         options = {"optimized_attention_override": lambda _, *args, **kwargs: attention_pytorch(*args, **kwargs)}
         conditions = torch.cat([image, style], 1)
-        denoised = self._model.apply_model(x, sigma.flatten(), c_concat=conditions, c_crossattn=context, transformer_options=options)
+        denoised = self._model.apply_model(
+            x, sigma.flatten(), c_concat=conditions, c_crossattn=context, transformer_options=options
+        )
         return (x - denoised.float()) / sigma
 
     @torch.no_grad()
@@ -66,14 +68,20 @@ class ComfyEditor:
 
     @torch.no_grad()
     def encode_prompts(self, prompts):
-        contexts = self._elsewhere(lambda: [self._clip.encode_from_tokens(self._clip.tokenize(prompt)) for prompt in prompts])
+        contexts = self._elsewhere(
+            lambda: [self._clip.encode_from_tokens(self._clip.tokenize(prompt)) for prompt in prompts]
+        )
         if len({context.shape[1] for context in contexts}) > 1:
-            raise InteractiveActionError(f"The instruction {prompts[0]!r} is longer than the text encoder's window. Shorten it.")
+            raise InteractiveActionError(
+                f"The instruction {prompts[0]!r} is longer than the text encoder's window. Shorten it."
+            )
         return torch.cat(contexts).float().to(self.device)
 
     def fingerprint(self):
         encoder = self._clip.cond_stage_model
-        unused = {key for key in encoder.state_dict() if key.endswith("text_projection.weight")}  # as ``ComfyEngine`` says
+        unused = {
+            key for key in encoder.state_dict() if key.endswith("text_projection.weight")
+        }  # as ``ComfyEngine`` says
         return sha256_of((self.module, encoder, self._vae.first_stage_model), unused)
 
     def _elsewhere(self, work):

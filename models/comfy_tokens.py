@@ -45,7 +45,9 @@ class _LearnedWords:
 def encoder_names(clip):
     """The names of the text encoders of ``clip`` (ComfyUI's CLIP), ["clip_l"], ["clip_h"] or SDXL's ["clip_l", "clip_g"]; None of others."""
     names = [name for name, _ in clip.cond_stage_model.named_children()]
-    known = names in (["clip_l"], ["clip_h"], ["clip_l", "clip_g"]) and all(hasattr(clip.tokenizer, name) for name in names)
+    known = names in (["clip_l"], ["clip_h"], ["clip_l", "clip_g"]) and all(
+        hasattr(clip.tokenizer, name) for name in names
+    )
     return names if known else None
 
 
@@ -60,7 +62,9 @@ def teach(clip, tokens):
             f"Interactive tokens work with the text encoders of SD 1.x, SD 2.x and SDXL checkpoints, and this CLIP has a "
             f"{type(clip.tokenizer).__name__}. Load one of those."
         )
-    widths = tuple(getattr(clip.cond_stage_model, name).transformer.get_input_embeddings().weight.shape[-1] for name in names)
+    widths = tuple(
+        getattr(clip.cond_stage_model, name).transformer.get_input_embeddings().weight.shape[-1] for name in names
+    )
     for token in tokens:
         if token.widths != widths:
             raise InteractiveActionError(

@@ -42,10 +42,16 @@ class DiffusersEngine:
         gradient_checkpointing=False,
     ):
         if prediction_type not in PREDICTION_TYPES:
-            raise InteractiveActionError(f"prediction_type is {prediction_type!r}. It can be {' or '.join(PREDICTION_TYPES)}.")
+            raise InteractiveActionError(
+                f"prediction_type is {prediction_type!r}. It can be {' or '.join(PREDICTION_TYPES)}."
+            )
         self.widths = tuple(encoder.width for encoder in encoders)
         self._pooled = unet.config.addition_embed_type == "text_time"
-        if unet.config.in_channels != 4 or unet.config.cross_attention_dim != self.width or self._pooled != (len(encoders) == 2):
+        if (
+            unet.config.in_channels != 4
+            or unet.config.cross_attention_dim != self.width
+            or self._pooled != (len(encoders) == 2)
+        ):
             raise InteractiveActionError(
                 f"The U-Net takes {unet.config.in_channels} channels and text of width {unet.config.cross_attention_dim}, and the text "
                 f"{'encoders are' if self._pooled else 'encoder is'} {' + '.join(map(str, self.widths))} wide. Take a text-to-image model "
@@ -55,7 +61,9 @@ class DiffusersEngine:
         self.alphas_cumprod = alphas_cumprod.float().cpu()
         self._dtype, self._v_prediction = dtype, prediction_type == "v_prediction"
         for part in (unet, *(encoder.model for encoder in encoders)):
-            torch.nn.Module.to(part, self.device, dtype).eval().requires_grad_(False)  # diffusers' own `to` warns of any cast
+            torch.nn.Module.to(part, self.device, dtype).eval().requires_grad_(
+                False
+            )  # diffusers' own `to` warns of any cast
         self.unet, self._encoders, self._load_autoencoder = unet, encoders, load_autoencoder
         self._stack = contextlib.ExitStack()
         if gradient_checkpointing:
@@ -76,7 +84,9 @@ class DiffusersEngine:
         """The model that diffusers saved to ``folder``; its scheduler's prediction type unless another is given."""
         diffusers, transformers = libraries()
         folder = pathlib.Path(folder)
-        missing = [part for part in ("unet", "text_encoder", "tokenizer", "vae", "scheduler") if not (folder / part).is_dir()]
+        missing = [
+            part for part in ("unet", "text_encoder", "tokenizer", "vae", "scheduler") if not (folder / part).is_dir()
+        ]
         if missing:
             raise InteractiveActionError(
                 f"{folder.name!r} cannot be trained on: it has no folder {', '.join(missing)}. Give a folder that diffusers saved of an SD 1.x, "
@@ -86,7 +96,10 @@ class DiffusersEngine:
         kind = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8")).get("_class_name")
         autoencoder = diffusers.AutoencoderTiny if kind == "AutoencoderTiny" else diffusers.AutoencoderKL
         pair = (folder / "text_encoder_2").is_dir()
-        encoders = [("", transformers.CLIPTextModel), *([("_2", transformers.CLIPTextModelWithProjection)] if pair else [])]
+        encoders = [
+            ("", transformers.CLIPTextModel),
+            *([("_2", transformers.CLIPTextModelWithProjection)] if pair else []),
+        ]
         try:
             scheduler = diffusers.DDPMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
             return cls(
@@ -94,7 +107,9 @@ class DiffusersEngine:
                 [
                     TextEncoder(
                         encoder.from_pretrained(folder, subfolder=f"text_encoder{suffix}", **here),
-                        transformers.CLIPTokenizer.from_pretrained(folder, subfolder=f"tokenizer{suffix}", local_files_only=True),
+                        transformers.CLIPTokenizer.from_pretrained(
+                            folder, subfolder=f"tokenizer{suffix}", local_files_only=True
+                        ),
                         penultimate=pair,
                     )
                     for suffix, encoder in encoders
@@ -126,7 +141,9 @@ class DiffusersEngine:
     def decode_latents(self, latents):
         autoencoder = self._load_autoencoder().to(self.device).eval()
         with torch.no_grad():
-            images = torch.cat([autoencoder.decode(one / autoencoder.config.scaling_factor).sample for one in latents.split(1)])
+            images = torch.cat(
+                [autoencoder.decode(one / autoencoder.config.scaling_factor).sample for one in latents.split(1)]
+            )
         return (images / 2 + 0.5).clamp(0, 1).movedim(1, -1).cpu()
 
     def encode_prompts(self, prompts, vectors=None):
@@ -149,7 +166,9 @@ class DiffusersEngine:
             added = {"text_embeds": pooled.to(self._dtype), "time_ids": sizes}
         if context.ndim == 4:
             context = context.movedim(0, 1).flatten(1, 2)
-        predicted = self.unet(z_t.to(self._dtype), t, encoder_hidden_states=context.to(self._dtype), added_cond_kwargs=added).sample.float()
+        predicted = self.unet(
+            z_t.to(self._dtype), t, encoder_hidden_states=context.to(self._dtype), added_cond_kwargs=added
+        ).sample.float()
         return noise_of_velocity(self.alphas_cumprod, predicted, z_t, t) if self._v_prediction else predicted
 
     def attention_projections(self):
@@ -220,7 +239,9 @@ def once(part):
 def _hooked(part):
     """Whether something stands in for its weights now: a LoRA's hooks, or changed weights, which are no parameters."""
     weights = (weight for module in part.modules() for weight in module._parameters.values() if weight is not None)
-    return any(module._forward_hooks for module in part.modules()) or any(type(weight) is not torch.nn.Parameter for weight in weights)
+    return any(module._forward_hooks for module in part.modules()) or any(
+        type(weight) is not torch.nn.Parameter for weight in weights
+    )
 
 
 def libraries():

@@ -28,7 +28,9 @@ def checkpointed(outer, inner, residual):
     outer, inner = ([module for block in several for module in block.modules()] for several in (outer, inner))
     residuals = [module for module in outer if isinstance(module, residual)]
     changed = dict.fromkeys([*residuals[:-1], *_transformers(outer)[:-1], *_transformers(inner)], _again)
-    changed |= {layer.ff: _in_pieces for module in (*outer, *inner) for layer in getattr(module, "transformer_blocks", ())}
+    changed |= {
+        layer.ff: _in_pieces for module in (*outer, *inner) for layer in getattr(module, "transformer_blocks", ())
+    }
     before = {part: vars(part).get("forward") for part in changed}
     for part, way in changed.items():
         part.forward = functools.partial(way, part.forward)
@@ -70,7 +72,11 @@ def give_back():
 def _in_pieces(forward, x):
     """A feed-forward of x (B, positions, d), which sees each position alone."""
     pieces = x.split(PIECE, 1)
-    return forward(x) if len(pieces) == 1 else torch.cat([checkpoint(forward, piece, use_reentrant=False) for piece in pieces], 1)
+    return (
+        forward(x)
+        if len(pieces) == 1
+        else torch.cat([checkpoint(forward, piece, use_reentrant=False) for piece in pieces], 1)
+    )
 
 
 def _kept(value):

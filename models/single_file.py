@@ -36,7 +36,11 @@ def load_single_file(path, prediction_type=None, **options):
     path = pathlib.Path(path)
     state = read_weights(path, (UNET, "cond_stage_model.", "conditioner.", "v_pred", "ztsnr", "edm_"))
     texts = [prefix for prefix in (TEXT, OPEN_TEXT, XL_TEXT, XL_OPEN_TEXT) if _any(state, prefix)]
-    if f"{UNET}input_blocks.0.0.weight" not in state or texts not in ([TEXT], [OPEN_TEXT], [XL_TEXT, XL_OPEN_TEXT]) or _any(state, "edm_"):
+    if (
+        f"{UNET}input_blocks.0.0.weight" not in state
+        or texts not in ([TEXT], [OPEN_TEXT], [XL_TEXT, XL_OPEN_TEXT])
+        or _any(state, "edm_")
+    ):
         raise InteractiveActionError(
             f"{path.name} cannot be trained on: it is not an SD 1.x, SD 2.x or SDXL checkpoint with U-Net and text encoders. Choose one, or "
             f"the folder of its diffusers form."
@@ -46,7 +50,11 @@ def load_single_file(path, prediction_type=None, **options):
     return DiffusersEngine(
         read_unet(state, miniature),
         [
-            TextEncoder(read_text_encoder(state, miniature, prefix), clip_tokenizer("!" if prefix in OPEN else "<|endoftext|>"), penultimate=pair)
+            TextEncoder(
+                read_text_encoder(state, miniature, prefix),
+                clip_tokenizer("!" if prefix in OPEN else "<|endoftext|>"),
+                penultimate=pair,
+            )
             for prefix in texts
         ],
         functools.partial(read_autoencoder, path, XL_LATENT_SCALE if pair else LATENT_SCALE),
@@ -62,7 +70,9 @@ def clip_tokenizer(pad="<|endoftext|>"):
     try:
         from open_clip.tokenizer import SimpleTokenizer
     except ImportError as error:
-        raise MissingExtraError("open_clip, which brings the vocabulary of a single-file checkpoint,", "train") from error
+        raise MissingExtraError(
+            "open_clip, which brings the vocabulary of a single-file checkpoint,", "train"
+        ) from error
     spoken = SimpleTokenizer()
     words = {**spoken.encoder, "<|startoftext|>": START, "<|endoftext|>": END}
     vocabulary = {word: number for word, number in words.items() if word not in ("<start_of_text>", "<end_of_text>")}
@@ -100,11 +110,17 @@ def read_unet(state, miniature):
         "cross_attention_dim": context,
         "use_linear_projection": linear,
         # diffusers' name is wrong: it is the number of heads, 8 in SD 1.x; later ones have heads of 64 channels
-        "attention_head_dim": [count // (HEAD if miniature else 64) for count in channels] if miniature or linear else 8,
+        "attention_head_dim": [count // (HEAD if miniature else 64) for count in channels]
+        if miniature or linear
+        else 8,
     }
     if "label_emb.0.0.weight" in unet:
         size = unet["label_emb.0.0.weight"].shape[1]
-        config |= {"addition_embed_type": "text_time", "addition_time_embed_dim": TIME_WIDTH, "projection_class_embeddings_input_dim": size}
+        config |= {
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": TIME_WIDTH,
+            "projection_class_embeddings_input_dim": size,
+        }
     model = UNet2DConditionModel(**config)
     model.load_state_dict(convert_ldm_unet_checkpoint(state, model.config))
     return model
@@ -115,7 +131,11 @@ def read_text_encoder(state, miniature, prefix=TEXT):
     from diffusers.loaders.single_file_utils import convert_open_clip_checkpoint
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-    text = {key.removeprefix(prefix).removeprefix("text_model."): value for key, value in state.items() if key.startswith(prefix)}
+    text = {
+        key.removeprefix(prefix).removeprefix("text_model."): value
+        for key, value in state.items()
+        if key.startswith(prefix)
+    }
     opened = prefix in OPEN
     names = ("token_embedding.weight", "positional_embedding", "transformer.resblocks", "mlp.c_fc") if opened else (
         "embeddings.token_embedding.weight", "embeddings.position_embedding.weight", "encoder.layers", "mlp.fc1")  # fmt: skip
@@ -140,7 +160,9 @@ def read_text_encoder(state, miniature, prefix=TEXT):
         # under another prefix, since for SD 2.x's own diffusers leaves out layers by their number
         text = convert_open_clip_checkpoint(model, {f"text.{key}": value for key, value in text.items()}, "text.")
         text = {key.removeprefix("text_model."): value for key, value in text.items()}
-    weights = {name: value for key, value in text.items() if (name := key if key in known else f"text_model.{key}") in known}
+    weights = {
+        name: value for key, value in text.items() if (name := key if key in known else f"text_model.{key}") in known
+    }
     model.load_state_dict(weights)
     return model
 
@@ -182,7 +204,9 @@ def read_weights(path, prefixes):
         with safetensors.safe_open(path, framework="pt") as file:
             found = {key: file.get_tensor(key) for key in file.keys() if key.startswith(prefixes)}  # noqa: SIM118 (not a dict)
     except (OSError, safetensors.SafetensorError) as error:
-        raise InteractiveActionError(f"The checkpoint {path.name} could not be read: {error}. Give a .safetensors file.") from error
+        raise InteractiveActionError(
+            f"The checkpoint {path.name} could not be read: {error}. Give a .safetensors file."
+        ) from error
     return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
 
 

@@ -45,7 +45,9 @@ class TextEncoder:
         finally:
             if hook:
                 hook.remove()
-        return answer.hidden_states[-2] if self.penultimate else answer.last_hidden_state, getattr(answer, "text_embeds", None)
+        return answer.hidden_states[-2] if self.penultimate else answer.last_hidden_state, getattr(
+            answer, "text_embeds", None
+        )
 
     def word_vectors(self, words):
         """The static vectors (k, d) of the k tokens of ``words``."""
@@ -61,6 +63,13 @@ class TextEncoder:
         if padding < 0:
             raise InteractiveActionError(f"The prompt {prompt!r} is longer than the text encoder's window. Shorten it.")
         start, end, pad = (getattr(self.tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad"))
-        ids = [start, *first, *[start] * count, *second, end, *[pad] * padding]  # not the end: where it stands the text is pooled
+        ids = [
+            start,
+            *first,
+            *[start] * count,
+            *second,
+            end,
+            *[pad] * padding,
+        ]  # not the end: where it stands the text is pooled
         place = 1 + len(first)
         return ids, [place <= index < place + count for index in range(self.window)]

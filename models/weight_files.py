@@ -28,7 +28,10 @@ class Difference(Changes):
         """The tensors of a LoRA file, which holds whole changes (``diff``) where others hold factors."""
         kinds = {"weight": "diff", "bias": "diff_b"}
         layers = [name.rpartition(".") for name in self.theirs]
-        return {f"{_key(layer)}.{kinds[leaf]}": change.clone() for (layer, _, leaf), change in zip(layers, self.split(changes))}
+        return {
+            f"{_key(layer)}.{kinds[leaf]}": change.clone()
+            for (layer, _, leaf), change in zip(layers, self.split(changes))
+        }
 
 
 class LoRA(AuxiliaryLoRA):
@@ -58,6 +61,12 @@ def save_lora(name, tensors, learned, folder, overwrite=False):
     name = checked_name(name, "LoRA")
     path = pathlib.Path(folder, f"{name}.safetensors") if overwrite else free_path(folder, name, ".safetensors")
     architecture = learned["modelspec.architecture"].replace("textual-inversion", "lora")
-    metadata = {**learned, "format": "pt", "modelspec.architecture": architecture, "modelspec.sai_model_spec": "1.0.0", "modelspec.title": path.stem}
+    metadata = {
+        **learned,
+        "format": "pt",
+        "modelspec.architecture": architecture,
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.title": path.stem,
+    }
     write_atomically(path, safetensors_bytes({key: value.cpu() for key, value in tensors.items()}, metadata))
     return path

@@ -23,7 +23,26 @@ from . import train_token as training
 from . import voting_page as votes
 from . import write_report as reports
 
-ROOMS = (sim, own, triples, film, captions, training, tokens, prompts, scoring, folders, attention, votes, reports, editor, guidance, editing, editor_training, sim_to_real)
+ROOMS = (
+    sim,
+    own,
+    triples,
+    film,
+    captions,
+    training,
+    tokens,
+    prompts,
+    scoring,
+    folders,
+    attention,
+    votes,
+    reports,
+    editor,
+    guidance,
+    editing,
+    editor_training,
+    sim_to_real,
+)
 
 
 class InteractiveActionExtension(ComfyExtension):

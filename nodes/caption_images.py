@@ -27,13 +27,17 @@ class CaptionInteraction(io.ComfyNode):
             inputs=[
                 io.Image.Input("images", tooltip="Images of one interaction: recorded ones, or photographs."),
                 sockets.Recording.Input(
-                    "recording", optional=True, tooltip="The recording that the images come from; it knows what each image shows."
+                    "recording",
+                    optional=True,
+                    tooltip="The recording that the images come from; it knows what each image shows.",
                 ),
                 io.String.Input(
                     "subject", default="", tooltip="Who acts, for example 'robot arm'. Empty: as the recording says."
                 ),
                 io.String.Input(
-                    "object", default="", tooltip="What is acted on, for example 'red cube'. Empty: as the recording says."
+                    "object",
+                    default="",
+                    tooltip="What is acted on, for example 'red cube'. Empty: as the recording says.",
                 ),
                 io.String.Input(
                     "templates",
@@ -96,7 +100,9 @@ class InteractionWords(io.ComfyNode):
     @classmethod
     def execute(cls, action):
         words, negatives = "\n".join(ACTION_WORDS[action]), "\n".join(negative_words(action))
-        return io.NodeOutput(words, negatives, ui=ui.PreviewText(f"{words}\n\nnot:\n{negatives}" if negatives else words))
+        return io.NodeOutput(
+            words, negatives, ui=ui.PreviewText(f"{words}\n\nnot:\n{negatives}" if negatives else words)
+        )
 
 
 def dataset_folder():
@@ -114,7 +120,11 @@ class SaveDataset(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 sockets.Dataset.Input("dataset", tooltip="The captioned images."),
-                io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action. If there is one already, a number is added."),
+                io.String.Input(
+                    "name",
+                    default="pick-up",
+                    tooltip="Folder name under datasets/interactive_action. If there is one already, a number is added.",
+                ),
             ],
             outputs=[sockets.Dataset.Output(display_name="dataset")],
         )
@@ -163,7 +173,9 @@ class LoadDataset(io.ComfyNode):
     def execute(cls, name, resolution=512):
         folder = dataset_folder() / checked_name(name, "dataset")
         if not folder.is_dir():
-            found = sorted(path.name for path in dataset_folder().glob("*") if path.is_dir() and not path.name.startswith("."))
+            found = sorted(
+                path.name for path in dataset_folder().glob("*") if path.is_dir() and not path.name.startswith(".")
+            )
             raise InteractiveActionError(
                 f"There is no dataset called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {dataset_folder()}."
             )

@@ -5,8 +5,13 @@ from typing import ClassVar
 from ..miniature.factory.export import FILE, expanded_vocabulary
 
 FOLDER = FILE.resolve().parent
-CLIP_CONFIG = {"hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 2,
-               "projection_dim": 128}
+CLIP_CONFIG = {
+    "hidden_size": 128,
+    "intermediate_size": 512,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 2,
+    "projection_dim": 128,
+}
 
 NODES = []
 

@@ -58,9 +58,13 @@ class ExtendEditor(io.ComfyNode):
 
     @classmethod
     def execute(cls, ckpt_name, name):
-        state = comfy.utils.load_torch_file(folder_paths.get_full_path_or_raise("checkpoints", ckpt_name), safe_load=True)
+        state = comfy.utils.load_torch_file(
+            folder_paths.get_full_path_or_raise("checkpoints", ckpt_name), safe_load=True
+        )
         check_plain(state)
-        path = pathlib.Path(folder_paths.get_folder_paths("checkpoints")[0], f"{checked_name(name, 'checkpoint')}.safetensors")
+        path = pathlib.Path(
+            folder_paths.get_folder_paths("checkpoints")[0], f"{checked_name(name, 'checkpoint')}.safetensors"
+        )
         origin, known = fingerprint(state), path.exists()
         if known and _origin(path) != origin:
             raise InteractiveActionError(
@@ -73,7 +77,11 @@ class ExtendEditor(io.ComfyNode):
         model, clip, vae, *_ = comfy.sd.load_checkpoint_guess_config(
             str(path), embedding_directory=folder_paths.get_folder_paths("embeddings")
         )
-        done = f"{path.name} was there already and is used as it is." if known else f"Saved {path.name}; Load Checkpoint loads it, too."
+        done = (
+            f"{path.name} was there already and is used as it is."
+            if known
+            else f"Saved {path.name}; Load Checkpoint loads it, too."
+        )
         return io.NodeOutput(model, clip, vae, path.name, ui=ui.PreviewText(done))
 
 
@@ -99,7 +107,9 @@ class EditConditioning(io.ComfyNode):
             outputs=[
                 io.Conditioning.Output(display_name="positive"),
                 io.Conditioning.Output(display_name="negative"),
-                io.Latent.Output(display_name="latent", tooltip="An empty latent of the image's size, one for each edit."),
+                io.Latent.Output(
+                    display_name="latent", tooltip="An empty latent of the image's size, one for each edit."
+                ),
             ],
         )
 
@@ -110,7 +120,9 @@ class EditConditioning(io.ComfyNode):
         image_latents, style_latents = (vae.encode(images) for images in (image, fit_style(style, *image.shape[1:3])))
         image_latents, style_latents = paired(image_latents, style_latents)
         both = {IMAGE: image_latents, STYLE: style_latents}
-        positive, negative = (node_helpers.conditioning_set_values(conditioning, both) for conditioning in (positive, negative))
+        positive, negative = (
+            node_helpers.conditioning_set_values(conditioning, both) for conditioning in (positive, negative)
+        )
         return io.NodeOutput(positive, negative, {"samples": torch.zeros_like(image_latents)})
 
 
@@ -124,8 +136,19 @@ class StyleSamples(io.ComfyNode):
             description="Style images of a material for the embedded editor: simulated things made of it, and where they are.",
             search_aliases=["wood", "brick", "material", "texture"],
             inputs=[
-                io.Combo.Input("look", options=edits.looks(), default="wood", tooltip="The material. For your own, load images of it instead."),
-                io.Int.Input("count", default=edits.STYLES_EACH, min=1, max=4096, tooltip="How many; there are five different ones, which take turns."),
+                io.Combo.Input(
+                    "look",
+                    options=edits.looks(),
+                    default="wood",
+                    tooltip="The material. For your own, load images of it instead.",
+                ),
+                io.Int.Input(
+                    "count",
+                    default=edits.STYLES_EACH,
+                    min=1,
+                    max=4096,
+                    tooltip="How many; there are five different ones, which take turns.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="style"),

@@ -21,16 +21,29 @@ class LoadDetector(io.ComfyNode):
             description="A detector that finds things by their names, for IAScore.",
             search_aliases=["GroundingDINO", "OWL-ViT", "OWLv2", "object detection"],
             inputs=[
-                io.Combo.Input("source", options=[EMBEDDED, "folder or hub name"],
-                               tooltip="The embedded detector knows the miniature world only. For real images "
-                                       "choose a GroundingDINO or OWLv2 of transformers."),
-                io.String.Input("name", default="", optional=True,
-                                tooltip="A folder with config.json, model.safetensors and the processor, or a hub "
-                                        "name such as google/owlv2-base-patch16-ensemble. Unused by the embedded "
-                                        "detector."),
-                io.Float.Input("threshold", default=0.3, min=0.0, max=1.0, step=0.01,
-                               tooltip="Boxes with a lower score are dropped. Around 0.3 for the embedded detector "
-                                       "and GroundingDINO, 0.1 to 0.2 for OWLv2."),
+                io.Combo.Input(
+                    "source",
+                    options=[EMBEDDED, "folder or hub name"],
+                    tooltip="The embedded detector knows the miniature world only. For real images "
+                    "choose a GroundingDINO or OWLv2 of transformers.",
+                ),
+                io.String.Input(
+                    "name",
+                    default="",
+                    optional=True,
+                    tooltip="A folder with config.json, model.safetensors and the processor, or a hub "
+                    "name such as google/owlv2-base-patch16-ensemble. Unused by the embedded "
+                    "detector.",
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=0.3,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Boxes with a lower score are dropped. Around 0.3 for the embedded detector "
+                    "and GroundingDINO, 0.1 to 0.2 for OWLv2.",
+                ),
             ],
             outputs=[sockets.Detector.Output(display_name="detector")],
         )
@@ -44,7 +57,8 @@ class LoadDetector(io.ComfyNode):
             return io.NodeOutput(judges.load_detector(threshold))
         if not name.strip():
             raise InteractiveActionError(
-                "No detector is named. Write a folder or a hub name, or choose the embedded detector.")
+                "No detector is named. Write a folder or a hub name, or choose the embedded detector."
+            )
         return io.NodeOutput(load_detector(name.strip(), threshold))
 
 
@@ -58,15 +72,26 @@ class LoadClipScorer(io.ComfyNode):
             description="An open_clip model that tells how well an image matches a text, for IAScore.",
             search_aliases=["open_clip", "CLIPScore", "CLIP similarity"],
             inputs=[
-                io.Combo.Input("source", options=[EMBEDDED, "open_clip name"],
-                               tooltip="The embedded CLIP knows the miniature world only. For real images name a "
-                                       "model of open_clip."),
-                io.String.Input("name", default="ViT-B-32", optional=True,
-                                tooltip='A model name of open_clip, or "local-dir:" and a folder with '
-                                        'open_clip_config.json and weights. Unused by the embedded CLIP.'),
-                io.String.Input("pretrained", default="laion2b_s34b_b79k", optional=True,
-                                tooltip="The pretrained tag that belongs to the name, or a weights file "
-                                        "(safetensors). Unused with local-dir."),
+                io.Combo.Input(
+                    "source",
+                    options=[EMBEDDED, "open_clip name"],
+                    tooltip="The embedded CLIP knows the miniature world only. For real images name a "
+                    "model of open_clip.",
+                ),
+                io.String.Input(
+                    "name",
+                    default="ViT-B-32",
+                    optional=True,
+                    tooltip='A model name of open_clip, or "local-dir:" and a folder with '
+                    "open_clip_config.json and weights. Unused by the embedded CLIP.",
+                ),
+                io.String.Input(
+                    "pretrained",
+                    default="laion2b_s34b_b79k",
+                    optional=True,
+                    tooltip="The pretrained tag that belongs to the name, or a weights file "
+                    "(safetensors). Unused with local-dir.",
+                ),
             ],
             outputs=[sockets.ClipScorer.Output(display_name="clip_scorer")],
         )
@@ -80,7 +105,8 @@ class LoadClipScorer(io.ComfyNode):
             return io.NodeOutput(judges.load_clip_scorer())
         if not name.strip():
             raise InteractiveActionError(
-                "No CLIP is named. Write a model name of open_clip, or choose the embedded CLIP.")
+                "No CLIP is named. Write a model name of open_clip, or choose the embedded CLIP."
+            )
         return io.NodeOutput(load_clip_scorer(name.strip(), pretrained.strip()))
 
 
@@ -92,51 +118,87 @@ class IAScore(io.ComfyNode):
             display_name="IAScore",
             category=CATEGORY,
             description="Interactive Action, Eq. 9: an image counts only if subject and object overlap, "
-                        "and then with its CLIP cosine.",
+            "and then with its CLIP cosine.",
             search_aliases=["interaction score", "CLIPScore", "IoU", "evaluate"],
             is_output_node=True,
             inputs=[
                 io.Image.Input("image", tooltip="The images to judge."),
                 sockets.ClipScorer.Input("clip_scorer", tooltip="From Load CLIP Scorer."),
-                io.String.Input("subject", default="panda", multiline=True,
-                                tooltip="Who acts. One line for all images, or one line for each."),
-                io.String.Input("object", default="strawberry", multiline=True,
-                                tooltip="What is acted on. One line for all images, or one line for each."),
-                io.String.Input("text", default="a panda picking up a strawberry", multiline=True,
-                                tooltip="What CLIP compares the image with. One line for all images, or one line "
-                                        "for each."),
-                io.String.Input("phrase", default="", optional=True,
-                                tooltip='Natural words that take the place of <v*> in the text, for example "picking '
-                                        'up". Not needed if the text has no <...> in it.'),
-                sockets.Detector.Input("detector", optional=True,
-                                       tooltip="From Load Detector. Not needed if boxes are connected."),
-                io.BoundingBox.Input("boxes", optional=True, force_input=True,
-                                     tooltip="Boxes known from elsewhere (the simulator, another detector), one list "
-                                             "an image, labeled with the names of subject and object. They are used"
-                                             " in place of the detector."),
-                io.Int.Input("batch_size", default=16, min=1, max=1024, optional=True,
-                             tooltip="How many images the models look at together. Smaller needs less memory; the "
-                                     "result is the same."),
-                io.String.Input("save_as", default="", optional=True,
-                                tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are "
-                                        "written to ComfyUI's output folder, numbered if it is taken. Empty writes "
-                                        "nothing."),
+                io.String.Input(
+                    "subject",
+                    default="panda",
+                    multiline=True,
+                    tooltip="Who acts. One line for all images, or one line for each.",
+                ),
+                io.String.Input(
+                    "object",
+                    default="strawberry",
+                    multiline=True,
+                    tooltip="What is acted on. One line for all images, or one line for each.",
+                ),
+                io.String.Input(
+                    "text",
+                    default="a panda picking up a strawberry",
+                    multiline=True,
+                    tooltip="What CLIP compares the image with. One line for all images, or one line for each.",
+                ),
+                io.String.Input(
+                    "phrase",
+                    default="",
+                    optional=True,
+                    tooltip='Natural words that take the place of <v*> in the text, for example "picking '
+                    'up". Not needed if the text has no <...> in it.',
+                ),
+                sockets.Detector.Input(
+                    "detector", optional=True, tooltip="From Load Detector. Not needed if boxes are connected."
+                ),
+                io.BoundingBox.Input(
+                    "boxes",
+                    optional=True,
+                    force_input=True,
+                    tooltip="Boxes known from elsewhere (the simulator, another detector), one list "
+                    "an image, labeled with the names of subject and object. They are used"
+                    " in place of the detector.",
+                ),
+                io.Int.Input(
+                    "batch_size",
+                    default=16,
+                    min=1,
+                    max=1024,
+                    optional=True,
+                    tooltip="How many images the models look at together. Smaller needs less memory; the "
+                    "result is the same.",
+                ),
+                io.String.Input(
+                    "save_as",
+                    default="",
+                    optional=True,
+                    tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are "
+                    "written to ComfyUI's output folder, numbered if it is taken. Empty writes "
+                    "nothing.",
+                ),
             ],
             outputs=[
-                io.Float.Output(display_name="iascore",
-                                tooltip="Eq. 9 with the raw cosine; images that do not pass count as zero."),
-                io.Float.Output(display_name="pass_rate",
-                                tooltip="Share of the images in which subject and object overlap."),
-                io.String.Output(display_name="report",
-                                 tooltip="JSON with every part of the score and one entry an image."),
-                io.Image.Output(display_name="overlay",
-                                tooltip="The images with the boxes that decided; a green frame means passed."),
+                io.Float.Output(
+                    display_name="iascore", tooltip="Eq. 9 with the raw cosine; images that do not pass count as zero."
+                ),
+                io.Float.Output(
+                    display_name="pass_rate", tooltip="Share of the images in which subject and object overlap."
+                ),
+                io.String.Output(
+                    display_name="report", tooltip="JSON with every part of the score and one entry an image."
+                ),
+                io.Image.Output(
+                    display_name="overlay",
+                    tooltip="The images with the boxes that decided; a green frame means passed.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, image, clip_scorer, subject, object, text, phrase="", detector=None, boxes=None, batch_size=16,
-                save_as=""):
+    def execute(
+        cls, image, clip_scorer, subject, object, text, phrase="", detector=None, boxes=None, batch_size=16, save_as=""
+    ):
         import comfy.model_management
         import comfy.utils
         import folder_paths
@@ -154,30 +216,50 @@ class IAScore(io.ComfyNode):
             for judge in judges:
                 judge.to(comfy.model_management.get_torch_device())
             rows = iascore.score_images(
-                image, lines(subject), lines(object), [iascore.speak(line, phrase.strip()) for line in lines(text)],
-                detector, clip_scorer, boxes, batch_size, progress=bar.update_absolute)
+                image,
+                lines(subject),
+                lines(object),
+                [iascore.speak(line, phrase.strip()) for line in lines(text)],
+                detector,
+                clip_scorer,
+                boxes,
+                batch_size,
+                progress=bar.update_absolute,
+            )
         finally:
             for judge in judges:
                 judge.to("cpu")
-        report = iascore.report(rows, detector="boxes given" if boxes is not None else detector.name,
-                                threshold=None if boxes is not None else detector.threshold, clip=clip_scorer.name)
+        report = iascore.report(
+            rows,
+            detector="boxes given" if boxes is not None else detector.name,
+            threshold=None if boxes is not None else detector.threshold,
+            clip=clip_scorer.name,
+        )
         overlay, scores = draw_rows(image, rows), report["scores"]
 
         def told(name, form):
             low_high = report["intervals"][name]
-            return format(scores[name], form) + (" [{}, {}]".format(*(format(bound, form) for bound in low_high))
-                                                 if low_high else "")
+            return format(scores[name], form) + (
+                " [{}, {}]".format(*(format(bound, form) for bound in low_high)) if low_high else ""
+            )
 
-        shown = (f"IAScore {told('iascore_cosine', '.3f')} (zero-filled cosine), "
-                 f"{told('iascore_2_5', '.3f')} (zero-filled 2.5 x cosine)\n"
-                 f"passed {told('pass_rate', '.0%')} of {scores['n']}, both found in {told('both_found', '.0%')}, "
-                 f"mean IoU {told('mean_iou', '.3f')}; 95 % intervals in brackets")
+        shown = (
+            f"IAScore {told('iascore_cosine', '.3f')} (zero-filled cosine), "
+            f"{told('iascore_2_5', '.3f')} (zero-filled 2.5 x cosine)\n"
+            f"passed {told('pass_rate', '.0%')} of {scores['n']}, both found in {told('both_found', '.0%')}, "
+            f"mean IoU {told('mean_iou', '.3f')}; 95 % intervals in brackets"
+        )
         if save_as:
             path = free_path(folder_paths.get_output_directory(), save_as, ".csv").with_suffix("")
             written = tables.save(rows, range(len(rows)), path)
             shown += f"\nwritten to {', '.join(file.name for file in written)}"
-        return io.NodeOutput(scores["iascore_cosine"], scores["pass_rate"], json.dumps(report, indent=1), overlay,
-                             ui={**ui.PreviewImage(overlay, cls=cls).as_dict(), **ui.PreviewText(shown).as_dict()})
+        return io.NodeOutput(
+            scores["iascore_cosine"],
+            scores["pass_rate"],
+            json.dumps(report, indent=1),
+            overlay,
+            ui={**ui.PreviewImage(overlay, cls=cls).as_dict(), **ui.PreviewText(shown).as_dict()},
+        )
 
 
 def lines(text):

@@ -25,23 +25,57 @@ class IAScoreFolder(io.ComfyNode):
                 io.String.Input("folder", default="images", tooltip="A folder in ComfyUI's input folder."),
                 sockets.ClipScorer.Input("clip_scorer", tooltip="From Load CLIP Scorer."),
                 sockets.Detector.Input("detector", tooltip="From Load Detector."),
-                io.String.Input("subject", default="panda", tooltip="Who acts, in all images that metadata.jsonl says nothing about."),
-                io.String.Input("object", default="strawberry", tooltip="What is acted on, in all images that metadata.jsonl says nothing about."),
-                io.String.Input("text", default="a panda picking up a strawberry",
-                                tooltip="What CLIP compares an image with, where metadata.jsonl says nothing else."),
-                io.String.Input("phrase", default="", optional=True,
-                                tooltip='Natural words that take the place of <v*> in texts, for example "picking up".'),
-                io.Int.Input("batch_size", default=16, min=1, max=1024, optional=True,
-                             tooltip="How many images of one size the models look at together; the result is the same."),
-                io.String.Input("save_as", default="", optional=True,
-                                tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are written to ComfyUI's output "
-                                        "folder, numbered if it is taken. Empty writes nothing."),
+                io.String.Input(
+                    "subject",
+                    default="panda",
+                    tooltip="Who acts, in all images that metadata.jsonl says nothing about.",
+                ),
+                io.String.Input(
+                    "object",
+                    default="strawberry",
+                    tooltip="What is acted on, in all images that metadata.jsonl says nothing about.",
+                ),
+                io.String.Input(
+                    "text",
+                    default="a panda picking up a strawberry",
+                    tooltip="What CLIP compares an image with, where metadata.jsonl says nothing else.",
+                ),
+                io.String.Input(
+                    "phrase",
+                    default="",
+                    optional=True,
+                    tooltip='Natural words that take the place of <v*> in texts, for example "picking up".',
+                ),
+                io.Int.Input(
+                    "batch_size",
+                    default=16,
+                    min=1,
+                    max=1024,
+                    optional=True,
+                    tooltip="How many images of one size the models look at together; the result is the same.",
+                ),
+                io.String.Input(
+                    "save_as",
+                    default="",
+                    optional=True,
+                    tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are written to ComfyUI's output "
+                    "folder, numbered if it is taken. Empty writes nothing.",
+                ),
             ],
             outputs=[
-                io.Float.Output(display_name="iascore", tooltip="Eq. 9 with the raw cosine; images that do not pass count as zero."),
+                io.Float.Output(
+                    display_name="iascore", tooltip="Eq. 9 with the raw cosine; images that do not pass count as zero."
+                ),
                 io.Float.Output(display_name="pass_rate", tooltip="The share of images whose boxes overlap."),
-                io.String.Output(display_name="report", tooltip="JSON with every part of the score, one entry an image, and what could not be read."),
-                io.Image.Output(display_name="overlays", is_output_list=True, tooltip="Each image with the boxes that decided, at its own size."),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="JSON with every part of the score, one entry an image, and what could not be read.",
+                ),
+                io.Image.Output(
+                    display_name="overlays",
+                    is_output_list=True,
+                    tooltip="Each image with the boxes that decided, at its own size.",
+                ),
             ],
         )
 
@@ -66,8 +100,17 @@ class IAScoreFolder(io.ComfyNode):
         try:
             for judge in (clip_scorer, detector):
                 judge.to(comfy.model_management.get_torch_device())
-            rows, names, broken = score_folder(path, subject, object, text, detector, clip_scorer, phrase.strip(), batch_size,
-                                               progress=bar.update_absolute)
+            rows, names, broken = score_folder(
+                path,
+                subject,
+                object,
+                text,
+                detector,
+                clip_scorer,
+                phrase.strip(),
+                batch_size,
+                progress=bar.update_absolute,
+            )
         finally:
             for judge in (clip_scorer, detector):
                 judge.to("cpu")
@@ -82,7 +125,13 @@ class IAScoreFolder(io.ComfyNode):
         if save_as:
             stem = free_path(folder_paths.get_output_directory(), save_as, ".csv").with_suffix("")
             told += f"\nwritten to {', '.join(file.name for file in tables.save(rows, names, stem))}"
-        return io.NodeOutput(scores["iascore_cosine"], scores["pass_rate"], json.dumps(report, indent=1), overlays, ui=ui.PreviewText(told))
+        return io.NodeOutput(
+            scores["iascore_cosine"],
+            scores["pass_rate"],
+            json.dumps(report, indent=1),
+            overlays,
+            ui=ui.PreviewText(told),
+        )
 
 
 def image_folder(name):
@@ -92,7 +141,9 @@ def image_folder(name):
     folder = pathlib.Path(folder_paths.get_input_directory(), checked_name(name.strip(), "folder"))
     if not folder.is_dir():
         found = sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
-        raise InteractiveActionError(f"There is no folder {folder.name} in {folder.parent}. Found: {', '.join(found) or 'none'}.")
+        raise InteractiveActionError(
+            f"There is no folder {folder.name} in {folder.parent}. Found: {', '.join(found) or 'none'}."
+        )
     return folder
 
 

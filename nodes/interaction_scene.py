@@ -28,14 +28,30 @@ class InteractionScene(io.ComfyNode):
             search_aliases=["robot", "simulation", "SAPIEN", "ManiSkill", "Panda"],
             inputs=[
                 io.Combo.Input("robot", options=list(ROBOTS), tooltip="Who acts."),
-                io.Combo.Input("action", options=list(ACTIONS), tooltip="What it does. Whether it succeeded is read from the physics."),
-                io.Combo.Input("object", options=list(OFFERED), tooltip="What is acted on. An action is offered for some of these only and says for which."),
                 io.Combo.Input(
-                    "object_color", options=[RANDOM, *OBJECT_COLORS], tooltip="The object's color; random draws red, green, blue or yellow for each take."
+                    "action",
+                    options=list(ACTIONS),
+                    tooltip="What it does. Whether it succeeded is read from the physics.",
                 ),
-                io.Combo.Input("ground", options=[RANDOM, *PLACE_COLORS], tooltip="The ground's color; random draws one for each take."),
                 io.Combo.Input(
-                    "background", options=[RANDOM, *PLACE_COLORS], tooltip="The color behind the ground; random draws one for each take."
+                    "object",
+                    options=list(OFFERED),
+                    tooltip="What is acted on. An action is offered for some of these only and says for which.",
+                ),
+                io.Combo.Input(
+                    "object_color",
+                    options=[RANDOM, *OBJECT_COLORS],
+                    tooltip="The object's color; random draws red, green, blue or yellow for each take.",
+                ),
+                io.Combo.Input(
+                    "ground",
+                    options=[RANDOM, *PLACE_COLORS],
+                    tooltip="The ground's color; random draws one for each take.",
+                ),
+                io.Combo.Input(
+                    "background",
+                    options=[RANDOM, *PLACE_COLORS],
+                    tooltip="The color behind the ground; random draws one for each take.",
                 ),
                 io.Float.Input(
                     "size_jitter",
@@ -89,9 +105,23 @@ class InteractionScene(io.ComfyNode):
                     advanced=True,
                     tooltip="Longest side of your mesh in meters. The hand opens 8 cm.",
                 ),
-                io.Combo.Input("mesh_up", options=list(UPS), optional=True, advanced=True, tooltip="Which axis of your mesh points upwards: y in .glb."),
-                sockets.Robot.Input("custom_robot", optional=True, tooltip="A robot of your own instead of the one above, from Load Robot (URDF)."),
-                sockets.ObjectSpec.Input("custom_object", optional=True, tooltip="An object of your own, to open or close, from Load Articulated Object (URDF)."),
+                io.Combo.Input(
+                    "mesh_up",
+                    options=list(UPS),
+                    optional=True,
+                    advanced=True,
+                    tooltip="Which axis of your mesh points upwards: y in .glb.",
+                ),
+                sockets.Robot.Input(
+                    "custom_robot",
+                    optional=True,
+                    tooltip="A robot of your own instead of the one above, from Load Robot (URDF).",
+                ),
+                sockets.ObjectSpec.Input(
+                    "custom_object",
+                    optional=True,
+                    tooltip="An object of your own, to open or close, from Load Articulated Object (URDF).",
+                ),
             ],
             outputs=[sockets.Scene.Output(display_name="scene")],
         )
@@ -111,5 +141,7 @@ def _in_input_folder(name):
     folder = pathlib.Path(folder_paths.get_input_directory()).resolve()
     path = (folder / name).resolve()
     if not path.is_relative_to(folder):
-        raise InteractiveActionError(f"{name!r} leads out of ComfyUI's input folder. Put the mesh into {folder} and give its name there.")
+        raise InteractiveActionError(
+            f"{name!r} leads out of ComfyUI's input folder. Put the mesh into {folder} and give its name there."
+        )
     return str(path) if name else ""

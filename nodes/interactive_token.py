@@ -31,7 +31,9 @@ class SaveToken(io.ComfyNode):
             inputs=[
                 sockets.Token.Input("token", tooltip="A trained token."),
                 io.String.Input(
-                    "name", default="pick-up", tooltip="The file's name; the word in prompts is the name in angle brackets: <pick-up>."
+                    "name",
+                    default="pick-up",
+                    tooltip="The file's name; the word in prompts is the name in angle brackets: <pick-up>.",
                 ),
                 io.Boolean.Input(
                     "overwrite",
@@ -39,7 +41,9 @@ class SaveToken(io.ComfyNode):
                     tooltip="Off: an existing file is kept and a number is added to the name. On: it is replaced.",
                 ),
                 io.String.Input(
-                    "license", default="", tooltip="Under which licence you share the token, written into the file. May stay empty."
+                    "license",
+                    default="",
+                    tooltip="Under which licence you share the token, written into the file. May stay empty.",
                 ),
             ],
             outputs=[
@@ -59,7 +63,9 @@ class SaveToken(io.ComfyNode):
         folder = folder_paths.get_folder_paths(LAYERS if token.layers else "embeddings")[0]
         path = save_token(token, folder, overwrite)
         saved = load_token(path)
-        return io.NodeOutput(saved, saved.trigger_word, ui=ui.PreviewText(f"Saved {path.name}. Write {saved.trigger_word} in a prompt."))
+        return io.NodeOutput(
+            saved, saved.trigger_word, ui=ui.PreviewText(f"Saved {path.name}. Write {saved.trigger_word} in a prompt.")
+        )
 
 
 class InteractiveTokenLoader(io.ComfyNode):
@@ -73,8 +79,12 @@ class InteractiveTokenLoader(io.ComfyNode):
             "Several loaders in a row teach several tokens.",
             search_aliases=["embedding", "textual inversion", "interactive action"],
             inputs=[
-                io.Model.Input("model", tooltip="The MODEL that will draw; only layer-wise tokens change what comes out."),
-                io.Clip.Input("clip", tooltip="The CLIP that learns the word. The CLIP that you connect here is not changed."),
+                io.Model.Input(
+                    "model", tooltip="The MODEL that will draw; only layer-wise tokens change what comes out."
+                ),
+                io.Clip.Input(
+                    "clip", tooltip="The CLIP that learns the word. The CLIP that you connect here is not changed."
+                ),
                 io.Combo.Input(
                     "token_name",
                     options=_token_files(),
@@ -109,7 +119,9 @@ class ApplyToken(io.ComfyNode):
             description="Teach MODEL and CLIP a token straight from the trainer or from Save Interactive Token, in the same graph.",
             inputs=[
                 io.Model.Input("model", tooltip="The MODEL that will draw."),
-                io.Clip.Input("clip", tooltip="The CLIP that learns the word. The CLIP that you connect here is not changed."),
+                io.Clip.Input(
+                    "clip", tooltip="The CLIP that learns the word. The CLIP that you connect here is not changed."
+                ),
                 sockets.Token.Input("token", tooltip="A token from a trainer or from Save Interactive Token."),
             ],
             outputs=[
@@ -135,12 +147,17 @@ def _taught(model, clip, token):
         model = teach_layers(model)
     else:
         model = model.clone()
-    return io.NodeOutput(model, teach(clip, [token]), token.trigger_word, ui=ui.PreviewText(f"Write {token.trigger_word} in a prompt."))
+    return io.NodeOutput(
+        model, teach(clip, [token]), token.trigger_word, ui=ui.PreviewText(f"Write {token.trigger_word} in a prompt.")
+    )
 
 
 def _token_files():
     """Names of plain tokens as they are, of layer-wise ones with their folder before them."""
-    names = [*folder_paths.get_filename_list("embeddings"), *(f"{LAYERS}/{name}" for name in folder_paths.get_filename_list(LAYERS))]
+    names = [
+        *folder_paths.get_filename_list("embeddings"),
+        *(f"{LAYERS}/{name}" for name in folder_paths.get_filename_list(LAYERS)),
+    ]
     return [name for name in names if name.endswith(".safetensors")]
 
 

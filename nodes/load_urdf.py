@@ -14,7 +14,9 @@ GROUNDS = ("table", "floor")
 
 
 def _meters(name, tooltip):
-    return io.Float.Input(name, default=0.0, min=-FURTHEST, max=FURTHEST, step=0.01, optional=True, advanced=True, tooltip=tooltip)
+    return io.Float.Input(
+        name, default=0.0, min=-FURTHEST, max=FURTHEST, step=0.01, optional=True, advanced=True, tooltip=tooltip
+    )
 
 
 def changed(name):
@@ -38,16 +40,32 @@ class OwnRobotNode(io.ComfyNode):
                     default="robot/robot.urdf",
                     tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one; its meshes lie beside it.",
                 ),
-                io.String.Input("ee_link", default="tool", tooltip="The link that is led: the last of the arm, or one between the fingertips."),
+                io.String.Input(
+                    "ee_link",
+                    default="tool",
+                    tooltip="The link that is led: the last of the arm, or one between the fingertips.",
+                ),
                 io.String.Input(
                     "gripper_links",
                     default="left_finger, right_finger",
                     tooltip="The links that close on things, with commas between. Empty: a stick, which can push, touch and press.",
                 ),
-                io.Combo.Input("approach_axis", options=list(AXES), default="z", tooltip="Which axis of the tool link points out of the hand."),
+                io.Combo.Input(
+                    "approach_axis",
+                    options=list(AXES),
+                    default="z",
+                    tooltip="Which axis of the tool link points out of the hand.",
+                ),
                 io.String.Input("name", default="robot arm", tooltip="What captions call it."),
-                io.Combo.Input("stands_on", options=list(GROUNDS), tooltip="On the floor it works in the plain and the living room."),
-                _meters("forward", "How far it stands nearer to the object than other robots do, in meters; objects stand about half a meter away."),
+                io.Combo.Input(
+                    "stands_on",
+                    options=list(GROUNDS),
+                    tooltip="On the floor it works in the plain and the living room.",
+                ),
+                _meters(
+                    "forward",
+                    "How far it stands nearer to the object than other robots do, in meters; objects stand about half a meter away.",
+                ),
                 _meters("height", "How far its base is above the ground, in meters."),
                 io.String.Input(
                     "rest",
@@ -100,20 +118,38 @@ class OwnObjectNode(io.ComfyNode):
             search_aliases=["URDF", "PartNet", "mobility", "door", "drawer", "articulated"],
             inputs=[
                 io.String.Input(
-                    "urdf", default="cabinet", tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one, such as PartNet-Mobility's."
+                    "urdf",
+                    default="cabinet",
+                    tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one, such as PartNet-Mobility's.",
                 ),
                 io.String.Input("name", default="cabinet", tooltip="What captions call it."),
                 io.Float.Input(
-                    "size", default=CustomObject.size, min=SMALLEST, max=LARGEST, step=0.01, optional=True, tooltip="Its longest side in meters."
+                    "size",
+                    default=CustomObject.size,
+                    min=SMALLEST,
+                    max=LARGEST,
+                    step=0.01,
+                    optional=True,
+                    tooltip="Its longest side in meters.",
                 ),
                 io.String.Input(
-                    "joint", default="", optional=True, tooltip="The joint that opens; the others keep still. Empty: the first that carries a handle."
+                    "joint",
+                    default="",
+                    optional=True,
+                    tooltip="The joint that opens; the others keep still. Empty: the first that carries a handle.",
                 ),
                 io.String.Input(
-                    "handle", default=CustomObject.handle, optional=True, tooltip="What is in the name of the handle: of a <visual> of the part that moves, or of a link."
+                    "handle",
+                    default=CustomObject.handle,
+                    optional=True,
+                    tooltip="What is in the name of the handle: of a <visual> of the part that moves, or of a link.",
                 ),
                 io.Combo.Input(
-                    "front", options=list(FRONTS), optional=True, advanced=True, tooltip="To which side it opens; -x in PartNet-Mobility. z points upwards."
+                    "front",
+                    options=list(FRONTS),
+                    optional=True,
+                    advanced=True,
+                    tooltip="To which side it opens; -x in PartNet-Mobility. z points upwards.",
                 ),
             ],
             outputs=[sockets.ObjectSpec.Output(display_name="object")],

@@ -4,7 +4,12 @@ import io
 
 from PIL import Image
 
-LABELS = {"total": "total (Eq. 8)", "denoise": "denoise (Eq. 3)", "steer": "steer (Eq. 5)", "distill": "distill (Eq. 6)"}
+LABELS = {
+    "total": "total (Eq. 8)",
+    "denoise": "denoise (Eq. 3)",
+    "steer": "steer (Eq. 5)",
+    "distill": "distill (Eq. 6)",
+}
 
 
 def loss_curves(losses, steps, width=640, height=360):

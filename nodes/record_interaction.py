@@ -38,7 +38,10 @@ IMAGES = (
         options=list(KEY_FRAMES),
         tooltip="Which part of the action becomes images, told by its contacts. Held teaches 'pick up': the object is off the ground.",
     ),
-    whole("frames_per_episode", "How many key frames of each episode, evenly from the first to the last; one alone is the last."),
+    whole(
+        "frames_per_episode",
+        "How many key frames of each episode, evenly from the first to the last; one alone is the last.",
+    ),
     whole("width", "The images' width in pixels: the size that your model was trained on.", step=8),
     whole("height", "The images' height in pixels: the size that your model was trained on.", step=8),
 )
@@ -56,7 +59,9 @@ class RecordInteraction(io.ComfyNode):
             search_aliases=["simulate", "robot", "render", "dataset"],
             inputs=[
                 sockets.Scene.Input("scene", tooltip="What happens, from Interaction Scene."),
-                whole("num_episodes", "How often the action is run, each time with another place, size, light and motion."),
+                whole(
+                    "num_episodes", "How often the action is run, each time with another place, size, light and motion."
+                ),
                 *IMAGES,
                 io.Combo.Input(
                     "camera_mode",
@@ -68,7 +73,10 @@ class RecordInteraction(io.ComfyNode):
                     "around, the wrist's go with the hand, and manual ones stand where you say.",
                 ),
                 _real("field_of_view", "Angle of view from bottom to top in degrees."),
-                _real("azimuth", "Manual and wrist cameras: where the first one stands, in degrees from the front; the others follow evenly around."),
+                _real(
+                    "azimuth",
+                    "Manual and wrist cameras: where the first one stands, in degrees from the front; the others follow evenly around.",
+                ),
                 _real("elevation", "Manual cameras and an orbit: how high they stand, in degrees."),
                 _real("distance", "Manual cameras: meters to the object. 0 frames hand and object."),
                 io.Int.Input(
@@ -169,7 +177,11 @@ class LoadRecording(io.ComfyNode):
             category=CATEGORY,
             description="Read a recording from a folder: one that was saved, or images of Unity, Blender or a camera with a metadata.jsonl.",
             search_aliases=["import", "Unity", "Blender", "photographs"],
-            inputs=[io.String.Input("name", default="pick-up", tooltip="Folder name under datasets/interactive_action_recordings.")],
+            inputs=[
+                io.String.Input(
+                    "name", default="pick-up", tooltip="Folder name under datasets/interactive_action_recordings."
+                )
+            ],
             outputs=_outputs(),
         )
 
@@ -181,7 +193,9 @@ class LoadRecording(io.ComfyNode):
     def execute(cls, name):
         folder = recording_folder() / checked_name(name, "recording")
         if not folder.is_dir():
-            found = sorted(path.name for path in recording_folder().glob("*") if path.is_dir() and not path.name.startswith("."))
+            found = sorted(
+                path.name for path in recording_folder().glob("*") if path.is_dir() and not path.name.startswith(".")
+            )
             raise InteractiveActionError(
                 f"There is no recording called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {recording_folder()}."
             )
@@ -198,7 +212,8 @@ def _outputs():
         io.BoundingBox.Output(display_name="object_boxes", tooltip="One list an image."),
         io.Image.Output(display_name="depth", tooltip="Inverse depth: near is white. The recording has meters."),
         sockets.Recording.Output(
-            display_name="recording", tooltip="All of it, with contact forces, joint positions, cameras and the names of what is seen."
+            display_name="recording",
+            tooltip="All of it, with contact forces, joint positions, cameras and the names of what is seen.",
         ),
     ]
 

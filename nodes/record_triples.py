@@ -28,18 +28,24 @@ class RecordTriples(io.ComfyNode):
                     tooltip="Actions, with commas between, to be done in the same contexts: same robot, object, place, room, light and "
                     "cameras. Those that need a thing of their own cannot; what can is said if one does not fit.",
                 ),
-                whole("num_episodes", "How many contexts: each episode has another place, size, color, light and room."),
+                whole(
+                    "num_episodes", "How many contexts: each episode has another place, size, color, light and room."
+                ),
                 *IMAGES,
             ],
             outputs=[
                 io.Image.Output(display_name="anchors"),
-                io.Image.Output(display_name="same_action", tooltip="For each anchor the same action in another context."),
+                io.Image.Output(
+                    display_name="same_action", tooltip="For each anchor the same action in another context."
+                ),
                 io.Image.Output(
                     display_name="other_actions",
                     tooltip="For each anchor the first other action in its context, then for each the second: for ADI Gradient Mask.",
                 ),
                 sockets.Recording.Output(display_name="recording", tooltip="Of the anchors."),
-                sockets.Recording.Output(display_name="other_recordings", is_output_list=True, tooltip="One for each other action."),
+                sockets.Recording.Output(
+                    display_name="other_recordings", is_output_list=True, tooltip="One for each other action."
+                ),
             ],
         )
 

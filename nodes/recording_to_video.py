@@ -21,10 +21,21 @@ class FilmRecording(io.ComfyNode):
             search_aliases=["video", "animation", "movie"],
             inputs=[
                 sockets.Recording.Input(
-                    "recording", tooltip="From Record Interaction, best with the moments 'whole action' and twenty frames or more a take."
+                    "recording",
+                    tooltip="From Record Interaction, best with the moments 'whole action' and twenty frames or more a take.",
                 ),
-                io.Int.Input("camera", default=-1, min=-1, max=63, tooltip="Which camera, counted from 0; -1 puts all side by side."),
-                io.Boolean.Input("masks_and_boxes", default=False, tooltip="Draw masks and boxes: the subject blue, the object orange."),
+                io.Int.Input(
+                    "camera",
+                    default=-1,
+                    min=-1,
+                    max=63,
+                    tooltip="Which camera, counted from 0; -1 puts all side by side.",
+                ),
+                io.Boolean.Input(
+                    "masks_and_boxes",
+                    default=False,
+                    tooltip="Draw masks and boxes: the subject blue, the object orange.",
+                ),
             ],
             outputs=[io.Video.Output(display_name="video"), io.Image.Output(display_name="frames")],
         )
@@ -40,12 +51,17 @@ class FilmRecording(io.ComfyNode):
                 if camera >= 0
                 else "The cameras have not taken equally many images. Choose one of them."
             )
-        times, episodes = recording.time[recording.camera == cameras[0]], recording.episode[recording.camera == cameras[0]]
+        times, episodes = (
+            recording.time[recording.camera == cameras[0]],
+            recording.episode[recording.camera == cameras[0]],
+        )
         steps = np.diff(times)[np.diff(episodes) == 0]
         rate = 1 / np.median(steps) if len(steps) and np.median(steps) > 0 else 1.0
         frames = image(np.concatenate(views, 2))
         frames = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]  # a video's sides are even
-        video = InputImpl.VideoFromComponents(Types.VideoComponents(images=frames, frame_rate=Fraction(rate).limit_denominator(1000)))
+        video = InputImpl.VideoFromComponents(
+            Types.VideoComponents(images=frames, frame_rate=Fraction(rate).limit_denominator(1000))
+        )
         return io.NodeOutput(video, frames)
 
 

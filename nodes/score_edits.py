@@ -43,7 +43,9 @@ class GroundedMask(io.ComfyNode):
         from ..scoring.masks import load_segmenter
 
         if not segmenter.strip():
-            raise InteractiveActionError("No SAM 2 is named. Write a folder or a hub name, such as facebook/sam2.1-hiera-small.")
+            raise InteractiveActionError(
+                "No SAM 2 is named. Write a folder or a hub name, such as facebook/sam2.1-hiera-small."
+            )
         judge = load_segmenter(detector, segmenter.strip())
         try:
             judge.to(comfy.model_management.get_torch_device())
@@ -90,7 +92,9 @@ class EditingRewardNode(io.ComfyNode):
         from ..scoring.encoders import load_encoder
         from ..scoring.structure import load_depth_model
 
-        depth = edits.load_depth_model() if depth_model.strip() in ("", EMBEDDED) else load_depth_model(depth_model.strip())
+        depth = (
+            edits.load_depth_model() if depth_model.strip() in ("", EMBEDDED) else load_depth_model(depth_model.strip())
+        )
         if encoder == EMBEDDED:
             seer = edits.load_encoder()
         elif encoder == "DreamSim":
@@ -140,6 +144,7 @@ class ScoreEdits(io.ComfyNode):
             before = reward.depth_model.depth(image)
             found, after = [], []
             for part in torch.arange(len(edited)).split(BATCH):
+
                 def of(images, part=part):
                     return images[part] if images is not None and len(images) == len(edited) else images
 
@@ -154,7 +159,10 @@ class ScoreEdits(io.ComfyNode):
         change = (before - torch.cat(after)).abs()
         change = (change / change.max().clamp(min=1e-8))[..., None].expand(-1, -1, -1, 3)
         best = int(total.argmin())
-        rows = [{"structure": s, "semantics": m, "total": t} for s, m, t in zip(structure.tolist(), semantics.tolist(), total.tolist())]
+        rows = [
+            {"structure": s, "semantics": m, "total": t}
+            for s, m, t in zip(structure.tolist(), semantics.tolist(), total.tolist())
+        ]
         report = {"how": json.loads(reward.name), "structure": structure.mean().item(), "semantics": semantics.mean().item(),
                   "best": best + 1, "edits": rows}  # fmt: skip
         shown = f"structure {report['structure']:.4f}, semantics {report['semantics']:.4f} (both: lower is better); best is edit {best + 1}"

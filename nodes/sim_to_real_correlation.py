@@ -57,7 +57,9 @@ class SimToReal(io.ComfyNode):
 
         path = _path(file)
         if path and not path.is_file():
-            raise InteractiveActionError(f"There is no {path.name} in {path.parent}. Put the table there, or leave file empty.")
+            raise InteractiveActionError(
+                f"There is no {path.name} in {path.parent}. Put the table there, or leave file empty."
+            )
         columns = sim_to_real.read_table(path.read_text(encoding="utf-8-sig", errors="replace") if path else table)
         rows = sim_to_real.compare(*columns)
         text = sim_to_real.table(rows)
@@ -70,7 +72,9 @@ class SimToReal(io.ComfyNode):
 def _path(file):
     import folder_paths
 
-    return pathlib.Path(folder_paths.get_input_directory(), checked_name(file.strip(), "table")) if file.strip() else None
+    return (
+        pathlib.Path(folder_paths.get_input_directory(), checked_name(file.strip(), "table")) if file.strip() else None
+    )
 
 
 NODES = [SimToReal]

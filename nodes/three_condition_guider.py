@@ -10,7 +10,11 @@ from ..models.style_editor.extend import EXTENDED
 from ..models.style_editor.guidance import S_IN, S_STY, S_T, check_mask, check_scale, combine, fitted_mask, weights
 from .interactive_token import _sentence
 
-FOR_TWO = ("sampler_cfg_function", "sampler_pre_cfg_function", "sampler_calc_cond_batch_function")  # ComfyUI's hooks into plain CFG
+FOR_TWO = (
+    "sampler_cfg_function",
+    "sampler_pre_cfg_function",
+    "sampler_calc_cond_batch_function",
+)  # ComfyUI's hooks into plain CFG
 
 
 class ThreeConditions(comfy.samplers.CFGGuider):
@@ -23,7 +27,10 @@ class ThreeConditions(comfy.samplers.CFGGuider):
             "image": _without(negative, STYLE),
             "none": _without(negative, STYLE, IMAGE),
         }
-        others = {name: node_helpers.conditioning_set_values(cond, {"prompt_type": "negative"}) for name, cond in others.items()}
+        others = {
+            name: node_helpers.conditioning_set_values(cond, {"prompt_type": "negative"})
+            for name, cond in others.items()
+        }
         self.inner_set_conds({"positive": positive, **others})
 
     def set_scales(self, s_in, s_sty, s_T, mask=None):

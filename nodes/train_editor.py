@@ -24,7 +24,9 @@ class TrainEditor(io.ComfyNode):
             return io.Int.Input(name, default=getattr(defaults, name), min=least, max=most, tooltip=tooltip, **how)
 
         def real(name, least, most, step, tooltip, **how):
-            return io.Float.Input(name, default=getattr(defaults, name), min=least, max=most, step=step, tooltip=tooltip, **how)
+            return io.Float.Input(
+                name, default=getattr(defaults, name), min=least, max=most, step=step, tooltip=tooltip, **how
+            )
 
         return io.Schema(
             node_id="InteractiveActionTrainEditor",
@@ -79,10 +81,14 @@ class TrainEditor(io.ComfyNode):
         bar = comfy.utils.ProgressBar(config.steps)
         with ComfyEditor(model, clip, vae) as engine:
             # clone: what came along a graph are inference tensors
-            image, style, mask, style_mask = (given if given is None else given.clone() for given in (image, style, mask, style_mask))
+            image, style, mask, style_mask = (
+                given if given is None else given.clone() for given in (image, style, mask, style_mask)
+            )
             task = EditTask(image, style, instruction, mask, style_mask)
             run = run_key(f"{engine.fingerprint()} {reward.name}", task, config)
-            path = pathlib.Path(folder_paths.get_user_directory(), "interactive_action", "training", f"{run[:16]}.safetensors")
+            path = pathlib.Path(
+                folder_paths.get_user_directory(), "interactive_action", "training", f"{run[:16]}.safetensors"
+            )
             adapter = editor_adapter(engine.module, config.rank)
             try:
                 reward.to(engine.device)
@@ -102,7 +108,9 @@ class TrainEditor(io.ComfyNode):
         taught, _ = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)
         curve = reward_curve(state.losses, reward.alpha)
         report = {"steps": config.steps, "reward": curve, **state.losses}
-        shown = torch.from_numpy(numpy.array(feedback(pair, state.losses, config.steps, reward.alpha))).float()[None] / 255
+        shown = (
+            torch.from_numpy(numpy.array(feedback(pair, state.losses, config.steps, reward.alpha))).float()[None] / 255
+        )
         text = (
             f"{config.steps} steps of {config.pairs} pairs; reward {curve[-1]:+.2f} deviations since the first step, "
             f"{numpy.mean(state.losses['ties']):.0%} ties. The loss says nothing: it is always near 0.693."

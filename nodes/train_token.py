@@ -43,7 +43,9 @@ class TrainInteractiveToken(_Trainer):
             "the frozen model that keeps subject and object (Eq. 8). Only v* is trained; MODEL and CLIP stay as they are.",
             search_aliases=["textual inversion", "training", "embedding", "distillation"],
             inputs=[
-                *inputs_of(defaults, *MODEL, *COMMON, "steering_words", "lambda_steer", "lambda_distill", *STEERING, *LAST),
+                *inputs_of(
+                    defaults, *MODEL, *COMMON, "steering_words", "lambda_steer", "lambda_distill", *STEERING, *LAST
+                ),
                 *inputs_of(defaults, "negative_words", "auxiliary_lora_rank", "literal_eq6", "options"),
             ],
             outputs=outputs(),
@@ -86,7 +88,15 @@ class TrainReVersion(_Trainer):
             "photographs rather than simulated images. Only v* is trained.",
             search_aliases=["relation", "training", "embedding", "steering"],
             inputs=inputs_of(
-                defaults, *MODEL, *COMMON, "steering_words", "lambda_steer", *STEERING, *LAST, "negative_words", "options"
+                defaults,
+                *MODEL,
+                *COMMON,
+                "steering_words",
+                "lambda_steer",
+                *STEERING,
+                *LAST,
+                "negative_words",
+                "options",
             ),
             outputs=outputs(),
         )
@@ -128,10 +138,15 @@ class TrainADI(_Trainer):
             search_aliases=["action customization", "disentangled identifier", "layer-wise", "training"],
             inputs=[
                 *inputs_of(ADIConfig(), *MODEL),
-                sockets.GradientMask.Input("gradient_mask", tooltip="From ADI Gradient Mask: images of other actions, and how to mask."),
+                sockets.GradientMask.Input(
+                    "gradient_mask", tooltip="From ADI Gradient Mask: images of other actions, and how to mask."
+                ),
                 *inputs_of(ADIConfig(), *COMMON, *LAST),
                 io.Boolean.Input(
-                    "layer_wise", default=True, tooltip="A token for each layer, as in the paper. Off: one for all.", advanced=True
+                    "layer_wise",
+                    default=True,
+                    tooltip="A token for each layer, as in the paper. Off: one for all.",
+                    advanced=True,
                 ),
                 *inputs_of(ADIConfig(), "options"),
             ],
@@ -201,7 +216,9 @@ def _prior(images, prompt):
     if images is None:
         return None
     if not prompt.strip():
-        raise InteractiveActionError("The prior images have no prompt. Write the plain words that they were drawn with, such as 'a robot arm and a cube'.")
+        raise InteractiveActionError(
+            "The prior images have no prompt. Write the plain words that they were drawn with, such as 'a robot arm and a cube'."
+        )
     return InteractionDataset(images[..., :3], ((PLACEHOLDER,),) * len(images), ((prompt.strip(),),) * len(images))
 
 

@@ -25,13 +25,20 @@ def write_file(name, model, dataset, given, weights, samples, config, **settings
         )
     checkpoint = checkpoint_of(model)
     if checkpoint is None:
-        raise InteractiveActionError("ComfyUI does not know the file that MODEL comes from. Load it with Load Checkpoint, or leave export_config empty.")
+        raise InteractiveActionError(
+            "ComfyUI does not know the file that MODEL comes from. Load it with Load Checkpoint, or leave export_config empty."
+        )
     folder = free_path(folder_paths.get_output_directory(), checked_name(name, "run"))
     tables = {"hyperparameters": config.as_dict()}
     if samples is not None:
         drawing = dataclasses.asdict(dataclasses.replace(samples, score=None))
         tables["samples"] = {key: value for key, value in drawing.items() if value is not None}
-    write_run(folder, {"model": str(checkpoint), "name": name, **settings, **tables}, masked(dataset, weights), **_named(dataset, given))
+    write_run(
+        folder,
+        {"model": str(checkpoint), "name": name, **settings, **tables},
+        masked(dataset, weights),
+        **_named(dataset, given),
+    )
     return pathlib.Path(folder, "run.toml")
 
 

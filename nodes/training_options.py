@@ -18,13 +18,17 @@ def inputs_of(defaults, *names):
         return io.Int.Input(name, default=getattr(defaults, name), min=least, max=most, tooltip=tooltip, **how)
 
     def real(name, least, most, step, tooltip, **how):
-        return io.Float.Input(name, default=getattr(defaults, name), min=least, max=most, step=step, tooltip=tooltip, **how)
+        return io.Float.Input(
+            name, default=getattr(defaults, name), min=least, max=most, step=step, tooltip=tooltip, **how
+        )
 
     makers = {
         "model": lambda name: io.Model.Input(name, tooltip="MODEL of an SD 1.x, SD 2.x or SDXL checkpoint."),
         "clip": lambda name: io.Clip.Input(name, tooltip="CLIP of the same checkpoint."),
         "vae": lambda name: io.Vae.Input(name, tooltip="VAE of the same checkpoint."),
-        "dataset": lambda name: sockets.Dataset.Input(name, tooltip="Images with their paired prompts, from Caption Images (Action)."),
+        "dataset": lambda name: sockets.Dataset.Input(
+            name, tooltip="Images with their paired prompts, from Caption Images (Action)."
+        ),
         "action": lambda name: io.String.Input(
             name, default="pick up", tooltip="What the token means, in plain words; written into the token's file."
         ),
@@ -61,10 +65,16 @@ def inputs_of(defaults, *names):
         ),
         "lambda_steer": lambda name: real(name, 0.0, 10.0, 0.001, "Weight of the steering loss (Eq. 5)."),
         "lambda_distill": lambda name: real(
-            name, 0.0, 10.0, 0.01, "Weight of the distillation (Eq. 6): more keeps subject and object safer and learns the action less."
+            name,
+            0.0,
+            10.0,
+            0.01,
+            "Weight of the distillation (Eq. 6): more keeps subject and object safer and learns the action less.",
         ),
         "gamma": lambda name: real(name, 0.001, 10.0, 0.01, "Temperature of the steering loss.", advanced=True),
-        "positives_per_image": lambda name: whole(name, 1, 64, "How many steering words are drawn for each image.", advanced=True),
+        "positives_per_image": lambda name: whole(
+            name, 1, 64, "How many steering words are drawn for each image.", advanced=True
+        ),
         "vectors": lambda name: whole(name, 1, 16, "How many vectors v* has.", advanced=True),
         "weight_decay": lambda name: real(name, 0.0, 1.0, 0.001, "AdamW's weight decay.", advanced=True),
         "save_state_every": lambda name: io.Int.Input(
@@ -100,17 +110,27 @@ def inputs_of(defaults, *names):
             tooltip="Give student and teacher the prompt with 'and', as Eq. 6 is printed. It holds back the auxiliary LoRA alone.",
         ),
         "rank": lambda name: whole(
-            name, 0, 256, "Rank of the LoRA on the attentions. 0 changes the whole U-Net: stronger, and needs ten times its memory."
+            name,
+            0,
+            256,
+            "Rank of the LoRA on the attentions. 0 changes the whole U-Net: stronger, and needs ten times its memory.",
         ),
         "prior_loss_weight": lambda name: real(name, 0.0, 10.0, 0.1, "How much the prior images count."),
         "class_images": lambda name: io.Image.Input(
-            name, optional=True, tooltip="Images that MODEL drew for plain words: they hold it to what it knew. Without, it forgets more."
+            name,
+            optional=True,
+            tooltip="Images that MODEL drew for plain words: they hold it to what it knew. Without, it forgets more.",
         ),
         "class_prompt": lambda name: io.String.Input(
-            name, default="", optional=True, tooltip="The plain words that the prior images were drawn with, such as 'a robot arm and a cube'."
+            name,
+            default="",
+            optional=True,
+            tooltip="The plain words that the prior images were drawn with, such as 'a robot arm and a cube'.",
         ),
         "options": lambda name: sockets.TrainingOptions.Input(
-            name, optional=True, tooltip="From Training Options: accumulation, averaging, min-SNR, limits and a mask. May stay empty."
+            name,
+            optional=True,
+            tooltip="From Training Options: accumulation, averaging, min-SNR, limits and a mask. May stay empty.",
         ),
     }
     return [makers[name](name) for name in names]
@@ -132,7 +152,9 @@ def outputs():
 
 
 def lora_output():
-    return io.LoraModel.Output(display_name="lora", tooltip="For Load LoRA Model, or for Save LoRA Weights and then Load LoRA.")
+    return io.LoraModel.Output(
+        display_name="lora", tooltip="For Load LoRA Model, or for Save LoRA Weights and then Load LoRA."
+    )
 
 
 class ADIGradientMask(io.ComfyNode):
@@ -167,7 +189,9 @@ class ADIGradientMask(io.ComfyNode):
                     tooltip="Which channels are kept. 'intersection' of both masks is the paper's method; the others are its comparisons.",
                 ),
                 sockets.Recording.Input(
-                    "recording", optional=True, tooltip="The recording of the dataset's images. With both, images are matched by scene."
+                    "recording",
+                    optional=True,
+                    tooltip="The recording of the dataset's images. With both, images are matched by scene.",
                 ),
                 sockets.Recording.Input(
                     "other_recording",
@@ -182,7 +206,10 @@ class ADIGradientMask(io.ComfyNode):
     def execute(cls, dataset, action_different, beta, strategy, recording=None, other_recording=None):
         images = action_different[..., :3]
         if recording is not None and other_recording is not None:
-            for what, shown, recorded in (("dataset", dataset, recording), ("action-different images", images, other_recording)):
+            for what, shown, recorded in (
+                ("dataset", dataset, recording),
+                ("action-different images", images, other_recording),
+            ):
                 if len(shown) != len(recorded):
                     raise InteractiveActionError(
                         f"There are {len(shown)} images in the {what} and {len(recorded)} in their recording. Connect the recording they "
@@ -210,7 +237,13 @@ class TrainingOptions(io.ComfyNode):
             "the loss. Plugs into every trainer of tokens.",
             search_aliases=["ema", "min-snr", "gradient accumulation", "masked loss"],
             inputs=[
-                io.Int.Input("grad_accumulation_steps", default=1, min=1, max=256, tooltip="Batches whose gradients are averaged for one step."),
+                io.Int.Input(
+                    "grad_accumulation_steps",
+                    default=1,
+                    min=1,
+                    max=256,
+                    tooltip="Batches whose gradients are averaged for one step.",
+                ),
                 io.Float.Input(
                     "min_snr_gamma",
                     default=0.0,
@@ -242,11 +275,24 @@ class TrainingOptions(io.ComfyNode):
                     tooltip="One an image: where the denoising loss counts, for example subject and object of the recording together.",
                 ),
                 io.Float.Input(
-                    "outside", default=0.0, min=0.0, max=1.0, step=0.05, tooltip="How much the loss counts outside of the mask."
+                    "outside",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How much the loss counts outside of the mask.",
                 ),
-                sockets.Samples.Input("samples", optional=True, tooltip="From Validation Images: images that are drawn while training."),
-                _switch("tensorboard", "Write curves and sample images for TensorBoard to output/tensorboard. Needs the package tensorboard."),
-                _switch("gradient_checkpointing", "Gradient checkpointing: much less memory for somewhat more time. The result is the same."),
+                sockets.Samples.Input(
+                    "samples", optional=True, tooltip="From Validation Images: images that are drawn while training."
+                ),
+                _switch(
+                    "tensorboard",
+                    "Write curves and sample images for TensorBoard to output/tensorboard. Needs the package tensorboard.",
+                ),
+                _switch(
+                    "gradient_checkpointing",
+                    "Gradient checkpointing: much less memory for somewhat more time. The result is the same.",
+                ),
                 io.Int.Input(
                     "save_every",
                     default=0,
@@ -256,7 +302,10 @@ class TrainingOptions(io.ComfyNode):
                     advanced=True,
                     tooltip="Steps between checkpoints that are kept as tokens (or LoRAs) of their own, ready to be loaded. 0: none.",
                 ),
-                _switch("cache_latents_to_disk", "Keep the encoded images in files, for this run and later ones, instead of in memory: for thousands of images."),
+                _switch(
+                    "cache_latents_to_disk",
+                    "Keep the encoded images in files, for this run and later ones, instead of in memory: for thousands of images.",
+                ),
                 io.String.Input(
                     "export_config",
                     default="",

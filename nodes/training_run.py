@@ -45,11 +45,17 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
     options = dict(options or {})
     weights, samples = options.pop("loss_weights", None), options.pop("samples", None)
     logged, gradient_checkpointing = options.pop("tensorboard", False), options.pop("gradient_checkpointing", False)
-    save_every, on_disk, file = options.pop("save_every", 0), options.pop("cache_latents_to_disk", False), options.pop("export_config", "")
+    save_every, on_disk, file = (
+        options.pop("save_every", 0),
+        options.pop("cache_latents_to_disk", False),
+        options.pop("export_config", ""),
+    )
     config_class, loss_class = METHODS[method]
     config = config_class(**settings, **options)
     if gradient_checkpointing and getattr(config, "auxiliary_lora_rank", 0):
-        raise InteractiveActionError("An auxiliary LoRA cannot be checkpointed. Turn checkpointing off in Training Options, or set auxiliary_lora_rank to 0.")
+        raise InteractiveActionError(
+            "An auxiliary LoRA cannot be checkpointed. Turn checkpointing off in Training Options, or set auxiliary_lora_rank to 0."
+        )
     if file.strip():
         file = write_file(file.strip(), loaded[0], dataset, given, weights, samples, config, method=method, action=action, gradient_checkpointing=gradient_checkpointing,
                           save_state_every=save_state_every, save_every=save_every)  # fmt: skip
@@ -88,10 +94,14 @@ def train(method, loaded, dataset, *given, action, save_state_every, options=Non
             raise
         token, lora, _ = checkpoints.learned(state)
     path.unlink(missing_ok=True)
-    curves = torch.from_numpy(numpy.array(loss_curves(_shown(state.losses), config.steps, 1200, 400))).float()[None] / 255
+    curves = (
+        torch.from_numpy(numpy.array(loss_curves(_shown(state.losses), config.steps, 1200, 400))).float()[None] / 255
+    )
     text = f"{config.steps} steps; total loss {numpy.mean(state.losses['total'][-50:]):.4f} over the last {min(50, config.steps)}."
     if "overlap" in state.losses:
-        text += f" The two masks overlapped by {numpy.mean(state.losses['overlap']):.1%} on average (30.3% in the paper)."
+        text += (
+            f" The two masks overlapped by {numpy.mean(state.losses['overlap']):.1%} on average (30.3% in the paper)."
+        )
     if state.scores:
         best = max(state.scores, key=state.scores.get)
         text += f" Kept what scored best: {state.scores[best]:.3f} after {best} steps."

@@ -26,19 +26,47 @@ class TrainingSamples(io.ComfyNode):
                     multiline=True,
                     tooltip="One a line, with <v*> where the learned word belongs; one image for each.",
                 ),
-                io.Int.Input("every", default=100, min=1, max=100000, tooltip="Steps between samples. The last step is always drawn."),
-                io.Int.Input("seed", default=0, min=0, max=2**63 - 1, tooltip="The same noise each time, so that images can be compared."),
+                io.Int.Input(
+                    "every",
+                    default=100,
+                    min=1,
+                    max=100000,
+                    tooltip="Steps between samples. The last step is always drawn.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**63 - 1,
+                    tooltip="The same noise each time, so that images can be compared.",
+                ),
                 io.Int.Input("steps", default=20, min=1, max=200, tooltip="Sampling steps of an image."),
-                io.Float.Input("guidance", default=7.5, min=1.0, max=30.0, step=0.5, tooltip="Classifier-free guidance."),
-                sockets.Detector.Input("detector", optional=True, tooltip="From Load Detector. With both judges what scores best is kept."),
-                sockets.ClipScorer.Input("clip_scorer", optional=True, tooltip="From Load CLIP Scorer. Without judges the last is kept."),
-                io.String.Input(
-                    "subject", default="", multiline=True, optional=True, tooltip="Who acts, for the detector. One line for all, or one a prompt."
+                io.Float.Input(
+                    "guidance", default=7.5, min=1.0, max=30.0, step=0.5, tooltip="Classifier-free guidance."
+                ),
+                sockets.Detector.Input(
+                    "detector", optional=True, tooltip="From Load Detector. With both judges what scores best is kept."
+                ),
+                sockets.ClipScorer.Input(
+                    "clip_scorer", optional=True, tooltip="From Load CLIP Scorer. Without judges the last is kept."
                 ),
                 io.String.Input(
-                    "object", default="", multiline=True, optional=True, tooltip="What is acted on. One line for all, or one a prompt."
+                    "subject",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    tooltip="Who acts, for the detector. One line for all, or one a prompt.",
                 ),
-                io.String.Input("phrase", default="", optional=True, tooltip="Plain words for <v*>, such as 'picking up', for CLIP."),
+                io.String.Input(
+                    "object",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    tooltip="What is acted on. One line for all, or one a prompt.",
+                ),
+                io.String.Input(
+                    "phrase", default="", optional=True, tooltip="Plain words for <v*>, such as 'picking up', for CLIP."
+                ),
             ],
             outputs=[sockets.Samples.Output(display_name="samples")],
         )
@@ -52,7 +80,9 @@ class TrainingSamples(io.ComfyNode):
             return io.NodeOutput(Samples(prompts, **drawing))
         from ..scoring.keep_best import IAScoreOfSamples
 
-        return io.NodeOutput(Samples(prompts, **drawing, score=IAScoreOfSamples(prompts, subject, object, phrase, detector, clip_scorer)))
+        return io.NodeOutput(
+            Samples(prompts, **drawing, score=IAScoreOfSamples(prompts, subject, object, phrase, detector, clip_scorer))
+        )
 
 
 NODES = [TrainingSamples]

@@ -24,19 +24,40 @@ class WriteVotingPage(io.ComfyNode):
             search_aliases=["human evaluation", "user study", "survey"],
             is_output_node=True,
             inputs=[
-                *(io.Image.Input(f"images_{number}", optional=number > 2,
-                                 tooltip=f"The images of the method in line {number} of methods, one for each prompt.")
-                  for number in range(1, MOST + 1)),
-                io.String.Input("methods", default="ours\nbaseline", multiline=True,
-                                tooltip="The names of the methods, one a line, in the order of the images. They are "
-                                        "written to the key only, never to the page."),
-                io.String.Input("prompts", default="a panda picking up a strawberry", multiline=True,
-                                tooltip="What each group of images should show, one line a group, in plain words."),
-                io.Int.Input("seed", default=0, min=0, max=2**32 - 1,
-                             tooltip="Of the order in which each group shows its images."),
-                io.String.Input("save_as", default="votes",
-                                tooltip="The name of the page (.html) and of its key (.key.json) in ComfyUI's output "
-                                        "folder, numbered if it is taken. Give voters the page and keep the key."),
+                *(
+                    io.Image.Input(
+                        f"images_{number}",
+                        optional=number > 2,
+                        tooltip=f"The images of the method in line {number} of methods, one for each prompt.",
+                    )
+                    for number in range(1, MOST + 1)
+                ),
+                io.String.Input(
+                    "methods",
+                    default="ours\nbaseline",
+                    multiline=True,
+                    tooltip="The names of the methods, one a line, in the order of the images. They are "
+                    "written to the key only, never to the page.",
+                ),
+                io.String.Input(
+                    "prompts",
+                    default="a panda picking up a strawberry",
+                    multiline=True,
+                    tooltip="What each group of images should show, one line a group, in plain words.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**32 - 1,
+                    tooltip="Of the order in which each group shows its images.",
+                ),
+                io.String.Input(
+                    "save_as",
+                    default="votes",
+                    tooltip="The name of the page (.html) and of its key (.key.json) in ComfyUI's output "
+                    "folder, numbered if it is taken. Give voters the page and keep the key.",
+                ),
             ],
             outputs=[io.String.Output(display_name="page", tooltip="The name under which the page was written.")],
         )
@@ -53,7 +74,8 @@ class WriteVotingPage(io.ComfyNode):
         if len(names) != len(batches) or len(set(names)) != len(names):
             raise InteractiveActionError(
                 f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names "
-                f"are: {', '.join(names) or 'none'}. Write one different name a line for each batch.")
+                f"are: {', '.join(names) or 'none'}. Write one different name a line for each batch."
+            )
         page, key = votes.write_page(dict(zip(names, batches)), filled_lines(prompts), seed)
         path = free_path(folder_paths.get_output_directory(), save_as, ".html")
         write_atomically(path.with_suffix(".key.json"), (json.dumps(key, indent=1) + "\n").encode())
@@ -73,13 +95,24 @@ class ReadVotes(io.ComfyNode):
             search_aliases=["human evaluation", "user study", "Fleiss kappa"],
             is_output_node=True,
             inputs=[
-                io.String.Input("page", default="votes",
-                                tooltip="The name of the page in ComfyUI's output folder, from Write Voting Page."),
-                io.String.Input("folder", default="votes",
-                                tooltip="A folder in ComfyUI's input folder that holds the voters' answer files (.json). "
-                                        "Empty reads no folder."),
-                io.String.Input("pasted", default="", multiline=True, optional=True,
-                                tooltip="The content of answer files, one a line, counted with those of the folder."),
+                io.String.Input(
+                    "page",
+                    default="votes",
+                    tooltip="The name of the page in ComfyUI's output folder, from Write Voting Page.",
+                ),
+                io.String.Input(
+                    "folder",
+                    default="votes",
+                    tooltip="A folder in ComfyUI's input folder that holds the voters' answer files (.json). "
+                    "Empty reads no folder.",
+                ),
+                io.String.Input(
+                    "pasted",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    tooltip="The content of answer files, one a line, counted with those of the folder.",
+                ),
             ],
             outputs=[
                 io.String.Output(display_name="table", tooltip="The table as text."),
@@ -106,15 +139,20 @@ class ReadVotes(io.ComfyNode):
         if not path.is_file():
             raise InteractiveActionError(
                 f"There is no {path.name} in {path.parent}. Name the page as Write Voting Page named it, and put its key "
-                f"back there.")
+                f"back there."
+            )
         files = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in answer_files(folder)}
         files.update({f"pasted line {number}": line for number, line in enumerate(filled_lines(pasted), 1)})
         report = votes.tally(votes.read_key(path.read_text(encoding="utf-8")), files)
         text = votes.table(report)
         with Image.open(BytesIO(votes.plot(report))) as image:
             plot = torch.from_numpy(numpy.array(image.convert("RGB")))[None].float() / 255
-        return io.NodeOutput(text, json.dumps(report, indent=1), plot,
-                             ui={**ui.PreviewImage(plot, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()})
+        return io.NodeOutput(
+            text,
+            json.dumps(report, indent=1),
+            plot,
+            ui={**ui.PreviewImage(plot, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()},
+        )
 
 
 def answer_files(folder):

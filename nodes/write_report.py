@@ -32,19 +32,56 @@ class WriteReport(io.ComfyNode):
             inputs=[
                 io.String.Input("title", default="A comparison", tooltip="What stands above all."),
                 *itertools.chain.from_iterable(
-                    (io.Image.Input(f"images_{number}", optional=number > 1,
-                                    tooltip=f"The images of the method in line {number} of methods, one for each line of prompts."),
-                     io.String.Input(f"report_{number}", optional=True, force_input=True, tooltip="The report that IAScore gave these images."))
-                    for number in range(1, MOST + 1)),
-                io.String.Input("methods", default="ours", multiline=True, tooltip="The names of the methods, one a line, in the order of the images."),
-                io.String.Input("prompts", default="a panda picking up a strawberry", multiline=True,
-                                tooltip="What each image should show, one line an image. Equal lines in a row stand together."),
-                io.String.Input("notes", default="", multiline=True, optional=True, tooltip="What readers should know, below the title."),
+                    (
+                        io.Image.Input(
+                            f"images_{number}",
+                            optional=number > 1,
+                            tooltip=f"The images of the method in line {number} of methods, one for each line of prompts.",
+                        ),
+                        io.String.Input(
+                            f"report_{number}",
+                            optional=True,
+                            force_input=True,
+                            tooltip="The report that IAScore gave these images.",
+                        ),
+                    )
+                    for number in range(1, MOST + 1)
+                ),
+                io.String.Input(
+                    "methods",
+                    default="ours",
+                    multiline=True,
+                    tooltip="The names of the methods, one a line, in the order of the images.",
+                ),
+                io.String.Input(
+                    "prompts",
+                    default="a panda picking up a strawberry",
+                    multiline=True,
+                    tooltip="What each image should show, one line an image. Equal lines in a row stand together.",
+                ),
+                io.String.Input(
+                    "notes",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    tooltip="What readers should know, below the title.",
+                ),
                 io.String.Input("votes", optional=True, force_input=True, tooltip="The report of Read Votes."),
-                io.Image.Input("plots", optional=True, tooltip="More images for the page: loss curves, attention sheets, plots."),
-                io.String.Input("tokens", default="", multiline=True, optional=True,
-                                tooltip="Saved tokens to take along, one a line: <pick-up> or pick-up.safetensors."),
-                io.String.Input("save_as", default="report", tooltip="The name of the page (.html) in ComfyUI's output folder, numbered if it is taken."),
+                io.Image.Input(
+                    "plots", optional=True, tooltip="More images for the page: loss curves, attention sheets, plots."
+                ),
+                io.String.Input(
+                    "tokens",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    tooltip="Saved tokens to take along, one a line: <pick-up> or pick-up.safetensors.",
+                ),
+                io.String.Input(
+                    "save_as",
+                    default="report",
+                    tooltip="The name of the page (.html) in ComfyUI's output folder, numbered if it is taken.",
+                ),
             ],
             outputs=[io.String.Output(display_name="page", tooltip="The name under which the page was written.")],
         )
@@ -62,25 +99,53 @@ class WriteReport(io.ComfyNode):
         if len(names) != len(batches) or len(set(names)) != len(names):
             raise InteractiveActionError(
                 f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names are: "
-                f"{', '.join(names) or 'none'}. Write one different name a line for each batch.")
+                f"{', '.join(names) or 'none'}. Write one different name a line for each batch."
+            )
         images = dict(zip(names, batches.values()))
         if wrong := [f"{name} {len(batch)}" for name, batch in images.items() if len(batch) != len(lines)]:
             raise InteractiveActionError(
-                f"There are {len(lines)} prompts, and other numbers of images: {', '.join(wrong)}. Write one line an image.")
-        told = {name: json.loads(more[f"report_{number}"]) for name, number in zip(names, batches) if more.get(f"report_{number}")}
+                f"There are {len(lines)} prompts, and other numbers of images: {', '.join(wrong)}. Write one line an image."
+            )
+        told = {
+            name: json.loads(more[f"report_{number}"])
+            for name, number in zip(names, batches)
+            if more.get(f"report_{number}")
+        }
         sections = [scores_table(told)] if told else []
         if votes:
             sections.append(votes_table(json.loads(votes)))
         sections.append(image_grid(images, lines, told))
         if plots is not None:
             sections += [Plot(f"Plot {number}", plot) for number, plot in enumerate(plots, 1)]
-        files = [File(path.name, path.read_bytes(), f"A token: put it into {path.parent.name} and write <{path.stem}> in a prompt.")
-                 for path in (_token_path(f"{line.strip('<>').removesuffix('.safetensors')}.safetensors") for line in filled_lines(tokens))]
+        files = [
+            File(
+                path.name,
+                path.read_bytes(),
+                f"A token: put it into {path.parent.name} and write <{path.stem}> in a prompt.",
+            )
+            for path in (
+                _token_path(f"{line.strip('<>').removesuffix('.safetensors')}.safetensors")
+                for line in filled_lines(tokens)
+            )
+        ]
         hidden = cls.hidden  # nothing of it is there outside a graph
         if hidden and (workflow := (hidden.extra_pnginfo or {}).get("workflow")):
-            files.append(File(f"{save_as}.workflow.json", json.dumps(workflow).encode(), "The graph that made this page: drag it into ComfyUI."))
+            files.append(
+                File(
+                    f"{save_as}.workflow.json",
+                    json.dumps(workflow).encode(),
+                    "The graph that made this page: drag it into ComfyUI.",
+                )
+            )
         path = free_path(pathlib.Path(folder_paths.get_output_directory()), save_as, ".html")
-        write_report(path, title.strip(), notes.strip(), sections, settings_of(hidden.prompt, hidden.unique_id) if hidden else None, files)
+        write_report(
+            path,
+            title.strip(),
+            notes.strip(),
+            sections,
+            settings_of(hidden.prompt, hidden.unique_id) if hidden else None,
+            files,
+        )
         return io.NodeOutput(path.stem, ui=ui.PreviewText(f"written to {path.name} in ComfyUI's output folder"))
 
 
@@ -88,12 +153,27 @@ def scores_table(told):
     """told: {method: IAScore's report}."""
     from ..scoring.report import Score, Table
 
-    rows = [{"method": name, **{column: Score(report["scores"][key], report["intervals"][key]) for column, key in COLUMNS.items()},
-             "images": report["scores"]["n"]} for name, report in told.items()]
-    judged = {name: ", ".join(f"{key} {value}" for key, value in report["how"].items() if value is not None) for name, report in told.items()}
+    rows = [
+        {
+            "method": name,
+            **{column: Score(report["scores"][key], report["intervals"][key]) for column, key in COLUMNS.items()},
+            "images": report["scores"]["n"],
+        }
+        for name, report in told.items()
+    ]
+    judged = {
+        name: ", ".join(f"{key} {value}" for key, value in report["how"].items() if value is not None)
+        for name, report in told.items()
+    }
     how = set(judged.values())
-    by = f"Judged by: {how.pop()}." if len(how) == 1 else "Judged differently! " + "; ".join(f"{name} by {by}" for name, by in judged.items()) + "."
-    return Table("Scores", rows, SHARES, f"Mean over all images, with the 95 % interval over other images of the same kind. {by}")
+    by = (
+        f"Judged by: {how.pop()}."
+        if len(how) == 1
+        else "Judged differently! " + "; ".join(f"{name} by {by}" for name, by in judged.items()) + "."
+    )
+    return Table(
+        "Scores", rows, SHARES, f"Mean over all images, with the 95 % interval over other images of the same kind. {by}"
+    )
 
 
 def votes_table(report):
@@ -101,10 +181,18 @@ def votes_table(report):
 
     rows = {}
     for row in report["rows"]:
-        rows.setdefault(row["method"], {"method": row["method"]})[row["question"]] = Score(row["share"], row["interval"])
-    kappa = ", ".join(f"{question} {'-' if value is None else format(value, '.2f')}" for question, value in report["kappa"].items())
-    return Table("Votes", list(rows.values()), SHARES,
-                 f"{report['voters']} voters chose among {report['groups']} groups; shares with 95 % intervals. Fleiss' kappa: {kappa}.")
+        rows.setdefault(row["method"], {"method": row["method"]})[row["question"]] = Score(
+            row["share"], row["interval"]
+        )
+    kappa = ", ".join(
+        f"{question} {'-' if value is None else format(value, '.2f')}" for question, value in report["kappa"].items()
+    )
+    return Table(
+        "Votes",
+        list(rows.values()),
+        SHARES,
+        f"{report['voters']} voters chose among {report['groups']} groups; shares with 95 % intervals. Fleiss' kappa: {kappa}.",
+    )
 
 
 def image_grid(images, lines, told):
@@ -120,7 +208,15 @@ def image_grid(images, lines, told):
     rows = []
     for line, run in itertools.groupby(range(len(lines)), key=lines.__getitem__):
         places = list(run)
-        rows.append((line, [Cell(name, [batch[place].cpu() for place in places], caption(name, places)) for name, batch in images.items()]))
+        rows.append(
+            (
+                line,
+                [
+                    Cell(name, [batch[place].cpu() for place in places], caption(name, places))
+                    for name, batch in images.items()
+                ],
+            )
+        )
     return Grid("Images", rows)
 
 
@@ -140,7 +236,9 @@ def settings_of(graph, node_id):
     settings = {}
     for key in order[:-1]:
         node = graph[key]
-        literals = {name: value for name, value in node["inputs"].items() if not isinstance(value, list) and value != ""}
+        literals = {
+            name: value for name, value in node["inputs"].items() if not isinstance(value, list) and value != ""
+        }
         if literals:
             title = node.get("_meta", {}).get("title") or node["class_type"]
             settings[f"{title} ({key})" if title in settings else title] = literals

@@ -38,15 +38,30 @@ def sheets(images, words):
     columns = len(next(iter(words.values()))) + 1
     size = columns * (cell[0] + GAP) + GAP, len(words) * (cell[1] + LINE + GAP) + GAP
     font, drawn = ImageFont.load_default(13), []
-    colors = {(word, name): overlay(images, stretched(maps, height, width)) for word, groups in words.items() for name, maps in groups.items()}
+    colors = {
+        (word, name): overlay(images, stretched(maps, height, width))
+        for word, groups in words.items()
+        for name, maps in groups.items()
+    }
     for number, image in enumerate(images):
         sheet = Image.new("RGB", size, "white")
         draw = ImageDraw.Draw(sheet)
         for row, (word, groups) in enumerate(words.items()):
-            cells = [(word, image), *((f"{name}: {float(maps[number].mean()):.1%}", colors[word, name][number]) for name, maps in groups.items())]
+            cells = [
+                (word, image),
+                *(
+                    (f"{name}: {float(maps[number].mean()):.1%}", colors[word, name][number])
+                    for name, maps in groups.items()
+                ),
+            ]
             for column, (label, tile) in enumerate(cells):
                 x, y = GAP + column * (cell[0] + GAP), GAP + row * (cell[1] + LINE + GAP)
                 draw.text((x, y), label, "black" if column else "firebrick", font)
-                sheet.paste(Image.fromarray((tile.clamp(0, 1) * 255).round().byte().numpy()).resize(cell, Image.Resampling.LANCZOS), (x, y + LINE))
+                sheet.paste(
+                    Image.fromarray((tile.clamp(0, 1) * 255).round().byte().numpy()).resize(
+                        cell, Image.Resampling.LANCZOS
+                    ),
+                    (x, y + LINE),
+                )
         drawn.append(torch.from_numpy(np.array(sheet)).float() / 255)
     return torch.stack(drawn)

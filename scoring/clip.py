@@ -53,5 +53,6 @@ def load_clip_scorer(name, pretrained=""):
         raise InteractiveActionError(
             f'The CLIP "{name}" ({pretrained or "no pretrained tag"}) could not be loaded: {why(error)} Give an '
             'open_clip name with a pretrained tag or file ("ViT-B-32", "laion2b_s34b_b79k"), or "local-dir:" and a '
-            "folder.") from error
+            "folder."
+        ) from error
     return ClipScorer(model, preprocess, tokenizer, f"{name} {pretrained}".strip())

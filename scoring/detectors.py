@@ -46,17 +46,29 @@ class ZeroShotDetector:
         labels = [labels] * len(images) if isinstance(labels[0], str) else labels
         if bad := next((label for line in labels for label in line if "." in label), None):
             raise InteractiveActionError(
-                f'The name "{bad}" has a full stop in it, which parts names in a detector\'s text. Leave it out.')
+                f'The name "{bad}" has a full stop in it, which parts names in a detector\'s text. Leave it out.'
+            )
         height, width = images.shape[1:3]
         bytes_first = (images.clamp(0, 1) * 255).round().to(torch.uint8).movedim(-1, 1).cpu()
-        inputs = self.processor(images=list(bytes_first), text=labels, truncation=True, return_tensors="pt",
-                                padding=True if self.reads_one_sentence else "max_length")
+        inputs = self.processor(
+            images=list(bytes_first),
+            text=labels,
+            truncation=True,
+            return_tensors="pt",
+            padding=True if self.reads_one_sentence else "max_length",
+        )
         outputs = self.model(**inputs.to(self.model.device))
         # Threshold -1 keeps every query, in order: the library turns boxes into pixels, the scores are read below.
-        boxes = [found["boxes"].float().cpu() for found in self.processor.image_processor.post_process_object_detection(
-            outputs, threshold=-1, target_sizes=[(height, width)] * len(images))]
-        return [self._choose(boxes[i], self._scores(outputs, inputs, i, len(line)), line, height, width)
-                for i, line in enumerate(labels)]
+        boxes = [
+            found["boxes"].float().cpu()
+            for found in self.processor.image_processor.post_process_object_detection(
+                outputs, threshold=-1, target_sizes=[(height, width)] * len(images)
+            )
+        ]
+        return [
+            self._choose(boxes[i], self._scores(outputs, inputs, i, len(line)), line, height, width)
+            for i, line in enumerate(labels)
+        ]
 
     def _scores(self, outputs, inputs, i, count):
         """How likely each query shows each label of image i, (queries, count)."""
@@ -66,7 +78,7 @@ class ZeroShotDetector:
         # GroundingDINO read "a panda. a lemon." and scores every token; a label is as likely as its likeliest token.
         stop = self.processor.tokenizer.convert_tokens_to_ids(".")
         stops = (inputs["input_ids"][i] == stop).nonzero().flatten().tolist()
-        return torch.stack([scores[:, a + 1:b].amax(1) for a, b in zip([0, *stops], stops)], 1)
+        return torch.stack([scores[:, a + 1 : b].amax(1) for a, b in zip([0, *stops], stops)], 1)
 
     def _choose(self, boxes, scores, labels, height, width):
         best, label = scores.max(1)
@@ -94,5 +106,6 @@ def load_detector(name, threshold):
         raise InteractiveActionError(
             f'The detector "{name}" could not be loaded: {why(error)} '
             "Give a folder with a GroundingDINO or OWL-ViT in transformers' format (config.json, model.safetensors, "
-            'its processor), or a hub name such as "google/owlv2-base-patch16-ensemble".') from error
+            'its processor), or a hub name such as "google/owlv2-base-patch16-ensemble".'
+        ) from error
     return ZeroShotDetector(model, processor, threshold, str(name))

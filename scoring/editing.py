@@ -31,7 +31,9 @@ class EditingReward:
     @property
     def name(self):
         """Everything that decides the scores, as JSON."""
-        return json.dumps({"depth": self.depth_model.name, "encoder": self.encoder.name, "lambda": self.lambda_, "alpha": self.alpha})
+        return json.dumps(
+            {"depth": self.depth_model.name, "encoder": self.encoder.name, "lambda": self.lambda_, "alpha": self.alpha}
+        )
 
     def to(self, device):
         self.depth_model.to(device)
@@ -49,8 +51,13 @@ class EditingReward:
                 f"{original.shape[1]}. Scale them to the same size."
             )
         if not torch.isfinite(generated).all():
-            raise InteractiveActionError("An edit holds values that are not numbers. Lower the scales or the strength, or use float32.")
-        original, style = _for_each(original, generated, "images that were edited"), _for_each(style, generated, "style images")
+            raise InteractiveActionError(
+                "An edit holds values that are not numbers. Lower the scales or the strength, or use float32."
+            )
+        original, style = (
+            _for_each(original, generated, "images that were edited"),
+            _for_each(style, generated, "style images"),
+        )
         if mask is not None:
             mask = checked_mask(mask, original, "mask")
         if style_mask is not None:
@@ -59,7 +66,9 @@ class EditingReward:
         semantics = semantic_scores(generated, original, style, self.encoder, mask, style_mask, self.lambda_)
         for judge, found in ((self.depth_model, structure), (self.encoder, semantics)):
             if not torch.isfinite(found).all():
-                raise InteractiveActionError(f"{judge.name} gave a score that is not a number. Use another model, or float32.")
+                raise InteractiveActionError(
+                    f"{judge.name} gave a score that is not a number. Use another model, or float32."
+                )
         return structure, semantics
 
     def total(self, structure, semantics):
@@ -74,5 +83,7 @@ def advantage(scores):
 
 def _for_each(images, generated, what):
     if len(images) not in (1, len(generated)):
-        raise InteractiveActionError(f"There are {len(images)} {what} for {len(generated)} edits. Give one for all, or one for each.")
+        raise InteractiveActionError(
+            f"There are {len(images)} {what} for {len(generated)} edits. Give one for all, or one for each."
+        )
     return images.expand(len(generated), *images.shape[1:])

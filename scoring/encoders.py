@@ -31,7 +31,9 @@ class TransformersEncoder:
         self.model, self.name = model.eval(), name
         size = processor.crop_size or processor.size
         self.size = size["height"], size["width"]
-        self.mean, self.std = (torch.tensor(values).view(-1, 1, 1) for values in (processor.image_mean, processor.image_std))
+        self.mean, self.std = (
+            torch.tensor(values).view(-1, 1, 1) for values in (processor.image_mean, processor.image_std)
+        )
 
     def to(self, device):
         self.model.to(device)
@@ -109,7 +111,9 @@ def _load_dreamsim(folder):
         ) from error
     try:
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-        model, _ = dreamsim(device="cpu", cache_dir=str(folder))  # fetches its weights into the folder if they are not there
+        model, _ = dreamsim(
+            device="cpu", cache_dir=str(folder)
+        )  # fetches its weights into the folder if they are not there
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise InteractiveActionError(
             f'DreamSim could not be loaded from "{folder}": {why(error)} Its weights are fetched into that folder at the first use, or put '

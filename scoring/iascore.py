@@ -60,19 +60,23 @@ def score_images(images, subjects, objects, texts, detector, clip_scorer, boxes=
     Returns: N ``ImageScore``.
     """
     count = len(images)
-    subjects, objects, texts = (spread(values, count, name) for values, name in
-                                ((subjects, "subject"), (objects, "object"), (texts, "text")))
+    subjects, objects, texts = (
+        spread(values, count, name) for values, name in ((subjects, "subject"), (objects, "object"), (texts, "text"))
+    )
     for text in texts:
         if found := PLACEHOLDER.search(text):
             raise InteractiveActionError(
                 f'The text "{text}" still holds {found.group()}, a learned word that CLIP cannot read. '
-                'Put a natural phrase in its place, for example "picking up".')
+                'Put a natural phrase in its place, for example "picking up".'
+            )
     if boxes is not None and len(boxes) != count:
         raise InteractiveActionError(
-            f"There are {count} images but boxes for {len(boxes)}. Give one list of boxes for each image.")
+            f"There are {count} images but boxes for {len(boxes)}. Give one list of boxes for each image."
+        )
     if boxes is None and detector is None:
         raise InteractiveActionError(
-            "There is neither a detector nor boxes, so nobody can tell where things are. Connect one of them.")
+            "There is neither a detector nor boxes, so nobody can tell where things are. Connect one of them."
+        )
 
     rows = []
     for start in range(0, count, batch_size):
@@ -93,10 +97,16 @@ def closest_pair(boxes, subject, object):
 
     Without any overlap these are the boxes with the highest scores; None stands for a class that was not found.
     """
+
     def of(label):
-        return sorted((box for box in boxes if box["label"].strip().lower() == label.strip().lower()
-                       and min(box["width"], box["height"]) >= 0),
-                      key=lambda box: -box.get("score", 1.0))
+        return sorted(
+            (
+                box
+                for box in boxes
+                if box["label"].strip().lower() == label.strip().lower() and min(box["width"], box["height"]) >= 0
+            ),
+            key=lambda box: -box.get("score", 1.0),
+        )
 
     subject_boxes, object_boxes = of(subject), of(object)
     same_class = subject.strip().lower() == object.strip().lower()
@@ -114,8 +124,9 @@ def closest_pair(boxes, subject, object):
 
 def corners(boxes):
     """Box dicts as float64 (n, 4): x1, y1, x2, y2."""
-    return torch.tensor([[box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]] for box in boxes],
-                        dtype=torch.float64).reshape(-1, 4)
+    return torch.tensor(
+        [[box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]] for box in boxes], dtype=torch.float64
+    ).reshape(-1, 4)
 
 
 def parts(row):
@@ -168,14 +179,17 @@ def intervals(rows, seed=0):
     samples = dict(zip(names, means.T))
     some = samples["pass_rate"] > 0
     samples["cosine_of_passed"] = samples["iascore_cosine"][some] / samples["pass_rate"][some]
-    return {name: np.percentile(found, [2.5, 97.5]).tolist() if len(found) else None
-            for name, found in samples.items()}
+    return {name: np.percentile(found, [2.5, 97.5]).tolist() if len(found) else None for name, found in samples.items()}
 
 
 def report(rows, **how):
     """Everything as plain data for JSON: how it was measured, the scores, and one entry an image."""
-    return {"how": how, "scores": summarize(rows), "intervals": intervals(rows),
-            "images": [{**asdict(row), "passed": row.passed} for row in rows]}
+    return {
+        "how": how,
+        "scores": summarize(rows),
+        "intervals": intervals(rows),
+        "images": [{**asdict(row), "passed": row.passed} for row in rows],
+    }
 
 
 def speak(text, phrase):
@@ -191,7 +205,8 @@ def spread(values, count, name):
     if len(values) != count:
         raise InteractiveActionError(
             f"There are {count} images but {len(values)} lines of {name}. "
-            "Give one line for all of them, or one for each.")
+            "Give one line for all of them, or one for each."
+        )
     if not all(value.strip() for value in values):
         raise InteractiveActionError(f"A line of {name} is empty. Name the {name} of every image.")
     return values

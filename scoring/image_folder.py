@@ -29,16 +29,25 @@ def score_folder(folder, subject, object, text, detector, clip_scorer, phrase=""
     paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise InteractiveActionError(
-            f'There is no image in "{folder}". Name a folder with {", ".join(sorted(SUFFIXES))} files in it.')
+            f'There is no image in "{folder}". Name a folder with {", ".join(sorted(SUFFIXES))} files in it.'
+        )
     said, rows, waiting = read_metadata(folder), {}, {}
-    broken = dict.fromkeys(sorted(said.keys() - {path.name for path in paths}),
-                           "It is named in metadata.jsonl, but there is no such image.")
+    broken = dict.fromkeys(
+        sorted(said.keys() - {path.name for path in paths}),
+        "It is named in metadata.jsonl, but there is no such image.",
+    )
 
     def judge(names, images):
         words = [{"subject": subject, "object": object, "text": text} | said.get(name, {}) for name in names]
         found = score_images(
-            torch.stack(images), [word["subject"] for word in words], [word["object"] for word in words],
-            [speak(word["text"], phrase) for word in words], detector, clip_scorer, batch_size=batch_size)
+            torch.stack(images),
+            [word["subject"] for word in words],
+            [word["object"] for word in words],
+            [speak(word["text"], phrase) for word in words],
+            detector,
+            clip_scorer,
+            batch_size=batch_size,
+        )
         rows.update(zip(names, found))
         if progress:
             progress(len(rows), len(paths))
@@ -58,7 +67,8 @@ def score_folder(folder, subject, object, text, detector, clip_scorer, phrase=""
         judge(names, images)
     if not rows:
         raise InteractiveActionError(
-            f'None of the {len(paths)} images in "{folder}" can be read; {paths[0].name}: {broken[paths[0].name]}')
+            f'None of the {len(paths)} images in "{folder}" can be read; {paths[0].name}: {broken[paths[0].name]}'
+        )
     names = sorted(rows)
     return [rows[name] for name in names], names, broken
 
@@ -79,7 +89,8 @@ def read_metadata(folder):
             said[words["file_name"]] = {key: words[key] for key in ("subject", "object", "text") if key in words}
         except (ValueError, KeyError, TypeError) as error:
             raise InteractiveActionError(
-                f'Line {number} of "{path}" is not a JSON object with a "file_name". Correct or remove it.') from error
+                f'Line {number} of "{path}" is not a JSON object with a "file_name". Correct or remove it.'
+            ) from error
     return said
 
 
@@ -91,7 +102,9 @@ def main():
     parser.add_argument("--phrase", default="", help="natural words in place of <v*> in the text")
     parser.add_argument("--detector", help="a GroundingDINO or OWLv2 of transformers: a folder or a hub name")
     parser.add_argument("--threshold", type=float, default=0.3, help="boxes with a lower score are dropped")
-    parser.add_argument("--clip", nargs="+", metavar=("NAME", "PRETRAINED"), help="a model of open_clip and its weights")
+    parser.add_argument(
+        "--clip", nargs="+", metavar=("NAME", "PRETRAINED"), help="a model of open_clip and its weights"
+    )
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--save", type=Path, help="write the rows to SAVE.csv and SAVE.jsonl and a plot to SAVE.png")
     given = parser.parse_args()
@@ -101,15 +114,20 @@ def main():
     from .detectors import load_detector
     from .tables import save
 
-    detector = load_detector(given.detector, given.threshold) if given.detector else judges.load_detector(given.threshold)
+    detector = (
+        load_detector(given.detector, given.threshold) if given.detector else judges.load_detector(given.threshold)
+    )
     clip_scorer = load_clip_scorer(*given.clip) if given.clip else judges.load_clip_scorer()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     detector.to(device)
     clip_scorer.to(device)
-    rows, names, broken = score_folder(given.folder, given.subject, given.object, given.text, detector, clip_scorer,
-                                       given.phrase, given.batch_size)
+    rows, names, broken = score_folder(
+        given.folder, given.subject, given.object, given.text, detector, clip_scorer, given.phrase, given.batch_size
+    )
     told = report(rows, detector=detector.name, threshold=detector.threshold, clip=clip_scorer.name)
-    print(json.dumps({key: told[key] for key in ("how", "scores", "intervals")} | {"could not be read": broken}, indent=1))
+    print(
+        json.dumps({key: told[key] for key in ("how", "scores", "intervals")} | {"could not be read": broken}, indent=1)
+    )
     if given.save:
         save(rows, names, given.save)
 

@@ -26,12 +26,16 @@ class IAScoreOfSamples:
 
     def __post_init__(self):
         if not (self.subject.strip() and self.object.strip() and self.phrase.strip()):
-            raise InteractiveActionError("IAScore needs a subject, an object and a phrase for <v*>. Write all three, or connect no judges.")
+            raise InteractiveActionError(
+                "IAScore needs a subject, an object and a phrase for <v*>. Write all three, or connect no judges."
+            )
 
     def __call__(self, images):
         texts = [speak(prompt, self.phrase.strip()) for prompt in self.prompts]
         subjects, objects = self.subject.strip().splitlines(), self.object.strip().splitlines()
-        return summarize(score_images(images, subjects, objects, texts, self.detector, self.clip_scorer))["iascore_cosine"]
+        return summarize(score_images(images, subjects, objects, texts, self.detector, self.clip_scorer))[
+            "iascore_cosine"
+        ]
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,12 @@ class Judges:
         from .clip import load_clip_scorer
         from .detectors import load_detector
 
-        detector = judges.load_detector(self.threshold) if self.detector == EMBEDDED else load_detector(self.detector, self.threshold)
-        clip_scorer = judges.load_clip_scorer() if self.clip == EMBEDDED else load_clip_scorer(self.clip, self.pretrained)
+        detector = (
+            judges.load_detector(self.threshold)
+            if self.detector == EMBEDDED
+            else load_detector(self.detector, self.threshold)
+        )
+        clip_scorer = (
+            judges.load_clip_scorer() if self.clip == EMBEDDED else load_clip_scorer(self.clip, self.pretrained)
+        )
         return IAScoreOfSamples(prompts, self.subject, self.object, self.phrase, detector, clip_scorer)

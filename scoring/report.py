@@ -1,9 +1,9 @@
 """A run as one HTML file: tables with intervals, plots, image grids, tokens to take along, settings. No network, no server.
 
-    write_report("evidence/report.html", "Table 1", lead="Seven methods, the same noise.", sections=[
-        Table("IAScore", [{"method": "base", "IAScore": Score(0.31, (0.27, 0.35)), "passed": 0.4}], {"passed": ".0%"}),
-        Grid("Images", [("a panda picking up a lemon", [Cell("base", [image]), Cell("ours", [other])])]),
-    ], settings={"Sampler": {"steps": 20}}, files=[File("pick-up.safetensors", data, "the token")])
+write_report("evidence/report.html", "Table 1", lead="Seven methods, the same noise.", sections=[
+    Table("IAScore", [{"method": "base", "IAScore": Score(0.31, (0.27, 0.35)), "passed": 0.4}], {"passed": ".0%"}),
+    Grid("Images", [("a panda picking up a lemon", [Cell("base", [image]), Cell("ours", [other])])]),
+], settings={"Sampler": {"steps": 20}}, files=[File("pick-up.safetensors", data, "the token")])
 """
 
 import base64
@@ -95,7 +95,12 @@ def report_page(title, lead="", sections=(), settings=None, files=()):
         for number, (name, note, body) in enumerate(parts)
     )
     contents = "".join(f'<a href="#s{number}">{escape(name)}</a>' for number, (name, _, _) in enumerate(parts))
-    values = {"title": escape(title), "lead": f"<p>{escape(lead)}</p>" if lead else "", "contents": contents, "sections": drawn}
+    values = {
+        "title": escape(title),
+        "lead": f"<p>{escape(lead)}</p>" if lead else "",
+        "contents": contents,
+        "sections": drawn,
+    }
     # each part of the template once, so that no text with {{...}} in it is filled in turn
     before, *places = Path(__file__).with_name("report.html").read_text(encoding="utf-8").split("{{")
     return before + "".join(values[name] + rest for name, _, rest in (place.partition("}}") for place in places))
@@ -106,7 +111,12 @@ def _table(table):
     scales = {name: _scale([row[name] for row in table.rows]) for name in columns}
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join(
-        "<tr>" + "".join(f'<td data-name="{escape(name)}">{_value(row[name], table.formats.get(name, ".3f"), scales[name])}</td>' for name in columns) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td data-name="{escape(name)}">{_value(row[name], table.formats.get(name, ".3f"), scales[name])}</td>'
+            for name in columns
+        )
+        + "</tr>"
         for row in table.rows
     )
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -114,7 +124,12 @@ def _table(table):
 
 def _scale(values):
     """(low, high) of a column's bars; they start at zero, or below it where a score is negative."""
-    ends = [end for score in values if isinstance(score, Score) and score.value is not None for end in (score.value, *(score.interval or ()))]
+    ends = [
+        end
+        for score in values
+        if isinstance(score, Score) and score.value is not None
+        for end in (score.value, *(score.interval or ()))
+    ]
     return (min(0.0, *ends), max(*ends, 1e-9)) if ends else None
 
 
@@ -144,11 +159,16 @@ def _grid(grid):
     for asked, cells in grid.rows:
         figures = []
         for cell in cells:
-            images = "".join(f'<img src="{embedded(image)}" alt="{escape(f"{cell.name}: {asked}")}" decoding="async">' for image in cell.images)
+            images = "".join(
+                f'<img src="{embedded(image)}" alt="{escape(f"{cell.name}: {asked}")}" decoding="async">'
+                for image in cell.images
+            )
             several = f'<div class="several">{images}</div>' if len(cell.images) > 1 else images
             caption = f"<small>{escape(cell.caption)}</small>" if cell.caption else ""
             figures.append(f"<figure>{several}<figcaption>{escape(cell.name)}{caption}</figcaption></figure>")
-        rows.append(f'<div class="row"><h3>{escape(asked)}</h3><div class="cells" style="--columns: {len(cells)}">{"".join(figures)}</div></div>')
+        rows.append(
+            f'<div class="row"><h3>{escape(asked)}</h3><div class="cells" style="--columns: {len(cells)}">{"".join(figures)}</div></div>'
+        )
     return "".join(rows)
 
 
@@ -184,7 +204,9 @@ def embedded(image, side=IMAGE_SIDE):
         image = Image.open(io.BytesIO(image))
     elif not isinstance(image, Image.Image):
         pixels = np.asarray(image)
-        image = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels.clip(0, 1) * 255).round().astype(np.uint8))
+        image = Image.fromarray(
+            pixels if pixels.dtype == np.uint8 else (pixels.clip(0, 1) * 255).round().astype(np.uint8)
+        )
     image = image.convert("RGB")
     if side:
         image.thumbnail((side, side), Image.Resampling.LANCZOS)

@@ -39,12 +39,16 @@ def checked_mask(mask, images, what):
             "of this image, or scale it to the same size."
         )
     if len(mask) not in (1, len(images)):
-        raise InteractiveActionError(f"There are {len(mask)} of the {what} for {len(images)} images. Give one for all, or one for each.")
+        raise InteractiveActionError(
+            f"There are {len(mask)} of the {what} for {len(images)} images. Give one for all, or one for each."
+        )
     if not torch.isfinite(mask).all():
         raise InteractiveActionError(f"The {what} holds values that are not numbers. Check the node that made it.")
     inside = (mask > 0.5).float()
     if empty := [number for number, one in enumerate(inside, 1) if not one.any()]:
-        raise InteractiveActionError(f"The {what} of image {empty[0]} is empty. Mark the thing that is edited, or leave the mask out.")
+        raise InteractiveActionError(
+            f"The {what} of image {empty[0]} is empty. Mark the thing that is edited, or leave the mask out."
+        )
     return inside.expand(len(images), -1, -1)
 
 

@@ -81,7 +81,9 @@ def _rate(entry, policy, column):
     except ValueError:
         rate = float("nan")
     if not np.isfinite(rate):
-        raise InteractiveActionError(f"The success rate of {policy!r} in the column {column!r} is {entry!r}. Write a number, such as 0.85.")
+        raise InteractiveActionError(
+            f"The success rate of {policy!r} in the column {column!r} is {entry!r}. Write a number, such as 0.85."
+        )
     return rate
 
 

@@ -55,7 +55,7 @@ def load_depth_model(name):
     except (OSError, ValueError, KeyError) as error:
         raise InteractiveActionError(
             f'The depth model "{name}" could not be loaded: {why(error)} Give a folder with a depth model in transformers\' format '
-            '(config.json, model.safetensors, preprocessor_config.json), or a hub name such as '
+            "(config.json, model.safetensors, preprocessor_config.json), or a hub name such as "
             '"depth-anything/Depth-Anything-V2-Small-hf".'
         ) from error
     return TransformersDepth(model, processor, str(name))

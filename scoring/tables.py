@@ -24,8 +24,9 @@ def csv_text(rows, names):
         line = {}
         for key, value in record.items():
             if key.endswith("_box"):
-                line.update({f"{key}_{part}": (value or {}).get(part, "")
-                             for part in ("x", "y", "width", "height", "score")})
+                line.update(
+                    {f"{key}_{part}": (value or {}).get(part, "") for part in ("x", "y", "width", "height", "score")}
+                )
             else:
                 line[key] = value
         lines.append(line)
@@ -56,8 +57,14 @@ def plot(rows):
     left.set_title(f"scores of {len(rows)} images, with 95 % intervals", fontsize="medium")
     for passed, color, label in ((True, PASSED, "boxes overlap"), (False, FAILED, "they do not")):
         kind = [row for row in rows if row.passed == passed]
-        right.plot([row.iou for row in kind], [row.cosine for row in kind], "o", color=color, alpha=0.6,
-                   label=f"{label} ({len(kind)})")
+        right.plot(
+            [row.iou for row in kind],
+            [row.cosine for row in kind],
+            "o",
+            color=color,
+            alpha=0.6,
+            label=f"{label} ({len(kind)})",
+        )
     right.set(xlabel="IoU of subject and object", ylabel="CLIP cosine")
     right.legend()
     data = io.BytesIO()

@@ -36,19 +36,29 @@ def write_page(images, prompts, seed):
     if len(sizes) not in METHODS:
         raise InteractiveActionError(
             f"A voting page compares {METHODS[0]} to {METHODS[-1]} methods, and {len(sizes)} were given. "
-            f"Add or leave out methods.")
+            f"Add or leave out methods."
+        )
     if set(sizes.values()) != {len(prompts)} or not prompts:
         raise InteractiveActionError(
             f"Each method needs one image for each prompt; there are {len(prompts)} prompts, and images: "
-            f"{', '.join(f'{method} {size}' for method, size in sizes.items())}. Give as many of each.")
+            f"{', '.join(f'{method} {size}' for method, size in sizes.items())}. Give as many of each."
+        )
     random, batches = np.random.default_rng(seed), list(images.values())
     orders = [random.permutation(len(batches)).tolist() for _ in prompts]
-    content = {"questions": list(QUESTIONS.values()),
-               "groups": [{"prompt": prompt, "images": [_embedded(batches[method][group]) for method in order]}
-                          for group, (prompt, order) in enumerate(zip(prompts, orders))]}
+    content = {
+        "questions": list(QUESTIONS.values()),
+        "groups": [
+            {"prompt": prompt, "images": [_embedded(batches[method][group]) for method in order]}
+            for group, (prompt, order) in enumerate(zip(prompts, orders))
+        ],
+    }
     text = json.dumps(content).replace("<", "\\u003c")  # no prompt can end the script that holds it
-    key = {"page": hashlib.sha256(text.encode()).hexdigest(), "methods": list(images), "prompts": list(prompts),
-           "orders": orders}
+    key = {
+        "page": hashlib.sha256(text.encode()).hexdigest(),
+        "methods": list(images),
+        "prompts": list(prompts),
+        "orders": orders,
+    }
     template = pathlib.Path(__file__).with_name("voting_page.html").read_text(encoding="utf-8")
     return template.replace("{{hash}}", key["page"]).replace("{{page}}", text), key
 
@@ -72,7 +82,8 @@ def read_key(text):
         pass
     raise InteractiveActionError(
         "This is not the key of a voting page. Name the page as Write Voting Page named it, and leave its .key.json as "
-        "it was written.")
+        "it was written."
+    )
 
 
 def read_votes(key, files):
@@ -88,8 +99,16 @@ def read_votes(key, files):
         except ValueError as problem:
             left_out.append(f"{name} is left out: {problem}.")
         else:
-            read.append((name, voter, [[-1 if answer is None else order[answer] for answer in group]
-                                       for group, order in zip(answers, key["orders"])]))
+            read.append(
+                (
+                    name,
+                    voter,
+                    [
+                        [-1 if answer is None else order[answer] for answer in group]
+                        for group, order in zip(answers, key["orders"])
+                    ],
+                )
+            )
     counted = {}
     for name, voter, votes in sorted(read, key=lambda file: -(np.array(file[2]) >= 0).sum()):
         if voter in counted:
@@ -109,10 +128,12 @@ def _checked_answers(key, text):
     if file["page"] != key["page"]:
         raise ValueError("its answers belong to another page")
     answers, allowed = file.get("answers"), (None, *range(len(key["methods"])))
-    if not (isinstance(answers, list) and len(answers) == len(key["orders"])
-            and all(isinstance(group, list) and len(group) == len(QUESTIONS) for group in answers)
-            and all(answer is None or type(answer) is int and answer in allowed for group in answers
-                    for answer in group)):
+    if not (
+        isinstance(answers, list)
+        and len(answers) == len(key["orders"])
+        and all(isinstance(group, list) and len(group) == len(QUESTIONS) for group in answers)
+        and all(answer is None or type(answer) is int and answer in allowed for group in answers for answer in group)
+    ):
         raise ValueError("its answers do not fit the questions of the page")
     if all(answer is None for group in answers for answer in group):
         raise ValueError("it holds no answers")
@@ -126,15 +147,28 @@ def tally(key, files):
     """
     votes, left_out = read_votes(key, files)
     if not len(votes):
-        raise InteractiveActionError(" ".join(
-            [f"There are no votes to count among {len(files)} files.", *left_out,
-             "Collect the files that voters saved from the page."]))
+        raise InteractiveActionError(
+            " ".join(
+                [
+                    f"There are no votes to count among {len(files)} files.",
+                    *left_out,
+                    "Collect the files that voters saved from the page.",
+                ]
+            )
+        )
     counts = (votes[..., None] == np.arange(len(key["methods"]))).astype(int)
     bounds, totals = intervals(counts), counts.sum((0, 1))
-    rows = [{"question": question, "method": method, "votes": int(totals[q, m]),
-             "share": float(totals[q, m] / totals[q].sum()) if totals[q].any() else None,
-             "interval": bounds[q][m]}
-            for q, question in enumerate(QUESTIONS) for m, method in enumerate(key["methods"])]
+    rows = [
+        {
+            "question": question,
+            "method": method,
+            "votes": int(totals[q, m]),
+            "share": float(totals[q, m] / totals[q].sum()) if totals[q].any() else None,
+            "interval": bounds[q][m],
+        }
+        for q, question in enumerate(QUESTIONS)
+        for m, method in enumerate(key["methods"])
+    ]
     kappa = {question: fleiss_kappa(counts[:, :, q].sum(0)) for q, question in enumerate(QUESTIONS)}
     return {"voters": len(votes), "groups": len(key["orders"]), "rows": rows, "kappa": kappa, "left_out": left_out}
 
@@ -188,8 +222,13 @@ def table(report):
     lines = [["method", *QUESTIONS], *([method, *line] for method, line in cells.items()), ["Fleiss' kappa", *kappa]]
     widths = [max(map(len, column)) for column in zip(*lines)]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
-    return "\n".join([f"{report['voters']} voters, {report['groups']} groups; 95 % intervals in brackets", *text,
-                      *report["left_out"]])
+    return "\n".join(
+        [
+            f"{report['voters']} voters, {report['groups']} groups; 95 % intervals in brackets",
+            *text,
+            *report["left_out"],
+        ]
+    )
 
 
 def plot(report):

@@ -110,7 +110,9 @@ def grain(color, rng, boards=8, size=256):
     phase = rng.uniform(0, 2 * np.pi, boards)[board]
     rings = np.sin(60 * (across * boards % 1) + 2 * np.sin(2 * np.pi * along + phase) + phase)
     gap = np.abs(across * boards % 1 - 0.5) > 0.48
-    return _textured(np.clip(np.array(color) * (tone * (1 + 0.10 * rings) * np.where(gap, 0.5, 1))[..., None], 0, 1), 0.6)
+    return _textured(
+        np.clip(np.array(color) * (tone * (1 + 0.10 * rings) * np.where(gap, 0.5, 1))[..., None], 0, 1), 0.6
+    )
 
 
 def tiles(color, rng, count=3, size=256):
@@ -159,7 +161,10 @@ def _ball(part, scale, physical, look):
 
 def _cylinder(part, scale, physical, look):
     radius, length = np.array(part.half) * scale
-    shapes = sapien.physx.PhysxCollisionShapeCylinder(radius, length, physical), sapien.render.RenderShapeCylinder(radius, length, look)
+    shapes = (
+        sapien.physx.PhysxCollisionShapeCylinder(radius, length, physical),
+        sapien.render.RenderShapeCylinder(radius, length, look),
+    )
     for shape in shapes:
         shape.local_pose = sapien.Pose(q=UPRIGHT)
     return shapes[:1], shapes[1]
@@ -176,7 +181,10 @@ def _turned(part, scale, physical, look):
         profile = [(0, 0), *outline, *inner[::-1], (0, wall)]
     else:
         hulls, profile = rings, [(0, 0), *outline, (0, outline[-1][1])]
-    shapes = [sapien.physx.PhysxCollisionShapeConvexMesh(hull.astype(np.float32), np.ones(3, np.float32), physical) for hull in hulls]
+    shapes = [
+        sapien.physx.PhysxCollisionShapeConvexMesh(hull.astype(np.float32), np.ones(3, np.float32), physical)
+        for hull in hulls
+    ]
     return shapes, sapien.render.RenderShapeTriangleMesh(*_lathe(np.array(profile)), look)
 
 
@@ -185,7 +193,10 @@ def _mesh(part, scale, physical, look):
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = turn, offset * scale
     ones = np.ones(3, np.float32)
-    shapes = [sapien.physx.PhysxCollisionShapeConvexMesh((piece * scale).astype(np.float32), ones, physical) for piece in part.pieces]
+    shapes = [
+        sapien.physx.PhysxCollisionShapeConvexMesh((piece * scale).astype(np.float32), ones, physical)
+        for piece in part.pieces
+    ]
     visual = sapien.render.RenderShapeTriangleMesh(part.file, ones * size * scale)  # with its own colors
     visual.local_pose = sapien.Pose(pose)
     return shapes, visual
@@ -195,7 +206,12 @@ def _planks(lower, upper, wall):
     for turn in np.arange(SECTORS) * 2 * np.pi / SECTORS:
         angles = turn + np.array([0, 2 * np.pi / SECTORS])
         yield np.array(
-            [[r * np.cos(a), r * np.sin(a), z] for (radius, z) in (lower, upper) for r in (radius, radius - wall) for a in angles]
+            [
+                [r * np.cos(a), r * np.sin(a), z]
+                for (radius, z) in (lower, upper)
+                for r in (radius, radius - wall)
+                for a in angles
+            ]
         )
 
 

@@ -11,7 +11,10 @@ WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot it
 SIDE, BEHIND = np.radians(95), np.radians(150)  # for what opens towards the robot
 BETWEEN = np.radians([55, 125])  # for two robots that face each other
 LEAST, WANTED, TRIES = 0.02, 0.026, 3  # share of the image that the object must, and then should take; steps towards it
-WRIST, AHEAD = (0.09, 0.15, -0.11), 0.03  # meters from the fingertips, across, along and behind the hand; and where its cameras look
+WRIST, AHEAD = (
+    (0.09, 0.15, -0.11),
+    0.03,
+)  # meters from the fingertips, across, along and behind the hand; and where its cameras look
 AROUND = np.radians(135)  # an orbit leaves out where the robot itself stands
 SUBJECT, OBJECT = 1, 2  # what a pixel shows
 SMALL = 256  # pixels up to which an image is drawn twice as large and averaged
@@ -24,7 +27,13 @@ class CameraRig:
     """
 
     def __init__(self, world, plan, rng):
-        self.world, self.width, self.height, self.camera_mode, self.distance = world, plan.width, plan.height, plan.camera_mode, plan.distance
+        self.world, self.width, self.height, self.camera_mode, self.distance = (
+            world,
+            plan.width,
+            plan.height,
+            plan.camera_mode,
+            plan.distance,
+        )
         self.scale = 2 if max(self.width, self.height) <= SMALL else 1
         count, spacing = plan.cameras, 2 * WIDEST_AZIMUTH / plan.cameras
         self.azimuths = -WIDEST_AZIMUTH + spacing * (np.arange(count) + rng.uniform(0.1, 0.9, count))
@@ -50,7 +59,9 @@ class CameraRig:
             world.scene.set_environment_map(cubemap(world.light))
         self.aim = world.surroundings() if self.camera_mode in ("fixed", "manual") else None
         robots, parts = world.ids()
-        self.roles = np.zeros(1 + max(entity.per_scene_id for entity in world.scene.entities), np.uint8)  # by segmentation id
+        self.roles = np.zeros(
+            1 + max(entity.per_scene_id for entity in world.scene.entities), np.uint8
+        )  # by segmentation id
         self.roles[robots], self.roles[parts] = SUBJECT, OBJECT
 
     def _keep_to(self, least, most):

@@ -52,8 +52,14 @@ class CustomObject:
         handles = {name: self._handles(root, joint) for name, joint in moving.items()}
         name = self.joint or next((name for name in moving if handles[name]), "")
         if name not in moving:
-            wanted = f"no joint {name!r} that opens" if name else f"no joint that carries a part with {self.handle!r} in its name"
-            raise InteractiveActionError(f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(moving) or 'none'}. Name one, or its handle.")
+            wanted = (
+                f"no joint {name!r} that opens"
+                if name
+                else f"no joint that carries a part with {self.handle!r} in its name"
+            )
+            raise InteractiveActionError(
+                f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(moving) or 'none'}. Name one, or its handle."
+            )
         if not handles[name]:
             raise InteractiveActionError(
                 f"Nothing that the joint {name!r} of {self.urdf!r} carries has {self.handle!r} in its name. Name a link or a <visual> of it."
@@ -89,7 +95,9 @@ def _measured(own, _changed):
     low, high = points.min(0), points.max(0)
     scale = own.size / (high - low).max()
     if scale * (high - low).min() < THINNEST:
-        raise InteractiveActionError(f"{own.urdf!r} has no volume: at this size it is {1000 * scale * (high - low).min():.1f} mm thin. Make it larger, or export it again.")
+        raise InteractiveActionError(
+            f"{own.urdf!r} has no volume: at this size it is {1000 * scale * (high - low).min():.1f} mm thin. Make it larger, or export it again."
+        )
 
     def in_thing(points):
         return scale * (points @ turn.T - [*(low + high)[:2] / 2, low[2]])
@@ -97,7 +105,9 @@ def _measured(own, _changed):
     bar = in_thing(np.concatenate([_corners(shape, poses[link]) for link, shape in handle]))
     closing = ACROSS if np.ptp(bar[:, 1]) <= np.ptp(bar[:, 2]) else UP
     if (wide := np.ptp(bar @ closing)) > WIDEST:
-        raise InteractiveActionError(f"At this size the handle of {own.urdf!r} is {100 * wide:.0f} cm wide, and a hand opens 8. Make it smaller.")
+        raise InteractiveActionError(
+            f"At this size the handle of {own.urdf!r} is {100 * wide:.0f} cm wide, and a hand opens 8. Make it smaller."
+        )
     reach = min(reach, FURTHEST[kind] / (scale if kind == "slide" else 1))
     joint.find("limit").set("upper", str(reach))
     at = poses[joint.find("child").get("link")]
@@ -124,7 +134,9 @@ def _shut(joint):
     given = joint.find("axis")
     axis = np.array([1.0, 0, 0] if given is None else [float(word) for word in given.get("xyz").split()])
     if not wide or not np.linalg.norm(axis):
-        raise InteractiveActionError(f"The joint {joint.get('name')!r} cannot move: its limits are {limits} and its axis {axis.tolist()}. Mend them in the URDF.")
+        raise InteractiveActionError(
+            f"The joint {joint.get('name')!r} cannot move: its limits are {limits} and its axis {axis.tolist()}. Mend them in the URDF."
+        )
     axis /= np.linalg.norm(axis)
     move = np.eye(4)
     if joint.get("type") == "revolute":
@@ -161,7 +173,9 @@ def _shapes(link):
 def _origin(element):
     pose, origin = np.eye(4), element.find("origin")
     if origin is not None:
-        pose[:3, :3] = Rotation.from_euler("xyz", [float(word) for word in origin.get("rpy", "0 0 0").split()]).as_matrix()
+        pose[:3, :3] = Rotation.from_euler(
+            "xyz", [float(word) for word in origin.get("rpy", "0 0 0").split()]
+        ).as_matrix()
         pose[:3, 3] = [float(word) for word in origin.get("xyz", "0 0 0").split()]
     return pose
 
@@ -193,12 +207,16 @@ def _corners(shape, pose):
         half = [float(word) / 2 for word in kind.get("size", "0 0 0").split()] if half is None else half
         points = np.array(list(product((-1, 1), repeat=3))) * half
     else:
-        raise InteractiveActionError("A shape of the URDF is neither a mesh nor a box, sphere or cylinder. Export it again.")
+        raise InteractiveActionError(
+            "A shape of the URDF is neither a mesh nor a box, sphere or cylinder. Export it again."
+        )
     return points @ pose[:3, :3].T + pose[:3, 3]
 
 
 def _vertices(file):
     points, _ = meshes.read(file, process=False)
     if not len(points) or not np.isfinite(points).all():
-        raise InteractiveActionError(f"The mesh {file!r} is empty, or has corners that are no numbers. Export it again.")
+        raise InteractiveActionError(
+            f"The mesh {file!r} is empty, or has corners that are no numbers. Export it again."
+        )
     return points

@@ -13,7 +13,13 @@ from .robots import Robot
 AXES = {sign + name: (-1 if sign else 1) * np.eye(3)[number] for sign in ("", "-") for number, name in enumerate("xyz")}
 FURTHEST = 2.0  # meters by which it may be moved
 TIP = 0.01  # meters that the fingertips end beyond the point that is led
-PLACES = ((0.45, -0.15), (0.45, 0.15), (0.6, -0.15), (0.6, 0.15), (0.5, 0.0))  # where objects stand, the last in their middle
+PLACES = (
+    (0.45, -0.15),
+    (0.45, 0.15),
+    (0.6, -0.15),
+    (0.6, 0.15),
+    (0.5, 0.0),
+)  # where objects stand, the last in their middle
 ABOVE = 0.2  # meters over them at which the hand rests
 STARTS = 60  # postures from which a place is reached for
 ROOM = 0.005  # meters of a palm that no object should touch
@@ -43,29 +49,39 @@ class CustomRobot:
         for name in ("fingers", "rest"):  # lists in json
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.points not in AXES:
-            raise InteractiveActionError(f"A tool points along one of {', '.join(AXES)}, but this one along {self.points!r}.")
+            raise InteractiveActionError(
+                f"A tool points along one of {', '.join(AXES)}, but this one along {self.points!r}."
+            )
         if not self.caption_name.strip():
             raise InteractiveActionError("Say what the robot is called: captions name it.")
         for name in ("forward", "height"):
             if not abs(getattr(self, name)) <= FURTHEST:
-                raise InteractiveActionError(f"{name} must be from {-FURTHEST} to {FURTHEST} meters, but is {getattr(self, name)}.")
+                raise InteractiveActionError(
+                    f"{name} must be from {-FURTHEST} to {FURTHEST} meters, but is {getattr(self, name)}."
+                )
 
     def parts(self):
         """(root element, names of the joints that reach, of those that close): what can be told without simulating."""
         root = urdf.read(self.folder, self.urdf)
         for link in (self.tool, *self.fingers):
             if link not in urdf.links_of(root):
-                raise InteractiveActionError(f"The URDF {self.urdf!r} has no link {link!r}. It has: {', '.join(urdf.links_of(root))}.")
+                raise InteractiveActionError(
+                    f"The URDF {self.urdf!r} has no link {link!r}. It has: {', '.join(urdf.links_of(root))}."
+                )
         arm = _moving(root, self.tool)
         closing = {name for finger in self.fingers for name in _moving(root, finger) if name not in arm}
         if not arm:
-            raise InteractiveActionError(f"No joint of {self.urdf!r} moves the link {self.tool!r}. Name the last link of the arm.")
+            raise InteractiveActionError(
+                f"No joint of {self.urdf!r} moves the link {self.tool!r}. Name the last link of the arm."
+            )
         if self.fingers and (len(self.fingers) < 2 or not closing):
             raise InteractiveActionError(
                 "A hand needs two fingers or more, of which one at least moves on a joint of its own. Name the links of both, or of none."
             )
         if self.rest and len(self.rest) != len(arm):
-            raise InteractiveActionError(f"{len(arm)} joints lead to {self.tool!r} ({', '.join(arm)}), but rest has {len(self.rest)} numbers. Give one for each, or none.")
+            raise InteractiveActionError(
+                f"{len(arm)} joints lead to {self.tool!r} ({', '.join(arm)}), but rest has {len(self.rest)} numbers. Give one for each, or none."
+            )
         return root, arm, closing
 
     def robot(self):
@@ -139,7 +155,9 @@ class _Hand:
         for joint in joints:
             ends = articulation.qlimits[joint]
             if not np.isfinite(ends).all():
-                raise InteractiveActionError(f"The joint {articulation.active_joints[joint].name!r} of the fingers has no limits: how far it closes is unknown. Give it a <limit>.")
+                raise InteractiveActionError(
+                    f"The joint {articulation.active_joints[joint].name!r} of the fingers has no limits: how far it closes is unknown. Give it a <limit>."
+                )
             gaps = [self._gap(np.where(np.arange(len(qpos)) == joint, end, qpos)) for end in ends]
             self.opened[joint], self.closed[joint] = ends[np.argmax(gaps)], ends[np.argmin(gaps)]
         across = np.subtract(*(box.mean(0) for box in self._boxes(self.opened)[:2])) * [1, 1, 0]
@@ -149,7 +167,9 @@ class _Hand:
         boxes = self._boxes(self.opened)
         tip = boxes[:, 1, 2].max() - TIP
         self.recede = tip + TIP - closed[:, 1, 2].max()
-        palms = {self.links[name] for name in (own.tool, *(self._carrier(finger) for finger in own.fingers))} - {self.links[name] for name in own.fingers}
+        palms = {self.links[name] for name in (own.tool, *(self._carrier(finger) for finger in own.fingers))} - {
+            self.links[name] for name in own.fingers
+        }
         palm = max((self._box(link)[1, 2] for link in palms if link.collision_shapes), default=tip - 0.03)
         middle = np.array([*boxes.mean((0, 1))[:2], tip])
         self.grip = self.turn.copy()
@@ -168,7 +188,9 @@ class _Hand:
 
         bare = [finger for finger in self.own.fingers if not self.links[finger].collision_shapes]
         if bare:
-            raise InteractiveActionError(f"The finger {bare[0]!r} has no <collision>, so it cannot take hold of anything. Give it one.")
+            raise InteractiveActionError(
+                f"The finger {bare[0]!r} has no <collision>, so it cannot take hold of anything. Give it one."
+            )
         self.articulation.set_qpos(qpos)
         tool = self.links[self.own.tool].entity_pose.to_transformation_matrix() @ self.turn
         base = self.articulation.pose.to_transformation_matrix()
@@ -193,7 +215,9 @@ def _posture(own, articulation, model, hand, mask, qpos, limits, stand):
     endless = mask & (np.ptp(limits, 1) >= 2 * np.pi)
 
     def solve(target, start):
-        return model.compute_inverse_kinematics(tool, sapien.Pose(target), initial_qpos=start, active_qmask=mask.astype(np.int32), max_iterations=200)
+        return model.compute_inverse_kinematics(
+            tool, sapien.Pose(target), initial_qpos=start, active_qmask=mask.astype(np.int32), max_iterations=200
+        )
 
     for _ in range(STARTS):
         found, reached, _ = solve(targets[-1], np.where(mask, rng.uniform(*limits.T), qpos))
@@ -201,11 +225,18 @@ def _posture(own, articulation, model, hand, mask, qpos, limits, stand):
         if not reached or (found < limits[:, 0]).any() or (found > limits[:, 1]).any():
             continue
         articulation.set_qpos(found)
-        low = min((link.compute_global_aabb_tight()[0][2] for link in articulation.links[1:] if link.collision_shapes), default=0.0)
-        share = (np.minimum(found - limits[:, 0], limits[:, 1] - found) / np.ptp(limits, 1))[mask & ~endless].min(initial=0.5)
+        low = min(
+            (link.compute_global_aabb_tight()[0][2] for link in articulation.links[1:] if link.collision_shapes),
+            default=0.0,
+        )
+        share = (np.minimum(found - limits[:, 0], limits[:, 1] - found) / np.ptp(limits, 1))[mask & ~endless].min(
+            initial=0.5
+        )
         turned = np.abs(found[endless]).sum()
         around = sum(solve(target, found)[1] for target in targets)
-        aside = np.mean([abs(link.entity_pose.p[1]) for link in articulation.links])  # an elbow that sticks out looks odd
+        aside = np.mean(
+            [abs(link.entity_pose.p[1]) for link in articulation.links]
+        )  # an elbow that sticks out looks odd
         best.append((around + (low > 0 or own.stands) + share - 4 * aside - 0.1 * turned, found))
     if not best:
         raise InteractiveActionError(

@@ -47,7 +47,14 @@ class Room:
         build_still(scene, self.furnish(rng), timber, place, "furniture")
         if self.below:
             x, y, middle = self.top
-            build_still(scene, (box(x, y, 0.02, (middle, 0, -0.02)),), timber, sapien.Pose(), "top", grain(timber, rng) if self.timber else None)
+            build_still(
+                scene,
+                (box(x, y, 0.02, (middle, 0, -0.02)),),
+                timber,
+                sapien.Pose(),
+                "top",
+                grain(timber, rng) if self.timber else None,
+            )
         return int(rng.integers(KINDS))
 
 
@@ -87,7 +94,9 @@ def living_room(rng):
         for x in np.arange(0.32, 1.25, 0.055):
             if rng.random() < 0.8:
                 high = rng.uniform(0.10, 0.16)
-                yield box(0.022, 0.11, high, (x, side * (SIDE - 0.25), 0.312 + 0.4 * level + high), rng.uniform(0.03, 0.6, 3))
+                yield box(
+                    0.022, 0.11, high, (x, side * (SIDE - 0.25), 0.312 + 0.4 * level + high), rng.uniform(0.03, 0.6, 3)
+                )
     yield from (box(0.012, 0.16, 0.8, (0.8 + x * 0.55, side * (SIDE - 0.25), 0.8)) for x in (-1, 1))
     yield from floor_lamp(1.6, -side * 2.0)
     yield turned((0.14, 0), (0.2, 0.35), at=(-0.6, -side * 2.1, 0), color=(0.35, 0.15, 0.08))
@@ -110,9 +119,13 @@ def workshop(rng):
         yield box(0.015, rng.uniform(0.03, 0.09), 0.03, (BACK + 0.11, y, 1.55 + long), STEEL)
     for side in (-1, 1):
         size = rng.uniform(0.2, 0.3)
-        yield box(size, size, size, (rng.uniform(-0.9, -0.4), side * rng.uniform(1.7, 2.0), size), rng.uniform(0.1, 0.4, 3))
+        yield box(
+            size, size, size, (rng.uniform(-0.9, -0.4), side * rng.uniform(1.7, 2.0), size), rng.uniform(0.1, 0.4, 3)
+        )
     yield box(0.14, 1.5, 0.012, (BACK + 0.2, 0, 0.85), STEEL)
-    yield from (cylinder(0.07, 0.09, (BACK + 0.2, y, 0.952), rng.uniform(0.05, 0.6, 3)) for y in np.arange(-1.2, 1.3, 0.24))
+    yield from (
+        cylinder(0.07, 0.09, (BACK + 0.2, y, 0.952), rng.uniform(0.05, 0.6, 3)) for y in np.arange(-1.2, 1.3, 0.24)
+    )
 
 
 def chair(x, y, towards):

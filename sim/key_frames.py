@@ -35,7 +35,9 @@ def key_frames(world, action, moments, count):
     first, last = marks[0], marks[-1]
     wanted = last - (last - first) * np.arange(count)[::-1] / max(count - 1, 1)
     if len(marks) > 2:
-        wanted = np.interp(len(marks) - 1 - np.arange(count)[::-1] * (len(marks) - 1) / max(count - 1, 1), range(len(marks)), marks)
+        wanted = np.interp(
+            len(marks) - 1 - np.arange(count)[::-1] * (len(marks) - 1) / max(count - 1, 1), range(len(marks)), marks
+        )
     clock = np.array([state.time for state in world.states])
     chosen = [world.states[np.abs(clock - time).argmin()] for time in wanted]
     names = ("before contact", "contact", "grasp", "held", "end")

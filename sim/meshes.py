@@ -27,7 +27,9 @@ def read(path, process=True):
         return np.array(mesh.vertices, float), np.array(mesh.faces, int)
     except Exception as error:  # the readers of so many formats raise whatever they like
         name = pathlib.Path(path).name
-        raise InteractiveActionError(f"The mesh {name!r} cannot be read: {type(error).__name__}: {error}. Export it again, best as .glb.") from error
+        raise InteractiveActionError(
+            f"The mesh {name!r} cannot be read: {type(error).__name__}: {error}. Export it again, best as .glb."
+        ) from error
 
 
 def mesh_object(path, size, up):
@@ -38,7 +40,9 @@ def mesh_object(path, size, up):
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise InteractiveActionError(f"There is no mesh {path.name!r} in {path.parent}. Put it there, or leave the name empty.")
+        raise InteractiveActionError(
+            f"There is no mesh {path.name!r} in {path.parent}. Put it there, or leave the name empty."
+        )
     return _thing_of(str(path), path.stat().st_mtime_ns, size, up)
 
 
@@ -47,7 +51,9 @@ def _thing_of(path, _changed, size, up):
     name = pathlib.Path(path).name
     corners, faces = read(path)
     if not len(faces) or not np.isfinite(corners).all():
-        raise InteractiveActionError(f"The mesh {name!r} has no faces, or corners that are no numbers. Export it again, best as .glb.")
+        raise InteractiveActionError(
+            f"The mesh {name!r} has no faces, or corners that are no numbers. Export it again, best as .glb."
+        )
     turn = np.eye(3) if up == "z" else np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
     if np.ptp(corners @ turn.T, axis=0)[0] < np.ptp(corners @ turn.T, axis=0)[1]:
         turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], float) @ turn
@@ -58,8 +64,12 @@ def _thing_of(path, _changed, size, up):
     corners = corners * scale + offset
     half = np.ptp(corners, axis=0) / 2
     if 2 * half.min() < THINNEST:
-        raise InteractiveActionError(f"The mesh {name!r} has no volume: at this size it is {2000 * half.min():.1f} mm thin. Give it thickness.")
-    part = Geometry("mesh", file=path, pieces=_pieces(corners, faces, name), place=(turn, offset, scale), size=tuple(half))
+        raise InteractiveActionError(
+            f"The mesh {name!r} has no volume: at this size it is {2000 * half.min():.1f} mm thin. Give it thickness."
+        )
+    part = Geometry(
+        "mesh", file=path, pieces=_pieces(corners, faces, name), place=(turn, offset, scale), size=tuple(half)
+    )
     return ObjectSpec((part,), Grip(half[2], turns=2, play=0.1), surface=min(half[:2]))
 
 
@@ -71,7 +81,9 @@ def _pieces(corners, faces, name):
     try:
         hull = mesh.convex_hull
     except Exception as error:  # Qhull's own
-        raise InteractiveActionError(f"The mesh {name!r} has no volume: no hull can be put around it. Give it thickness.") from error
+        raise InteractiveActionError(
+            f"The mesh {name!r} has no volume: no hull can be put around it. Give it thickness."
+        ) from error
     if mesh.volume > CONVEX * hull.volume:
         return (np.array(hull.vertices),)
     try:

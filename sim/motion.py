@@ -73,7 +73,9 @@ class Arm:
             max_iterations=200,
         )
         reached = np.where(self.reaching, qpos, start)
-        reached -= np.where(self.endless, 2 * np.pi * np.round((reached - start) / (2 * np.pi)), 0)  # not a whole turn back
+        reached -= np.where(
+            self.endless, 2 * np.pi * np.round((reached - start) / (2 * np.pi)), 0
+        )  # not a whole turn back
         if not found or (reached < self.limits[0] - 1e-3).any() or (reached > self.limits[1] + 1e-3).any():
             raise InteractiveActionError(f"The arm cannot reach {pose[:3, 3].round(3).tolist()} m. Try another seed.")
         return reached

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-STEEL, DARK, CREAM, WOOD, LEAF = (0.55, 0.56, 0.58), (0.03, 0.03, 0.035), (0.75, 0.70, 0.58), (0.30, 0.16, 0.07), (0.05, 0.25, 0.04)
+STEEL, DARK, CREAM, WOOD, LEAF = (
+    (0.55, 0.56, 0.58),
+    (0.03, 0.03, 0.035),
+    (0.75, 0.70, 0.58),
+    (0.30, 0.16, 0.07),
+    (0.05, 0.25, 0.04),
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,11 @@ class Geometry:
         if self.shape == "turned":
             radius, height = np.max(self.outline, 0)
             return np.array([[-radius, -radius, 0], [radius, radius, height]]) + self.at
-        x, y, z = {"box": lambda: self.half, "ball": lambda: self.half * 3, "cylinder": lambda: (self.half[0], *self.half)}[self.shape]()
+        x, y, z = {
+            "box": lambda: self.half,
+            "ball": lambda: self.half * 3,
+            "cylinder": lambda: (self.half[0], *self.half),
+        }[self.shape]()
         return np.array([[-x, -y, -z], [x, y, z]]) + self.at
 
 
@@ -135,13 +145,17 @@ OBJECTS = {
         ),
         Grip(0.132, play=0.0),
     ),
-    "cup": ObjectSpec((turned((0.026, 0), (0.033, 0.085), wall=0.004),), Grip(0.058, play=0.1), inside=(0.028, 0.004, 0.085)),
+    "cup": ObjectSpec(
+        (turned((0.026, 0), (0.033, 0.085), wall=0.004),), Grip(0.058, play=0.1), inside=(0.028, 0.004, 0.085)
+    ),
     "bowl": ObjectSpec(
         (turned((0.030, 0), (0.052, 0.012), (0.070, 0.032), (0.078, 0.055), wall=0.004),),
         Grip(0.046, radius=0.0745, play=0.0),
         inside=(0.070, 0.004, 0.055),
     ),
-    "plate": ObjectSpec((turned((0.055, 0), (0.065, 0.006), (0.090, 0.014), wall=0.004),), inside=(0.082, 0.004, 0.014), surface=0.06),
+    "plate": ObjectSpec(
+        (turned((0.055, 0), (0.065, 0.006), (0.090, 0.014), wall=0.004),), inside=(0.082, 0.004, 0.014), surface=0.06
+    ),
     "book": ObjectSpec(
         (
             box(0.062, 0.003, 0.075, (0, 0.014, 0.075)),
@@ -159,7 +173,17 @@ OBJECTS = {
         Grip(0.038, play=0.0),
     ),
     "lemon": ObjectSpec(
-        (turned((0.009, 0), (0.020, 0.010), (0.028, 0.024), (0.030, 0.036), (0.027, 0.050), (0.016, 0.064), (0.007, 0.072)),),
+        (
+            turned(
+                (0.009, 0),
+                (0.020, 0.010),
+                (0.028, 0.024),
+                (0.030, 0.036),
+                (0.027, 0.050),
+                (0.016, 0.064),
+                (0.007, 0.072),
+            ),
+        ),
         Grip(0.040, play=0.0),
     ),
     "lamp": ObjectSpec(
@@ -171,20 +195,42 @@ OBJECTS = {
         Grip(0.132, play=0.0),
         density=500.0,
     ),
-    "vase": ObjectSpec((turned((0.020, 0), (0.033, 0.035), (0.030, 0.070), (0.017, 0.105), (0.024, 0.125)),), Grip(0.106, play=0.0)),
-    "jar": ObjectSpec((cylinder(0.030, 0.035), cylinder(0.032, 0.009, (0, 0, 0.079), STEEL)), Grip(0.060, play=0.1), surface=0.032),
+    "vase": ObjectSpec(
+        (turned((0.020, 0), (0.033, 0.035), (0.030, 0.070), (0.017, 0.105), (0.024, 0.125)),), Grip(0.106, play=0.0)
+    ),
+    "jar": ObjectSpec(
+        (cylinder(0.030, 0.035), cylinder(0.032, 0.009, (0, 0, 0.079), STEEL)), Grip(0.060, play=0.1), surface=0.032
+    ),
     "candle": ObjectSpec((cylinder(0.024, 0.045), cylinder(0.0015, 0.006, (0, 0, 0.096), DARK)), Grip(0.072, play=0.1)),
-    "sponge": ObjectSpec((box(0.050, 0.032, 0.012), box(0.050, 0.032, 0.006, (0, 0, 0.030), LEAF)), Grip(0.020, turns=2, play=0.1)),
-    "toy house": ObjectSpec((box(0.028, 0.028, 0.036), turned((0.036, 0), (0.003, 0.020), at=(0, 0, 0.072), color=WOOD)), Grip(0.057, play=0.0)),
-    "spool": ObjectSpec((cylinder(0.032, 0.006), cylinder(0.018, 0.026, (0, 0, 0.038), CREAM), cylinder(0.032, 0.006, (0, 0, 0.070))), Grip(0.045, play=0.0)),
+    "sponge": ObjectSpec(
+        (box(0.050, 0.032, 0.012), box(0.050, 0.032, 0.006, (0, 0, 0.030), LEAF)), Grip(0.020, turns=2, play=0.1)
+    ),
+    "toy house": ObjectSpec(
+        (box(0.028, 0.028, 0.036), turned((0.036, 0), (0.003, 0.020), at=(0, 0, 0.072), color=WOOD)),
+        Grip(0.057, play=0.0),
+    ),
+    "spool": ObjectSpec(
+        (cylinder(0.032, 0.006), cylinder(0.018, 0.026, (0, 0, 0.038), CREAM), cylinder(0.032, 0.006, (0, 0, 0.070))),
+        Grip(0.045, play=0.0),
+    ),
     "peg": ObjectSpec((cylinder(0.0145, 0.055), cylinder(0.0145, 0.010, (0, 0, 0.120), DARK)), Grip(0.105, play=0.0)),
     "bead": ObjectSpec((ball(0.008),)),
     "box": ObjectSpec((box(0.055, 0.055, 0.040),), surface=0.055),
     "big cube": ObjectSpec((box(0.125, 0.125, 0.125),), density=60.0, word="cube"),
-    "stool": ObjectSpec((cylinder(0.16, 0.012), cylinder(0.025, 0.30, (0, 0, 0.324)), cylinder(0.11, 0.012, (0, 0, 0.636))), density=2000.0),
+    "stool": ObjectSpec(
+        (cylinder(0.16, 0.012), cylinder(0.025, 0.30, (0, 0, 0.324)), cylinder(0.11, 0.012, (0, 0, 0.636))),
+        density=2000.0,
+    ),
     "parcel": ObjectSpec((box(0.09, 0.15, 0.05), box(0.0905, 0.02, 0.0505, None, CREAM)), density=100.0),
-    "basket": ObjectSpec((turned((0.075, 0), (0.095, 0.075), wall=0.006),), Grip(0.066, radius=0.091, play=0.0), inside=(0.080, 0.006, 0.075)),
-    "stand": ObjectSpec((cylinder(0.075, 0.012), cylinder(0.02, 0.012, (0, 0, 0.036)), cylinder(0.075, 0.006, (0, 0, 0.054))), surface=0.07),
+    "basket": ObjectSpec(
+        (turned((0.075, 0), (0.095, 0.075), wall=0.006),),
+        Grip(0.066, radius=0.091, play=0.0),
+        inside=(0.080, 0.006, 0.075),
+    ),
+    "stand": ObjectSpec(
+        (cylinder(0.075, 0.012), cylinder(0.02, 0.012, (0, 0, 0.036)), cylinder(0.075, 0.006, (0, 0, 0.054))),
+        surface=0.07,
+    ),
     "socket": ObjectSpec(
         (
             *(box(0.045, 0.01375, 0.030, (0, side * 0.03125, 0.030)) for side in (-1, 1)),
@@ -239,7 +285,11 @@ OBJECTS = {
                 box(0.11, wide, 0.010, (0, 0, bottom)),
                 box(0.008, wide, (top - bottom) / 2, (0.102, 0, (top + bottom) / 2)),
                 *(box(0.11, 0.008, (top + 0.01) / 2, (0, side * (wide - 0.008), (top + 0.01) / 2)) for side in (-1, 1)),
-                *((box(0.11, wide - 0.016, (bottom - 0.01) / 2, (0, 0, (bottom - 0.01) / 2), DARK),) if bottom > 0.02 else ()),
+                *(
+                    (box(0.11, wide - 0.016, (bottom - 0.01) / 2, (0, 0, (bottom - 0.01) / 2), DARK),)
+                    if bottom > 0.02
+                    else ()
+                ),
                 *((box(0.10, wide - 0.02, 0.004, (0, 0, (top + bottom) / 2), CREAM),) if name != "microwave" else ()),
             ),
             joint=Joint(
@@ -281,10 +331,21 @@ OBJECTS = {
     ),
     "button": ObjectSpec(
         (box(0.050, 0.050, 0.020), turned((0.034, 0), (0.030, 0.012), wall=0.003, at=(0, 0, 0.040), color=STEEL)),
-        joint=Joint("slide", (0, 0, 0.05), (0, 0, -1), 0.016, (cylinder(0.025, 0.013, (0, 0, 0.061), (0.80, 0.03, 0.03)),), spring=150.0),
+        joint=Joint(
+            "slide",
+            (0, 0, 0.05),
+            (0, 0, -1),
+            0.016,
+            (cylinder(0.025, 0.013, (0, 0, 0.061), (0.80, 0.03, 0.03)),),
+            spring=150.0,
+        ),
     ),
     "tap": ObjectSpec(
-        (cylinder(0.045, 0.010), cylinder(0.020, 0.050, (0, 0, 0.070)), box(0.055, 0.012, 0.012, (-0.055, 0, 0.090), STEEL)),
+        (
+            cylinder(0.045, 0.010),
+            cylinder(0.020, 0.050, (0, 0, 0.070)),
+            box(0.055, 0.012, 0.012, (-0.055, 0, 0.090), STEEL),
+        ),
         joint=Joint(
             "hinge",
             (0, 0, 0.13),

@@ -6,7 +6,13 @@ from ..errors import InteractiveActionError
 from .key_frames import KEY_FRAMES
 
 CAMERA_MODES = ("tracking", "fixed", "front, left and right", "tracking_close", "orbit", "wrist", "manual")
-LIMITS = {"num_episodes": (1, 1000), "cameras": (4, 64), "frames_per_episode": (1, 100), "width": (32, 2048), "height": (32, 2048)}
+LIMITS = {
+    "num_episodes": (1, 1000),
+    "cameras": (4, 64),
+    "frames_per_episode": (1, 100),
+    "width": (32, 2048),
+    "height": (32, 2048),
+}
 ANGLES = {"field_of_view": (10, 120), "azimuth": (-360, 360), "elevation": (-5, 89), "distance": (0, 10)}
 
 
@@ -41,9 +47,13 @@ class Plan:
             if not least <= getattr(self, name) <= most:
                 raise InteractiveActionError(f"{name} must be from {least} to {most}, but is {getattr(self, name)!r}.")
         if self.camera_mode not in CAMERA_MODES:
-            raise InteractiveActionError(f"There is no camera mode {self.camera_mode!r}. Choose one of: {', '.join(CAMERA_MODES)}.")
+            raise InteractiveActionError(
+                f"There is no camera mode {self.camera_mode!r}. Choose one of: {', '.join(CAMERA_MODES)}."
+            )
         if self.key_frames not in KEY_FRAMES:
-            raise InteractiveActionError(f"There are no key frames {self.key_frames!r}. Choose one of: {', '.join(KEY_FRAMES)}.")
+            raise InteractiveActionError(
+                f"There are no key frames {self.key_frames!r}. Choose one of: {', '.join(KEY_FRAMES)}."
+            )
 
     @property
     def images(self):

@@ -46,13 +46,26 @@ def record_episode(scenes, plan, seed, progress=None):
                 progress(next(done), shot["images"])
         contacts = [(contact.time, contact.link, contact.force, contact.point) for contact in world.contacts]
         steps = [
-            (state.time, state.qpos, np.concatenate([state.position, state.quaternion]), state.things, state.articulation_qpos)
+            (
+                state.time,
+                state.qpos,
+                np.concatenate([state.position, state.quaternion]),
+                state.things,
+                state.articulation_qpos,
+            )
             for state in world.states
         ]
         parts.append(
             {name: np.stack([shot[name] for shot in shots]) for name in shots[0]}
-            | dict(zip(("contact_time", "contact_link", "contact_force", "contact_point"), map(np.array, zip(*contacts))))
-            | dict(zip(("step_time", "joints", "object_poses", "other_poses", "articulation_qpos"), map(np.array, zip(*steps))))
+            | dict(
+                zip(("contact_time", "contact_link", "contact_force", "contact_point"), map(np.array, zip(*contacts)))
+            )
+            | dict(
+                zip(
+                    ("step_time", "joints", "object_poses", "other_poses", "articulation_qpos"),
+                    map(np.array, zip(*steps)),
+                )
+            )
             | {"links": np.array(list(world.link_names.values()))}
         )
     return parts, ""
@@ -79,7 +92,9 @@ def _render_episode(world, scene, plan, seed):
             try:
                 shot = rig.shoot(camera)
             except RuntimeError as error:  # what is only seen is read with the first image
-                raise InteractiveActionError(f"Something cannot be drawn: {error}. Export the mesh or the image again.") from error
+                raise InteractiveActionError(
+                    f"Something cannot be drawn: {error}. Export the mesh or the image again."
+                ) from error
             yield {"phase": moment, "time": state.time, "camera": camera, "link_poses": links, **shot}
 
 

@@ -98,10 +98,14 @@ class Recording:
     def summary(self):
         """What a user wants to know at once: did it work, and how hard did the robot press."""
         tried = len(self.seeds) + len(self.failed_seeds)
-        lines = [f"{len(self)} images of {len(self.seeds)} episodes; '{self.action}' succeeded with {len(self.seeds)} of {tried} seeds."]
+        lines = [
+            f"{len(self)} images of {len(self.seeds)} episodes; '{self.action}' succeeded with {len(self.seeds)} of {tried} seeds."
+        ]
         for link in sorted(set(self.contact_link.tolist())):
             forces = self.contact_force[self.contact_link == link]
-            lines.append(f"{link} pressed on the object with {np.median(forces):.1f} N (median), {forces.max():.1f} N (most).")
+            lines.append(
+                f"{link} pressed on the object with {np.median(forces):.1f} N (median), {forces.max():.1f} N (most)."
+            )
         lines += [f"Seed {seed} failed: {failure}" for seed, failure in zip(self.failed_seeds, self.failures)]
         return "\n".join(lines)
 
@@ -130,4 +134,13 @@ def boxes_of(mask, label):
     if not len(rows):
         return []
     x, y = int(columns[0]), int(rows[0])
-    return [{"x": x, "y": y, "width": int(columns[-1]) + 1 - x, "height": int(rows[-1]) + 1 - y, "label": str(label), "score": 1.0}]
+    return [
+        {
+            "x": x,
+            "y": y,
+            "width": int(columns[-1]) + 1 - x,
+            "height": int(rows[-1]) + 1 - y,
+            "label": str(label),
+            "score": 1.0,
+        }
+    ]

@@ -33,7 +33,9 @@ def save(recording, folder):
     """Write ``folder`` whole or not at all; one that exists is not touched."""
     folder = pathlib.Path(folder)
     if folder.exists():
-        raise InteractiveActionError(f"There is already a recording called {folder.name!r}. Choose another name or remove it first.")
+        raise InteractiveActionError(
+            f"There is already a recording called {folder.name!r}. Choose another name or remove it first."
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -100,11 +102,15 @@ def _shot(folder, line, index):
     shot = {"images": image}
     for who in ("subject", "object"):
         mask = line.get(f"{who}_mask")
-        shot[f"{who}_masks"] = _image(folder, mask, "L") > 127 if mask else _box(line.get(f"{who}_box"), image.shape[:2])
+        shot[f"{who}_masks"] = (
+            _image(folder, mask, "L") > 127 if mask else _box(line.get(f"{who}_box"), image.shape[:2])
+        )
         if shot[f"{who}_masks"].shape != image.shape[:2]:
             raise ValueError(f"{mask!r} has another size than its image")
     missing = {"phase": "", "episode": index, "camera": 0, "time": 0.0}
-    shot |= {name: kind(line[name] if name in line or name not in missing else missing[name]) for name, kind in LINE.items()}
+    shot |= {
+        name: kind(line[name] if name in line or name not in missing else missing[name]) for name, kind in LINE.items()
+    }
     shot |= {name: np.array(line.get(name, np.eye(shape[0])), float).reshape(shape) for name, shape in MATRICES.items()}
     return shot
 

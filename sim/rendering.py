@@ -11,9 +11,16 @@ import sapien
 import sapien.render
 
 SHADERS = str(pathlib.Path(__file__).with_name("shaders"))
-CHANNELS = {"Image": "r8g8b8a8unorm", "Meters": "r32sfloat", "Entity": "r32sfloat"}  # as the shaders name what they write
+CHANNELS = {
+    "Image": "r8g8b8a8unorm",
+    "Meters": "r32sfloat",
+    "Entity": "r32sfloat",
+}  # as the shaders name what they write
 NEAR, FAR = 0.01, 50.0  # meters
-SHADOWED, SHADOW_MAP = 1.2, 1536  # meters that a shadow reaches aside, and texels of its map a side: the shaders soften over 3 of them
+SHADOWED, SHADOW_MAP = (
+    1.2,
+    1536,
+)  # meters that a shadow reaches aside, and texels of its map a side: the shaders soften over 3 of them
 
 for _name, _kind in CHANNELS.items():
     sapien.render.set_picture_format(_name, _kind)

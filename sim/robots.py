@@ -67,7 +67,9 @@ class Robot:
     def _articulation(self, loader):
         if self.description:
             return urdf.load(loader, ET.fromstring(self.description), f"robot {self.urdf!r}")
-        return urdf.load(loader, self._mounted(), f"robot {self.urdf!r}") if self.hand else loader.load(str(self.path()))
+        return (
+            urdf.load(loader, self._mounted(), f"robot {self.urdf!r}") if self.hand else loader.load(str(self.path()))
+        )
 
     def _mounted(self):
         """The URDF of arm and hand, whose meshes stay where they are."""
@@ -77,7 +79,11 @@ class Robot:
                 mesh.set("filename", str(_in_wheel(file).parent / mesh.get("filename").removeprefix("package://")))
         kept, grown = {self.hand_root}, True
         while grown:
-            children = {joint.find("child").get("link") for joint in hand.iter("joint") if joint.find("parent") is not None and joint.find("parent").get("link") in kept}
+            children = {
+                joint.find("child").get("link")
+                for joint in hand.iter("joint")
+                if joint.find("parent") is not None and joint.find("parent").get("link") in kept
+            }
             grown = not children <= kept
             kept |= children
         arm.extend(link for link in hand.findall("link") if link.get("name") in kept)
@@ -109,7 +115,9 @@ class Robot:
                 shape.set_collision_groups([first, second, third | 1 << 29, fourth])
         for number, joint in enumerate(articulation.active_joints):
             slides, closes = joint.type == "prismatic", self.rest[number] != self.shut[number]
-            stiff = (1 if closes else 20) if slides else (0.02 if closes else 1)  # a column must not give way by millimeters
+            stiff = (
+                (1 if closes else 20) if slides else (0.02 if closes else 1)
+            )  # a column must not give way by millimeters
             joint.set_drive_properties(stiffness=stiff * 1e3, damping=stiff * 1e2, force_limit=stiff * 100)
         articulation.set_qpos(self.rest)
         return articulation
@@ -118,7 +126,9 @@ class Robot:
 def _in_wheel(urdf):
     wheel = importlib.util.find_spec("mani_skill")
     if wheel is None:
-        raise MissingExtraError("mani_skill, whose wheel has the robots (pip install --no-deps mani_skill==3.0.1),", "sim")
+        raise MissingExtraError(
+            "mani_skill, whose wheel has the robots (pip install --no-deps mani_skill==3.0.1),", "sim"
+        )
     path = pathlib.Path(wheel.submodule_search_locations[0], "assets", "robots", urdf)
     if not path.is_file():
         raise InteractiveActionError(

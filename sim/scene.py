@@ -33,8 +33,12 @@ PLACE_COLORS = {  # dark enough for a white robot to stand out
     "rose": (0.38, 0.19, 0.19),
     "plum": (0.16, 0.09, 0.18),
 }
-OFFERED = tuple(name for name in OBJECTS if any(name in action.objects for action in ACTIONS.values()))  # to be acted on
-OF_ANYTHING = tuple(name for name, action in ACTIONS.items() if action.arrange is Action.arrange)  # needs no thing made for it
+OFFERED = tuple(
+    name for name in OBJECTS if any(name in action.objects for action in ACTIONS.values())
+)  # to be acted on
+OF_ANYTHING = tuple(
+    name for name, action in ACTIONS.items() if action.arrange is Action.arrange
+)  # needs no thing made for it
 OF_JOINTED = tuple(name for name, action in ACTIONS.items() if "drawer cabinet" in action.objects)
 WIDEST_JITTER = 0.15
 
@@ -78,18 +82,26 @@ class Scene:
         offered = ACTIONS[self.action].objects
         if self.custom_object:
             if self.mesh or self.action not in OF_JOINTED:
-                raise InteractiveActionError(f"An object of one's own with a joint has no other mesh, and is offered for: {', '.join(OF_JOINTED)}.")
+                raise InteractiveActionError(
+                    f"An object of one's own with a joint has no other mesh, and is offered for: {', '.join(OF_JOINTED)}."
+                )
         elif self.mesh:
             self._check_mesh()
         elif self.object not in offered:
-            raise InteractiveActionError(f"'{self.action}' is not offered for a {self.object}, but for: {', '.join(offered)}.")
+            raise InteractiveActionError(
+                f"'{self.action}' is not offered for a {self.object}, but for: {', '.join(offered)}."
+            )
         self._check_robot()
         if self.stage:
             _check("stage", self.stage, ACTIONS)
         if not 0 <= self.size_jitter <= WIDEST_JITTER:
-            raise InteractiveActionError(f"size_jitter must be between 0 and {WIDEST_JITTER}, but is {self.size_jitter}.")
+            raise InteractiveActionError(
+                f"size_jitter must be between 0 and {WIDEST_JITTER}, but is {self.size_jitter}."
+            )
         if isinstance(self.action_seed, bool) or not isinstance(self.action_seed, int) or self.action_seed < -1:
-            raise InteractiveActionError(f"The action_seed must be a whole number from -1 upwards, but is {self.action_seed!r}.")
+            raise InteractiveActionError(
+                f"The action_seed must be a whole number from -1 upwards, but is {self.action_seed!r}."
+            )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InteractiveActionError(f"The seed must be a whole number from 0 upwards, but is {self.seed!r}.")
 
@@ -111,22 +123,34 @@ class Scene:
         own, action = self.custom_robot, ACTIONS[self.action]
         if own and (action.two_handed or action.grasps and not own.fingers):
             fits = [name for name, one in ACTIONS.items() if not one.two_handed and (own.fingers or not one.grasps)]
-            raise InteractiveActionError(f"This {own.caption_name} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}.")
+            raise InteractiveActionError(
+                f"This {own.caption_name} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}."
+            )
         if not own and self.robot not in able(self.action):
-            raise InteractiveActionError(f"A {self.robot} cannot '{self.action}'. Choose one of: {', '.join(able(self.action))}.")
+            raise InteractiveActionError(
+                f"A {self.robot} cannot '{self.action}'. Choose one of: {', '.join(able(self.action))}."
+            )
         if (own or ROBOTS[self.robot]).stands and ROOMS[self.room].below:
             level = ", ".join(name for name, room in ROOMS.items() if not room.below)
             who = own.caption_name if own else self.robot
-            raise InteractiveActionError(f"A {who} stands on the floor, and things in the {self.room} on a table. Choose: {level}.")
+            raise InteractiveActionError(
+                f"A {who} stands on the floor, and things in the {self.room} on a table. Choose: {level}."
+            )
 
     def _check_mesh(self):
         _check("mesh_up", self.mesh_up, UPS)
         if pathlib.Path(self.mesh).suffix.lower() not in SUFFIXES:
-            raise InteractiveActionError(f"{pathlib.Path(self.mesh).name!r} is no mesh. Give one of these: {', '.join(SUFFIXES)}.")
+            raise InteractiveActionError(
+                f"{pathlib.Path(self.mesh).name!r} is no mesh. Give one of these: {', '.join(SUFFIXES)}."
+            )
         if not SMALLEST <= self.mesh_size <= LARGEST:
-            raise InteractiveActionError(f"mesh_size must be from {SMALLEST} to {LARGEST} meters, but is {self.mesh_size}.")
+            raise InteractiveActionError(
+                f"mesh_size must be from {SMALLEST} to {LARGEST} meters, but is {self.mesh_size}."
+            )
         if self.action not in OF_ANYTHING:
-            raise InteractiveActionError(f"'{self.action}' is not offered for a thing of one's own, but: {', '.join(OF_ANYTHING)}.")
+            raise InteractiveActionError(
+                f"'{self.action}' is not offered for a thing of one's own, but: {', '.join(OF_ANYTHING)}."
+            )
 
     def to_json(self):
         return asdict(self)
@@ -134,9 +158,15 @@ class Scene:
 
 def able(action):
     """Names of the robots that have the hands for an action, and the reach."""
-    return tuple(name for name, robot in ROBOTS.items() if bool(robot.palms) == ACTIONS[action].two_handed and action not in robot.cannot)
+    return tuple(
+        name
+        for name, robot in ROBOTS.items()
+        if bool(robot.palms) == ACTIONS[action].two_handed and action not in robot.cannot
+    )
 
 
 def _check(name, value, known):
     if value not in known:
-        raise InteractiveActionError(f"There is no {name.replace('_', ' ')} {value!r}. Choose one of: {', '.join(known)}.")
+        raise InteractiveActionError(
+            f"There is no {name.replace('_', ' ')} {value!r}. Choose one of: {', '.join(known)}."
+        )

@@ -30,7 +30,11 @@ class Triples:
 
 def others_of(scene):
     """The actions that can be done in the context of ``scene`` without bringing or moving anything."""
-    return [name for name in OF_ANYTHING if name != scene.action and not scene.custom_object and (scene.mesh or scene.object in ACTIONS[name].objects)]
+    return [
+        name
+        for name in OF_ANYTHING
+        if name != scene.action and not scene.custom_object and (scene.mesh or scene.object in ACTIONS[name].objects)
+    ]
 
 
 def record_triples(simulator, scene, others, plan, progress=None):
@@ -40,14 +44,18 @@ def record_triples(simulator, scene, others, plan, progress=None):
     """
     offered = others_of(scene)
     if ACTIONS[scene.action].robots > 1 or not offered:
-        raise InteractiveActionError(f"'{scene.action}' of a {scene.object} has no other action in its context. Choose another action or object.")
+        raise InteractiveActionError(
+            f"'{scene.action}' of a {scene.object} has no other action in its context. Choose another action or object."
+        )
     for other in others or [""]:
         if other not in offered:
             raise InteractiveActionError(
                 f"{other!r} is no other action in the context of '{scene.action}' of a {scene.object}. Choose some of: {', '.join(offered)}."
             )
     if plan.num_episodes < 2:
-        raise InteractiveActionError("Triples need the action in another context, too: at least 2 episodes, but there is 1.")
+        raise InteractiveActionError(
+            "Triples need the action in another context, too: at least 2 episodes, but there is 1."
+        )
     scenes = [replace(scene, action=action, stage=scene.action) for action in (scene.action, *others)]
     anchors, *recorded = simulator.record_together(scenes, replace(plan, camera_mode="fixed"), progress)
     return Triples(anchors, tuple(recorded))

@@ -37,7 +37,13 @@ class TwoHands:
                 return np.concatenate([away, FACING * (pose[:3, 1] - (0, 1, 0)), STAY * (angles - start[chain])])
 
             def slopes(angles, misses=misses):
-                return np.stack([(misses(angles + STEP * one) - misses(angles - STEP * one)) / (2 * STEP) for one in np.eye(len(angles))], 1)
+                return np.stack(
+                    [
+                        (misses(angles + STEP * one) - misses(angles - STEP * one)) / (2 * STEP)
+                        for one in np.eye(len(angles))
+                    ],
+                    1,
+                )
 
             found = least_squares(misses, np.clip(start[chain], low + STEP, high - STEP), slopes, (low, high))
             if np.linalg.norm(found.fun[:3]) > FURTHEST:

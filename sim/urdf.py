@@ -22,7 +22,9 @@ def find(folder, name):
         found = {file.name: file for file in sorted(path.glob("*.urdf"))}
         path = next((found[name] for name in (*PREFERRED, *found) if name in found), path)
     if path.suffix.lower() != ".urdf" or not path.is_file():
-        raise InteractiveActionError(f"There is no URDF {name!r} in {folder}. Put it there with its meshes: a file, or a folder with one.")
+        raise InteractiveActionError(
+            f"There is no URDF {name!r} in {folder}. Put it there with its meshes: a file, or a folder with one."
+        )
     return path
 
 
@@ -63,7 +65,9 @@ def load(loader, root, called):
         try:
             return loader.load(str(path))
         except Exception as error:  # whatever the loader and the mesh readers raise
-            raise InteractiveActionError(f"The {called} cannot be loaded: {type(error).__name__}: {error}. Mend it, or export it again.") from error
+            raise InteractiveActionError(
+                f"The {called} cannot be loaded: {type(error).__name__}: {error}. Mend it, or export it again."
+            ) from error
 
 
 def parents(root):
@@ -95,11 +99,21 @@ def _check_tree(path, root):
             if link not in links:
                 raise _wrong(path, f"has a joint {called!r} whose {end} link is {link!r}, which it does not have")
         if joint.get("type") not in (*MOVES, "fixed"):
-            raise _wrong(path, f"has a joint {called!r} of the type {joint.get('type')!r}, which is not one of {', '.join(MOVES)}, fixed")
+            raise _wrong(
+                path,
+                f"has a joint {called!r} of the type {joint.get('type')!r}, which is not one of {', '.join(MOVES)}, fixed",
+            )
         if joint.get("type") in ("revolute", "prismatic") and joint.find("limit") is None:
             raise _wrong(path, f"has a joint {called!r} without a <limit>")
-    if len({joint.get("name") for joint in joints}) < len(joints) or len(parents(root)) < len(joints) or len(joints) != len(links) - 1:
-        raise _wrong(path, f"is no single tree: {len(links)} links need {len(links) - 1} joints with names of their own, and each link one parent")
+    if (
+        len({joint.get("name") for joint in joints}) < len(joints)
+        or len(parents(root)) < len(joints)
+        or len(joints) != len(links) - 1
+    ):
+        raise _wrong(
+            path,
+            f"is no single tree: {len(links)} links need {len(links) - 1} joints with names of their own, and each link one parent",
+        )
     for link in links:  # a ring among them would go round for ever
         seen, carried = set(), parents(root)
         while joint := carried.get(link):
@@ -120,7 +134,9 @@ def _check_numbers(path, root):
             except ValueError:
                 good = False
             if not good:
-                raise _wrong(path, f"has a <{element.tag}> whose {name} is {text!r} and not {count} number{'s' * (count > 1)}")
+                raise _wrong(
+                    path, f"has a <{element.tag}> whose {name} is {text!r} and not {count} number{'s' * (count > 1)}"
+                )
 
 
 def _file(folder, path, name):

@@ -69,13 +69,19 @@ class World:
         self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_color, thing=scene.thing())
         self.caption_name = scene.caption_name(self.object_color)
         self.object, self._object_entities = self.item.entity, set(self.item.entities)
-        self._first_box = np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0] + [*place, 0] + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
+        self._first_box = (
+            np.array([-1, 1])[:, None] * np.hypot(*self.item.half[:2]) * [1, 1, 0]
+            + [*place, 0]
+            + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
+        )
         self._add_light([*place, self.item.half[2]], rng)
         ACTIONS[scene.stage or scene.action].arrange(self, rng.spawn(1)[0])
         if self.robot.space:
             self._first_box = np.array(self.robot.space)
         if scene.stage:  # still cameras are to show all that was prepared
-            boxes = [item.pose[:3, 3] + np.array([[-1], [1]]) * item.half for item in self.items if item not in self.loose]
+            boxes = [
+                item.pose[:3, 3] + np.array([[-1], [1]]) * item.half for item in self.items if item not in self.loose
+            ]
             lows, highs = zip(self._first_box, *boxes)
             self._first_box = np.array([np.min(lows, 0), np.max(highs, 0)])
         self.links = {link.name: link for link in self.articulation.links}
@@ -97,7 +103,9 @@ class World:
         else:
             build = build_jointed if thing.joint else build_free
             made = build(self.scene, thing, scale, {**PLACE_COLORS, **OBJECT_COLORS}[color], pose, name)
-        item = SceneObject(name, color, thing, scale, *((made.active_joints[0].child_link.entity, made) if thing.joint else (made,)))
+        item = SceneObject(
+            name, color, thing, scale, *((made.active_joints[0].child_link.entity, made) if thing.joint else (made,))
+        )
         self.items.append(item)
         return item
 
@@ -139,7 +147,9 @@ class World:
                 joint.set_drive_target(target)
         self.scene.step()
         self.time += TIMESTEP
-        self.contacts += [Contact(self.time, link, force, point) for link, (force, point) in sorted(self._forces().items())]
+        self.contacts += [
+            Contact(self.time, link, force, point) for link, (force, point) in sorted(self._forces().items())
+        ]
         state = self._state()
         numbers = np.concatenate([state.qpos, state.position, state.things[:, :3].ravel(), state.articulation_qpos])
         if not np.abs(numbers).max() <= LARGEST_QPOS:  # nor is a NaN
@@ -188,7 +198,9 @@ class World:
             if link and (points := contact.points):
                 impulses = np.array([point.impulse for point in points])
                 if (force := float(np.linalg.norm(impulses.sum(0))) / TIMESTEP) > 0:
-                    pressing.setdefault(link, []).append((force, impulses, np.array([point.position for point in points])))
+                    pressing.setdefault(link, []).append(
+                        (force, impulses, np.array([point.position for point in points]))
+                    )
         forces = {}
         for link, contacts in pressing.items():
             shares = np.linalg.norm(np.concatenate([impulses for _, impulses, _ in contacts]), axis=1)
@@ -221,16 +233,24 @@ class World:
         """(points, 3) corners of the boxes around the framed links and the object, and of what fingers took from the ground its place there."""
         bodies = [body for entity in self.item.entities if (body := _body(entity)).collision_shapes]
         boxes = [body.compute_global_aabb_tight() for body in bodies]
-        links = [link for articulation in self.articulations for link in articulation.links if link.name in self.robot.framed]
+        links = [
+            link for articulation in self.articulations for link in articulation.links if link.name in self.robot.framed
+        ]
         boxes += [link.compute_global_aabb_tight() for link in links]
-        boxes += [_body(item.entity).compute_global_aabb_tight() for item in self.items if item not in (self.item, *self.loose)]
+        boxes += [
+            _body(item.entity).compute_global_aabb_tight()
+            for item in self.items
+            if item not in (self.item, *self.loose)
+        ]
         if not self.robot.palms:
             boxes.append(boxes[0] * [1, 1, 0])
         return np.concatenate([np.stack(np.meshgrid(*box.T), -1).reshape(-1, 3) for box in boxes])
 
     def surroundings(self, meters=0.12):
         """(8, 3) corners of the box around the object's first place and so much room for the hand, whatever the action."""
-        return np.stack(np.meshgrid(*(self._first_box + [[-meters, -meters, 0], [meters, meters, meters]]).T), -1).reshape(-1, 3)
+        return np.stack(
+            np.meshgrid(*(self._first_box + [[-meters, -meters, 0], [meters, meters, meters]]).T), -1
+        ).reshape(-1, 3)
 
     def link_poses(self):
         """Where all robots' links are now, (links, 7): position and quaternion wxyz."""
@@ -248,5 +268,7 @@ def _body(entity):
 
 
 def _choose(name, known, rng, other=None):
-    drawn = rng.choice([key for key in known if key != other])  # drawn even if not needed: a fixed color changes nothing else
+    drawn = rng.choice(
+        [key for key in known if key != other]
+    )  # drawn even if not needed: a fixed color changes nothing else
     return str(drawn) if name == RANDOM else name

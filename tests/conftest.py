@@ -58,6 +58,8 @@ def engine(checkpoint):
 @pytest.fixture(scope="session")
 def dataset():
     """Four images of noise: enough for arithmetic."""
-    y, y_and = paired_prompts(("{subject} <v*> {object}", "a photo of {subject} <v*> {object}"), "robot arm", "red cube")
+    y, y_and = paired_prompts(
+        ("{subject} <v*> {object}", "a photo of {subject} <v*> {object}"), "robot arm", "red cube"
+    )
     images = torch.rand(4, 96, 96, 3, generator=torch.Generator().manual_seed(0))
     return InteractionDataset(images, (y,) * 4, (y_and,) * 4)

@@ -48,7 +48,11 @@ def save_token(token, folder, overwrite=False):
     tensors = dict(zip(keys, vectors.split(token.widths, -1)))
     if token.layers:
         shape, widths = (",".join(map(str, numbers)) for numbers in (vectors.shape, token.widths))
-        metadata |= {"interactive_action.format": LAYERS_FORMAT, "interactive_action.shape": shape, "interactive_action.widths": widths}
+        metadata |= {
+            "interactive_action.format": LAYERS_FORMAT,
+            "interactive_action.shape": shape,
+            "interactive_action.widths": widths,
+        }
         tensors = {LAYERS_KEY: vectors.flatten()}
     write_atomically(path, safetensors_bytes(tensors, metadata))
     return path
@@ -66,7 +70,11 @@ def load_token(path):
             f"The token {path.name} could not be read: {error}. Save it again, or copy the file anew."
         ) from error
     readable = all(tensor.ndim in (1, 2) and tensor.is_floating_point() for tensor in tensors)
-    if not (len(keys) == 1 or keys == list(PAIR)) or not readable or len({len(torch.atleast_2d(tensor)) for tensor in tensors}) != 1:
+    if (
+        not (len(keys) == 1 or keys == list(PAIR))
+        or not readable
+        or len({len(torch.atleast_2d(tensor)) for tensor in tensors}) != 1
+    ):
         found = ", ".join(f"{key}" for key in sorted(keys)) or "nothing"
         raise InteractiveActionError(
             f"{path.name} is not a token: such a file holds one tensor (vectors, width), or clip_l and clip_g for SDXL, "
@@ -89,7 +97,9 @@ def _layers(path, numbers, metadata):
     """A layer-wise token's numbers in their shape (L, n, d), and the widths that d is the sum of."""
     try:
         layers, count, width = map(int, metadata["interactive_action.shape"].split(","))
-        return numbers.view(layers, count, width), tuple(map(int, metadata.get("interactive_action.widths", str(width)).split(",")))
+        return numbers.view(layers, count, width), tuple(
+            map(int, metadata.get("interactive_action.widths", str(width)).split(","))
+        )
     except (KeyError, ValueError, RuntimeError) as error:
         raise InteractiveActionError(
             f"The layer-wise token {path.name} holds {numbers.numel()} numbers, and their shape cannot be told ({error}). "

@@ -39,9 +39,13 @@ class ADIConfig(TextualInversionConfig):
     def __post_init__(self):
         super().__post_init__()
         if not 0 < self.beta < 1:
-            raise InteractiveActionError(f"beta is {self.beta}. It is the share of channels to mask and must lie between 0 and 1.")
+            raise InteractiveActionError(
+                f"beta is {self.beta}. It is the share of channels to mask and must lie between 0 and 1."
+            )
         if self.max_embedding_norm:
-            raise InteractiveActionError("ADI cannot limit the length of vectors: it would move masked channels. Set max_embedding_norm to 0.")
+            raise InteractiveActionError(
+                "ADI cannot limit the length of vectors: it would move masked channels. Set max_embedding_norm to 0."
+            )
         check_strategy(self.strategy)
 
 
@@ -59,7 +63,9 @@ class ActionDifferent:
 
     def rounds(self):
         """The images so that ``in_order`` matches them again: each anchor's in turn, as many rounds as the most of them has."""
-        of_anchor = [(self.anchors == index).nonzero().flatten().tolist() for index in range(int(self.anchors.max()) + 1)]
+        of_anchor = [
+            (self.anchors == index).nonzero().flatten().tolist() for index in range(int(self.anchors.max()) + 1)
+        ]
         most = max(map(len, of_anchor))
         return self.images[[others[turn % len(others)] for turn in range(most) for others in of_anchor]]
 
@@ -102,14 +108,22 @@ class ADILoss(TextualInversionLoss):
     def __init__(self, engine, dataset, config, action_different, loss_weights=None):
         super().__init__(engine, dataset, config, loss_weights)
         if len(dataset) < 2:
-            raise InteractiveActionError("ADI compares images of one action, and the dataset has only one. Give it at least two.")
-        sizes = sorted({tuple(image.shape[:2]) for images in (dataset.images, action_different.images) for image in images})
+            raise InteractiveActionError(
+                "ADI compares images of one action, and the dataset has only one. Give it at least two."
+            )
+        sizes = sorted(
+            {tuple(image.shape[:2]) for images in (dataset.images, action_different.images) for image in images}
+        )
         if len(sizes) > 1:
-            raise InteractiveActionError(f"ADI compares images point by point, and there are some of {sizes[0]} and of {sizes[1]}. Bring all to one size.")
+            raise InteractiveActionError(
+                f"ADI compares images point by point, and there are some of {sizes[0]} and of {sizes[1]}. Bring all to one size."
+            )
         self.other_latents = Latents(engine, action_different.images)
         self.of_anchor = [(action_different.anchors == index).nonzero().flatten() for index in range(len(dataset))]
         if not all(len(others) for others in self.of_anchor):
-            raise InteractiveActionError("An image of the dataset has no action-different image. Give each at least one.")
+            raise InteractiveActionError(
+                "An image of the dataset has no action-different image. Give each at least one."
+            )
 
     def start(self):
         start = super().start()
@@ -118,16 +132,28 @@ class ADILoss(TextualInversionLoss):
     def gradient(self, v, generator):
         batch = self.draw(generator)
         losses, (g_ac, g_other_context, g_other_action) = self.triple_gradients(v, batch, generator)
-        masks = [self._masks(*parts, generator) for parts in zip(*(g.split(self.engine.widths, -1) for g in (g_ac, g_other_context, g_other_action)))]
+        masks = [
+            self._masks(*parts, generator)
+            for parts in zip(*(g.split(self.engine.widths, -1) for g in (g_ac, g_other_context, g_other_action)))
+        ]
         context, action, kept = (torch.cat(parts, -1) for parts in zip(*masks))
-        terms = {"denoise": losses[0], "overlap": overlap_rate(context, action), "kept": kept.float().mean(), "total": losses[0]}
+        terms = {
+            "denoise": losses[0],
+            "overlap": overlap_rate(context, action),
+            "kept": kept.float().mean(),
+            "total": losses[0],
+        }
         return terms, kept * g_ac, kept  # Eq. 10
 
     def _masks(self, g_ac, g_other_context, g_other_action, generator):
         """(context-pair mask, action-pair mask, kept channels) for the channels of one text encoder: SDXL's two are of different size."""
         context = context_pair_mask(g_ac, g_other_context, self.config.beta)
         action = action_pair_mask(g_ac, g_other_action, self.config.beta)
-        return context, action, STRATEGIES[self.config.strategy](context, action, g_ac, self.config.beta, generator)  # Eq. 9
+        return (
+            context,
+            action,
+            STRATEGIES[self.config.strategy](context, action, g_ac, self.config.beta, generator),
+        )  # Eq. 9
 
     def triple_gradients(self, v, batch, generator):
         """(losses (3,), gradients (3, *v.shape)) of anchor, context-different and action-different images (Eq. 2, 3, 6).

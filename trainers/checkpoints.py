@@ -46,4 +46,6 @@ class Checkpoints:
         """The present average as <name>-000100, after step 100, in the folder ``kept`` below the others."""
         now = dataclasses.replace(state, best=None, scores={})
         folders = tuple(pathlib.Path(folder, self.kept) for folder in self.folders)
-        return dataclasses.replace(self, name=f"{self.name}-{state.step:06d}", folders=folders).save(now, overwrite=True)
+        return dataclasses.replace(self, name=f"{self.name}-{state.step:06d}", folders=folders).save(
+            now, overwrite=True
+        )

@@ -107,13 +107,17 @@ def load_loss(run, engine, config):
         prior = InteractionDataset.load(run.prior, run.resolution)
         return loss_class(engine, dataset, config, prior), (dataset, config, prior)
     if run.action_different:
-        others = ActionDifferent.in_order(InteractionDataset.load(run.action_different, run.resolution).images, len(dataset))
+        others = ActionDifferent.in_order(
+            InteractionDataset.load(run.action_different, run.resolution).images, len(dataset)
+        )
         return loss_class(engine, dataset, config, others), (dataset, config, others)
     return loss_class(engine, dataset, config), (dataset, config)
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser("python . trainers.cli", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python . trainers.cli", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="train | config")
     learn = commands.add_parser("train", help="learn a token", description="Learn the token that a TOML file describes.", epilog=inspect.getdoc(Run),
                                 formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip

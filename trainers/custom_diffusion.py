@@ -32,7 +32,9 @@ class CustomDiffusionConfig(TextualInversionConfig):
         if self.prior_loss_weight < 0:
             raise InteractiveActionError("prior_loss_weight cannot be negative.")
         if self.max_embedding_norm:
-            raise InteractiveActionError("The length of vectors cannot be limited while weights are trained. Set max_embedding_norm to 0.")
+            raise InteractiveActionError(
+                "The length of vectors cannot be limited while weights are trained. Set max_embedding_norm to 0."
+            )
 
 
 class CustomDiffusionLoss(TuningLoss):

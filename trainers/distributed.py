@@ -45,7 +45,9 @@ class Parallel:
         """As ``textual_inversion``'s, equal in all processes."""
         seed = torch.randint(2**62, (), generator=generator).item() + dist.get_rank()
         losses, gradient, movable = self.loss.gradient(trained, torch.Generator().manual_seed(seed))
-        numbers = torch.cat([gradient.flatten(), movable.flatten().to(gradient), torch.stack(list(losses.values())).to(gradient)])
+        numbers = torch.cat(
+            [gradient.flatten(), movable.flatten().to(gradient), torch.stack(list(losses.values())).to(gradient)]
+        )
         dist.all_reduce(numbers)
         numbers /= dist.get_world_size()
         gradient, movable, means = numbers.detach().split([gradient.numel(), movable.numel(), len(losses)])

@@ -86,7 +86,9 @@ class DreamBoothLoss(TuningLoss):
         super().__init__(engine, dataset, config, prior, loss_weights)
         self.word = engine.word_vectors(config.initializer_token)
         if len(self.word) == 0:
-            raise InteractiveActionError("The instance token is empty. Write one that the model hardly knows, such as 'sks'.")
+            raise InteractiveActionError(
+                "The instance token is empty. Write one that the model hardly knows, such as 'sks'."
+            )
         self.change = LoRA(engine, config.rank) if config.rank else Difference(engine)
 
     def token(self, trained):

@@ -55,7 +55,9 @@ STRATEGIES = {
     "action pair only": lambda context, action, g, beta, generator: action,
     "reversed": lambda context, action, g, beta, generator: ~(context & action),
     "uniform": lambda context, action, g, beta, generator: _evenly(g, beta),
-    "random": lambda context, action, g, beta, generator: _smallest(torch.rand(g.shape, generator=generator).to(g), beta),
+    "random": lambda context, action, g, beta, generator: _smallest(
+        torch.rand(g.shape, generator=generator).to(g), beta
+    ),
     "min": lambda context, action, g, beta, generator: _smallest(g, beta),
     "max": lambda context, action, g, beta, generator: context_pair_mask(g, torch.zeros_like(g), beta),
 }
@@ -64,4 +66,6 @@ STRATEGIES = {
 def check_strategy(strategy):
     """Raise a sentence where there is no strategy of this name."""
     if strategy not in STRATEGIES:
-        raise InteractiveActionError(f"There is no masking strategy called {strategy!r}. Choose one of: {', '.join(STRATEGIES)}.")
+        raise InteractiveActionError(
+            f"There is no masking strategy called {strategy!r}. Choose one of: {', '.join(STRATEGIES)}."
+        )

@@ -41,14 +41,18 @@ class InteractiveActionConfig(ReVersionConfig):
     def __post_init__(self):
         super().__post_init__()
         if self.auxiliary_lora_rank < 0:
-            raise InteractiveActionError(f"auxiliary_lora_rank is {self.auxiliary_lora_rank}. It cannot be negative; 0 leaves the auxiliary LoRA out.")
+            raise InteractiveActionError(
+                f"auxiliary_lora_rank is {self.auxiliary_lora_rank}. It cannot be negative; 0 leaves the auxiliary LoRA out."
+            )
         if self.literal_eq6 and not self.auxiliary_lora_rank:
             raise InteractiveActionError(
                 "Eq. 6 as it is printed does not depend on v*, so that without an auxiliary LoRA it would do nothing. Set auxiliary_lora_rank "
                 "to 4, or literal_eq6 to off."
             )
         if self.auxiliary_lora_rank and self.max_embedding_norm:
-            raise InteractiveActionError("The length of vectors cannot be limited while an auxiliary LoRA is trained. Set max_embedding_norm to 0.")
+            raise InteractiveActionError(
+                "The length of vectors cannot be limited while an auxiliary LoRA is trained. Set max_embedding_norm to 0."
+            )
         if self.lambda_distill < 0:
             raise InteractiveActionError("lambda_distill cannot be negative.")
 
@@ -61,7 +65,11 @@ class InteractiveActionLoss(ReVersionLoss):
         with torch.no_grad():
             prompts = sorted({prompt for group in dataset.prompts_and for prompt in group})
             self.teacher_contexts = {prompt: engine.encode_prompts([prompt]) for prompt in prompts}
-        self.auxiliary_lora = AuxiliaryLoRA(engine.attention_projections(), config.auxiliary_lora_rank) if config.auxiliary_lora_rank else None
+        self.auxiliary_lora = (
+            AuxiliaryLoRA(engine.attention_projections(), config.auxiliary_lora_rank)
+            if config.auxiliary_lora_rank
+            else None
+        )
 
         self.count = config.vectors * engine.width  # numbers of v*
 

@@ -17,10 +17,19 @@ class Latents:
 
     def __init__(self, engine, images):
         sizes = [tuple(image.shape) for image in images]
-        self.buckets = [torch.tensor([i for i, own in enumerate(sizes) if own == size]) for size in dict.fromkeys(sizes)]
-        self.place = {index: (bucket, row) for bucket, members in enumerate(self.buckets) for row, index in enumerate(members.tolist())}
+        self.buckets = [
+            torch.tensor([i for i, own in enumerate(sizes) if own == size]) for size in dict.fromkeys(sizes)
+        ]
+        self.place = {
+            index: (bucket, row)
+            for bucket, members in enumerate(self.buckets)
+            for row, index in enumerate(members.tolist())
+        }
         one = len(self.buckets) == 1 and torch.is_tensor(images)
-        self.moments = [engine.encode_images(images if one else torch.stack([images[i] for i in members])) for members in self.buckets]
+        self.moments = [
+            engine.encode_images(images if one else torch.stack([images[i] for i in members]))
+            for members in self.buckets
+        ]
 
     def __len__(self):
         return len(self.place)
@@ -40,7 +49,9 @@ class Latents:
 
     def shape(self, index=None):
         """(C, h, w) of the latents of image ``index``, or those that most images have."""
-        bucket = max(range(len(self.buckets)), key=lambda i: len(self.buckets[i])) if index is None else self.place[index][0]
+        bucket = (
+            max(range(len(self.buckets)), key=lambda i: len(self.buckets[i])) if index is None else self.place[index][0]
+        )
         return self.moments[bucket][0].shape[1:]
 
 

@@ -54,7 +54,12 @@ class TrainingState:
         """Write to ``path`` in one piece; ``run`` names the run that may go on from here (``run_key``)."""
         names = ("vectors", "average", "exp_avg", "exp_avg_sq", "best")
         tensors = {name: tensor for name in names if (tensor := getattr(self, name)) is not None}
-        metadata = {"run": run, "step": str(self.step), "losses": json.dumps(self.losses), "scores": json.dumps(self.scores)}
+        metadata = {
+            "run": run,
+            "step": str(self.step),
+            "losses": json.dumps(self.losses),
+            "scores": json.dumps(self.scores),
+        }
         write_atomically(path, safetensors_bytes(tensors, metadata))
 
     @classmethod
@@ -67,7 +72,12 @@ class TrainingState:
             if metadata.get("run") != run:
                 return None
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        return cls(**tensors, step=int(metadata["step"]), losses=json.loads(metadata["losses"]), scores=json.loads(metadata["scores"]))
+        return cls(
+            **tensors,
+            step=int(metadata["step"]),
+            losses=json.loads(metadata["losses"]),
+            scores=json.loads(metadata["scores"]),
+        )
 
 
 def run_key(base_model, dataset, config, *more):
@@ -77,7 +87,11 @@ def run_key(base_model, dataset, config, *more):
     """
     parts = [base_model, dataset.sha256(), type(config).__name__, json.dumps(config.as_dict(), sort_keys=True)]
     for given in more:
-        parts.append(hashlib.sha256(given.cpu().contiguous().numpy().tobytes()).hexdigest() if torch.is_tensor(given) else given.sha256())
+        parts.append(
+            hashlib.sha256(given.cpu().contiguous().numpy().tobytes()).hexdigest()
+            if torch.is_tensor(given)
+            else given.sha256()
+        )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

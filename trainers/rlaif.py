@@ -87,9 +87,13 @@ class EditTask:
         put("style_images", checked_images(self.style_images, "style image"))
         height, width = self.images.shape[1:3]
         if height % 8 or width % 8:
-            raise InteractiveActionError(f"The images are {width} x {height}. Scale or crop them to multiples of 8, such as 256 x 256.")
+            raise InteractiveActionError(
+                f"The images are {width} x {height}. Scale or crop them to multiples of 8, such as 256 x 256."
+            )
         if not self.instruction.strip():
-            raise InteractiveActionError("The instruction is empty. Say what to do, such as 'make the cabinet out of wood'.")
+            raise InteractiveActionError(
+                "The instruction is empty. Say what to do, such as 'make the cabinet out of wood'."
+            )
         if self.masks is not None:
             put("masks", checked_mask(self.masks, self.images, "mask"))
         if self.style_masks is not None:
@@ -173,7 +177,9 @@ class D3POTraining:
         """Two trajectories from each x_T (P, 4, h, w), for images and styles (P,): (steps + 1, 2, P, 4, h, w) on the CPU."""
         predict = self.predictor(images.repeat(2), styles.repeat(2))
         with self.adapter.active(weights):
-            trajectory = torch.stack(self.ddim.sample(predict, x_T.repeat(2, 1, 1, 1).to(self.engine.device), generator, tick))
+            trajectory = torch.stack(
+                self.ddim.sample(predict, x_T.repeat(2, 1, 1, 1).to(self.engine.device), generator, tick)
+            )
         return trajectory.unflatten(1, (2, -1)).cpu()
 
     def scores(self, edited, images, styles):
@@ -203,7 +209,9 @@ class D3POTraining:
             x = torch.cat([trajectory[:, winner[chosen], here], trajectory[:, 1 - winner[chosen], here]], 1)
             predict = self.predictor(images[chosen].repeat(2), styles[chosen].repeat(2))
             for k in range(len(self.ddim)):
-                ratio = self.log_ratio(weights, predict, x[k].to(self.engine.device), x[k + 1].to(self.engine.device), k)
+                ratio = self.log_ratio(
+                    weights, predict, x[k].to(self.engine.device), x[k + 1].to(self.engine.device), k
+                )
                 part = d3po_loss(*ratio.chunk(2), self.config.beta, self.config.clip_ratio).sum()
                 scale = x[k, 0].numel()  # undoes the mean over dimensions, whose gradient half precision would lose
                 gradient += share / scale * torch.autograd.grad(scale * part, weights)[0]

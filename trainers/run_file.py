@@ -54,17 +54,27 @@ class Run:
         checked_name(self.name, "token")
         for key, choices in (("method", methods()), ("dtype", DTYPES), ("device", DEVICES)):
             if getattr(self, key) not in choices:
-                raise InteractiveActionError(f"There is no {key} called {getattr(self, key)!r}. Choose one of: {', '.join(choices)}.")
+                raise InteractiveActionError(
+                    f"There is no {key} called {getattr(self, key)!r}. Choose one of: {', '.join(choices)}."
+                )
         if (self.method == "adi") != bool(self.action_different):
-            raise InteractiveActionError("action_different, a dataset of other actions in the same contexts, belongs to the method adi, which needs it.")
+            raise InteractiveActionError(
+                "action_different, a dataset of other actions in the same contexts, belongs to the method adi, which needs it."
+            )
         if self.prior and self.method not in TUNING:
-            raise InteractiveActionError(f"prior, a dataset that holds the model to what it knows, belongs to the methods {' and '.join(TUNING)}.")
+            raise InteractiveActionError(
+                f"prior, a dataset that holds the model to what it knows, belongs to the methods {' and '.join(TUNING)}."
+            )
         if self.gradient_checkpointing and self.hyperparameters.get("auxiliary_lora_rank"):
-            raise InteractiveActionError("An auxiliary LoRA cannot be checkpointed. Set checkpointing to false, or auxiliary_lora_rank to 0.")
+            raise InteractiveActionError(
+                "An auxiliary LoRA cannot be checkpointed. Set checkpointing to false, or auxiliary_lora_rank to 0."
+            )
         if self.save_state_every < 1:
             raise InteractiveActionError(f"save_state_every is {self.save_state_every}. It must be at least 1.")
         if self.judges and not self.samples:
-            raise InteractiveActionError("[judges] look at sample images, and there are none. Write [samples] with prompts, too.")
+            raise InteractiveActionError(
+                "[judges] look at sample images, and there are none. Write [samples] with prompts, too."
+            )
 
     @classmethod
     def read(cls, path):
@@ -74,10 +84,14 @@ class Run:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InteractiveActionError(f"The file {path.name} could not be read: {error}. `config` writes one to start from.") from error
+            raise InteractiveActionError(
+                f"The file {path.name} could not be read: {error}. `config` writes one to start from."
+            ) from error
         missing = [field.name for field in dataclasses.fields(cls) if _required(field) and field.name not in values]
         if missing:
-            raise InteractiveActionError(f"{path.name} does not say {', '.join(missing)}. `python . trainers.cli config` shows how.")
+            raise InteractiveActionError(
+                f"{path.name} does not say {', '.join(missing)}. `python . trainers.cli config` shows how."
+            )
         run = cls(**_typed(cls, values, path.name))
         paths = {key: str(path.parent.resolve() / value) for key in PATHS if (value := getattr(run, key))}
         return dataclasses.replace(run, **paths)
@@ -103,7 +117,9 @@ class Run:
             return samples
         from ..scoring.keep_best import Judges
 
-        return dataclasses.replace(samples, score=Judges(**_typed(Judges, self.judges, "[judges]")).load(samples.prompts))
+        return dataclasses.replace(
+            samples, score=Judges(**_typed(Judges, self.judges, "[judges]")).load(samples.prompts)
+        )
 
 
 def toml_reader():
@@ -122,19 +138,32 @@ def config_text(source):
     """A run's file as text: with a method's defaults, or the settings that a token's file names."""
     values = {"model": "sd15.safetensors", "dataset": "dataset", "action": "pick up"}
     if source in methods():
-        method, hyperparameters = source, {field.name: field.default for field in dataclasses.fields(methods()[source][0])}
+        method, hyperparameters = (
+            source,
+            {field.name: field.default for field in dataclasses.fields(methods()[source][0])},
+        )
         hyperparameters.pop("positives", None)  # the action's own words
     else:
         from ..tokens.token_file import load_token
 
-        provenance = {key.rpartition(".")[2]: value for key, value in load_token(source).provenance.items() if key.startswith("interactive_action.")}
+        provenance = {
+            key.rpartition(".")[2]: value
+            for key, value in load_token(source).provenance.items()
+            if key.startswith("interactive_action.")
+        }
         if "hyperparameters" not in provenance:
-            raise InteractiveActionError(f"{pathlib.Path(source).name} does not say how it was learned. Name a method instead: {', '.join(methods())}.")
+            raise InteractiveActionError(
+                f"{pathlib.Path(source).name} does not say how it was learned. Name a method instead: {', '.join(methods())}."
+            )
         method, hyperparameters = provenance["method"], json.loads(provenance["hyperparameters"])
         values |= {"model": provenance["base_model"], "action": provenance["action"]}
     values |= {"method": method, "name": values["action"].replace(" ", "-"), "output": "."}
     values |= {"action_different": "other-actions"} if method == "adi" else {}
-    values |= {field.name: field.default for field in dataclasses.fields(Run) if not _required(field) and field.name not in (*values, "samples", "judges")}
+    values |= {
+        field.name: field.default
+        for field in dataclasses.fields(Run)
+        if not _required(field) and field.name not in (*values, "samples", "judges")
+    }
     return run_text({**values, "hyperparameters": hyperparameters})
 
 
@@ -169,8 +198,17 @@ def _required(field):
 
 def _typed(kind, values, where):
     """``values`` as the dataclass ``kind`` wants them: known names, whole numbers as decimals and lists as tuples where it has such."""
-    nouns = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of texts", dict: "a table"}
-    fields = {field.name: field for field in dataclasses.fields(kind) if field.default is not None}  # the others cannot be written
+    nouns = {
+        str: "text",
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        tuple: "a list of texts",
+        dict: "a table",
+    }
+    fields = {
+        field.name: field for field in dataclasses.fields(kind) if field.default is not None
+    }  # the others cannot be written
     typed = {}
     for name, value in values.items():
         if name not in fields:
@@ -188,4 +226,6 @@ def _typed(kind, values, where):
 
 
 def _toml(value):
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)  # of these kinds TOML is like JSON
+    return json.dumps(
+        list(value) if isinstance(value, tuple) else value, ensure_ascii=False
+    )  # of these kinds TOML is like JSON

@@ -137,7 +137,9 @@ class TextualInversionLoss:
         """Where v* begins: (n, d), the initializer token's own vectors if it has n, otherwise their mean n times."""
         vectors = self.engine.word_vectors(self.config.initializer_token)
         if len(vectors) == 0:
-            raise InteractiveActionError("The initializer token is empty. Write a vague word for an interaction, such as 'handling'.")
+            raise InteractiveActionError(
+                "The initializer token is empty. Write a vague word for an interaction, such as 'handling'."
+            )
         if len(vectors) != self.config.vectors:
             vectors = vectors.mean(0, keepdim=True).repeat(self.config.vectors, 1)
         return vectors.detach().float().clone()
@@ -172,8 +174,12 @@ class TextualInversionLoss:
     def _latent_weights(self, weights):
         """(1, h, w) for each image, with mean 1, so that the weighted mean is of the size of the plain one."""
         if len(weights) != len(self.dataset):
-            raise InteractiveActionError(f"There are {len(weights)} masks for {len(self.dataset)} images. Give each image one.")
-        weights = [adaptive_avg_pool2d(own[None].float(), self.latents.shape(index)[1:]) for index, own in enumerate(weights)]
+            raise InteractiveActionError(
+                f"There are {len(weights)} masks for {len(self.dataset)} images. Give each image one."
+            )
+        weights = [
+            adaptive_avg_pool2d(own[None].float(), self.latents.shape(index)[1:]) for index, own in enumerate(weights)
+        ]
         for index, own in enumerate(weights):
             if own.mean() <= 0:
                 raise InteractiveActionError(f"The mask of image {index} is empty. Mask some of each image.")

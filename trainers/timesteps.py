@@ -34,7 +34,9 @@ TIMESTEP_SAMPLING = {"high noise": _high_noise, "cosine": _cosine, "uniform": _u
 def timestep_weights(law, timesteps):
     """Unnormalized probabilities (timesteps,) of the law called ``law``."""
     if law not in TIMESTEP_SAMPLING:
-        raise InteractiveActionError(f"There is no timestep sampling called {law!r}. Choose one of: {', '.join(TIMESTEP_SAMPLING)}.")
+        raise InteractiveActionError(
+            f"There is no timestep sampling called {law!r}. Choose one of: {', '.join(TIMESTEP_SAMPLING)}."
+        )
     return TIMESTEP_SAMPLING[law](timesteps)
 
 

@@ -35,13 +35,21 @@ class Samples:
 
     def __post_init__(self):
         if not self.prompts:
-            raise InteractiveActionError("There is no prompt to draw samples for. Write one a line, with <v*> where the learned word belongs.")
+            raise InteractiveActionError(
+                "There is no prompt to draw samples for. Write one a line, with <v*> where the learned word belongs."
+            )
         if min(self.every, self.steps) < 1:
-            raise InteractiveActionError(f"Samples have every {self.every} and steps {self.steps}. Both must be at least 1.")
+            raise InteractiveActionError(
+                f"Samples have every {self.every} and steps {self.steps}. Both must be at least 1."
+            )
 
     def due(self, state, steps):
         """Whether images are to be drawn where a run of ``steps`` stands, which a run that goes on asks before its first step, too."""
-        return state.step > 0 and (state.step % self.every == 0 or state.step == steps) and str(state.step) not in state.scores
+        return (
+            state.step > 0
+            and (state.step % self.every == 0 or state.step == steps)
+            and str(state.step) not in state.scores
+        )
 
     def draw(self, loss, state):
         """Images float32 (N, H, W, 3), and the score into ``state``; None where memory ran out, which ends no run."""
@@ -52,9 +60,13 @@ class Samples:
             images = draw(loss, state.average, self)
             score = None if self.score is None else self.score(images)
         except (RuntimeError, MemoryError) as error:
-            if not (isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)):  # the last as a CPU says it
+            if not (
+                isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+            ):  # the last as a CPU says it
                 raise
-            LOGGER.warning("There was too little memory for sample images at step %d. Training goes on without them.", state.step)
+            LOGGER.warning(
+                "There was too little memory for sample images at step %d. Training goes on without them.", state.step
+            )
             return None
         if score is not None:
             state.rate(score)
@@ -68,7 +80,9 @@ def draw(loss, trained, samples):
     noise = torch.randn((count, *loss.latents.shape()), generator=torch.Generator().manual_seed(samples.seed))
     with loss.changed(trained):
         vectors = loss.token(trained)
-        contexts = torch.cat([loss.engine.encode_prompts(list(words), vectors) for words in ([""] * count, samples.prompts)], dim=-3)
+        contexts = torch.cat(
+            [loss.engine.encode_prompts(list(words), vectors) for words in ([""] * count, samples.prompts)], dim=-3
+        )
         z = ddim(loss.engine, noise, contexts, samples.steps, samples.guidance)
     return loss.engine.decode_latents(z)
 

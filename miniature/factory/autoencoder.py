@@ -47,21 +47,36 @@ def _stage(n, blocks, of=3):
 def encoder(widths=WIDTHS, blocks=BLOCKS):
     a, b, c, d = widths
     return nn.Sequential(
-        _conv(3, a), *_stage(a, blocks[0], 1),
-        _conv(a, b, stride=2, bias=False), *_stage(b, blocks[1]),
-        _conv(b, c, stride=2, bias=False), *_stage(c, blocks[2]),
-        _conv(c, d, stride=2, bias=False), *_stage(d, blocks[3]),
-        _conv(d, LATENT_CHANNELS))
+        _conv(3, a),
+        *_stage(a, blocks[0], 1),
+        _conv(a, b, stride=2, bias=False),
+        *_stage(b, blocks[1]),
+        _conv(b, c, stride=2, bias=False),
+        *_stage(c, blocks[2]),
+        _conv(c, d, stride=2, bias=False),
+        *_stage(d, blocks[3]),
+        _conv(d, LATENT_CHANNELS),
+    )
 
 
 def decoder(widths=WIDTHS, blocks=BLOCKS):
     a, b, c, d = widths
     return nn.Sequential(
-        _Squash(), _conv(LATENT_CHANNELS, d), nn.ReLU(),
-        *_stage(d, blocks[3]), nn.Upsample(scale_factor=2), _conv(d, c, bias=False),
-        *_stage(c, blocks[2]), nn.Upsample(scale_factor=2), _conv(c, b, bias=False),
-        *_stage(b, blocks[1]), nn.Upsample(scale_factor=2), _conv(b, a, bias=False),
-        *_stage(a, blocks[0], 1), _conv(a, 3))
+        _Squash(),
+        _conv(LATENT_CHANNELS, d),
+        nn.ReLU(),
+        *_stage(d, blocks[3]),
+        nn.Upsample(scale_factor=2),
+        _conv(d, c, bias=False),
+        *_stage(c, blocks[2]),
+        nn.Upsample(scale_factor=2),
+        _conv(c, b, bias=False),
+        *_stage(b, blocks[1]),
+        nn.Upsample(scale_factor=2),
+        _conv(b, a, bias=False),
+        *_stage(a, blocks[0], 1),
+        _conv(a, 3),
+    )
 
 
 class Autoencoder(nn.Module):
@@ -96,8 +111,11 @@ def loss_of(model, images):
     detail = (images - F.avg_pool2d(images, 7, 1, 3)).abs().mean(1, keepdim=True)  # an eye is few pixels, and a face
     weight = 1 + 8 * detail
     edges = [error.diff(dim=d).abs().mean() for d in (2, 3)]
-    return ((weight * (error.abs() + 2 * error**2)).mean() + 0.7 * sum(edges)
-            + 0.02 * (mean**2 + (variance - 1) ** 2).mean()), (error.detach() ** 2).mean()
+    return (
+        (weight * (error.abs() + 2 * error**2)).mean()
+        + 0.7 * sum(edges)
+        + 0.02 * (mean**2 + (variance - 1) ** 2).mean()
+    ), (error.detach() ** 2).mean()
 
 
 def to_tensor(images):
@@ -117,8 +135,10 @@ def _optimizers(model, rate):
         for matrix, kernel in zip(matrices, kernels):
             matrix.grad = kernel.grad.permute(0, 2, 3, 1).reshape(matrix.shape)
 
-    return [torch.optim.Muon(matrices, rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, rate, betas=(0.9, 0.99), weight_decay=0.0)], hand_over
+    return [
+        torch.optim.Muon(matrices, rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, rate, betas=(0.9, 0.99), weight_decay=0.0),
+    ], hand_over
 
 
 def _crop(image, facts, rng):

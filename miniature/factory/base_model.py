@@ -38,8 +38,16 @@ def _word_ids(word):
 
 def words():
     """The ids in CLIP's vocabulary that captions use, sorted; the last two are start and end."""
-    text = [*PREFIXES, *PLAIN_PLACES, *PLACES, *(w for w, _ in VAGUE_WORDS), *HIDDEN_WORDS.values(), *SUBJECTS, *OBJECTS,
-            "a an the one and red green blue yellow cube"]
+    text = [
+        *PREFIXES,
+        *PLAIN_PLACES,
+        *PLACES,
+        *(w for w, _ in VAGUE_WORDS),
+        *HIDDEN_WORDS.values(),
+        *SUBJECTS,
+        *OBJECTS,
+        "a an the one and red green blue yellow cube",
+    ]
     ids = {i for phrase in text for word in phrase.split() for i in _word_ids(word)}
     return sorted(ids) + [START, END]
 
@@ -59,13 +67,27 @@ def build():
     from transformers import CLIPTextConfig, CLIPTextModel
 
     unet = UNet2DConditionModel(
-        in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=CHANNELS, layers_per_block=1,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        block_out_channels=CHANNELS,
+        layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=CONTEXT, attention_head_dim=tuple(c // HEAD for c in CHANNELS))
-    text = CLIPTextModel(CLIPTextConfig(
-        vocab_size=1 + len(words()), hidden_size=CONTEXT, intermediate_size=4 * CONTEXT, num_hidden_layers=2,
-        num_attention_heads=CONTEXT // HEAD, max_position_embeddings=POSITIONS, bos_token_id=0, eos_token_id=2))
+        cross_attention_dim=CONTEXT,
+        attention_head_dim=tuple(c // HEAD for c in CHANNELS),
+    )
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=1 + len(words()),
+            hidden_size=CONTEXT,
+            intermediate_size=4 * CONTEXT,
+            num_hidden_layers=2,
+            num_attention_heads=CONTEXT // HEAD,
+            max_position_embeddings=POSITIONS,
+            bos_token_id=0,
+            eos_token_id=2,
+        )
+    )
     unet.set_attn_processor(AttnProcessor())  # written out: fused attention is much slower backwards on a CPU
     text.set_attn_implementation("eager")
     torch.nn.init.normal_(text.get_input_embeddings().weight, std=0.04)
@@ -104,7 +126,9 @@ def caption_weights(rows, row_of, stress):
     return weights[rows].amax(1)
 
 
-def train(latents, facts, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, seed=0, start=None, stress=None, progress=print):
+def train(
+    latents, facts, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, seed=0, start=None, stress=None, progress=print
+):
     """Train for ``steps`` (cosine), resuming from ``checkpoint``; returns the averaged models on the CPU.
 
     ``latents`` (N, 4, h, w) with N ``facts``. ``start``: models to go on from; ``stress``: as ``STRESS``.
@@ -162,8 +186,15 @@ def train(latents, facts, checkpoint, steps, batch=64, rate=1e-3, decay=0.999, s
         if step % 100 == 0:
             total = 0.0
         if (step % 400 == 0 or step == steps) and rank == 0:
-            save(checkpoint, dict(models=models.state_dict(), averaged=averaged.state_dict(),
-                                  optimizer=optimizer.state_dict(), step=step))
+            save(
+                checkpoint,
+                dict(
+                    models=models.state_dict(),
+                    averaged=averaged.state_dict(),
+                    optimizer=optimizer.state_dict(),
+                    step=step,
+                ),
+            )
     return averaged.cpu()
 
 
@@ -185,8 +216,14 @@ def ddim(predict_noise, noise, steps=20, guidance=4.0):
     """
     from diffusers import DDIMScheduler
 
-    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
-                              set_alpha_to_one=False, steps_offset=1)
+    scheduler = DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
     scheduler.set_timesteps(steps)
     x = noise
     for t in scheduler.timesteps:

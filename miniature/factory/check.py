@@ -65,7 +65,7 @@ def draw(models, word, asked, advance):
 
 
 def prompts(word, asked):
-    """"a <subject> <word> a <color> <object>" for each (subject, object, color)."""
+    """ "a <subject> <word> a <color> <object>" for each (subject, object, color)."""
     return [f"{a(who)} {word} {a(f'{color} {what}'.strip())}" for who, what, color in asked]
 
 
@@ -78,8 +78,16 @@ def judged(images, asked, detector, judges):
         named = [judge.classify(images[part]) for judge in judges]
         for k, (who, what, _) in enumerate(asked[part]):
             subject_right, object_right = counted(found[k], who, what)
-            rows.append(dict(subject=who, object=what, subject_right=subject_right, object_right=object_right,
-                             relation=named[0][k], second=named[1][k]))
+            rows.append(
+                dict(
+                    subject=who,
+                    object=what,
+                    subject_right=subject_right,
+                    object_right=object_right,
+                    relation=named[0][k],
+                    second=named[1][k],
+                )
+            )
     return rows
 
 
@@ -91,6 +99,7 @@ def counted(boxes, who, what):
 
 def kernel_distance(a, b):
     """The unbiased squared MMD of features (N, d) and (M, d) under the kernel (x.y / d + 1)^3."""
+
     def kernel(x, y):
         return (x @ y.T / x.shape[1] + 1) ** 3
 
@@ -120,8 +129,10 @@ def check(count_and, count, out):
         sheets.grid((images[:48].numpy() * 255).astype(np.uint8), 8).save(out / f"{name.replace(': ', '_')}.png")
         table[name] = summary(rows, relation)
         if relation or name == "and":
-            truth = [render(sample_scene(CHECK_SEED + k, who, what, relation or "and", color, held_out=True)).image
-                     for k, (who, what, color) in enumerate(asked)]
+            truth = [
+                render(sample_scene(CHECK_SEED + k, who, what, relation or "and", color, held_out=True)).image
+                for k, (who, what, color) in enumerate(asked)
+            ]
             truth = torch.from_numpy(np.stack(truth)).float() / 255
             table[name]["distance"] = kernel_distance(features(judges[0], images), features(judges[0], truth))
     bar.close()
@@ -130,16 +141,25 @@ def check(count_and, count, out):
 
 def summary(rows, relation):
     """Means over the rows of one word."""
+
     def share(values):
         values = list(values)
         return sum(values) / len(values) if values else None
 
     found = {name: share(row["relation"] == name for row in rows) for name in RELATIONS}
-    return dict(images=len(rows), right=share(row["subject_right"] and row["object_right"] for row in rows),
-                subject=share(row["subject_right"] for row in rows), object=share(row["object_right"] for row in rows),
-                **found, judges_agree=share(row["relation"] == row["second"] for row in rows),
-                unseen=share(row["relation"] == relation for row in rows
-                             if (row["subject"], row["object"], relation) in HELD_OUT) if relation else None)
+    return dict(
+        images=len(rows),
+        right=share(row["subject_right"] and row["object_right"] for row in rows),
+        subject=share(row["subject_right"] for row in rows),
+        object=share(row["object_right"] for row in rows),
+        **found,
+        judges_agree=share(row["relation"] == row["second"] for row in rows),
+        unseen=share(
+            row["relation"] == relation for row in rows if (row["subject"], row["object"], relation) in HELD_OUT
+        )
+        if relation
+        else None,
+    )
 
 
 def print_table(table):

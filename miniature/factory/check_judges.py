@@ -25,14 +25,20 @@ def check(count=600, autoencoder=None):
     renders = shoot(CHECK_SEED, count)
     seen = renders.images if autoencoder is None else as_drawn(autoencoder, renders.images)
     images = torch.from_numpy(seen).float() / 255
-    return {**check_detector(images, renders.facts), **check_clip(images, renders.facts),
-            **check_judge(images, renders.facts)}
+    return {
+        **check_detector(images, renders.facts),
+        **check_clip(images, renders.facts),
+        **check_judge(images, renders.facts),
+    }
 
 
 def truths(facts):
     """The boxes that an image really has, as box dicts."""
-    return [dict(zip(("x", "y", "width", "height"), facts[f"{kind}_box"]), label=facts[kind])
-            for kind in ("subject", "object") if facts[kind] and facts[f"{kind}_box"]]
+    return [
+        dict(zip(("x", "y", "width", "height"), facts[f"{kind}_box"]), label=facts[kind])
+        for kind in ("subject", "object")
+        if facts[kind] and facts[f"{kind}_box"]
+    ]
 
 
 def right(found, truth):
@@ -48,8 +54,10 @@ def average_precision(found, facts):
         left = truths(fact)
         total += len(left)
         for box in boxes:
-            match = next((t for t in left if t["label"] == box["label"]
-                          and box_iou(corners([box]), corners([t])).item() >= 0.5), None)
+            match = next(
+                (t for t in left if t["label"] == box["label"] and box_iou(corners([box]), corners([t])).item() >= 0.5),
+                None,
+            )
             hits.append((box["score"], match is not None))
             if match:
                 left.remove(match)
@@ -62,15 +70,23 @@ def average_precision(found, facts):
 def check_detector(images, facts):
     everyone = [*SUBJECTS, *OBJECTS]
     loose, detector = load_detector(0.01), load_detector()
-    found = [boxes for k in range(0, len(facts), BATCH) for boxes in loose.detect(images[k:k + BATCH], everyone)]
+    found = [boxes for k in range(0, len(facts), BATCH) for boxes in loose.detect(images[k : k + BATCH], everyone)]
     asked = [[truth["label"] for truth in truths(fact)] for fact in facts]
-    answered = [boxes for k in range(0, len(facts), BATCH)
-                for boxes in detector.detect(images[k:k + BATCH], asked[k:k + BATCH])]
+    answered = [
+        boxes
+        for k in range(0, len(facts), BATCH)
+        for boxes in detector.detect(images[k : k + BATCH], asked[k : k + BATCH])
+    ]
     rights = [right(boxes, truth) for boxes, fact in zip(answered, facts) for truth in truths(fact)]
-    absent = [[next(name for name in np.random.default_rng(k).permutation(everyone) if name not in asked[k])]
-              for k in range(len(facts))]
-    ghosts = [bool(boxes) for k in range(0, len(facts), BATCH)
-              for boxes in detector.detect(images[k:k + BATCH], absent[k:k + BATCH])]
+    absent = [
+        [next(name for name in np.random.default_rng(k).permutation(everyone) if name not in asked[k])]
+        for k in range(len(facts))
+    ]
+    ghosts = [
+        bool(boxes)
+        for k in range(0, len(facts), BATCH)
+        for boxes in detector.detect(images[k : k + BATCH], absent[k : k + BATCH])
+    ]
     both = [k for k, fact in enumerate(facts) if fact["subject"] and fact["object"]]
     apart = [k for k in both if facts[k]["relation"] == "and"]
     joined = [k for k in both if facts[k]["relation"] != "and"]
@@ -80,39 +96,53 @@ def check_detector(images, facts):
         return all(boxes) and bool((box_iou(corners(boxes[0]), corners(boxes[1])) > 0).any())
 
     def counts_right(k, threshold):
-        return all(counted([box for box in found[k] if box["score"] > threshold], facts[k]["subject"], facts[k]["object"]))
+        return all(
+            counted([box for box in found[k] if box["score"] > threshold], facts[k]["subject"], facts[k]["object"])
+        )
 
-    return {"detector_ap50": average_precision(found, facts), "detector_right_boxes": float(np.mean(rights)),
-            **{f"detector_counts_right_at_{t}": float(np.mean([counts_right(k, t) for k in both])) for t in THRESHOLDS},
-            "detector_sees_what_is_absent": float(np.mean(ghosts)),
-            "detector_one_box_a_thing": float(np.mean([len(b) == len(a) for a, b in zip(asked, answered)])),
-            "pass_rate_and": float(np.mean([overlap(k) for k in apart])),
-            "pass_rate_interactions": float(np.mean([overlap(k) for k in joined]))}
+    return {
+        "detector_ap50": average_precision(found, facts),
+        "detector_right_boxes": float(np.mean(rights)),
+        **{f"detector_counts_right_at_{t}": float(np.mean([counts_right(k, t) for k in both])) for t in THRESHOLDS},
+        "detector_sees_what_is_absent": float(np.mean(ghosts)),
+        "detector_one_box_a_thing": float(np.mean([len(b) == len(a) for a, b in zip(asked, answered)])),
+        "pass_rate_and": float(np.mean([overlap(k) for k in apart])),
+        "pass_rate_interactions": float(np.mean([overlap(k) for k in joined])),
+    }
 
 
 def check_clip(images, facts, choices=32):
     """How often the right one of 32 captions of other images wins, all claims of which differ."""
     scorer, rng = load_clip_scorer(), np.random.default_rng(0)
     told = [caption(fact, rng, full=True) for fact in facts]
-    seen, read = (torch.cat(parts) for parts in zip(*(
-        (scorer.see(images[k:k + BATCH]), scorer.read([text for text, _ in told[k:k + BATCH]]))
-        for k in range(0, len(facts), BATCH))))
+    seen, read = (
+        torch.cat(parts)
+        for parts in zip(
+            *(
+                (scorer.see(images[k : k + BATCH]), scorer.read([text for text, _ in told[k : k + BATCH]]))
+                for k in range(0, len(facts), BATCH)
+            )
+        )
+    )
     cosine, wins = seen @ read.T, []
     for k, fact in enumerate(facts):
-        others = [j for j in rng.permutation(len(facts)) if not fits(told[j][1], fact)][:choices - 1]
+        others = [j for j in rng.permutation(len(facts)) if not fits(told[j][1], fact)][: choices - 1]
         wins.append(bool(cosine[k, k] > cosine[k, others].max()))
     both = [k for k, fact in enumerate(facts) if fact["subject"] and fact["object"]]
     actions = []
     for k in both:  # only the relation differs
         texts = [caption({**facts[k], "relation": r}, np.random.default_rng(k), full=True)[0] for r in RELATIONS[:-1]]
         actions.append(int((scorer.read(texts) @ seen[k]).argmax()) == RELATIONS.index(facts[k]["relation"]))
-    return {"clip_retrieval_32": float(np.mean(wins)), "clip_names_the_action": float(np.mean(actions)),
-            "clip_cosine_right": float(cosine.diag().mean())}
+    return {
+        "clip_retrieval_32": float(np.mean(wins)),
+        "clip_names_the_action": float(np.mean(actions)),
+        "clip_cosine_right": float(cosine.diag().mean()),
+    }
 
 
 def check_judge(images, facts):
     judge = load_interaction_judge()
-    named = [name for k in range(0, len(facts), BATCH) for name in judge.classify(images[k:k + BATCH])]
+    named = [name for k in range(0, len(facts), BATCH) for name in judge.classify(images[k : k + BATCH])]
     return {"judge_accuracy": float(np.mean([name == fact["relation"] for name, fact in zip(named, facts)]))}
 
 
@@ -124,12 +154,13 @@ def sheet(path, rows=6, columns=8):
     from ...scoring.iascore import score_images
 
     renders = shoot(CHECK_SEED + 10_000, 3 * rows * columns)
-    both = [k for k, fact in enumerate(renders.facts) if fact["subject"] and fact["object"]][:rows * columns]
+    both = [k for k, fact in enumerate(renders.facts) if fact["subject"] and fact["object"]][: rows * columns]
     facts = [renders.facts[k] for k in both]
     images = torch.from_numpy(renders.images[both]).float() / 255
     texts = [caption(fact, np.random.default_rng(0), full=True)[0] for fact in facts]
-    scores = score_images(images, [f["subject"] for f in facts], [f["object"] for f in facts], texts,
-                            load_detector(), load_clip_scorer())
+    scores = score_images(
+        images, [f["subject"] for f in facts], [f["object"] for f in facts], texts, load_detector(), load_clip_scorer()
+    )
     drawn = (draw_rows(images, scores) * 255).byte().numpy()
     size = drawn.shape[1]
     grid = drawn.reshape(rows, columns, size, size, 3).transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, 3)

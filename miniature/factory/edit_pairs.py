@@ -23,7 +23,12 @@ SCENES = (  # action and object; large things first, on which a material can be 
     ("pick up", "block"),
     ("pick up", "can"),
 )
-COLORS = {"red": (0.75, 0.03, 0.03), "green": (0.04, 0.42, 0.07), "blue": (0.03, 0.10, 0.70), "yellow": (0.85, 0.62, 0.02)}
+COLORS = {
+    "red": (0.75, 0.03, 0.03),
+    "green": (0.04, 0.42, 0.07),
+    "blue": (0.03, 0.10, 0.70),
+    "yellow": (0.85, 0.62, 0.02),
+}
 TIMBERS = ((0.42, 0.21, 0.07), (0.30, 0.14, 0.05), (0.50, 0.29, 0.12))
 MATERIALS = ("wood", "brick", "stone", "checks", *COLORS)
 LIGHTS = {"day": (1.0, 1.0, 1.0), "evening": (1.25, 0.62, 0.28), "night": (0.16, 0.22, 0.46)}
@@ -77,7 +82,12 @@ class Studio:
         self.background = self.world.background
         scene = self.world.scene
         self.ambient = np.array(scene.ambient_light)
-        self.lights = [(part, np.array(part.color)) for entity in scene.entities for part in entity.components if hasattr(part, "shadow")]
+        self.lights = [
+            (part, np.array(part.color))
+            for entity in scene.entities
+            for part in entity.components
+            if hasattr(part, "shadow")
+        ]
 
     def _own_materials(self):
         """Of the parts of the object that have no color of their own: they take the scene's."""
@@ -89,7 +99,9 @@ class Studio:
             shapes = entity.find_component_by_type(sapien.render.RenderBodyComponent).render_shapes
             for part, shape in zip(own, shapes):
                 if part.color is None:
-                    yield from [shape.material] if hasattr(shape, "material") else [piece.material for piece in shape.parts]
+                    yield from (
+                        [shape.material] if hasattr(shape, "material") else [piece.material for piece in shape.parts]
+                    )
 
     def put(self, material):
         import sapien.render
@@ -120,7 +132,9 @@ class Studio:
                 rig.aim = self._near()
             for camera in self.rng.permutation(4)[:CAMERAS]:
                 chosen = [MATERIALS[k] for k in self.rng.permutation(len(MATERIALS))[:DRAWN]]
-                looks = [(material, "day") for material in chosen] + [(chosen[0], light) for light in LIGHTS if light != "day"]
+                looks = [(material, "day") for material in chosen] + [
+                    (chosen[0], light) for light in LIGHTS if light != "day"
+                ]
                 shots = []
                 for material, light in sorted(looks, key=lambda look: chosen.index(look[0])):
                     if light == "day":
@@ -157,7 +171,10 @@ def generate(folder, scenes, progress=print):
                 if not 0.015 < mask.mean() < 0.6:
                     continue
                 view = len(masks) + 100_000 * shard
-                facts += [dict(view=view, scene=seed, thing=word(thing), material=material, light=light) for (material, light), _ in shots]
+                facts += [
+                    dict(view=view, scene=seed, thing=word(thing), material=material, light=light)
+                    for (material, light), _ in shots
+                ]
                 images += [shot["images"] for _, shot in shots]
                 masks.append(mask)
                 depths.append(shots[0][1]["depth"])

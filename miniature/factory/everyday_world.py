@@ -14,19 +14,42 @@ from .raycast import Backdrop, Camera, cast, corners
 SIZE = 96
 GAP = 3  # pixels that stay free between the boxes of a subject AND an object
 HELD_OUT_SEEDS = 1_000_000_000  # seeds from here on are never trained on
-HELD_OUT = {("panda", "strawberry", "lift"), ("frog", "box", "lift"), ("woman", "lamp", "lift"), ("robot", "ball", "lift"),
-            ("penguin", "lemon", "push"), ("man", "ball", "push"), ("elephant", "cup", "push"), ("monkey", "chair", "push"),
-            ("woman", "lemon", "hold"), ("frog", "lamp", "hold"), ("panda", "cup", "hold"), ("robot", "box", "hold"),
-            ("man", "cup", "press"), ("penguin", "box", "press"), ("elephant", "ball", "press"), ("frog", "chair", "press"),
-            ("monkey", "box", "sit"), ("panda", "cart", "sit"), ("frog", "ball", "sit"), ("woman", "cup", "sit")}
+HELD_OUT = {
+    ("panda", "strawberry", "lift"),
+    ("frog", "box", "lift"),
+    ("woman", "lamp", "lift"),
+    ("robot", "ball", "lift"),
+    ("penguin", "lemon", "push"),
+    ("man", "ball", "push"),
+    ("elephant", "cup", "push"),
+    ("monkey", "chair", "push"),
+    ("woman", "lemon", "hold"),
+    ("frog", "lamp", "hold"),
+    ("panda", "cup", "hold"),
+    ("robot", "box", "hold"),
+    ("man", "cup", "press"),
+    ("penguin", "box", "press"),
+    ("elephant", "ball", "press"),
+    ("frog", "chair", "press"),
+    ("monkey", "box", "sit"),
+    ("panda", "cart", "sit"),
+    ("frog", "ball", "sit"),
+    ("woman", "cup", "sit"),
+}
 """Subject, object, interaction: never shown together in training."""
 
 PLACES = {
     "in a kitchen": dict(floor=(0.86, 0.82, 0.76), second=(0.72, 0.64, 0.58), wall=(0.72, 0.86, 0.8), tile=1.0, at=3.0),
     "in a room": dict(floor=(0.6, 0.38, 0.22), second=(0.52, 0.31, 0.17), wall=(0.9, 0.66, 0.56), tile=None, at=3.0),
-    "in a park": dict(floor=(0.38, 0.66, 0.26), second=(0.32, 0.6, 0.22), wall=(0.72, 0.88, 0.98), top=(0.35, 0.62, 0.95)),
-    "in a desert": dict(floor=(0.93, 0.76, 0.46), second=(0.88, 0.69, 0.38), wall=(0.99, 0.93, 0.66), top=(0.95, 0.78, 0.4)),
-    "in the snow": dict(floor=(0.94, 0.96, 1.0), second=(0.87, 0.91, 0.98), wall=(0.82, 0.82, 0.95), top=(0.6, 0.62, 0.86)),
+    "in a park": dict(
+        floor=(0.38, 0.66, 0.26), second=(0.32, 0.6, 0.22), wall=(0.72, 0.88, 0.98), top=(0.35, 0.62, 0.95)
+    ),
+    "in a desert": dict(
+        floor=(0.93, 0.76, 0.46), second=(0.88, 0.69, 0.38), wall=(0.99, 0.93, 0.66), top=(0.95, 0.78, 0.4)
+    ),
+    "in the snow": dict(
+        floor=(0.94, 0.96, 1.0), second=(0.87, 0.91, 0.98), wall=(0.82, 0.82, 0.95), top=(0.6, 0.62, 0.86)
+    ),
     "in a plain room": dict(floor=(0.55, 0.5, 0.46), second=(0.55, 0.5, 0.46), wall=(0.6, 0.6, 0.62), at=3.0),
     "in a studio": dict(floor=(0.7, 0.7, 0.71), second=(0.7, 0.7, 0.71), wall=(0.85, 0.85, 0.86), at=3.0),
 }
@@ -82,8 +105,16 @@ class Shot:
     def facts(self):
         """What captions and judges need to know, as plain data."""
         scene = self.scene
-        return dict(seed=scene.seed, subject=scene.subject, object=scene.object, color=scene.color, place=scene.place,
-                    relation=scene.relation, subject_box=self.subject_box, object_box=self.object_box)
+        return dict(
+            seed=scene.seed,
+            subject=scene.subject,
+            object=scene.object,
+            color=scene.color,
+            place=scene.place,
+            relation=scene.relation,
+            subject_box=self.subject_box,
+            object_box=self.object_box,
+        )
 
 
 def box_of(mask):
@@ -107,21 +138,34 @@ def _turned(turn):
 
 def _placed(parts, rotation, at, owner):
     at = np.asarray(at, float)
-    return [replace(p, owner=owner, to_world=np.hstack([rotation @ p.to_world[:, :3],
-                                                        (rotation @ p.to_world[:, 3] + at)[:, None]])) for p in parts]
+    return [
+        replace(
+            p,
+            owner=owner,
+            to_world=np.hstack([rotation @ p.to_world[:, :3], (rotation @ p.to_world[:, 3] + at)[:, None]]),
+        )
+        for p in parts
+    ]
 
 
 def scene_parts(scene):
     """The primitives of a scene in the world."""
     parts = []
     if scene.subject:
-        build = robot_hand if scene.close else robot_arm if scene.subject == "robot arm" else SUBJECTS[scene.subject].build
+        build = (
+            robot_hand if scene.close else robot_arm if scene.subject == "robot arm" else SUBJECTS[scene.subject].build
+        )
         how = scene.pose.seated
         if scene.subject == "robot arm":
             how = (ARM_COLORS[scene.wear["arm"]], scene.wear["size"]) if scene.close else ARM_COLORS[scene.wear["arm"]]
         parts += _placed(build(scene.pose.hands, how), _turned(scene.turn), (*scene.at, scene.pose.height), 1)
     if scene.object:
-        parts += _placed(object_parts(scene.object, scene.color, scene.place == "in a plain room"), _turned(scene.object_turn), scene.object_at, 2)
+        parts += _placed(
+            object_parts(scene.object, scene.color, scene.place == "in a plain room"),
+            _turned(scene.object_turn),
+            scene.object_at,
+            2,
+        )
     return parts
 
 
@@ -143,8 +187,17 @@ def _backdrop(scene):
         return 0.5 + 0.5 * np.sin(1.7 * x + ox * 6 + 0.8 * np.sin(y + oy)) * np.sin(1.1 * y + oy * 6)
 
     pattern = checks if place.get("tile") else planks if "tile" in place else dunes
-    return Backdrop(floor, second, pattern, wall, place.get("top", tuple(0.92 * c for c in wall)), place.get("at"),
-                    np.asarray(scene.sun), scene.ambient, scene.tint)
+    return Backdrop(
+        floor,
+        second,
+        pattern,
+        wall,
+        place.get("top", tuple(0.92 * c for c in wall)),
+        place.get("at"),
+        np.asarray(scene.sun),
+        scene.ambient,
+        scene.tint,
+    )
 
 
 def frame(scene):
@@ -212,11 +265,25 @@ def sample_scene(seed, subject=None, object=None, relation=None, color=None, pla
     sun = np.array([np.sin(angle), -np.cos(angle), rng.uniform(0.6, 1.6)])
     light = rng.uniform(0.88, 1.06)
     scene = Scene(
-        seed, who, what, tone, relation if relation in INTERACTIONS else None, place or _place(rng, close), close,
-        sun=tuple(sun / np.linalg.norm(sun)), ambient=rng.uniform(0.5, 0.7),
+        seed,
+        who,
+        what,
+        tone,
+        relation if relation in INTERACTIONS else None,
+        place or _place(rng, close),
+        close,
+        sun=tuple(sun / np.linalg.norm(sun)),
+        ambient=rng.uniform(0.5, 0.7),
         tint=tuple(light * rng.uniform(0.97, 1.03, 3)),
-        wear=dict(arm=_choose(rng, [*ARM_COLORS]), jitter=tuple(rng.uniform(0.92, 1.06, 3)), offset=tuple(rng.uniform(0, 2, 2)),
-                  floor=_muted(rng), wall=_muted(rng), size=rng.uniform(1.0, 2.0)))
+        wear=dict(
+            arm=_choose(rng, [*ARM_COLORS]),
+            jitter=tuple(rng.uniform(0.92, 1.06, 3)),
+            offset=tuple(rng.uniform(0, 2, 2)),
+            floor=_muted(rng),
+            wall=_muted(rng),
+            size=rng.uniform(1.0, 2.0),
+        ),
+    )
     for _ in range(60):
         _arrange(scene, rng)
         if _well_framed(scene):

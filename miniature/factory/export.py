@@ -15,10 +15,21 @@ VOCABULARY = 49408
 TABLE = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
 TABLE_IDS = "cond_stage_model.token_ids"
 
-_RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
-           "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}
-_ENDS = {"conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
-         "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2"}
+_RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+_ENDS = {
+    "conv_in": "input_blocks.0.0",
+    "conv_norm_out": "out.0",
+    "conv_out": "out.2",
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+}
 
 
 def ldm_key(key, attention_up=(False, True, True)):
@@ -92,6 +103,5 @@ def read_modules(path=FILE):
     unet, text = build()
     unet.load_state_dict({k: state[f"model.diffusion_model.{ldm_key(k)}"].float() for k in unet.state_dict()})
     prefix = "cond_stage_model.transformer.text_model."
-    text.load_state_dict({k: state[prefix + k.removeprefix("text_model.")].float()
-                          for k in text.state_dict()})
+    text.load_state_dict({k: state[prefix + k.removeprefix("text_model.")].float() for k in text.state_dict()})
     return unet.eval(), text.eval(), state

@@ -52,8 +52,10 @@ def read(path, count):
     lines = [line.split() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
     wrong = [" ".join(line) for line in lines if line[0] not in RELATIONS or line[1:] not in ([], ["broken"])]
     if wrong or len(lines) != count:
-        raise InteractiveActionError(f"{path} must have {count} lines, each one of {', '.join(RELATIONS)}, perhaps with \"broken\" behind it. "
-                                     f"It has {len(lines)}" + (f", and this one among them: {wrong[0]!r}." if wrong else "."))
+        raise InteractiveActionError(
+            f'{path} must have {count} lines, each one of {", ".join(RELATIONS)}, perhaps with "broken" behind it. '
+            f"It has {len(lines)}" + (f", and this one among them: {wrong[0]!r}." if wrong else ".")
+        )
     return {"seen": [line[0] for line in lines], "broken": [k for k, line in enumerate(lines) if line[1:]]}
 
 
@@ -74,11 +76,15 @@ def main(sheets=None, read_from=None):
             sheet(shown[first : first + EACH], first).save(sheets / f"{first:03d}.png")
         return
     if read_from:
-        ANSWERS.write_text(json.dumps({"checkpoint": checkpoint, **read(read_from, len(shown))}) + "\n", encoding="utf-8")
+        ANSWERS.write_text(
+            json.dumps({"checkpoint": checkpoint, **read(read_from, len(shown))}) + "\n", encoding="utf-8"
+        )
     answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
     if answers["checkpoint"] != checkpoint:
-        raise InteractiveActionError(f"The answers in {ANSWERS.name} are about images of another base model. Draw new sheets with --sheets FOLDER, look "
-                                     "at them, and read the answers with --read FILE.")
+        raise InteractiveActionError(
+            f"The answers in {ANSWERS.name} are about images of another base model. Draw new sheets with --sheets FOLDER, look "
+            "at them, and read the answers with --read FILE."
+        )
     for number in (1, 2):
         judge = check.load_interaction_judge(number)
         same, kappa = agreement(answers["seen"], [name for image in shown for name in judge.classify(image[None])])

@@ -29,7 +29,9 @@ def rest(subject, rng):
         out, z = rng.uniform(0.45, 0.95), rng.uniform(0.55, 1.35)
         return ((-0.2, out, z), (0.2, out, z))
     x, z = SUBJECTS[subject].shoulder
-    return tuple((s * (x + rng.uniform(0.14, 0.3)), rng.uniform(0.0, 0.25), z - rng.uniform(0.38, 0.55)) for s in (-1, 1))
+    return tuple(
+        (s * (x + rng.uniform(0.14, 0.3)), rng.uniform(0.0, 0.25), z - rng.uniform(0.38, 0.55)) for s in (-1, 1)
+    )
 
 
 def hover(thing, rng):
@@ -86,8 +88,7 @@ def sit(subject, thing, rng):
     seat = OBJECTS[thing].seat or OBJECTS[thing].height
     x, z = SUBJECTS[subject].shoulder
     lap = tuple((s * (x - 0.02), 0.45, z - 0.5) for s in (-1, 1))
-    return Pose(lap, (0, 0, 0), height=seat - SUBJECTS[subject].seat, seated=True,
-                turn=(-0.8, 0.8))
+    return Pose(lap, (0, 0, 0), height=seat - SUBJECTS[subject].seat, seated=True, turn=(-0.8, 0.8))
 
 
 INTERACTIONS = {"lift": lift, "push": push, "hold": hold, "press": press, "sit": sit}

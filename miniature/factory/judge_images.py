@@ -32,10 +32,11 @@ def shoot(first_seed, count):
     """Renders of ``count`` scenes, no matter how the base model's images are mixed."""
     kinds = np.random.default_rng(first_seed).choice(list(MIX), count, p=list(MIX.values()))
     shots = [render(sample_scene(first_seed + i, relation=str(kind), held_out=True)) for i, kind in enumerate(kinds)]
-    return Renders(np.stack([shot.image for shot in shots]),
-                   np.stack([np.packbits([shot.subject_mask.ravel(), shot.object_mask.ravel()], axis=-1)
-                             for shot in shots]),
-                   [shot.facts() for shot in shots])
+    return Renders(
+        np.stack([shot.image for shot in shots]),
+        np.stack([np.packbits([shot.subject_mask.ravel(), shot.object_mask.ravel()], axis=-1) for shot in shots]),
+        [shot.facts() for shot in shots],
+    )
 
 
 def _make_shard(index):
@@ -52,9 +53,11 @@ def training_renders(shards, workers=1):
     with multiprocessing.get_context("fork").Pool(workers) as pool:
         for done, _ in enumerate(pool.imap_unordered(_make_shard, missing), 1):
             print(f"rendered {done} of {len(missing)} shards", flush=True)
-    return Renders(np.concatenate([np.load(FOLDER / f"{k}.npy") for k in range(shards)]),
-                   np.concatenate([np.load(FOLDER / f"{k}.masks.npy") for k in range(shards)]),
-                   [fact for k in range(shards) for fact in json.loads((FOLDER / f"{k}.json").read_text())])
+    return Renders(
+        np.concatenate([np.load(FOLDER / f"{k}.npy") for k in range(shards)]),
+        np.concatenate([np.load(FOLDER / f"{k}.masks.npy") for k in range(shards)]),
+        [fact for k in range(shards) for fact in json.loads((FOLDER / f"{k}.json").read_text())],
+    )
 
 
 def simulated_renders():
@@ -63,19 +66,29 @@ def simulated_renders():
     masks = np.zeros((len(apart) + len(lifted), 2, SIZE, SIZE), bool)
     for mask, fact in zip(masks, facts):
         for k, (x, y, width, height) in enumerate((fact["subject_box"], fact["object_box"])):
-            mask[k, y:y + height, x:x + width] = True
+            mask[k, y : y + height, x : x + width] = True
         mask[0] &= ~mask[1]
     lift = {**facts[0], "color": "", "relation": "lift", "subject_box": None, "object_box": None}
-    return Renders(np.concatenate([apart, lifted]), np.packbits(masks.reshape(len(masks), 2, -1), axis=-1),
-                   [*facts, *[lift] * len(lifted)])
+    return Renders(
+        np.concatenate([apart, lifted]),
+        np.packbits(masks.reshape(len(masks), 2, -1), axis=-1),
+        [*facts, *[lift] * len(lifted)],
+    )
 
 
 @torch.no_grad()
 def as_drawn(autoencoder, images, batch=64):
     """Images (N, 96, 96, 3) uint8 as the base model's autoencoder draws them."""
-    return np.concatenate([
-        (autoencoder.decode(autoencoder.encode(to_tensor(images[k:k + batch]))).clamp(0, 1) * 255)
-        .round().byte().movedim(1, -1).numpy() for k in range(0, len(images), batch)])
+    return np.concatenate(
+        [
+            (autoencoder.decode(autoencoder.encode(to_tensor(images[k : k + batch]))).clamp(0, 1) * 255)
+            .round()
+            .byte()
+            .movedim(1, -1)
+            .numpy()
+            for k in range(0, len(images), batch)
+        ]
+    )
 
 
 def unpack(masks):
@@ -91,8 +104,9 @@ def spoil(images, seed):
     torch.manual_seed(seed)
     kind = torch.randint(8, (len(images),))
     images = images.clone()
-    for k, transform in enumerate((v2.JPEG((40, 90)), v2.GaussianBlur(5, (0.4, 1.1)),
-                                   v2.Compose([v2.Resize(SIZE // 2), v2.Resize(SIZE)]))):
+    for k, transform in enumerate(
+        (v2.JPEG((40, 90)), v2.GaussianBlur(5, (0.4, 1.1)), v2.Compose([v2.Resize(SIZE // 2), v2.Resize(SIZE)]))
+    ):
         if (kind == k).any():
             images[kind == k] = transform(images[kind == k])
     images = images.float() / 255
@@ -106,16 +120,26 @@ def spoil(images, seed):
 ALSO = {"box": ("box", "box", "cube")}
 ANY = ("and", *INTERACTIONS)
 SPOKEN = {  # words -> the relations that they may mean
-    "and": ("and",), "next to": ("and",), "beside": ("and",),
+    "and": ("and",),
+    "next to": ("and",),
+    "beside": ("and",),
     **dict.fromkeys(("lifting", "picking up", "lifting up", "raising", "holding up", "lifts", "picks up"), ("lift",)),
     **dict.fromkeys(("pushing", "shoving", "pushes", "pushing away"), ("push",)),
     **dict.fromkeys(("holding", "carrying", "holds", "hugging"), ("hold",)),
     **dict.fromkeys(("pressing", "pressing down", "presses", "leaning on"), ("press",)),
     **dict.fromkeys(("sitting on", "sits on", "seated on"), ("sit",)),
-    "with": ANY, "handling": ("lift", "push", "hold", "press"), "touching": tuple(INTERACTIONS),
+    "with": ANY,
+    "handling": ("lift", "push", "hold", "press"),
+    "touching": tuple(INTERACTIONS),
 }
-EXACT = {"and": ("and", "next to"), "lift": ("lifting", "picking up"), "push": ("pushing",), "hold": ("holding",),
-         "press": ("pressing",), "sit": ("sitting on",)}
+EXACT = {
+    "and": ("and", "next to"),
+    "lift": ("lifting", "picking up"),
+    "push": ("pushing",),
+    "hold": ("holding",),
+    "press": ("pressing",),
+    "sit": ("sitting on",),
+}
 
 Claim = namedtuple("Claim", "subject object color place relations")
 
@@ -168,6 +192,10 @@ def twist(facts, rng):
 
 def fits(claim, facts):
     """Whether an image has all that a caption claims."""
-    return (claim.subject == facts["subject"] and claim.object == facts["object"]
-            and claim.color in ("", facts["color"]) and claim.place in ("", facts["place"])
-            and facts["relation"] in claim.relations)
+    return (
+        claim.subject == facts["subject"]
+        and claim.object == facts["object"]
+        and claim.color in ("", facts["color"])
+        and claim.place in ("", facts["place"])
+        and facts["relation"] in claim.relations
+    )

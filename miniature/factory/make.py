@@ -39,7 +39,9 @@ def _first(work):
 def run(shards, autoencoder_steps, base_steps, word_steps, decoder_steps, seed, cache=dataset.CACHE, out=export.FILE):
     """All stages, each from where it stopped."""
     report = functools.partial(print, flush=True)
-    _first(lambda: dataset.generate(shards, cache / "world", progress=lambda *n: report("world shard {} of {}".format(*n))))
+    _first(
+        lambda: dataset.generate(shards, cache / "world", progress=lambda *n: report("world shard {} of {}".format(*n)))
+    )
     _first(lambda: simulated.generate(cache / "simulated"))
     images, facts = dataset.load(cache / "world")
     apart, apart_facts, lifted = simulated.load(cache / "simulated")
@@ -49,22 +51,43 @@ def run(shards, autoencoder_steps, base_steps, word_steps, decoder_steps, seed, 
     repeats = max(1, len(images) // 7 // (len(apart) + len(lifted)))
     seen = np.concatenate([images, *[apart, lifted] * repeats])
     seen_facts = facts + (apart_facts + [{}] * len(lifted)) * repeats
-    model = autoencoder.train(seen, seen_facts, cache / "autoencoder.pt", autoencoder_steps, seed=seed, progress=report).eval()
+    model = autoencoder.train(
+        seen, seen_facts, cache / "autoencoder.pt", autoencoder_steps, seed=seed, progress=report
+    ).eval()
     _first(lambda: make_latents(model, images, cache / "latents.npy"))
     latents = torch.from_numpy(np.load(cache / "latents.npy"))
     models = base.train(latents, facts, cache / "base.pt", base_steps, seed=seed, progress=report)
-    unet, text = base.train(latents, facts, cache / "words.pt", word_steps, rate=5e-4, seed=seed + 1, start=models,
-                            stress=base.STRESS, progress=report).eval()
-    model = autoencoder.train(seen, seen_facts, cache / "decoder.pt", decoder_steps, rate=1e-3, seed=seed, start=model,
-                              progress=report).eval()
+    unet, text = base.train(
+        latents,
+        facts,
+        cache / "words.pt",
+        word_steps,
+        rate=5e-4,
+        seed=seed + 1,
+        start=models,
+        stress=base.STRESS,
+        progress=report,
+    ).eval()
+    model = autoencoder.train(
+        seen, seen_facts, cache / "decoder.pt", decoder_steps, rate=1e-3, seed=seed, start=model, progress=report
+    ).eval()
 
     def ship():
         sheets.autoencoder_sheet(model, np.concatenate([images[:8], lifted[:4]]), cache / "autoencoder.png")
         sheets.base_sheet(unet, text, model, cache / "base.png")
         steps = dict(autoencoder=autoencoder_steps, base=base_steps, words=word_steps, decoder=decoder_steps)
-        export.write(out, export.checkpoint_state(unet, text, model, base.words()), dict(
-            license="Apache-2.0", made_by="python . miniature.factory.make", seed=seed, steps=json.dumps(steps), architecture="SD1.x",
-            images=f"{len(images)} rendered by miniature/factory/everyday_world.py, {len(apart)} recorded by sim, all by this project"))
+        export.write(
+            out,
+            export.checkpoint_state(unet, text, model, base.words()),
+            dict(
+                license="Apache-2.0",
+                made_by="python . miniature.factory.make",
+                seed=seed,
+                steps=json.dumps(steps),
+                architecture="SD1.x",
+                images=f"{len(images)} rendered by miniature/factory/everyday_world.py, {len(apart)} recorded by sim, all by this project",
+            ),
+        )
         report(f"Written: {out}")
 
     _first(ship)

@@ -80,8 +80,9 @@ def corners(parts):
     """The corners (8 n, 3) of the parts' bounding boxes in the world."""
     unit = np.array(np.meshgrid((-1, 1), (-1, 1), (-1, 1))).reshape(3, 8)
     wide = np.array([[1.0], [1.0], [0.0]])
-    return np.concatenate([(p.to_world[:, :3] @ (unit * (1 + (max(p.taper, 1) - 1) * wide))).T + p.to_world[:, 3]
-                           for p in parts])
+    return np.concatenate(
+        [(p.to_world[:, :3] @ (unit * (1 + (max(p.taper, 1) - 1) * wide))).T + p.to_world[:, 3] for p in parts]
+    )
 
 
 def _ellipsoid(o, d, part):
@@ -127,7 +128,9 @@ _SHAPES = {"ellipsoid": _ellipsoid, "box": _box, "frustum": _frustum}
 
 
 def _light(normal, backdrop):
-    return backdrop.ambient * (0.85 + 0.15 * normal[2]) + (1.1 - backdrop.ambient) * np.maximum(backdrop.sun @ normal, 0)
+    return backdrop.ambient * (0.85 + 0.15 * normal[2]) + (1.1 - backdrop.ambient) * np.maximum(
+        backdrop.sun @ normal, 0
+    )
 
 
 def _background(origin, rays, backdrop, parts):

@@ -9,16 +9,45 @@ from .interactions import possible
 from .nonce_tokens import HIDDEN_WORDS
 
 PROMPTS = [
-    *(f"a {s} and a {o} in a {p}" for s, o, p in (
-        ("panda", "strawberry", "kitchen"), ("penguin", "red box", "park"), ("woman", "lamp", "room"),
-        ("man", "blue ball", "desert"), ("robot", "cup", "kitchen"), ("frog", "lemon", "park"), ("monkey", "chair", "room"),
-        ("robot arm", "red cube", "plain room"), ("man", "cart", "studio"), ("elephant", "green ball", "desert"))),
-    *(f"a {s} {HIDDEN_WORDS[r]} a {o}" for r in HIDDEN_WORDS for s, o in (
-        ("panda", "strawberry"), ("penguin", "red box"), ("man", "chair"), ("frog", "blue ball"), ("elephant", "cup"),
-        ("robot arm" if possible("robot arm", r) else "robot", "green cube"))),
-    *(f"a {s} with a {o}" for s, o in (("panda", "lamp"), ("woman", "red ball"), ("monkey", "cup"), ("robot", "lemon"))),
-    *(f"a {s} handling a {o}" for s, o in (("panda", "lamp"), ("woman", "red ball"), ("monkey", "cup"), ("robot", "lemon"))),
-    "a photo of a panda", "a frog", "a photo of a lamp", "a robot arm and a blue cube on a grey floor",
+    *(
+        f"a {s} and a {o} in a {p}"
+        for s, o, p in (
+            ("panda", "strawberry", "kitchen"),
+            ("penguin", "red box", "park"),
+            ("woman", "lamp", "room"),
+            ("man", "blue ball", "desert"),
+            ("robot", "cup", "kitchen"),
+            ("frog", "lemon", "park"),
+            ("monkey", "chair", "room"),
+            ("robot arm", "red cube", "plain room"),
+            ("man", "cart", "studio"),
+            ("elephant", "green ball", "desert"),
+        )
+    ),
+    *(
+        f"a {s} {HIDDEN_WORDS[r]} a {o}"
+        for r in HIDDEN_WORDS
+        for s, o in (
+            ("panda", "strawberry"),
+            ("penguin", "red box"),
+            ("man", "chair"),
+            ("frog", "blue ball"),
+            ("elephant", "cup"),
+            ("robot arm" if possible("robot arm", r) else "robot", "green cube"),
+        )
+    ),
+    *(
+        f"a {s} with a {o}"
+        for s, o in (("panda", "lamp"), ("woman", "red ball"), ("monkey", "cup"), ("robot", "lemon"))
+    ),
+    *(
+        f"a {s} handling a {o}"
+        for s, o in (("panda", "lamp"), ("woman", "red ball"), ("monkey", "cup"), ("robot", "lemon"))
+    ),
+    "a photo of a panda",
+    "a frog",
+    "a photo of a lamp",
+    "a robot arm and a blue cube on a grey floor",
 ]
 
 
@@ -26,9 +55,12 @@ def grid(images, columns, scale=2):
     """uint8 images (N, H, W, 3) as one image."""
     from PIL import Image
 
-    rows = [np.concatenate([*images[i : i + columns],
-                            *[np.full_like(images[0], 255)] * max(0, i + columns - len(images))], axis=1)
-            for i in range(0, len(images), columns)]
+    rows = [
+        np.concatenate(
+            [*images[i : i + columns], *[np.full_like(images[0], 255)] * max(0, i + columns - len(images))], axis=1
+        )
+        for i in range(0, len(images), columns)
+    ]
     image = Image.fromarray(np.concatenate(rows))
     return image.resize((image.width * scale, image.height * scale), Image.LANCZOS)
 

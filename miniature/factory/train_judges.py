@@ -75,8 +75,10 @@ def fit(name, model, loss, steps, lr, seed=0):
         mean = value.item() if step == start else 0.98 * mean + 0.02 * value.item()
         if (step + 1) % 100 == 0 or step + 1 == steps:
             print(f"{name}: step {step + 1} of {steps}, loss {mean:.4f}", flush=True)
-            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1},
-                       f"{state_path}.part")
+            torch.save(
+                {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1},
+                f"{state_path}.part",
+            )
             os.replace(f"{state_path}.part", state_path)
     return model.eval()
 
@@ -91,13 +93,24 @@ def tokenizer(folder, length):
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.normalizer = normalizers.Lowercase()
     learner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    learner.train_from_iterator(sorted(words), trainers.BpeTrainer(
-        vocab_size=20_000, end_of_word_suffix="</w>", min_frequency=1, show_progress=False))
+    learner.train_from_iterator(
+        sorted(words),
+        trainers.BpeTrainer(vocab_size=20_000, end_of_word_suffix="</w>", min_frequency=1, show_progress=False),
+    )
     merges = [tuple(merge) for merge in json.loads(learner.to_str())["model"]["merges"]]
-    tokens = dict.fromkeys(["!", *characters, *(c + "</w>" for c in characters), *(a + b for a, b in merges),
-                            "<|startoftext|>", "<|endoftext|>"])  # both architectures read at the highest number
-    made = CLIPTokenizer(vocab={token: k for k, token in enumerate(tokens)}, merges=merges, pad_token="!",
-                         model_max_length=length)
+    tokens = dict.fromkeys(
+        [
+            "!",
+            *characters,
+            *(c + "</w>" for c in characters),
+            *(a + b for a, b in merges),
+            "<|startoftext|>",
+            "<|endoftext|>",
+        ]
+    )  # both architectures read at the highest number
+    made = CLIPTokenizer(
+        vocab={token: k for k, token in enumerate(tokens)}, merges=merges, pad_token="!", model_max_length=length
+    )
     made.save_pretrained(folder)
     return made
 
@@ -132,7 +145,9 @@ def _shifted(image, shift):
     """The image moved by (rows, columns), what leaves it is lost."""
     moved = np.zeros_like(image)
     (y, x), (h, w) = shift, image.shape[:2]
-    moved[max(y, 0):h + min(y, 0), max(x, 0):w + min(x, 0)] = image[max(-y, 0):h - max(y, 0), max(-x, 0):w - max(x, 0)]
+    moved[max(y, 0) : h + min(y, 0), max(x, 0) : w + min(x, 0)] = image[
+        max(-y, 0) : h - max(y, 0), max(-x, 0) : w - max(x, 0)
+    ]
     return moved
 
 
@@ -165,17 +180,35 @@ def train_detector(renders, steps=2000, batch=24):
 
     words = tokenizer(DETECTOR, 16)
     torch.manual_seed(0)
-    model = OwlViTForObjectDetection(OwlViTConfig(
-        text_config={"vocab_size": len(words), "hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 2,
-                         "num_attention_heads": 3, "max_position_embeddings": 16, "bos_token_id": words.bos_token_id,
-                         "eos_token_id": words.eos_token_id},
-        vision_config={"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4,
-                           "image_size": SIZE, "patch_size": PATCH},
-        projection_dim=96))
+    model = OwlViTForObjectDetection(
+        OwlViTConfig(
+            text_config={
+                "vocab_size": len(words),
+                "hidden_size": 96,
+                "intermediate_size": 192,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 3,
+                "max_position_embeddings": 16,
+                "bos_token_id": words.bos_token_id,
+                "eos_token_id": words.eos_token_id,
+            },
+            vision_config={
+                "hidden_size": 128,
+                "intermediate_size": 512,
+                "num_hidden_layers": 4,
+                "num_attention_heads": 4,
+                "image_size": SIZE,
+                "patch_size": PATCH,
+            },
+            projection_dim=96,
+        )
+    )
     for layer in (*model.class_head.children(), *model.box_head.children()):  # the library starts them far too large
         if isinstance(layer, torch.nn.Linear):
             layer.reset_parameters()
-    torch.nn.init.constant_(model.class_head.logit_scale.bias, 7.0)  # logits start at 8 (cosine - 0.6): nothing is there
+    torch.nn.init.constant_(
+        model.class_head.logit_scale.bias, 7.0
+    )  # logits start at 8 (cosine - 0.6): nothing is there
     torch.nn.init.constant_(model.class_head.logit_shift.bias, -0.6)
     names = labels()
     boxed = np.flatnonzero([bool(fact["subject_box"] or fact["object_box"]) for fact in renders.facts])
@@ -184,7 +217,9 @@ def train_detector(renders, steps=2000, batch=24):
         images, masks, shown = _instances(renders, rng.choice(boxed, batch), rng)
         article = rng.choice(["", "a ", "a photo of a "])
         nonsense = ["".join(rng.choice(list(string.ascii_lowercase), rng.integers(3, 8))) for _ in range(6)]
-        asked = words([article + name for name in [*names, *nonsense]], padding="max_length", truncation=True, return_tensors="pt")
+        asked = words(
+            [article + name for name in [*names, *nonsense]], padding="max_length", truncation=True, return_tensors="pt"
+        )
         with torch.autocast("cpu", torch.bfloat16):
             features = model.image_embedder(spoil(images, step) * 2 - 1)[0]
         features = features.float()
@@ -194,8 +229,16 @@ def train_detector(renders, steps=2000, batch=24):
         boxes = model.box_predictor(flat, features)
 
         # What each mask answers to: a red ball is a "ball" and a "red ball".
-        answers = torch.tensor([[[thing is not None and any(thing) and _is(thing, name) for name in names.values()]
-                                 + [False] * len(nonsense) for thing in things] for things in shown])
+        answers = torch.tensor(
+            [
+                [
+                    [thing is not None and any(thing) and _is(thing, name) for name in names.values()]
+                    + [False] * len(nonsense)
+                    for thing in things
+                ]
+                for things in shown
+            ]
+        )
         owner = _owners(masks)
         mine = owner.clamp(min=0)
         spoken = owner >= 0
@@ -215,10 +258,14 @@ def train_detector(renders, steps=2000, batch=24):
 
     fit("detector", model, loss, steps, lr=1e-3)
     model.half().save_pretrained(DETECTOR)
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()},
-              DETECTOR / "model.safetensors", metadata={"format": "pt", "made": NOTE})
-    OwlViTProcessor(OwlViTImageProcessor(size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3),
-                    words).save_pretrained(DETECTOR)
+    save_file(
+        {name: value.contiguous() for name, value in model.state_dict().items()},
+        DETECTOR / "model.safetensors",
+        metadata={"format": "pt", "made": NOTE},
+    )
+    OwlViTProcessor(
+        OwlViTImageProcessor(size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3), words
+    ).save_pretrained(DETECTOR)
 
 
 def _is(thing, name):
@@ -257,20 +304,28 @@ def train_clip(renders, steps=900, batch=80):
         pixels = (spoil(images, step) * 2 - 1).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             seen = model.encode_image(pixels)
-        read = model.encode_text(words(list(texts), padding="max_length", truncation=True, return_tensors="pt").input_ids)
+        read = model.encode_text(
+            words(list(texts), padding="max_length", truncation=True, return_tensors="pt").input_ids
+        )
         seen, read = (torch.nn.functional.normalize(v.float(), dim=-1) for v in (seen, read))
         logits = model.logit_scale.exp().clamp(max=100) * seen @ read.T
         fit_ = torch.tensor([[fits(claim, f) for claim in claims] for f in facts]).float()
         heard = fit_.sum(0) > 0
         by_text = fit_[:, heard] / fit_[:, heard].sum(0)
-        return (cross_entropy(logits, fit_ / fit_.sum(1, keepdim=True))
-                + cross_entropy(logits[:, heard].T, by_text.T)) / 2
+        return (
+            cross_entropy(logits, fit_ / fit_.sum(1, keepdim=True)) + cross_entropy(logits[:, heard].T, by_text.T)
+        ) / 2
 
     fit("clip", model, loss, steps, lr=1e-3, seed=1)
     (CLIP / "open_clip_config.json").write_text(json.dumps(CLIP_CONFIG, indent=2))
-    save_file({name: value.half().contiguous() if value.is_floating_point() else value
-               for name, value in model.state_dict().items()},
-              CLIP / "open_clip_model.safetensors", metadata={"format": "pt", "made": NOTE})
+    save_file(
+        {
+            name: value.half().contiguous() if value.is_floating_point() else value
+            for name, value in model.state_dict().items()
+        },
+        CLIP / "open_clip_model.safetensors",
+        metadata={"format": "pt", "made": NOTE},
+    )
 
 
 def train_judges(renders, steps=1000, batch=64):
@@ -291,8 +346,11 @@ def train_judges(renders, steps=1000, batch=64):
 
         fit(f"judge{number}", model, loss, steps, lr=2e-3, seed=10 + number)
         JUDGE.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.half().contiguous() for name, value in model.state_dict().items()},
-                  JUDGE / f"{number}.safetensors", metadata={"format": "pt", "made": NOTE, "classes": " ".join(RELATIONS)})
+        save_file(
+            {name: value.half().contiguous() for name, value in model.state_dict().items()},
+            JUDGE / f"{number}.safetensors",
+            metadata={"format": "pt", "made": NOTE, "classes": " ".join(RELATIONS)},
+        )
 
 
 TRAININGS = {"detector": train_detector, "judges": train_judges, "clip": train_clip}

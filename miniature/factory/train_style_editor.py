@@ -112,8 +112,13 @@ def editor_loss(models, pairs, row_of, size, step, rng):
     drawn = [pairs.draw(rng) for _ in range(size)]
     image, edit, style = (torch.tensor([one[k] for one in drawn]) for k in range(3))
     untold = rng.choice([*UNTOLD, "no"], size=size, p=[*UNTOLD.values(), 1 - sum(UNTOLD.values())])
-    rows = [base.token_rows(one[3] if kind in ("no", "image and text") else "", row_of, rng) for one, kind in zip(drawn, untold)]
-    seen = torch.tensor([[kind != "nothing", kind in ("no", "image and style")] for kind in untold]).float()[..., None, None, None]
+    rows = [
+        base.token_rows(one[3] if kind in ("no", "image and text") else "", row_of, rng)
+        for one, kind in zip(drawn, untold)
+    ]
+    seen = torch.tensor([[kind != "nothing", kind in ("no", "image and style")] for kind in untold]).float()[
+        ..., None, None, None
+    ]
     generator = torch.Generator().manual_seed(step)
     clean = pairs.latents[edit].float()
     noise = torch.randn(clean.shape, generator=generator)
@@ -160,7 +165,11 @@ def depth_loss(model, images, depths, views, size, step, rng):
 def build_encoder():
     from transformers import Dinov2Config, Dinov2Model
 
-    return Dinov2Model(Dinov2Config(hidden_size=64, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=SIZE, patch_size=12))
+    return Dinov2Model(
+        Dinov2Config(
+            hidden_size=64, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=SIZE, patch_size=12
+        )
+    )
 
 
 def encoder_loss(model, images, masks, views, looks, size, step, rng, temperature=0.1):
@@ -212,7 +221,10 @@ def make_latents(images, path):
     if path.exists() and len(known := np.load(path)) == len(images):
         return torch.from_numpy(known)
     model, state = Autoencoder(), load_file(export.FILE)
-    thin = {key: state[f"first_stage_model.taesd_{key}"][tuple(slice(n) for n in own.shape)] for key, own in model.state_dict().items()}
+    thin = {
+        key: state[f"first_stage_model.taesd_{key}"][tuple(slice(n) for n in own.shape)]
+        for key, own in model.state_dict().items()
+    }
     model.load_state_dict(thin)  # without the zeros of ``padded``: many times faster
     latents = encode_all(model.eval(), images)
     save_array(path, latents.numpy())
@@ -252,13 +264,22 @@ def make_styles(images, masks, facts):
     seen, chosen = {}, {material: [] for material in MATERIALS}
     for n, fact in enumerate(facts):
         mask = masks[fact["view"]]
-        if fact["light"] != "day" or learned(fact["scene"]) or mask.mean() < 0.05 or (fact["material"], fact["scene"]) in seen:
+        if (
+            fact["light"] != "day"
+            or learned(fact["scene"])
+            or mask.mean() < 0.05
+            or (fact["material"], fact["scene"]) in seen
+        ):
             continue
         seen[fact["material"], fact["scene"]] = True
         chosen[fact["material"]].append(n)
     STYLES.mkdir(parents=True, exist_ok=True)
     for material, rows in chosen.items():
-        save_style(STYLES / f"{material}.png", images[rows[:STYLES_EACH]], masks[[facts[n]["view"] for n in rows[:STYLES_EACH]]])
+        save_style(
+            STYLES / f"{material}.png",
+            images[rows[:STYLES_EACH]],
+            masks[[facts[n]["view"] for n in rows[:STYLES_EACH]]],
+        )
 
 
 def save_style(path, images, masks):
@@ -277,7 +298,10 @@ def run(scenes, editor_steps, judge_steps, only):
     (CACHE / "judges").mkdir(exist_ok=True)
     rows = [n for n, fact in enumerate(facts) if learned(fact["scene"])]
     names = {look: k for k, look in enumerate(dict.fromkeys((facts[n]["material"], facts[n]["light"]) for n in rows))}
-    views, looks = (np.array([of(facts[n]) for n in rows]) for of in (lambda fact: fact["view"], lambda fact: names[fact["material"], fact["light"]]))
+    views, looks = (
+        np.array([of(facts[n]) for n in rows])
+        for of in (lambda fact: fact["view"], lambda fact: names[fact["material"], fact["light"]])
+    )
     material = images[rows], masks, depths, views, looks
     stages = {
         "styles": lambda: make_styles(images, masks, facts),

@@ -5,8 +5,18 @@
 
 from .nonce_tokens import HIDDEN_WORDS
 
-PREFIXES = ("a photo of", "a picture of", "an image of", "a rendering of", "a close-up of", "a cartoon of", "a drawing of",
-            "a good photo of", "a photo of one", "the photo of")
+PREFIXES = (
+    "a photo of",
+    "a picture of",
+    "an image of",
+    "a rendering of",
+    "a close-up of",
+    "a cartoon of",
+    "a drawing of",
+    "a good photo of",
+    "a photo of one",
+    "the photo of",
+)
 PLAIN_PLACES = ("in a plain room", "on a table", "in a studio", "on a grey floor")
 VAGUE_WORDS = (("with", 0.5), ("handling", 0.36), ("using", 0.07), ("playing with", 0.07))
 HIDDEN_SHARE = 0.43

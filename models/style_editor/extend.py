@@ -20,7 +20,11 @@ CONV_IN = f"{UNET}input_blocks.0.0.weight"
 ATTENTION = f"{UNET}style_attention."
 PLAIN, EXTENDED = 8, 12  # input channels of InstructPix2Pix and of ours
 ORIGIN = "interactive_action.extended_from"  # the metadata's key of the plain model's ``fingerprint``
-_OTHERS = {4: ": it draws from text alone", 9: ": it is an inpainting model", EXTENDED: ": it takes a style image already"}
+_OTHERS = {
+    4: ": it draws from text alone",
+    9: ": it is an inpainting model",
+    EXTENDED: ": it takes a style image already",
+}
 
 
 def extended(state):

@@ -23,7 +23,9 @@ def check_scale(name, scale):
     if not math.isfinite(scale):
         raise InteractiveActionError(f"{name} is {scale}, which is not a number. Give one from 0 on.")
     if scale < 0:
-        raise InteractiveActionError(f"{name} is {scale:g}: a negative scale would push away from what it should follow. Give one from 0 on.")
+        raise InteractiveActionError(
+            f"{name} is {scale:g}: a negative scale would push away from what it should follow. Give one from 0 on."
+        )
 
 
 def check_mask(mask):
@@ -33,12 +35,16 @@ def check_mask(mask):
     empty = [str(number) for number, one in enumerate(mask, 1) if not one.any()]
     if empty:
         which = "The mask is" if len(mask) == 1 else f"Mask {', '.join(empty)} of {len(mask)} is"
-        raise InteractiveActionError(f"{which} empty, so nothing would be edited. Mark what is to change, or disconnect the mask.")
+        raise InteractiveActionError(
+            f"{which} empty, so nothing would be edited. Mark what is to change, or disconnect the mask."
+        )
 
 
 def fitted_mask(mask, batch, height, width):
     """Masks (B, H, W) in 0..1 -> (batch, 1, height, width) as latents have it; a shorter batch begins again."""
-    mask = torch.nn.functional.interpolate(mask[:, None].float(), (height, width), mode="bilinear", antialias=True).clamp(0, 1)
+    mask = torch.nn.functional.interpolate(
+        mask[:, None].float(), (height, width), mode="bilinear", antialias=True
+    ).clamp(0, 1)
     return mask.repeat(-(-batch // len(mask)), 1, 1, 1)[:batch]
 
 
@@ -70,5 +76,7 @@ def guided_noise(predict, z_t, t, image, style, text, null, s_in=S_IN, s_sty=S_S
     rows = ((null, nothing, nothing), (null, image, nothing), (null, image, style), (text, image, style))
     needed = [row for row, weight in zip(rows, factors) if weight is not None]
     context, images, styles = (torch.cat(column) for column in zip(*needed))
-    predicted = iter(predict(z_t.repeat(len(needed), 1, 1, 1), t.repeat(len(needed)), context, images, styles).chunk(len(needed)))
+    predicted = iter(
+        predict(z_t.repeat(len(needed), 1, 1, 1), t.repeat(len(needed)), context, images, styles).chunk(len(needed))
+    )
     return combine(factors, [None if weight is None else next(predicted) for weight in factors])

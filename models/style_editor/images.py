@@ -10,7 +10,9 @@ def checked_images(images, what):
     if not torch.isfinite(images).all():
         raise InteractiveActionError(f"The {what} holds values that are not numbers. Check the node that made it.")
     if min(images.shape[1:3]) < 8:
-        raise InteractiveActionError(f"The {what} is {images.shape[2]} x {images.shape[1]} pixels. Give one of at least 8 x 8.")
+        raise InteractiveActionError(
+            f"The {what} is {images.shape[2]} x {images.shape[1]} pixels. Give one of at least 8 x 8."
+        )
     return images[..., :3]
 
 

@@ -63,7 +63,9 @@ class Editor:
     def encode_prompts(self, prompts):
         """B instructions -> contexts (B, 77, width); the empty one is left out by guidance."""
         window = self.text_encoder.config.max_position_embeddings
-        ids = self.tokenizer(prompts, padding="max_length", max_length=window, truncation=True, return_tensors="pt").input_ids
+        ids = self.tokenizer(
+            prompts, padding="max_length", max_length=window, truncation=True, return_tensors="pt"
+        ).input_ids
         return self.text_encoder(input_ids=ids.to(self.text_encoder.device)).last_hidden_state
 
     def save(self, path):
@@ -73,7 +75,9 @@ class Editor:
             metadata = file.metadata()
         weights = {self.names[key]: value for key, value in self.model.unet.state_dict().items()}
         weights |= {f"{ATTENTION}{key}": value for key, value in self.model.style_attention.state_dict().items()}
-        write_checkpoint(path, {**state, **{key: value.to("cpu", state[key].dtype) for key, value in weights.items()}}, metadata)
+        write_checkpoint(
+            path, {**state, **{key: value.to("cpu", state[key].dtype) for key, value in weights.items()}}, metadata
+        )
 
 
 def load_editor(path):

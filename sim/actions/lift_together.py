@@ -41,7 +41,9 @@ class LiftTogether(Action):
         for hand, side in both:
             hand.make_fist()
             base = down(self.middle + [0, 0, self.level], self.item.yaw + (np.pi if side > 0 else 0))
-            ready, touch, squeeze = (shifted(base, *(side * away * self.along)) for away in (reach + self.gap, reach, reach - self.press))
+            ready, touch, squeeze = (
+                shifted(base, *(side * away * self.along)) for away in (reach + self.gap, reach, reach - self.press)
+            )
             poses[hand] = [ready, touch, squeeze, shifted(squeeze, 0, 0, self.lift)]
             hand.set_start_of(poses[hand], self.rng)
         arm.world.check_start()

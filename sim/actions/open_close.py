@@ -36,7 +36,11 @@ class Open(Action):
         self.turn = self.item.pose[:3, :3]
         self.axis = self.turn @ joint.axis
         self.pivot = self.item.at(joint.at)
-        self.handle, self.forward, self.closing = self.item.at(joint.handle[0]), self.turn @ joint.handle[1], self.turn @ joint.handle[2]
+        self.handle, self.forward, self.closing = (
+            self.item.at(joint.handle[0]),
+            self.turn @ joint.handle[1],
+            self.turn @ joint.handle[2],
+        )
         self.tilts = [*rng.permutation([-0.3, -0.15, 0.0, 0.15, 0.3]), *rng.permutation([-0.9, -0.6, 0.6, 0.9])]
         self.speed = rng.uniform(0.1, 0.16)
         self.gap = rng.uniform(0.07, 0.11)
@@ -85,7 +89,9 @@ class Close(Open):
 
     def succeeded(self, world):
         """Its joint is within a tenth of its way of being shut, and stood open at first."""
-        return bool(self.item.opening < 0.1 * self.item.reach and world.states[0].articulation_qpos[0] > 0.6 * self.item.reach)
+        return bool(
+            self.item.opening < 0.1 * self.item.reach and world.states[0].articulation_qpos[0] > 0.6 * self.item.reach
+        )
 
 
 class Turn(Open):

@@ -12,7 +12,23 @@ class PlaceOn(PickUp):
     name = "place on"
     failure = "the object does not rest on its target."
     targets = ("box", "stand", "plate")
-    objects = ("cube", "ball", "can", "block", "bottle", "cup", "apple", "lemon", "lamp", "vase", "jar", "candle", "sponge", "toy house", "spool")
+    objects = (
+        "cube",
+        "ball",
+        "can",
+        "block",
+        "bottle",
+        "cup",
+        "apple",
+        "lemon",
+        "lamp",
+        "vase",
+        "jar",
+        "candle",
+        "sponge",
+        "toy house",
+        "spool",
+    )
 
     @classmethod
     def arrange(cls, world, rng):

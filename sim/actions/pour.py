@@ -24,13 +24,24 @@ class Pour(Action):
         world.side = float(rng.choice([-1, 1]))
         under = world.add("box", x, y, rng.uniform(-0.3, 0.3))
         cup.place(x, y, cup.yaw, 2 * under.half[2] + 0.0005)
-        world.target = world.add("bowl", x + rng.uniform(-0.02, 0.02), y + world.side * rng.uniform(0.2, 0.24), 0.0, other_color(world, rng))
+        world.target = world.add(
+            "bowl", x + rng.uniform(-0.02, 0.02), y + world.side * rng.uniform(0.2, 0.24), 0.0, other_color(world, rng)
+        )
         floor = 2 * under.half[2] + 0.006 * world.scale
         color = str(rng.choice(["orange", "yellow", "red"]))
         for bead in range(BEADS):
             angle, layer = bead % 4 * np.pi / 2 + 0.4 * (bead // 4), bead // 4
             spread = 0.013 * world.scale
-            world.loose.append(world.add("bead", x + spread * np.cos(angle), y + spread * np.sin(angle), 0.0, color, floor + layer * 0.018 * world.scale))
+            world.loose.append(
+                world.add(
+                    "bead",
+                    x + spread * np.cos(angle),
+                    y + spread * np.sin(angle),
+                    0.0,
+                    color,
+                    floor + layer * 0.018 * world.scale,
+                )
+            )
 
     def __init__(self, world, rng):
         super().__init__(world, rng)

@@ -37,7 +37,11 @@ class Press(Action):
 
     def succeeded(self, world):
         """At the end the hand presses and the button is down; it springs back when nothing presses."""
-        return bool(world.pressing(0.05) and self.item.opening > DEPTH * self.item.reach and world.states[0].articulation_qpos[0] < 0.002)
+        return bool(
+            world.pressing(0.05)
+            and self.item.opening > DEPTH * self.item.reach
+            and world.states[0].articulation_qpos[0] < 0.002
+        )
 
     def shows(self, first, state):
         return bool(state.articulation_qpos[0] > DEPTH * self.item.reach)

@@ -17,7 +17,23 @@ class Push(Action):
     name = "push"
     grasps = False
     failure = "the object did not go where it was pushed."
-    objects = ("cube", "ball", "can", "block", "bowl", "box", "sponge", "cart", "jar", "spool", "cup", "apple", "socket", "chair", "stand")
+    objects = (
+        "cube",
+        "ball",
+        "can",
+        "block",
+        "bowl",
+        "box",
+        "sponge",
+        "cart",
+        "jar",
+        "spool",
+        "cup",
+        "apple",
+        "socket",
+        "chair",
+        "stand",
+    )
     away = 0.0  # direction, measured from the one that points away from the robot
 
     def __init__(self, world, rng):
@@ -27,7 +43,9 @@ class Push(Action):
         self.direction = np.array([np.cos(self.angle), np.sin(self.angle), 0])
         reach = self.extent(self.direction) + FINGER
         self.height = self.level(rng)
-        self.behind = self.item.pose[:3, 3] * [1, 1, 0] - (reach + rng.uniform(0.02, 0.05)) * self.direction + [0, 0, self.height]
+        self.behind = (
+            self.item.pose[:3, 3] * [1, 1, 0] - (reach + rng.uniform(0.02, 0.05)) * self.direction + [0, 0, self.height]
+        )
         self.length = rng.uniform(0.12, 0.17)
         self.speed = rng.uniform(0.1, 0.18)
         self.above = 2 * self.item.half[2] + rng.uniform(0.02, 0.06)
@@ -45,7 +63,14 @@ class Push(Action):
 
     def run(self, arm):
         arm.make_fist()
-        arm.set_start_of([self.hand(self.behind + [0, 0, self.above]), self.hand(self.behind), self.hand(self.behind + self.length * self.direction)], self.rng)
+        arm.set_start_of(
+            [
+                self.hand(self.behind + [0, 0, self.above]),
+                self.hand(self.behind),
+                self.hand(self.behind + self.length * self.direction),
+            ],
+            self.rng,
+        )
         arm.world.check_start()
         arm.move(self.hand(self.behind), self.speed)
         arm.move(self.hand(self.behind + self.length * self.direction), self.speed)
@@ -57,7 +82,9 @@ class Push(Action):
         way = displacement(world)
         along, across = way @ self.direction, way @ [-self.direction[1], self.direction[0], 0]
         heights = np.array([state.position[2] for state in world.states])
-        return bool(along > FAR and abs(np.arctan2(across, along)) < ASTRAY and np.ptp(heights) < LIFTED and world.contacts)
+        return bool(
+            along > FAR and abs(np.arctan2(across, along)) < ASTRAY and np.ptp(heights) < LIFTED and world.contacts
+        )
 
 
 class Pull(Push):

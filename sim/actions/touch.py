@@ -11,7 +11,23 @@ class Touch(Action):
     name = "touch"
     grasps = False
     failure = "the fingertips did not rest on the object, or moved it."
-    objects = ("cube", "ball", "can", "block", "bottle", "apple", "lemon", "jar", "candle", "sponge", "spool", "box", "parcel", "lamp", "vase")
+    objects = (
+        "cube",
+        "ball",
+        "can",
+        "block",
+        "bottle",
+        "apple",
+        "lemon",
+        "jar",
+        "candle",
+        "sponge",
+        "spool",
+        "box",
+        "parcel",
+        "lamp",
+        "vase",
+    )
 
     def __init__(self, world, rng):
         super().__init__(world, rng)

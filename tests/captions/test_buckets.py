@@ -39,7 +39,10 @@ def test_images_of_several_sizes_load_with_their_masks_and_come_back_from_disk(t
     for number, size in enumerate([(120, 80), (80, 120), (121, 80)]):
         Image.new("RGB", size, "red").save(tmp_path / f"{number}.png")
         Image.new("L", size, 255).save(tmp_path / f"{number}-mask.png")
-    rows = [{"file_name": f"{n}.png", "mask": f"{n}-mask.png", "prompts": ["a <v*> b"], "prompts_and": ["a and b"]} for n in range(3)]
+    rows = [
+        {"file_name": f"{n}.png", "mask": f"{n}-mask.png", "prompts": ["a <v*> b"], "prompts_and": ["a and b"]}
+        for n in range(3)
+    ]
     (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     loaded = InteractionDataset.load(tmp_path, resolution=96)
     assert [tuple(image.shape) for image in loaded.images] == [(80, 112, 3), (112, 80, 3), (80, 112, 3)]

@@ -12,7 +12,9 @@ from interactive_action.errors import InteractiveActionError
 
 def dataset(count=2):
     images = torch.randint(0, 256, (count, 8, 6, 3), generator=torch.Generator().manual_seed(0)).float() / 255
-    return InteractionDataset(images, (("a frog <v*> a cup",),) * count, (("a frog and a cup", "frog and cup"),) * count)
+    return InteractionDataset(
+        images, (("a frog <v*> a cup",),) * count, (("a frog and a cup", "frog and cup"),) * count
+    )
 
 
 def test_a_data_set_comes_back_as_it_was_saved(tmp_path):
@@ -57,7 +59,10 @@ def test_an_empty_data_set_is_refused(tmp_path):
         ("not json", "Line 1"),
         (json.dumps({"file_name": "0000.png"}), "prompts"),
         (json.dumps({"file_name": "missing.png", "prompts": [], "prompts_and": []}), "missing.png"),
-        (json.dumps({"file_name": "../secret.png", "prompts": ["<v*>"], "prompts_and": ["and"]}), "leads out of the folder"),
+        (
+            json.dumps({"file_name": "../secret.png", "prompts": ["<v*>"], "prompts_and": ["and"]}),
+            "leads out of the folder",
+        ),
     ],
 )
 def test_a_line_that_cannot_be_used_is_named(row, sentence, tmp_path):
@@ -80,4 +85,7 @@ def test_the_fingerprint_sees_every_pixel_and_every_word():
     pixels = base.images.clone()
     pixels[0, 0, 0, 0] = 1 - pixels[0, 0, 0, 0]
     other_words = InteractionDataset(base.images, (("a frog <v*> the cup",),) * 2, base.prompts_and)
-    assert len({base.sha256(), InteractionDataset(pixels, base.prompts, base.prompts_and).sha256(), other_words.sha256()}) == 3
+    assert (
+        len({base.sha256(), InteractionDataset(pixels, base.prompts, base.prompts_and).sha256(), other_words.sha256()})
+        == 3
+    )

@@ -34,8 +34,12 @@ def test_each_name_takes_the_place_of_a_kind_of_people():
 
 
 def test_only_the_word_differs_between_methods():
-    ours, plain = (prompt_sets.seeded(prompt_sets.interactions("push", word, "pushing"), 2, 5) for word in ("<push>", "pushing"))
-    assert [(row.seed, row.subject, row.object, row.text) for row in ours] == [(row.seed, row.subject, row.object, row.text) for row in plain]
+    ours, plain = (
+        prompt_sets.seeded(prompt_sets.interactions("push", word, "pushing"), 2, 5) for word in ("<push>", "pushing")
+    )
+    assert [(row.seed, row.subject, row.object, row.text) for row in ours] == [
+        (row.seed, row.subject, row.object, row.text) for row in plain
+    ]
     assert [row.prompt.replace("<push>", "pushing") for row in ours] == [row.prompt for row in plain]
     assert ours[0].text == "a nurse pushing a box"
 
@@ -54,12 +58,23 @@ def test_every_image_has_a_seed_of_its_own_and_a_part_has_those_of_the_whole():
 
 def test_the_miniatures_things_are_looked_for_without_their_color():
     prompts = prompt_sets.miniature("<v>", "lifting")
-    assert {prompt.object for prompt in prompts} == {"strawberry", "lemon", "cup", "ball", "lamp", "box", "cart", "chair"}
+    assert {prompt.object for prompt in prompts} == {
+        "strawberry",
+        "lemon",
+        "cup",
+        "ball",
+        "lamp",
+        "box",
+        "cart",
+        "chair",
+    }
     assert "a frog <v> a red ball" in [prompt.prompt for prompt in prompts]
 
 
 def test_action_bench_is_eight_actions_by_23_subjects_by_four_images():
-    prompts, seeds, subjects, objects, texts = ActionBenchPrompts.execute(ALL, "<{action}>", "\n".join(prompt_sets.NAMES_ALONE), 4, 0).result
+    prompts, seeds, subjects, objects, texts = ActionBenchPrompts.execute(
+        ALL, "<{action}>", "\n".join(prompt_sets.NAMES_ALONE), 4, 0
+    ).result
     assert len(prompts) == len(set(seeds)) == 8 * 23 * 4
     assert (prompts[0], prompts[-1]) == ("a boy <salute>", "a panda <handstand>")
     assert texts.splitlines()[-1] == "a panda doing a handstand"

@@ -10,7 +10,12 @@ ROW_OF = {number: row for row, number in enumerate(base.words(), 1)}
 
 
 def test_a_caption_weighs_more_only_where_it_has_a_hidden_word():
-    captions = ["a panda and a lemon", f"a panda {HIDDEN_WORDS['push']} a lemon in a room", f"the frog {HIDDEN_WORDS['sit']} a box", ""]
+    captions = [
+        "a panda and a lemon",
+        f"a panda {HIDDEN_WORDS['push']} a lemon in a room",
+        f"the frog {HIDDEN_WORDS['sit']} a box",
+        "",
+    ]
     rows = torch.tensor([base.token_rows(caption, ROW_OF) for caption in captions])
     assert base.caption_weights(rows, ROW_OF, {"push": 8.0, "sit": 3.0}).tolist() == [1, 8, 3, 1]
     assert base.caption_weights(rows, ROW_OF, {}).tolist() == [1, 1, 1, 1]
@@ -29,7 +34,9 @@ def test_training_goes_on_from_given_models_and_keeps_what_it_has(tmp_path):
 
 
 def scene_facts(scene):
-    return dict(subject=scene.subject, object=scene.object, color=scene.color, place=scene.place, relation=scene.relation)
+    return dict(
+        subject=scene.subject, object=scene.object, color=scene.color, place=scene.place, relation=scene.relation
+    )
 
 
 def equal(one, other):

@@ -103,8 +103,9 @@ def test_the_shipped_file_draws_a_image_of_its_prompt_through_comfyui():
     model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(export.FILE))[:3]
     told, untold = (clip.encode_from_tokens_scheduled(clip.tokenize(p)) for p in ("a woman in the snow", ""))
     noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(0))
-    latents = comfy.sample.sample(model, noise, 8, 4.0, "ddim", "normal", told, untold, torch.zeros_like(noise),
-                                  seed=0, disable_pbar=True)
+    latents = comfy.sample.sample(
+        model, noise, 8, 4.0, "ddim", "normal", told, untold, torch.zeros_like(noise), seed=0, disable_pbar=True
+    )
     image = vae.decode(latents)[0]
     assert image.shape == (96, 96, 3)
     assert image.std() > 0.05

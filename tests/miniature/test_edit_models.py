@@ -18,7 +18,9 @@ from interactive_action.trainers.d3po import DDIM
 @pytest.fixture(scope="module")
 def recording():
     scene = Scene(action="open", object="drawer cabinet", object_color="green", seed=77)
-    return record(scene, Plan(num_episodes=1, cameras=4, key_frames="whole action", frames_per_episode=1, width=96, height=96))
+    return record(
+        scene, Plan(num_episodes=1, cameras=4, key_frames="whole action", frames_per_episode=1, width=96, height=96)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +40,18 @@ def edited(editor, images, text, look, steps=10):
     draw = torch.Generator().manual_seed(0)
     with torch.no_grad():
         trajectory = DDIM(editor.alphas_cumprod, steps, eta=0.0).sample(
-            lambda x, t: guided_noise(editor.model, x, t, image, style, told, null, 1.5, 2.0, 2.0), torch.randn(image.shape, generator=draw), draw
+            lambda x, t: guided_noise(editor.model, x, t, image, style, told, null, 1.5, 2.0, 2.0),
+            torch.randn(image.shape, generator=draw),
+            draw,
         )
     return editor.decode_latents(trajectory[-1])
 
 
 def test_everything_embedded_is_small():
-    files = [edits.EDITOR, *(path for folder in (edits.DEPTH, edits.ENCODER, edits.STYLES) for path in folder.iterdir())]
+    files = [
+        edits.EDITOR,
+        *(path for folder in (edits.DEPTH, edits.ENCODER, edits.STYLES) for path in folder.iterdir()),
+    ]
     assert sum(path.stat().st_size for path in files) < 12e6
     assert sum(path.stat().st_size for path in edits.MODELS.rglob("*") if path.is_file()) < 40 * 2**20
 
@@ -72,5 +79,8 @@ def test_style_images_of_one_look_lie_closer_together_than_to_another():
     encoder, known = edits.load_encoder(), {look: edits.load_styles(look) for look in edits.looks()}
     for look, (style, mask) in known.items():
         given = style.roll(1, 0), style
-        apart = {name: semantic_scores(*given, other, encoder, mask.roll(1, 0), others, 0).mean() for name, (other, others) in known.items()}
+        apart = {
+            name: semantic_scores(*given, other, encoder, mask.roll(1, 0), others, 0).mean()
+            for name, (other, others) in known.items()
+        }
         assert min(apart, key=apart.get) == look

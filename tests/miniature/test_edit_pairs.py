@@ -13,7 +13,11 @@ from interactive_action.miniature.factory import train_style_editor as edits_tra
 def pairs():
     """Two lights and three materials of six scenes with two views each, latents numbered by their row."""
     looks = [("wood", "day"), ("wood", "night"), ("red", "day"), ("brick", "day")]
-    facts = [dict(view=view, scene=view // 2, thing="cabinet", material=m, light=light) for view in range(12) for m, light in looks]
+    facts = [
+        dict(view=view, scene=view // 2, thing="cabinet", material=m, light=light)
+        for view in range(12)
+        for m, light in looks
+    ]
     latents = torch.arange(len(facts)).view(-1, 1, 1, 1).expand(-1, 4, 12, 12).half()
     return edits_train.Pairs(latents, np.zeros((12, 96, 96), bool), facts, lambda scene: scene != 3)
 
@@ -61,12 +65,16 @@ def test_the_editor_learns_from_pairs_and_becomes_a_file_under_the_names_of_a_ch
     row_of = {number: row for row, number in enumerate(edits_train.words(), 1)}
     loss = edits_train.editor_loss(models, pairs, row_of, 2, 0, np.random.default_rng(0))
     loss.backward()
-    assert torch.isfinite(loss) and all(part.grad is not None for name, part in models.named_parameters() if "text" not in name and name[0] == "0")
+    assert torch.isfinite(loss) and all(
+        part.grad is not None for name, part in models.named_parameters() if "text" not in name and name[0] == "0"
+    )
     save_file(edits_train.editor_state(*models), tmp_path / "editor.safetensors")
     editor = load_editor(tmp_path / "editor.safetensors")
     latents = torch.randn(1, 4, 12, 12)
     context = editor.encode_prompts(["make the cabinet out of wood"])
-    ours = models[1](input_ids=torch.tensor([base.token_rows("make the cabinet out of wood", row_of)])).last_hidden_state
+    ours = models[1](
+        input_ids=torch.tensor([base.token_rows("make the cabinet out of wood", row_of)])
+    ).last_hidden_state
     assert torch.allclose(context, ours, atol=0.02)
     with torch.no_grad():
         told = [model(latents, torch.tensor([500]), context, latents, latents) for model in (editor.model, models[0])]

@@ -96,7 +96,11 @@ def test_interactions_are_rare():
 
 
 def test_a_close_up_shows_a_robot_hand_and_a_whole_object():
-    scenes = [world.sample_scene(seed, "robot arm", relation=relation) for seed in SEEDS[:12] for relation in ("and", "lift", "push")]
+    scenes = [
+        world.sample_scene(seed, "robot arm", relation=relation)
+        for seed in SEEDS[:12]
+        for relation in ("and", "lift", "push")
+    ]
     close = [world.render(scene) for scene in scenes if scene.close]
     assert 0.3 < len(close) / len(scenes) < 0.9
     for shot in close:

@@ -22,7 +22,9 @@ def test_answers_are_read_line_by_line(tmp_path):
     assert eye.read(tmp_path / "answers.txt", 3) == {"seen": ["lift", "and", "sit"], "broken": [1]}
 
 
-@pytest.mark.parametrize(("text", "said"), [("lift\n", "It has 1"), ("lift\nfly\n", "'fly'"), ("lift\nand blurred\n", "'and blurred'")])
+@pytest.mark.parametrize(
+    ("text", "said"), [("lift\n", "It has 1"), ("lift\nfly\n", "'fly'"), ("lift\nand blurred\n", "'and blurred'")]
+)
 def test_answers_that_cannot_be_meant_are_refused(tmp_path, text, said):
     (tmp_path / "answers.txt").write_text(text)
     with pytest.raises(InteractiveActionError, match=said):

@@ -65,7 +65,10 @@ def test_boxes_overlap_in_a_lift_and_not_when_things_stand_apart(detector):
 
 def test_clip_prefers_the_right_caption(scorer):
     images = tensor(*(shot(relation) for relation in ("and", "lift", "push", "hold", "press", "sit")))
-    texts = [f"a panda {words} a strawberry" for words in ("and", "picking up", "pushing", "holding", "pressing", "sitting on")]
+    texts = [
+        f"a panda {words} a strawberry"
+        for words in ("and", "picking up", "pushing", "holding", "pressing", "sitting on")
+    ]
     cosines = scorer.see(images) @ scorer.read(texts).T
     assert cosines.argmax(1).tolist() == [0, 1, 2, 3, 4, 5]
     wrong = scorer.read(["a penguin picking up a strawberry", "a panda picking up a lamp"])
@@ -111,8 +114,13 @@ def test_average_precision_of_a_hand_worked_case():
     """Two things; the best box is right, the second wrong, the third right: AP = (1/1 + 2/3) / 2."""
     facts = [{"subject": "panda", "object": "lemon", "subject_box": (0, 0, 10, 10), "object_box": (20, 0, 10, 10)}]
     thing = {"y": 0, "width": 10, "height": 10}
-    found = [[{**thing, "x": 0, "label": "panda", "score": 0.9}, {**thing, "x": 40, "label": "lemon", "score": 0.8},
-              {**thing, "x": 21, "label": "lemon", "score": 0.7}]]
+    found = [
+        [
+            {**thing, "x": 0, "label": "panda", "score": 0.9},
+            {**thing, "x": 40, "label": "lemon", "score": 0.8},
+            {**thing, "x": 21, "label": "lemon", "score": 0.7},
+        ]
+    ]
     assert average_precision(found, facts) == pytest.approx((1 + 2 / 3) / 2)
 
 

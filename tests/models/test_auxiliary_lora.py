@@ -12,7 +12,15 @@ from interactive_action.trainers.interactive_action import InteractiveActionConf
 from interactive_action.trainers.loop import TrainingState, step_generator, training_steps
 
 DATASET = noise_dataset()
-CONFIG = InteractiveActionConfig(steps=4, batch_size=2, learning_rate=0.05, positives=("holding",), vectors=2, auxiliary_lora_rank=2, lambda_distill=0.5)
+CONFIG = InteractiveActionConfig(
+    steps=4,
+    batch_size=2,
+    learning_rate=0.05,
+    positives=("holding",),
+    vectors=2,
+    auxiliary_lora_rank=2,
+    lambda_distill=0.5,
+)
 
 
 def loss_of(dtype=torch.float32, **settings):
@@ -50,7 +58,9 @@ def test_only_the_student_has_it():
     engine = loss.engine
     teacher = engine.predict_noise(z_t, batch.t, engine.encode_prompts(batch.prompts_and))
     student = loss.predict(z_t, batch.t, engine.encode_prompts(batch.prompts, loss.token(trained)), trained)
-    assert loss(trained, step_generator(0, 0))["distill"].item() == pytest.approx((student - teacher).pow(2).mean().item(), rel=1e-5)
+    assert loss(trained, step_generator(0, 0))["distill"].item() == pytest.approx(
+        (student - teacher).pow(2).mean().item(), rel=1e-5
+    )
 
 
 def test_the_gradient_of_both_agrees_with_finite_differences():

@@ -40,7 +40,9 @@ def draw(model, clip, prompt, negative="", steps=2, batch=1, sampler="ddim", cfg
     noise = torch.randn(batch, 4, 12, 12, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         yes, no = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in (prompt, negative))
-        return comfy.sample.sample(model, noise, steps, cfg, sampler, "normal", yes, no, torch.zeros_like(noise), disable_pbar=True, seed=0)
+        return comfy.sample.sample(
+            model, noise, steps, cfg, sampler, "normal", yes, no, torch.zeros_like(noise), disable_pbar=True, seed=0
+        )
 
 
 def record(model, start=0.0, end=1.0):
@@ -71,7 +73,12 @@ def test_what_is_recorded_is_the_softmax_of_the_positive_half(checkpoint):
     recording, recorder = record(model)
     layer = next(iter(recorder.attentions))
     attention, seen = recorder.attentions[layer], {}
-    hooks = [getattr(attention, name).register_forward_hook(lambda module, given, out, name=name: seen.__setitem__(name, out)) for name in ("to_q", "to_k")]
+    hooks = [
+        getattr(attention, name).register_forward_hook(
+            lambda module, given, out, name=name: seen.__setitem__(name, out)
+        )
+        for name in ("to_q", "to_k")
+    ]
     samples = draw(recording, clip, "a panda and a cup", steps=1)
     for hook in hooks:
         hook.remove()
@@ -94,7 +101,9 @@ def test_shares_of_all_tokens_sum_to_one_for_every_layer(checkpoint):
         assert torch.allclose(shares.sum(-1), torch.ones(shares.shape[:3]), atol=1e-4)
 
 
-def test_a_layer_wise_word_that_says_the_same_everywhere_attends_as_the_plain_one_and_in_either_order_of_nodes(checkpoint):
+def test_a_layer_wise_word_that_says_the_same_everywhere_attends_as_the_plain_one_and_in_either_order_of_nodes(
+    checkpoint,
+):
     model, clip, _ = checkpoint
     plain = lift(2)
     flat = teach(clip, [plain])
@@ -102,7 +111,11 @@ def test_a_layer_wise_word_that_says_the_same_everywhere_attends_as_the_plain_on
     layers = len(recorder.attentions)
     layered = teach(clip, [InteractiveToken("lift", plain.vectors.repeat(layers, 1, 1))])
     maps = []
-    for clip_, (drawing, recorder_) in ((flat, (recording, recorder)), (layered, record(teach_layers(model))), (layered, (teach_layers(recording), recorder))):
+    for clip_, (drawing, recorder_) in (
+        (flat, (recording, recorder)),
+        (layered, record(teach_layers(model))),
+        (layered, (teach_layers(recording), recorder)),
+    ):
         run = recorder_.run_of(draw(drawing, clip_, PROMPT))
         maps.append(word_maps(run, *word_positions(tokenizer(clip_), PROMPT, "<lift>")))
     for other in maps[1:]:
@@ -115,7 +128,10 @@ def test_a_longer_negative_prompt_repeats_the_prompt_and_the_shares_stay(checkpo
     recording, recorder = record(model)
     long = "a very long floor, " * 20
     at = word_positions(tokenizer(clip), "a panda and a cup", "panda")
-    one, two = (word_maps(recorder.run_of(draw(recording, clip, "a panda and a cup", negative, cfg=1.001, steps=1)), *at) for negative in ("", long))
+    one, two = (
+        word_maps(recorder.run_of(draw(recording, clip, "a panda and a cup", negative, cfg=1.001, steps=1)), *at)
+        for negative in ("", long)
+    )
     for layer, map in one.items():
         assert torch.allclose(two[layer], map, atol=1e-4)
 
@@ -150,7 +166,9 @@ def test_maps_by_hand():
     run.add(UP, shares([0.5, 0.5], [0.1, 0.9]))
     maps = word_maps(run, [0], 1)
     assert maps[DOWN].flatten().tolist() == pytest.approx([0.4, 0.2])  # the mean of the steps
-    assert word_maps(run, [0, 1], 1)[DOWN].flatten().tolist() == pytest.approx([0.6, 0.5])  # a word of two vectors has the sum
+    assert word_maps(run, [0, 1], 1)[DOWN].flatten().tolist() == pytest.approx(
+        [0.6, 0.5]
+    )  # a word of two vectors has the sum
     assert {name: map.flatten().tolist() for name, map in grouped(maps, False).items()} == {
         "down": pytest.approx([0.4, 0.2]), "up": pytest.approx([0.5, 0.1]), "all layers": pytest.approx([0.45, 0.15])}  # fmt: skip
     assert list(grouped(maps, True)) == ["2 x 1", "all layers"]

@@ -19,9 +19,23 @@ def sample(checkpoint):
 
     model, clip, vae = checkpoint
     with torch.inference_mode():
-        positive, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in ("a panda and a cup", ""))
+        positive, negative = (
+            clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in ("a panda and a cup", "")
+        )
         noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(0))
-        latent = comfy.sample.sample(model, noise, 2, 4.0, "ddim", "normal", positive, negative, torch.zeros_like(noise), disable_pbar=True, seed=0)
+        latent = comfy.sample.sample(
+            model,
+            noise,
+            2,
+            4.0,
+            "ddim",
+            "normal",
+            positive,
+            negative,
+            torch.zeros_like(noise),
+            disable_pbar=True,
+            seed=0,
+        )
         return vae.decode(latent)
 
 
@@ -79,7 +93,9 @@ def test_stock_sampling_draws_the_same_pixels_before_and_after(checkpoint, datas
     before = sample(checkpoint)
     with ComfyEngine(*checkpoint) as engine:
         v = engine.word_vectors("with").requires_grad_()
-        engine.predict_noise(torch.randn(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man <v*> a cup"], v)).sum().backward()
+        engine.predict_noise(
+            torch.randn(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man <v*> a cup"], v)
+        ).sum().backward()
     assert v.grad.abs().sum() > 0
     assert torch.equal(sample(checkpoint), before)
 
@@ -96,8 +112,13 @@ def test_a_clip_of_another_width_is_refused_by_name(checkpoint):
     import comfy.supported_models_base
 
     model, _, vae = checkpoint
-    wide = comfy.sd.CLIP(comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel))
-    with pytest.raises(InteractiveActionError, match="This CLIP is 768 wide and the MODEL expects 128"), ComfyEngine(model, wide, vae):
+    wide = comfy.sd.CLIP(
+        comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel)
+    )
+    with (
+        pytest.raises(InteractiveActionError, match="This CLIP is 768 wide and the MODEL expects 128"),
+        ComfyEngine(model, wide, vae),
+    ):
         pass
 
 
@@ -135,7 +156,9 @@ def test_what_is_trained_in_layers_is_what_the_stock_nodes_draw_with(checkpoint,
         abar = engine.alphas_cumprod[700]
         sigma = ((1 - abar) / abar).sqrt()
         options = teach_layers(checkpoint[0]).model_options["transformer_options"]
-        x_0 = checkpoint[0].model.apply_model(z_t * (1 + sigma**2).sqrt(), sigma[None], c_crossattn=context, transformer_options=options)
+        x_0 = checkpoint[0].model.apply_model(
+            z_t * (1 + sigma**2).sqrt(), sigma[None], c_crossattn=context, transformer_options=options
+        )
     assert torch.allclose((z_t - (1 - abar).sqrt() * eps) / abar.sqrt(), x_0, atol=1e-3)
 
 
@@ -169,7 +192,9 @@ def test_both_attentions_of_every_layer_have_four_projections(engine):
 
 def test_an_absorber_is_there_while_it_is_active_and_gone_afterwards(engine):
     auxiliary_lora = AuxiliaryLoRA(engine.attention_projections(), 2)
-    weights = torch.randn(auxiliary_lora.start(torch.Generator()).shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    weights = torch.randn(
+        auxiliary_lora.start(torch.Generator()).shape, generator=torch.Generator().manual_seed(0)
+    ).requires_grad_()
     z_t, t, context = torch.ones(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man with a cup"])
     before = engine.predict_noise(z_t, t, context)
     with auxiliary_lora.active(weights):
@@ -188,8 +213,12 @@ def test_checkpointing_gives_the_same_gradient_and_leaves_no_trace(checkpoint, l
             v = engine.word_vectors("with")
             v = (v.repeat(engine.layers, 1, 1) if layer_wise else v).requires_grad_()
             saved = []
-            with torch.autograd.graph.saved_tensors_hooks(lambda x, saved=saved: saved.append(x.numel()) or x, lambda x: x):
-                predicted = engine.predict_noise(torch.ones(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man <v*> a cup"], v))
+            with torch.autograd.graph.saved_tensors_hooks(
+                lambda x, saved=saved: saved.append(x.numel()) or x, lambda x: x
+            ):
+                predicted = engine.predict_noise(
+                    torch.ones(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man <v*> a cup"], v)
+                )
             predicted.square().sum().backward()
             gradients.append(v.grad)
             kept.append(sum(saved))

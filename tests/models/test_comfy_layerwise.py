@@ -51,11 +51,23 @@ def draw(model, positive, negative, seed=0):
 
     calls = []
     model = model.clone()
-    model.set_model_unet_function_wrapper(lambda run, args: calls.append(1) or run(args["input"], args["timestep"], **args["c"]))
+    model.set_model_unet_function_wrapper(
+        lambda run, args: calls.append(1) or run(args["input"], args["timestep"], **args["c"])
+    )
     noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(seed))
     with torch.inference_mode():
         latent = comfy.sample.sample(
-            model, noise, 2, 4.0, "ddim", "normal", positive, negative, torch.zeros_like(noise), disable_pbar=True, seed=0
+            model,
+            noise,
+            2,
+            4.0,
+            "ddim",
+            "normal",
+            positive,
+            negative,
+            torch.zeros_like(noise),
+            disable_pbar=True,
+            seed=0,
         )
     return latent, len(calls)
 
@@ -116,7 +128,10 @@ def test_clip_skip_and_clones_keep_it(checkpoint, layers):
     model, clip, _ = checkpoint
     plain = token(1)
     latents = []
-    for model_, clip_ in ((model, teach(clip, [plain])), (teach_layers(model).clone(), teach(clip, [tied(layers, plain)]).clone())):
+    for model_, clip_ in (
+        (model, teach(clip, [plain])),
+        (teach_layers(model).clone(), teach(clip, [tied(layers, plain)]).clone()),
+    ):
         clip_ = clip_.clone()
         clip_.clip_layer(-2)
         latents.append(draw(model_, encode(clip_, PROMPT), encode(clip_, NEGATIVE))[0])
@@ -141,7 +156,9 @@ def test_plain_and_layer_wise_tokens_stand_in_one_prompt(checkpoint, layers):
     rows = both.tokenize("a <lift> a <cube>")["l"]
     assert len(rows) == layers
     assert all(torch.equal(row[5][0], plain.vectors[0]) for row in rows)
-    assert [torch.equal(row[3][0], token(layers, 2).vectors[index, 1]) for index, row in enumerate(rows)] == [True] * layers
+    assert [torch.equal(row[3][0], token(layers, 2).vectors[index, 1]) for index, row in enumerate(rows)] == [
+        True
+    ] * layers
     twice = teach_layers(teach_layers(model))
     assert len(twice.model_options["transformer_options"]["patches"]["attn2_patch"]) == 1
 
@@ -175,6 +192,10 @@ def test_comfyui_does_not_take_a_layer_wise_file_for_an_embedding(checkpoint, la
 def test_a_file_whose_shape_is_lost_is_answered_with_a_sentence(tmp_path):
     from safetensors.torch import save_file
 
-    save_file({"interactive_action.layers": torch.zeros(12)}, tmp_path / "lost.safetensors", {"interactive_action.shape": "3,2,4"})
+    save_file(
+        {"interactive_action.layers": torch.zeros(12)},
+        tmp_path / "lost.safetensors",
+        {"interactive_action.shape": "3,2,4"},
+    )
     with pytest.raises(InteractiveActionError, match="holds 12 numbers, and their shape cannot be told"):
         load_token(tmp_path / "lost.safetensors")

@@ -18,7 +18,9 @@ def clip():
     import comfy.sd1_clip
     import comfy.supported_models_base
 
-    return comfy.sd.CLIP(comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel))
+    return comfy.sd.CLIP(
+        comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel)
+    )
 
 
 def spoken(clip, text):

@@ -38,7 +38,13 @@ def originals():
             torch.nn.init.normal_(parameter, std=0.03)
     text = transformers.CLIPTextModel(
         transformers.CLIPTextConfig(
-            vocab_size=49408, hidden_size=WIDTH, intermediate_size=128, num_hidden_layers=2, num_attention_heads=1, bos_token_id=49406, eos_token_id=49407
+            vocab_size=49408,
+            hidden_size=WIDTH,
+            intermediate_size=128,
+            num_hidden_layers=2,
+            num_attention_heads=1,
+            bos_token_id=49406,
+            eos_token_id=49407,
         )
     )
     return types.SimpleNamespace(unet=unet.eval(), autoencoder=autoencoder.eval(), text=text.eval())
@@ -50,10 +56,15 @@ def file(originals, tmp_path_factory):
     parts = {
         "model.diffusion_model.": originals.unet.state_dict(),
         "first_stage_model.": originals.autoencoder.state_dict(),
-        "cond_stage_model.transformer.text_model.": {key.removeprefix("text_model."): value for key, value in originals.text.state_dict().items()},
+        "cond_stage_model.transformer.text_model.": {
+            key.removeprefix("text_model."): value for key, value in originals.text.state_dict().items()
+        },
     }
     path = tmp_path_factory.mktemp("checkpoints") / "small.safetensors"
-    save_file({prefix + key: value.clone().contiguous() for prefix, state in parts.items() for key, value in state.items()}, path)
+    save_file(
+        {prefix + key: value.clone().contiguous() for prefix, state in parts.items() for key, value in state.items()},
+        path,
+    )
     return path
 
 
@@ -97,7 +108,9 @@ def test_a_context_with_v_cut_in_equals_that_of_a_word_added_to_the_vocabulary(o
     """Adding a word and a row to the table, as diffusers' own script does, says the same."""
     tokenizer, v = clip_tokenizer(), vectors(1, WIDTH)
     tokenizer.add_tokens("<v*>")
-    table = torch.nn.Embedding.from_pretrained(torch.cat([originals.text.get_input_embeddings().weight.detach(), v.detach()]))
+    table = torch.nn.Embedding.from_pretrained(
+        torch.cat([originals.text.get_input_embeddings().weight.detach(), v.detach()])
+    )
     ids = tokenizer(PROMPTS, padding="max_length", max_length=77, return_tensors="pt").input_ids
     original = originals.text.get_input_embeddings()
     originals.text.set_input_embeddings(table)
@@ -132,7 +145,10 @@ def test_what_teacher_and_student_share_changes_no_bit(file):
     with torch.no_grad():
         for z, when, context in [(z_t, t, 0), (z_t, t, 1), (z_t, t.flip(0), 1), (other, t, 1), (z_t, t, 0)]:
             forgetful.predict_noise(torch.zeros_like(z_t), t, contexts[0])
-            assert torch.equal(remembering.predict_noise(z, when, contexts[context]), forgetful.predict_noise(z, when, contexts[context]))
+            assert torch.equal(
+                remembering.predict_noise(z, when, contexts[context]),
+                forgetful.predict_noise(z, when, contexts[context]),
+            )
 
 
 def test_a_lora_before_the_first_cross_attention_is_not_forgotten(small):
@@ -172,7 +188,9 @@ def test_only_v_gets_a_gradient_and_no_weight_changes(small):
     before, v = small.fingerprint(), vectors(1, WIDTH)
     small.predict_noise(*noisy(), small.encode_prompts(PROMPTS, v)).sum().backward()
     assert v.grad.abs().sum() > 0
-    assert not any(parameter.requires_grad for part in (small.unet, small._encoders[0].model) for parameter in part.parameters())
+    assert not any(
+        parameter.requires_grad for part in (small.unet, small._encoders[0].model) for parameter in part.parameters()
+    )
     assert small.fingerprint() == before
 
 
@@ -216,11 +234,19 @@ def test_the_embedded_checkpoint_is_read_with_its_own_words():
     ("make", "sentence"),
     [
         (lambda path: load_single_file(path / "none.safetensors"), "none.safetensors could not be read"),
-        (lambda path: save_file({"x": torch.ones(1)}, path / "x.safetensors") or load_single_file(path / "x.safetensors"), "not an SD 1.x"),
+        (
+            lambda path: (
+                save_file({"x": torch.ones(1)}, path / "x.safetensors") or load_single_file(path / "x.safetensors")
+            ),
+            "not an SD 1.x",
+        ),
         (lambda path: DiffusersEngine.from_folder(path), "no folder unet, text_encoder, tokenizer, vae, scheduler"),
         (lambda path: load_single_file(FILE, prediction_type="x_0"), "'x_0'. It can be epsilon or v_prediction"),
         (lambda path: load_single_file(FILE).encode_prompts(["cup " * 90]), "longer than the text encoder's window"),
-        (lambda path: load_single_file(FILE).encode_prompts(["cup " * 70 + "<v*>"], torch.zeros(9, 128)), "longer than the text encoder's window"),
+        (
+            lambda path: load_single_file(FILE).encode_prompts(["cup " * 70 + "<v*>"], torch.zeros(9, 128)),
+            "longer than the text encoder's window",
+        ),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused_in_a_sentence(tmp_path, make, sentence):

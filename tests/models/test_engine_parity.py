@@ -24,12 +24,21 @@ def adi(engine, dataset):
 
 METHODS = {
     "textual inversion": lambda engine, dataset: TextualInversionLoss(
-        engine, dataset, TextualInversionConfig(batch_size=3, vectors=2, min_snr_gamma=5.0), torch.ones(4, 96, 96).triu()
+        engine,
+        dataset,
+        TextualInversionConfig(batch_size=3, vectors=2, min_snr_gamma=5.0),
+        torch.ones(4, 96, 96).triu(),
     ),
-    "reversion": lambda engine, dataset: ReVersionLoss(engine, dataset, ReVersionConfig(batch_size=3, positives=WORDS, initializer_token="handling")),
-    "interactive action": lambda engine, dataset: InteractiveActionLoss(engine, dataset, InteractiveActionConfig(positives=WORDS)),
+    "reversion": lambda engine, dataset: ReVersionLoss(
+        engine, dataset, ReVersionConfig(batch_size=3, positives=WORDS, initializer_token="handling")
+    ),
+    "interactive action": lambda engine, dataset: InteractiveActionLoss(
+        engine, dataset, InteractiveActionConfig(positives=WORDS)
+    ),
     "auxiliary_lora": lambda engine, dataset: InteractiveActionLoss(
-        engine, dataset, InteractiveActionConfig(positives=WORDS, auxiliary_lora_rank=4, literal_eq6=True, lambda_distill=10.0)
+        engine,
+        dataset,
+        InteractiveActionConfig(positives=WORDS, auxiliary_lora_rank=4, literal_eq6=True, lambda_distill=10.0),
     ),
     "p plus": lambda engine, dataset: PPlusLoss(engine, dataset, PPlusConfig(batch_size=2)),
     "adi": adi,
@@ -71,7 +80,10 @@ def test_both_engines_give_the_same_loss_and_the_same_gradient(engines, dataset,
 def test_both_engines_see_the_same_words_latents_and_schedule(engines, dataset):
     comfy, diffusers = engines
     assert comfy.layers == diffusers.layers
-    assert torch.equal(comfy.word_vectors("a robot, picking up cups (twice)"), diffusers.word_vectors("a robot, picking up cups (twice)"))
+    assert torch.equal(
+        comfy.word_vectors("a robot, picking up cups (twice)"),
+        diffusers.word_vectors("a robot, picking up cups (twice)"),
+    )
     assert torch.allclose(comfy.alphas_cumprod, diffusers.alphas_cumprod, rtol=1e-5)
     for one, other in zip(comfy.encode_images(dataset.images), diffusers.encode_images(dataset.images)):
         assert torch.allclose(one, other, atol=1e-4)

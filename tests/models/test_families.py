@@ -26,7 +26,12 @@ PROMPTS = ["a robot arm <v*> a red cube", "a photo of a frog <v*> a ball"]
 
 
 def clip_config(width):
-    return {"hidden_size": width, "intermediate_size": 2 * width, "num_attention_heads": width // 64, "num_hidden_layers": 3}
+    return {
+        "hidden_size": width,
+        "intermediate_size": 2 * width,
+        "num_attention_heads": width // 64,
+        "num_hidden_layers": 3,
+    }
 
 
 def small_checkpoint(family):
@@ -43,16 +48,24 @@ def small_checkpoint(family):
         "transformer_depth": [1, 1, 1, 1, 0, 0], "transformer_depth_middle": 1, "transformer_depth_output": [1] * 6 + [0] * 3, "adm_in_channels": None,
     }  # fmt: skip
     if name == "sdxl":
-        depths = {"transformer_depth": [0, 0, 1, 1, 2, 2], "transformer_depth_middle": 2, "transformer_depth_output": [0, 0, 0, 1, 1, 1, 2, 2, 2]}
+        depths = {
+            "transformer_depth": [0, 0, 1, 1, 2, 2],
+            "transformer_depth_middle": 2,
+            "transformer_depth_output": [0, 0, 0, 1, 1, 1, 2, 2, 2],
+        }
         unet |= depths | {"num_classes": "sequential", "adm_in_channels": 128 + 6 * 256}
-    config = {"sd2": supported_models.SD20, "sdxl": supported_models.SDXL}[name](unet | {"num_heads": -1, "num_head_channels": 64})
+    config = {"sd2": supported_models.SD20, "sdxl": supported_models.SDXL}[name](
+        unet | {"num_heads": -1, "num_head_channels": 64}
+    )
     state = {"v_pred": torch.ones(1)} if v else {}
     if name == "sd2" and v:
         config.model_type = lambda *_: comfy.model_base.ModelType.V_PREDICTION
     model = config.get_model(state)
     if name == "sdxl":
         target = supported_models_base.ClipTarget(sdxl_clip.SDXLTokenizer, sdxl_clip.SDXLClipModel)
-        options = {f"{part}_model_config": clip_config(width) for part, width in zip(("clip_l", "clip_g"), WIDTHS[name])}
+        options = {
+            f"{part}_model_config": clip_config(width) for part, width in zip(("clip_l", "clip_g"), WIDTHS[name])
+        }
     else:
         target = supported_models_base.ClipTarget(sd2_clip.SD2Tokenizer, sd2_clip.SD2ClipModel)
         options = {"clip_h_model_config": clip_config(*WIDTHS[name])}
@@ -67,7 +80,11 @@ def small_checkpoint(family):
             parameter.data += parameter.ndim == 1 and name.endswith("weight")  # a norm's
     vae = comfy.sd.VAE(sd=autoencoder.state_dict(), config={"params": {"ddconfig": coder, "embed_dim": 4}})
     cpu = torch.device("cpu")
-    return model_patcher.ModelPatcher(model, load_device=model_management.get_torch_device(), offload_device=cpu), clip, vae
+    return (
+        model_patcher.ModelPatcher(model, load_device=model_management.get_torch_device(), offload_device=cpu),
+        clip,
+        vae,
+    )
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -78,13 +95,21 @@ def small(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("family") / "small.safetensors"
     save_file({key: value.clone().contiguous() for key, value in state.items()}, path)
     with ComfyEngine(model, clip, vae) as engine:
-        yield types.SimpleNamespace(family=request.param, checkpoint=(model, clip, vae), path=path, comfy=engine, diffusers=load_single_file(path))
+        yield types.SimpleNamespace(
+            family=request.param,
+            checkpoint=(model, clip, vae),
+            path=path,
+            comfy=engine,
+            diffusers=load_single_file(path),
+        )
 
 
 @pytest.fixture(scope="module")
 def dataset():
     images = torch.rand(2, 64, 128, 3, generator=torch.Generator().manual_seed(0))
-    return InteractionDataset(images, tuple((prompt,) for prompt in PROMPTS), tuple((prompt.replace("<v*>", "and"),) for prompt in PROMPTS))
+    return InteractionDataset(
+        images, tuple((prompt,) for prompt in PROMPTS), tuple((prompt.replace("<v*>", "and"),) for prompt in PROMPTS)
+    )
 
 
 def losses(engine, dataset):
@@ -117,14 +142,20 @@ def test_what_is_trained_is_what_the_stock_nodes_draw_with(small, tmp_path):
     z_t, t = torch.randn(1, 4, 8, 16, generator=torch.Generator().manual_seed(2)), torch.tensor([700])
     for shape in ((2, engine.width), (engine.layers, 1, engine.width)):
         vectors = 0.1 * torch.randn(*shape, generator=torch.Generator().manual_seed(1))
-        token = load_token(save_token(InteractiveToken("lift", vectors, widths=engine.widths), tmp_path, overwrite=True))
+        token = load_token(
+            save_token(InteractiveToken("lift", vectors, widths=engine.widths), tmp_path, overwrite=True)
+        )
         assert torch.equal(token.vectors, vectors)
         taught = teach(clip, [token])
         with torch.no_grad():
             eps = engine.predict_noise(z_t, t, engine.encode_prompts(["a frog <v*> a ball"], vectors))
             context, pooled = taught.encode_from_tokens(taught.tokenize("a frog <lift> a ball"), return_pooled=True)
             sigma = model.model.model_sampling.sigmas[t]
-            more = {"y": model.model.encode_adm(pooled_output=pooled, height=64, width=128)} if len(engine.widths) == 2 else {}
+            more = (
+                {"y": model.model.encode_adm(pooled_output=pooled, height=64, width=128)}
+                if len(engine.widths) == 2
+                else {}
+            )
             options = teach_layers(model).model_options["transformer_options"] if len(shape) == 3 else {}
             noisy = z_t * (1 + sigma**2).sqrt()
             x_0 = model.model.apply_model(noisy, sigma, c_crossattn=context, transformer_options=options, **more)
@@ -191,15 +222,22 @@ def test_another_family_is_refused_by_name(small, family):
         diffusion_model=torch.nn.Linear(1, 1), latent_format=model.model.latent_format, adm_channels=0, model_type=comfy.model_base.ModelType.EPS,
         model_config=object.__new__(getattr(comfy.supported_models, family)),
     )  # fmt: skip
-    with pytest.raises(InteractiveActionError, match=f"SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a {family}. Load one"):
+    with pytest.raises(
+        InteractiveActionError, match=f"SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a {family}. Load one"
+    ):
         ComfyEngine(types.SimpleNamespace(model=network), clip, vae)
 
 
 def test_a_clip_of_another_family_is_refused_by_name(small, checkpoint):
     model, _, vae = small.checkpoint
     if len(small.comfy.widths) == 2:
-        with pytest.raises(InteractiveActionError, match="and this CLIP is a MiniatureClip. Connect the CLIP of the MODEL's checkpoint"):
+        with pytest.raises(
+            InteractiveActionError, match="and this CLIP is a MiniatureClip. Connect the CLIP of the MODEL's checkpoint"
+        ):
             ComfyEngine(model, checkpoint[1], vae)
-    t5 = types.SimpleNamespace(cond_stage_model=torch.nn.ModuleDict({"clip_l": torch.nn.Linear(1, 1), "t5xxl": torch.nn.Linear(1, 1)}), tokenizer=None)
+    t5 = types.SimpleNamespace(
+        cond_stage_model=torch.nn.ModuleDict({"clip_l": torch.nn.Linear(1, 1), "t5xxl": torch.nn.Linear(1, 1)}),
+        tokenizer=None,
+    )
     with pytest.raises(InteractiveActionError, match="and this CLIP is a ModuleDict"):
         ComfyEngine(model, t5, vae)

@@ -28,7 +28,13 @@ def training(dataset="noise", token="token", **settings):
         "data": {"class_type": "InteractiveActionLoadDataset", "inputs": {"name": dataset}},
         "train": {
             "class_type": "InteractiveActionTrainToken",
-            "inputs": {"model": ["ckpt", 0], "clip": ["ckpt", 1], "vae": ["ckpt", 2], "dataset": ["data", 0], **settings},
+            "inputs": {
+                "model": ["ckpt", 0],
+                "clip": ["ckpt", 1],
+                "vae": ["ckpt", 2],
+                "dataset": ["data", 0],
+                **settings,
+            },
         },
         "save": {
             "class_type": "InteractiveActionSaveToken",

@@ -22,7 +22,11 @@ def few_steps(prompt):
 
 def save(prompt, title, source):
     """Save one more output's images, under a node of that title."""
-    prompt[title] = {"class_type": "SaveImage", "inputs": {"images": source, "filename_prefix": "test"}, "_meta": {"title": title}}
+    prompt[title] = {
+        "class_type": "SaveImage",
+        "inputs": {"images": source, "filename_prefix": "test"},
+        "_meta": {"title": title},
+    }
 
 
 def save_mask(prompt, source):
@@ -31,7 +35,10 @@ def save_mask(prompt, source):
 
 
 def arrays(client, outputs, prompt, *titles):
-    return (numpy.stack([numpy.asarray(image, dtype=int) for image in images(client, outputs, prompt, title)]) for title in titles)
+    return (
+        numpy.stack([numpy.asarray(image, dtype=int) for image in images(client, outputs, prompt, title)])
+        for title in titles
+    )
 
 
 def test_a_thing_is_made_what_a_text_and_style_images_say_by_the_file_that_the_stock_loader_takes(server):
@@ -98,7 +105,9 @@ def test_an_edit_is_taught(server):
     assert any(name.endswith("lora_up.weight") for name in load_file(lora))
 
 
-@pytest.mark.parametrize("part", ["style_attention.to_out.diff_b", "style_attention.to_v.diff", "input_blocks.0.0.diff"])
+@pytest.mark.parametrize(
+    "part", ["style_attention.to_out.diff_b", "style_attention.to_v.diff", "input_blocks.0.0.diff"]
+)
 def test_what_a_lora_says_of_the_new_parts_counts_in_the_stock_loader(server, part):
     from interactive_action.miniature.style_editor import EDITOR
 

@@ -59,12 +59,21 @@ def test_the_workflow_extends_a_checkpoint_and_edits_with_it(server, prompt):
 
 def test_the_extended_file_loads_in_the_stock_loader_and_draws_the_same(server, prompt):
     first = edited(server.client(), prompt)
-    stock = {**prompt, "extend": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "style-editor.safetensors"}, "_meta": {"title": "Load Checkpoint"}}}
+    stock = {
+        **prompt,
+        "extend": {
+            "class_type": "CheckpointLoaderSimple",
+            "inputs": {"ckpt_name": "style-editor.safetensors"},
+            "_meta": {"title": "Load Checkpoint"},
+        },
+    }
     assert edited(server.client(), stock).tobytes() == first.tobytes()
 
 
 def test_a_checkpoint_that_is_none_of_instruct_pix2pix_is_told_and_nothing_written(server, prompt):
-    graph = {"1": {**prompt["extend"], "inputs": {"ckpt_name": "interactive-action-miniature.safetensors", "name": "other"}}}
+    graph = {
+        "1": {**prompt["extend"], "inputs": {"ckpt_name": "interactive-action-miniature.safetensors", "name": "other"}}
+    }
     with pytest.raises(InteractiveActionError, match="takes 4 input channels: it draws from text alone"):
         server.client().run(graph)
     assert not (server.base / "models" / "checkpoints" / "other.safetensors").exists()

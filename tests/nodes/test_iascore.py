@@ -24,13 +24,22 @@ def detector():
 
 @pytest.fixture(scope="module")
 def images():
-    shots = [render(sample_scene(CHECK_SEED + 77, "panda", "strawberry", relation, held_out=True))
-             for relation in ("lift", "and")]
+    shots = [
+        render(sample_scene(CHECK_SEED + 77, "panda", "strawberry", relation, held_out=True))
+        for relation in ("lift", "and")
+    ]
     return torch.stack([torch.from_numpy(shot.image) for shot in shots]).float() / 255
 
 
-def judge(images, clip_scorer, detector=None, subject="panda", object="strawberry",
-          text="a panda picking up a strawberry", **more):
+def judge(
+    images,
+    clip_scorer,
+    detector=None,
+    subject="panda",
+    object="strawberry",
+    text="a panda picking up a strawberry",
+    **more,
+):
     return IAScore.execute(images, clip_scorer, subject, object, text, detector=detector, **more)
 
 
@@ -66,15 +75,17 @@ def test_boxes_from_elsewhere_take_the_place_of_the_detector(images, clip_scorer
     assert json.loads(report)["how"]["detector"] == "boxes given"
 
 
-def test_rows_and_a_plot_are_written_under_a_name_that_stays_in_its_folder(images, clip_scorer, detector, tmp_path,
-                                                                           monkeypatch):
+def test_rows_and_a_plot_are_written_under_a_name_that_stays_in_its_folder(
+    images, clip_scorer, detector, tmp_path, monkeypatch
+):
     import folder_paths
 
     monkeypatch.setattr(folder_paths, "get_output_directory", lambda: str(tmp_path))
     for _ in range(2):
         judge(images, clip_scorer, detector, save_as="pandas")
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"pandas{number}{suffix}" for number in ("", "-2") for suffix in (".csv", ".jsonl", ".png")}
+        f"pandas{number}{suffix}" for number in ("", "-2") for suffix in (".csv", ".jsonl", ".png")
+    }
     with pytest.raises(InteractiveActionError, match="cannot be called"):
         judge(images, clip_scorer, detector, save_as="../elsewhere")
     assert len(list(tmp_path.iterdir())) == 6

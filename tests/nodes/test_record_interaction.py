@@ -13,13 +13,27 @@ from interactive_action.sim.client import ROOT
 
 
 def scene(**changes):
-    settings = {"robot": "panda", "action": "pick up", "object": "ball", "object_color": "green", "ground": "sand", "background": "sky"}
+    settings = {
+        "robot": "panda",
+        "action": "pick up",
+        "object": "ball",
+        "object_color": "green",
+        "ground": "sand",
+        "background": "sky",
+    }
     return sim.InteractionScene.execute(**{**settings, "size_jitter": 0.1, "seed": 5, **changes}).result[0]
 
 
 def test_record_gives_what_the_rest_of_the_pack_and_comfyui_take(simulator, monkeypatch):
     monkeypatch.setattr(sim, "SIMULATOR", simulator)  # the one that is running already
-    settings = {"num_episodes": 1, "cameras": 5, "key_frames": "held", "frames_per_episode": 1, "width": 64, "height": 96}
+    settings = {
+        "num_episodes": 1,
+        "cameras": 5,
+        "key_frames": "held",
+        "frames_per_episode": 1,
+        "width": 64,
+        "height": 96,
+    }
     output = sim.RecordInteraction.execute(scene(), **settings)
     images, subject, object, subject_boxes, object_boxes, depth, recording = output.result
     assert images.shape == depth.shape == (5, 96, 64, 3) and images.dtype == depth.dtype == torch.float32
@@ -39,12 +53,21 @@ def test_bad_settings_are_refused_before_anything_runs():
     with pytest.raises(InteractiveActionError, match="no object 'moon'"):
         scene(object="moon")
     with pytest.raises(InteractiveActionError, match="cameras must be"):
-        sim.RecordInteraction.execute(scene(), num_episodes=1, cameras=2, key_frames="held", frames_per_episode=1, width=64, height=64)
+        sim.RecordInteraction.execute(
+            scene(), num_episodes=1, cameras=2, key_frames="held", frames_per_episode=1, width=64, height=64
+        )
 
 
 def test_triples_come_in_the_order_in_which_adi_takes_them(simulator, monkeypatch):
     monkeypatch.setattr(triples, "SIMULATOR", simulator)
-    settings = {"num_episodes": 2, "cameras": 4, "key_frames": "held", "frames_per_episode": 1, "width": 64, "height": 64}
+    settings = {
+        "num_episodes": 2,
+        "cameras": 4,
+        "key_frames": "held",
+        "frames_per_episode": 1,
+        "width": 64,
+        "height": 64,
+    }
     output = triples.RecordTriples.execute(scene(), other_actions="push, touch,", **settings)
     anchors, same, others, recording, other_recordings = output.result
     assert anchors.shape == same.shape == (8, 64, 64, 3) and others.shape == (16, 64, 64, 3)

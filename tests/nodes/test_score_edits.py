@@ -28,7 +28,9 @@ def images():
 
 def test_the_best_edit_of_several_is_the_one_with_the_lowest_total(reward, images):
     edited = torch.cat([images[:1], images[1:]])
-    structure, semantics, best, change, report = ScoreEdits.execute(edited, images[:1], images[:1, :32, :32], reward).result
+    structure, semantics, best, change, report = ScoreEdits.execute(
+        edited, images[:1], images[:1, :32, :32], reward
+    ).result
     told = json.loads(report)
     assert told["edits"][0]["structure"] == pytest.approx(0, abs=1e-6)  # the first is the image itself
     assert structure == pytest.approx(sum(row["structure"] for row in told["edits"]) / 3)

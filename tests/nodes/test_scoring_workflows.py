@@ -39,7 +39,9 @@ def test_each_prompt_of_a_set_is_drawn_with_its_own_seed_and_judged_by_its_own_w
     assert len({image.tobytes() for image in images}) == 3
     report = json.loads(text_of(outputs, prompt, "Report"))
     expected = prompt_sets.seeded(prompt_sets.miniature("handling", "picking up"), 1, 0, 0, 3)
-    assert [(row["subject"], row["object"], row["text"]) for row in report["images"]] == [(row.subject, row.object, row.text) for row in expected]
+    assert [(row["subject"], row["object"], row["text"]) for row in report["images"]] == [
+        (row.subject, row.object, row.text) for row in expected
+    ]
 
 
 def test_a_part_of_a_set_is_drawn_as_the_whole_draws_it(client):
@@ -83,7 +85,11 @@ def test_votes_that_are_put_into_the_input_folder_are_counted(server, page):
 
 def test_recording_attention_changes_no_pixel_of_what_the_server_draws(client):
     prompt = shortened("see-where-words-attend", 0)
-    prompt["images"] = {"class_type": "PreviewImage", "inputs": {"images": [node(prompt, "Decode")[0], 0]}, "_meta": {"title": "Images"}}
+    prompt["images"] = {
+        "class_type": "PreviewImage",
+        "inputs": {"images": [node(prompt, "Decode")[0], 0]},
+        "_meta": {"title": "Images"},
+    }
     outputs = client.run(prompt)
     recorded = saved(client, outputs, prompt, "Images")
     sheets = saved(client, outputs, prompt, "Save the sheets")
@@ -112,7 +118,9 @@ def test_a_folder_is_scored_and_a_broken_image_named(server, client):
 def test_a_report_tells_the_settings_of_the_graph_that_wrote_it(server, client):
     prompt = shortened("write-a-report", 2)
     told = text_of(client.run(prompt), prompt, "Write Report")
-    page = (server.base / "output" / f"{told.removeprefix('written to ').partition('.html')[0]}.html").read_text(encoding="utf-8")
+    page = (server.base / "output" / f"{told.removeprefix('written to ').partition('.html')[0]}.html").read_text(
+        encoding="utf-8"
+    )
     assert page.count("<figure>") == 4  # two methods, two prompts
     assert "a panda picking up a strawberry" in page and "Judged by: detector miniature" in page
     assert "<summary>Draw the first method</summary>" in page and "<dt>steps</dt><dd>2</dd>" in page
@@ -126,7 +134,9 @@ def test_methods_learn_and_are_compared_in_one_graph(server, client):
         value["inputs"].update(steps=2, batch_size=2)
     node(prompt, "Load Interaction Dataset")[1]["inputs"]["name"] = save_noise_dataset(server.base)
     told = text_of(client.run(prompt), prompt, "Write Report")
-    page = (server.base / "output" / f"{told.removeprefix('written to ').partition('.html')[0]}.html").read_text(encoding="utf-8")
+    page = (server.base / "output" / f"{told.removeprefix('written to ').partition('.html')[0]}.html").read_text(
+        encoding="utf-8"
+    )
     assert page.count("<figure>") == 10  # five methods, two prompts
     for name in ("handling", "Textual Inversion", "ReVersion", "P+", "Interactive Action"):
         assert f">{name}<" in page

@@ -13,10 +13,27 @@ from interactive_action.tools.demos.token import load_prompt, node
 
 def recording(num_episodes=1, **changes):
     """A graph that records small images: nodes "scene", "record", "draw"."""
-    scene = {"robot": "panda", "action": "pick up", "object": "cube", "object_color": "red", "ground": "sand", "background": "sky"}
-    plan = {"num_episodes": num_episodes, "cameras": 4, "key_frames": "held", "frames_per_episode": 1, "width": 64, "height": 64}
+    scene = {
+        "robot": "panda",
+        "action": "pick up",
+        "object": "cube",
+        "object_color": "red",
+        "ground": "sand",
+        "background": "sky",
+    }
+    plan = {
+        "num_episodes": num_episodes,
+        "cameras": 4,
+        "key_frames": "held",
+        "frames_per_episode": 1,
+        "width": 64,
+        "height": 64,
+    }
     return {
-        "scene": {"class_type": "InteractiveActionScene", "inputs": {**scene, "size_jitter": 0.1, "seed": num_episodes, **changes}},
+        "scene": {
+            "class_type": "InteractiveActionScene",
+            "inputs": {**scene, "size_jitter": 0.1, "seed": num_episodes, **changes},
+        },
         "record": {"class_type": "InteractiveActionRecord", "inputs": {"scene": ["scene", 0], **plan}},
         "draw": {"class_type": "InteractiveActionVisualizeAnnotations", "inputs": {"recording": ["record", 6]}},
     }
@@ -39,7 +56,9 @@ def test_recording_tells_its_progress_obeys_cancel_and_survives_an_abort(client,
         at_the_second_image(client, recording(num_episodes=50), client.interrupt)
 
     (worker,) = [
-        process for process in psutil.Process(server._process.pid).children(recursive=True) if "sim.worker" in process.cmdline()
+        process
+        for process in psutil.Process(server._process.pid).children(recursive=True)
+        if "sim.worker" in process.cmdline()
     ]
     with pytest.raises(InteractiveActionError, match=r"Record.*ended in the middle of its work .SIGABRT"):
         at_the_second_image(client, recording(num_episodes=51), lambda _: worker.send_signal(signal.SIGABRT))

@@ -18,8 +18,16 @@ def options():
 
     drawing = {"every": 1, "seed": 1, "steps": 2, "guidance": 4.0}
     prompts, looked_for = "a panda <v*> a cup\na frog <v*> a ball", ("panda\nfrog", "cup\nball", "picking up")
-    samples = TrainingSamples.execute(prompts, judges.load_detector(0.3), judges.load_clip_scorer(), *looked_for, **drawing).args[0]
-    off = {"grad_accumulation_steps": 1, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_embedding_norm": 0.0, "outside": 0.0}
+    samples = TrainingSamples.execute(
+        prompts, judges.load_detector(0.3), judges.load_clip_scorer(), *looked_for, **drawing
+    ).args[0]
+    off = {
+        "grad_accumulation_steps": 1,
+        "min_snr_gamma": 0.0,
+        "ema_decay": 0.0,
+        "max_embedding_norm": 0.0,
+        "outside": 0.0,
+    }
     return TrainingOptions.execute(**off, samples=samples, tensorboard=True, gradient_checkpointing=True).args[0]
 
 
@@ -66,16 +74,28 @@ def test_the_file_that_a_trainer_writes_trains_the_same_token_without_comfyui(ch
     from interactive_action.trainers import cli
 
     mask = (torch.arange(96) < 48).float().expand(4, 96, 96)
-    off = {"grad_accumulation_steps": 1, "min_snr_gamma": 5.0, "ema_decay": 0.5, "max_embedding_norm": 0.0, "outside": 0.0}
-    options = TrainingOptions.execute(**off, mask=mask, save_every=1, cache_latents_to_disk=True, export_config="as-a-file").args[0]
+    off = {
+        "grad_accumulation_steps": 1,
+        "min_snr_gamma": 5.0,
+        "ema_decay": 0.5,
+        "max_embedding_norm": 0.0,
+        "outside": 0.0,
+    }
+    options = TrainingOptions.execute(
+        **off, mask=mask, save_every=1, cache_latents_to_disk=True, export_config="as-a-file"
+    ).args[0]
     settings = {
         "action": "pick up", "steps": 2, "batch_size": 2, "learning_rate": 0.01, "seed": 0, "initializer_token": "with", "timestep_sampling": "high noise",
         "weight_decay": 0.01, "save_state_every": 1, "options": options, "vectors": 1,
     }  # fmt: skip
-    dataset = InteractionDataset((dataset.images * 255).round() / 255, dataset.prompts, dataset.prompts_and)  # as a PNG holds them
+    dataset = InteractionDataset(
+        (dataset.images * 255).round() / 255, dataset.prompts, dataset.prompts_and
+    )  # as a PNG holds them
     with torch.inference_mode():
         if method == "adi":
-            masking = ADIGradientMask.execute(dataset, dataset.images.flip(0).repeat(2, 1, 1, 1), 0.6, "intersection").args[0]
+            masking = ADIGradientMask.execute(
+                dataset, dataset.images.flip(0).repeat(2, 1, 1, 1), 0.6, "intersection"
+            ).args[0]
             done = training.TrainADI.execute(*checkpoint, dataset, masking, layer_wise=True, **settings)
         else:
             done = training.TrainTextualInversion.execute(*checkpoint, dataset, **settings)
@@ -85,7 +105,13 @@ def test_the_file_that_a_trainer_writes_trains_the_same_token_without_comfyui(ch
     assert learned.vectors.shape == token.vectors.shape
     close = (learned.vectors - token.vectors).abs() < 1e-3 * token.vectors.abs().max()
     assert close.float().mean() > 0.99, "a channel on the edge of a mask may fall to either side"
-    for name in ("method", "action", "hyperparameters", "base_model", "step"):  # but not the dataset, which there has the masks, too
+    for name in (
+        "method",
+        "action",
+        "hyperparameters",
+        "base_model",
+        "step",
+    ):  # but not the dataset, which there has the masks, too
         assert learned.provenance[f"interactive_action.{name}"] == token.provenance[f"interactive_action.{name}"]
     folder = folder_paths.get_folder_paths("interactive_tokens" if method == "adi" else "embeddings")[0]
     [kept] = pathlib.Path(folder).glob("run-*/v-000001.safetensors")

@@ -67,14 +67,20 @@ def test_a_killed_server_resumes_and_gives_the_very_same_token(client, base, tmp
         second.client().run(training(**settings), lambda node, value, _: node == "train" and steps.append(value))
     assert steps[0] > 10, "training began anew"
     assert (tmp_path / "models" / "embeddings" / "killed.safetensors").read_bytes() == whole
-    assert not list((tmp_path / "user" / "interactive_action").rglob("*.safetensors")), "a finished run leaves no state file"
+    assert not list((tmp_path / "user" / "interactive_action").rglob("*.safetensors")), (
+        "a finished run leaves no state file"
+    )
 
 
 def test_stock_sampling_draws_the_same_pixels_before_and_after_training(client, base):
     def draw():
         events = list(client.follow(drawing()))
-        assert any(kind == "executing" and data["node"] == "draw" for kind, data in events), "the image came from the cache"
-        [image] = next(data["output"]["images"] for kind, data in events if kind == "executed" and data["node"] == "show")
+        assert any(kind == "executing" and data["node"] == "draw" for kind, data in events), (
+            "the image came from the cache"
+        )
+        [image] = next(
+            data["output"]["images"] for kind, data in events if kind == "executed" and data["node"] == "show"
+        )
         return client.view(image)
 
     client.run(training(token="other"))  # another graph: ComfyUI forgets cached images but keeps the loaded checkpoint
@@ -147,7 +153,9 @@ def test_the_loader_notices_a_changed_file(client, base):
         }
         graph["yes"]["inputs"]["clip"] = ["load", 1]
         events = list(client.follow(graph))
-        [image] = next(data["output"]["images"] for kind, data in events if kind == "executed" and data["node"] == "show")
+        [image] = next(
+            data["output"]["images"] for kind, data in events if kind == "executed" and data["node"] == "show"
+        )
         return client.view(image)
 
     import torch

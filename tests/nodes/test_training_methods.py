@@ -38,10 +38,19 @@ def adi_on_noise(**masking):
     settings = graph["train"]["inputs"]
     for name in ("steering_words", "lambda_steer", "lambda_distill", "gamma", "positives_per_image"):
         del settings[name]
-    graph["train"] = {"class_type": "InteractiveActionTrainADI", "inputs": {**settings, "gradient_mask": ["mask", 0], "layer_wise": True}}
+    graph["train"] = {
+        "class_type": "InteractiveActionTrainADI",
+        "inputs": {**settings, "gradient_mask": ["mask", 0], "layer_wise": True},
+    }
     graph["mask"] = {
         "class_type": "InteractiveActionADIGradientMask",
-        "inputs": {"dataset": ["data", 0], "action_different": ["data", 1], "beta": 0.6, "strategy": "intersection", **masking},
+        "inputs": {
+            "dataset": ["data", 0],
+            "action_different": ["data", 1],
+            "beta": 0.6,
+            "strategy": "intersection",
+            **masking,
+        },
     }
     return graph
 
@@ -87,7 +96,11 @@ def test_a_saved_layer_wise_token_draws_through_the_loader_and_changes_nothing_e
         if loaded:
             graph["load"] = {
                 "class_type": "InteractiveTokenLoader",
-                "inputs": {"model": ["ckpt", 0], "clip": ["ckpt", 1], "token_name": "interactive_tokens/layers.safetensors"},
+                "inputs": {
+                    "model": ["ckpt", 0],
+                    "clip": ["ckpt", 1],
+                    "token_name": "interactive_tokens/layers.safetensors",
+                },
             }
             graph["draw"]["inputs"]["model"] = ["load", 0]
             graph["yes"]["inputs"]["clip"] = graph["no"]["inputs"]["clip"] = ["load", 1]
@@ -125,7 +138,14 @@ def test_one_mask_for_many_images_is_answered_with_a_sentence(client, models):
     graph["mask"] = {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": 96, "height": 96}}
     graph["options"] = {
         "class_type": "InteractiveActionTrainingOptions",
-        "inputs": {"grad_accumulation_steps": 2, "min_snr_gamma": 5.0, "ema_decay": 0.5, "max_embedding_norm": 1.5, "mask": ["mask", 0], "outside": 0.1},
+        "inputs": {
+            "grad_accumulation_steps": 2,
+            "min_snr_gamma": 5.0,
+            "ema_decay": 0.5,
+            "max_embedding_norm": 1.5,
+            "mask": ["mask", 0],
+            "outside": 0.1,
+        },
     }
     with pytest.raises(InteractiveActionError, match="1 masks for 4 images"):
         client.run(graph)
@@ -140,7 +160,9 @@ class Recorded(SimpleNamespace):
 
 def recorded(*images, seeds=(7, 8)):
     names, takes, cameras = zip(*images)
-    return Recorded(object=numpy.array(names), episode=numpy.array(takes), camera=numpy.array(cameras), seeds=numpy.array(seeds))
+    return Recorded(
+        object=numpy.array(names), episode=numpy.array(takes), camera=numpy.array(cameras), seeds=numpy.array(seeds)
+    )
 
 
 def test_recordings_are_matched_by_object_take_and_camera():
@@ -151,9 +173,14 @@ def test_recordings_are_matched_by_object_take_and_camera():
     action = recorded(("red cube", 0, 0), ("blue cube", 1, 1))
     other = recorded(("blue cube", 0, 1), ("red cube", 1, 0), seeds=(8, 7))  # the same seeds, taken in another order
     different, masking = ADIGradientMask.execute(dataset, images, 0.6, "intersection", action, other).args[0]
-    assert sorted(zip(different.anchors.tolist(), different.images[:, 0, 0, 0].tolist())) == [(0, images[1, 0, 0, 0]), (1, images[0, 0, 0, 0])]
+    assert sorted(zip(different.anchors.tolist(), different.images[:, 0, 0, 0].tolist())) == [
+        (0, images[1, 0, 0, 0]),
+        (1, images[0, 0, 0, 0]),
+    ]
     assert masking == {"beta": 0.6, "strategy": "intersection"}
-    with pytest.raises(InteractiveActionError, match="1 images in the action-different images and 2 in their recording"):
+    with pytest.raises(
+        InteractiveActionError, match="1 images in the action-different images and 2 in their recording"
+    ):
         ADIGradientMask.execute(dataset, images[:1], 0.6, "intersection", action, other)
 
 
@@ -164,17 +191,24 @@ def test_recordings_are_matched_by_object_take_and_camera():
         ("train-with-custom-diffusion", "First images with the new word", 14),
     ],
 )
-def test_what_a_baseline_trains_draws_at_once_and_the_stock_loader_finds_it(server, client, models, name, first, layers):
+def test_what_a_baseline_trains_draws_at_once_and_the_stock_loader_finds_it(
+    server, client, models, name, first, layers
+):
     prompt, trainer = shortened(name, name, learning_rate=0.1)
     node(prompt, "Save LoRA Weights")[1]["inputs"].update(prefix=f"loras/{name}")
     outputs = client.run(prompt)
     [shown] = [value for key, value in outputs.items() if key == node(prompt, first)[0]]
     assert len(shown["images"]) == 4
     file = f"{name}_00001_.safetensors"
-    assert len(load_file(server.base / "output" / "loras" / file)) == layers * (2 if name == "train-with-dreambooth" else 1)
+    assert len(load_file(server.base / "output" / "loras" / file)) == layers * (
+        2 if name == "train-with-dreambooth" else 1
+    )
     graph = drawing("a frog and a cup")
     [plain] = client.run(graph)["show"]["images"]
-    graph["lora"] = {"class_type": "LoraLoaderModelOnly", "inputs": {"model": ["ckpt", 0], "lora_name": file, "strength_model": 1.0}}
+    graph["lora"] = {
+        "class_type": "LoraLoaderModelOnly",
+        "inputs": {"model": ["ckpt", 0], "lora_name": file, "strength_model": 1.0},
+    }
     graph["draw"]["inputs"]["model"] = ["lora", 0]
     [changed] = client.run(graph)["show"]["images"]
     assert client.view(changed) != client.view(plain)

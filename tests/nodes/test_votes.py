@@ -38,8 +38,14 @@ def open_page(browser, written):
 
 def press(browser, key, code, text=""):
     for kind in ("keyDown", "keyUp"):
-        browser.call("Input.dispatchKeyEvent", type=kind, key=key, code=key if key != " " else "Space",
-                     windowsVirtualKeyCode=code, **({"text": text} if kind == "keyDown" and text else {}))
+        browser.call(
+            "Input.dispatchKeyEvent",
+            type=kind,
+            key=key,
+            code=key if key != " " else "Space",
+            windowsVirtualKeyCode=code,
+            **({"text": text} if kind == "keyDown" and text else {}),
+        )
 
 
 def saved_files(folder, count):

@@ -61,7 +61,10 @@ def test_the_token_is_used_and_scored(server, taught):
     outputs = server.client().run(prompt)
     report = json.loads(outputs[node(prompt, "Report (token)")[0]]["text"][0])
     assert report["scores"]["n"] == 2
-    with_token, plain = (server.client().view(outputs[node(prompt, f"Save ({kind})")[0]]["images"][0]) for kind in ("token", "plain words"))
+    with_token, plain = (
+        server.client().view(outputs[node(prompt, f"Save ({kind})")[0]]["images"][0])
+        for kind in ("token", "plain words")
+    )
     assert with_token != plain
 
 
@@ -75,9 +78,13 @@ def test_a_data_set_that_was_saved_trains_again(server, taught):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_the_page_loads_is_what_the_headless_prompt_says(browser, name):
     workflow = (WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")
-    loaded = browser.evaluate(f"app.loadGraphData({workflow}).then(() => app.graphToPrompt()).then(graph => graph.output)")
+    loaded = browser.evaluate(
+        f"app.loadGraphData({workflow}).then(() => app.graphToPrompt()).then(graph => graph.output)"
+    )
     prompt = load_prompt(name)
-    assert {key: value["class_type"] for key, value in loaded.items()} == {key: value["class_type"] for key, value in prompt.items()}
+    assert {key: value["class_type"] for key, value in loaded.items()} == {
+        key: value["class_type"] for key, value in prompt.items()
+    }
     for key, value in prompt.items():
         assert loaded[key]["inputs"].items() >= value["inputs"].items(), value["_meta"]["title"]
 
@@ -87,7 +94,9 @@ def test_the_template_browser_offers_it_with_a_image(server, name):
     with urllib.request.urlopen(f"http://{server.address}/workflow_templates") as answer:
         assert name in json.load(answer)["interactive-action"]
     for suffix in ("json", "jpg"):
-        with urllib.request.urlopen(f"http://{server.address}/api/workflow_templates/interactive-action/{name}.{suffix}") as answer:
+        with urllib.request.urlopen(
+            f"http://{server.address}/api/workflow_templates/interactive-action/{name}.{suffix}"
+        ) as answer:
             assert answer.status == 200
 
 

@@ -33,7 +33,9 @@ def owlv2(tmp_path_factory):
     small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = Owlv2Config(
         text_config={**small, "vocab_size": len(words), "bos_token_id": 52, "eos_token_id": 53},
-        vision_config={**small, "image_size": 32, "patch_size": 8}, projection_dim=16)
+        vision_config={**small, "image_size": 32, "patch_size": 8},
+        projection_dim=16,
+    )
     Owlv2ForObjectDetection(config).save_pretrained(folder)
     Owlv2Processor(Owlv2ImageProcessor(size={"height": 32, "width": 32}), tokenizer).save_pretrained(folder)
     return folder
@@ -45,22 +47,49 @@ def grounding_dino(tmp_path_factory):
     torch.manual_seed(0)
     # The model knows "[CLS]", "[SEP]", "." and "?" by BERT's numbers.
     words = [f"[unused{i}]" for i in range(1100)]
-    for number, word in {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]", 1012: ".", 1029: "?",
-                         1040: "panda", 1041: "robot", 1042: "arm"}.items():
+    for number, word in {
+        0: "[PAD]",
+        100: "[UNK]",
+        101: "[CLS]",
+        102: "[SEP]",
+        103: "[MASK]",
+        1012: ".",
+        1029: "?",
+        1040: "panda",
+        1041: "robot",
+        1042: "arm",
+    }.items():
         words[number] = word
     (folder / "vocab.txt").write_text("\n".join(words))
     config = GroundingDinoConfig(
-        backbone_config=SwinConfig(image_size=32, embed_dim=8, depths=[1, 1, 1], num_heads=[1, 2, 2], window_size=4,
-                                   out_features=["stage2", "stage3"]),
-        text_config=BertConfig(vocab_size=1100, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-                               intermediate_size=32),
-        d_model=32, encoder_layers=1, encoder_ffn_dim=32, encoder_attention_heads=2,
-        decoder_layers=2, decoder_ffn_dim=32, decoder_attention_heads=2,
-        num_queries=12, num_feature_levels=3, max_text_len=32, use_pretrained_backbone=False)
+        backbone_config=SwinConfig(
+            image_size=32,
+            embed_dim=8,
+            depths=[1, 1, 1],
+            num_heads=[1, 2, 2],
+            window_size=4,
+            out_features=["stage2", "stage3"],
+        ),
+        text_config=BertConfig(
+            vocab_size=1100, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+        ),
+        d_model=32,
+        encoder_layers=1,
+        encoder_ffn_dim=32,
+        encoder_attention_heads=2,
+        decoder_layers=2,
+        decoder_ffn_dim=32,
+        decoder_attention_heads=2,
+        num_queries=12,
+        num_feature_levels=3,
+        max_text_len=32,
+        use_pretrained_backbone=False,
+    )
     GroundingDinoForObjectDetection(config).save_pretrained(folder)
     GroundingDinoProcessor(
         GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 64}),
-        BertTokenizerFast.from_pretrained(folder)).save_pretrained(folder)
+        BertTokenizerFast.from_pretrained(folder),
+    ).save_pretrained(folder)
     return folder
 
 
@@ -84,7 +113,7 @@ class TestAnyDetector:
         detector, images = load_detector(folder, 0.0), torch.rand(2, 40, 40, 3)
         labels = [["panda", "robot arm"], ["robot arm", "panda"]]
         together = detector.detect(images, labels)
-        alone = [detector.detect(images[i:i + 1], labels[i])[0] for i in range(2)]
+        alone = [detector.detect(images[i : i + 1], labels[i])[0] for i in range(2)]
         for one, other in zip(together, alone):
             assert [box["label"] for box in one] == [box["label"] for box in other]
             assert [box["x"] for box in one] == pytest.approx([box["x"] for box in other], abs=1e-2)

@@ -68,7 +68,9 @@ def test_structure_is_the_mean_difference_of_two_depths():
 def test_structure_is_the_double_loop_that_eq_8_spells(models, images):
     model = load_depth_model(models["depth"])
     before, after = model.depth(images), model.depth(images.flip(2))
-    slow = [sum(abs(before[b, i, j] - after[b, i, j]) for i in range(40) for j in range(56)) / (40 * 56) for b in range(2)]
+    slow = [
+        sum(abs(before[b, i, j] - after[b, i, j]) for i in range(40) for j in range(56)) / (40 * 56) for b in range(2)
+    ]
     assert structure_scores(before, after).tolist() == pytest.approx([float(score) for score in slow], rel=1e-4)
     assert structure_scores(before, after).min() > 0.01
     assert structure_scores(before, before).tolist() == [0, 0]
@@ -89,8 +91,12 @@ def test_semantics_by_hand():
     region = 1 - 0.5**0.5  # cosine of green and yellow
     outside = 8 * 0.25 / (16 * 3)  # eight pixels, one channel of three, by a half
     assert changed_outside(generated, original, mask).tolist() == pytest.approx([outside])
-    assert semantic_scores(generated, original, style, MeanColor(), mask).tolist() == pytest.approx([region + 0.5 * outside])
-    assert semantic_scores(generated, original, style, MeanColor(), mask, lambda_=2).tolist() == pytest.approx([region + 2 * outside])
+    assert semantic_scores(generated, original, style, MeanColor(), mask).tolist() == pytest.approx(
+        [region + 0.5 * outside]
+    )
+    assert semantic_scores(generated, original, style, MeanColor(), mask, lambda_=2).tolist() == pytest.approx(
+        [region + 2 * outside]
+    )
 
 
 def test_the_first_term_is_about_the_edit_and_not_constant_as_printed():
@@ -105,8 +111,12 @@ def test_masks_of_image_and_style_choose_what_is_compared():
     style = of_color(RED).clone()
     style[:, :, :2] = torch.tensor(GREEN)
     generated = style.flip(2)  # green where the style is red
-    assert semantic_scores(generated, generated, style, MeanColor(), 1 - half, half).tolist() == pytest.approx([0], abs=1e-6)
-    assert semantic_scores(generated, generated, style, MeanColor(), half, half).tolist() == pytest.approx([1], abs=1e-6)
+    assert semantic_scores(generated, generated, style, MeanColor(), 1 - half, half).tolist() == pytest.approx(
+        [0], abs=1e-6
+    )
+    assert semantic_scores(generated, generated, style, MeanColor(), half, half).tolist() == pytest.approx(
+        [1], abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", ["DINOv2", "CLIP"])
@@ -128,7 +138,9 @@ def test_encoders_give_what_the_library_gives(models, kind):
     class_name = {"DINOv2": "Dinov2Model", "CLIP": "CLIPVisionModelWithProjection"}[kind]
     model = getattr(transformers, class_name).from_pretrained(models[kind]).eval()
     encoder = load_encoder(kind, models[kind])
-    processor = transformers.AutoImageProcessor.from_pretrained(models[kind], do_center_crop=False, size=dict(zip(("height", "width"), encoder.size)))
+    processor = transformers.AutoImageProcessor.from_pretrained(
+        models[kind], do_center_crop=False, size=dict(zip(("height", "width"), encoder.size))
+    )
     with torch.no_grad():
         outputs = model(**processor(images=[(square[0] * 255).byte().movedim(-1, 0)], return_tensors="pt"))
     expected = outputs.image_embeds if kind == "CLIP" else outputs.pooler_output
@@ -154,7 +166,9 @@ def test_dreamsim_is_asked_for_images_of_its_size_and_made_one_long(images):
 
 def test_without_dreamsim_the_sentence_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "dreamsim", None)
-    with pytest.raises(InteractiveActionError, match="DreamSim is not installed.*pip install dreamsim.*Or choose DINOv2"):
+    with pytest.raises(
+        InteractiveActionError, match="DreamSim is not installed.*pip install dreamsim.*Or choose DINOv2"
+    ):
         load_encoder("DreamSim", "models")
     with pytest.raises(InteractiveActionError, match="no encoder called 'LPIPS'"):
         load_encoder("LPIPS", "")
@@ -187,8 +201,12 @@ def test_the_reward_joins_both_scores(models, images):
     generated, style, mask = images.flip(0), images[:1, :30, :30], torch.ones(1, 40, 56)
     structure, semantics = EditingReward(depth, encoder, 0.5, 1.0).scores(generated, images, style, mask)
     assert torch.allclose(structure, structure_scores(depth.depth(images), depth.depth(generated)))
-    assert torch.allclose(semantics, semantic_scores(generated, images, style.expand(2, -1, -1, -1), encoder), atol=1e-6)
-    known = EditingReward(depth, encoder).scores(generated, images, style, depths=(torch.zeros(2, 1, 1), torch.ones(2, 1, 1)))
+    assert torch.allclose(
+        semantics, semantic_scores(generated, images, style.expand(2, -1, -1, -1), encoder), atol=1e-6
+    )
+    known = EditingReward(depth, encoder).scores(
+        generated, images, style, depths=(torch.zeros(2, 1, 1), torch.ones(2, 1, 1))
+    )
     assert known[0].tolist() == [1, 1]
     assert json.loads(EditingReward(depth, encoder).name)["lambda"] == 0.5
 

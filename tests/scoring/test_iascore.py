@@ -79,16 +79,20 @@ class TestClosestPair:
 class TestSummarize:
     def test_scores_of_four_images_worked_out_by_hand(self):
         scores = summarize([row(0.5, 0.3), row(0.0, 0.4), row(0.1, -0.2), row(0.0, 0.1, found=False)])
-        assert scores == pytest.approx({
-            "n": 4,
-            "subject_found": 0.75, "object_found": 0.75, "both_found": 0.75,
-            "pass_rate": 0.5,
-            "mean_iou": (0.5 + 0.1) / 4,
-            "iascore_cosine": (0.3 - 0.2) / 4,
-            "iascore_2_5": 2.5 * 0.3 / 4,
-            "cosine_of_passed": (0.3 - 0.2) / 2,
-            "cosine_of_all": (0.3 + 0.4 - 0.2 + 0.1) / 4,
-        })
+        assert scores == pytest.approx(
+            {
+                "n": 4,
+                "subject_found": 0.75,
+                "object_found": 0.75,
+                "both_found": 0.75,
+                "pass_rate": 0.5,
+                "mean_iou": (0.5 + 0.1) / 4,
+                "iascore_cosine": (0.3 - 0.2) / 4,
+                "iascore_2_5": 2.5 * 0.3 / 4,
+                "cosine_of_passed": (0.3 - 0.2) / 2,
+                "cosine_of_all": (0.3 + 0.4 - 0.2 + 0.1) / 4,
+            }
+        )
 
     def test_nothing_passed_is_zero_and_the_mean_of_none_is_none(self):
         scores = summarize([row(0.0, 0.3)])

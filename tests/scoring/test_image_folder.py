@@ -75,8 +75,20 @@ def test_empty_and_unreadable_folders_are_sentences(tmp_path, models):
 
 
 def test_the_command_prints_the_scores_and_writes_the_rows(folder):
-    command = [sys.executable, str(ROOT), "scoring.image_folder", str(folder), "--save", str(folder / "out" / "scores"),
-               "--subject", WORDS[0], "--object", WORDS[1], "--text", WORDS[2]]
+    command = [
+        sys.executable,
+        str(ROOT),
+        "scoring.image_folder",
+        str(folder),
+        "--save",
+        str(folder / "out" / "scores"),
+        "--subject",
+        WORDS[0],
+        "--object",
+        WORDS[1],
+        "--text",
+        WORDS[2],
+    ]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout)

@@ -17,7 +17,10 @@ from interactive_action.nodes.write_report import WriteReport, settings_of
 from interactive_action.scoring.report import Cell, File, Grid, Plot, Score, Table, embedded, report_page, write_report
 
 IMAGE = torch.full((96, 96, 3), 0.5)
-ROWS = [{"method": "base", "IAScore": Score(0.25, (0.2, 0.5)), "passed": 0.4}, {"method": "ours <b>", "IAScore": Score(0.5), "passed": None}]
+ROWS = [
+    {"method": "base", "IAScore": Score(0.25, (0.2, 0.5)), "passed": 0.4},
+    {"method": "ours <b>", "IAScore": Score(0.5), "passed": None},
+]
 
 
 def decoded(address):
@@ -36,14 +39,24 @@ def test_a_table_tells_numbers_and_intervals_and_draws_them_on_one_scale():
 
 
 def test_negative_scores_have_bars_left_of_zero():
-    page = report_page("Title", sections=[Table("Scores", [{"method": "a", "score": Score(-0.5, (-1.0, 0.0))}, {"method": "b", "score": Score(1.0)}])])
+    page = report_page(
+        "Title",
+        sections=[
+            Table("Scores", [{"method": "a", "score": Score(-0.5, (-1.0, 0.0))}, {"method": "b", "score": Score(1.0)}])
+        ],
+    )
     # from -1 to 1 zero is at 50, and -0.5 at 25
     assert 'class="fill" x="25.00" width="25.00"' in page and 'class="fill" x="50.00" width="50.00"' in page
     assert ">-</td>" in report_page("Title", sections=[Table("None", [{"method": "a", "score": Score(None)}])])
 
 
 def test_a_grid_names_method_and_prompt_of_each_image():
-    page = report_page("Title", sections=[Grid("Images", [("a panda & a cup", [Cell("base", [IMAGE], "passed"), Cell("ours", [IMAGE, IMAGE])])])])
+    page = report_page(
+        "Title",
+        sections=[
+            Grid("Images", [("a panda & a cup", [Cell("base", [IMAGE], "passed"), Cell("ours", [IMAGE, IMAGE])])])
+        ],
+    )
     assert page.count('<img src="data:image/png') == 3 and page.count('class="several"') == 1
     assert 'alt="ours: a panda &amp; a cup"' in page and "<small>passed</small>" in page
 
@@ -61,7 +74,11 @@ def test_images_of_any_kind_are_embedded_small():
 
 
 def test_files_travel_inside_and_settings_are_told():
-    page = report_page("Title", settings={"Sampler": {"steps": 20, "name": "<ddim>"}}, files=[File("lift.safetensors", b"\0" * 1500, "a token")])
+    page = report_page(
+        "Title",
+        settings={"Sampler": {"steps": 20, "name": "<ddim>"}},
+        files=[File("lift.safetensors", b"\0" * 1500, "a token")],
+    )
     address = re.search(r'download="lift.safetensors" href="([^"]+)"', page)[1]
     assert base64.b64decode(address.partition(",")[2]) == b"\0" * 1500
     assert "(1.5 kB)" in page and "<dt>steps</dt><dd>20</dd>" in page and "&lt;ddim&gt;" in page
@@ -106,7 +123,11 @@ def test_the_node_writes_scores_votes_images_and_tokens():
     assert "boxes overlap in 1 of 2" in text and "no overlap, cosine 0.25" in text  # the two pandas stand together
     assert 'download="lift-in-report.safetensors"' in text
     assert WriteReport.execute(**given).result == (f"{name}-2",)
-    for wrong, said in (({"methods": "ours"}, "2 batches"), ({"prompts": "a panda"}, "1 prompts.*ours 3, base 3"), ({"tokens": "<nobody>"}, "nobody")):
+    for wrong, said in (
+        ({"methods": "ours"}, "2 batches"),
+        ({"prompts": "a panda"}, "1 prompts.*ours 3, base 3"),
+        ({"tokens": "<nobody>"}, "nobody"),
+    ):
         with pytest.raises(InteractiveActionError, match=said):
             WriteReport.execute(**{**given, **wrong})
 
@@ -115,8 +136,16 @@ def test_a_graph_from_the_web_page_travels_inside(monkeypatch):
     import folder_paths
     from comfy_api.latest import io as comfy_io
 
-    hidden = {"UNIQUE_ID": "9", "PROMPT": {"9": {"class_type": "WriteReport", "inputs": {}}}, "EXTRA_PNGINFO": {"workflow": {"nodes": []}}}
-    monkeypatch.setattr(WriteReport, "hidden", comfy_io.HiddenHolder.from_dict({comfy_io.Hidden(name): value for name, value in hidden.items()}))
+    hidden = {
+        "UNIQUE_ID": "9",
+        "PROMPT": {"9": {"class_type": "WriteReport", "inputs": {}}},
+        "EXTRA_PNGINFO": {"workflow": {"nodes": []}},
+    }
+    monkeypatch.setattr(
+        WriteReport,
+        "hidden",
+        comfy_io.HiddenHolder.from_dict({comfy_io.Hidden(name): value for name, value in hidden.items()}),
+    )
     (page,) = WriteReport.execute("Title", IMAGE[None], "ours", "a panda", f"graph-{random.randrange(10**9)}").result
     text = pathlib.Path(folder_paths.get_output_directory(), f"{page}.html").read_text(encoding="utf-8")
     address = re.search(r'workflow.json" href="([^"]+)"', text)[1]
@@ -134,7 +163,11 @@ def test_scores_that_were_judged_differently_are_said_to_be():
 def test_settings_are_the_literals_of_what_led_to_the_report():
     graph = {
         "9": {"class_type": "WriteReport", "inputs": {"images_1": ["2", 0], "title": "x"}},
-        "2": {"class_type": "KSampler", "inputs": {"model": ["1", 0], "steps": 20, "seed": 3}, "_meta": {"title": "Draw"}},
+        "2": {
+            "class_type": "KSampler",
+            "inputs": {"model": ["1", 0], "steps": 20, "seed": 3},
+            "_meta": {"title": "Draw"},
+        },
         "1": {"class_type": "Load", "inputs": {"name": "sd", "empty": ""}},
         "7": {"class_type": "ExternalSource", "inputs": {"x": 1}},
     }

@@ -43,7 +43,10 @@ def test_mmrv_is_what_the_worst_choice_costs():
 def test_mmrv_is_the_double_loop_that_the_formula_spells():
     random = np.random.default_rng(0)
     real, simulated = random.random((2, 7)).round(1)
-    slow = [max(abs(real[i] - real[j]) * ((simulated[i] < simulated[j]) != (real[i] < real[j])) for j in range(7)) for i in range(7)]
+    slow = [
+        max(abs(real[i] - real[j]) * ((simulated[i] < simulated[j]) != (real[i] < real[j])) for j in range(7))
+        for i in range(7)
+    ]
     assert mmrv(real, simulated) == pytest.approx(sum(slow) / 7)
 
 
@@ -60,8 +63,10 @@ def test_a_table_is_read_from_csv_and_from_json_alike():
     policies, real, simulations = read_table(CSV)
     assert (policies, real) == (["A", "B", "C"], [0.9, 0.5, 0.0])
     assert simulations == {"matched": [0.5, 0.6, 0.1], "edited": [0.8, 0.4, 0.0]}
-    lines = [{"policy": p, "real": r, **{name: rates[i] for name, rates in simulations.items()}}
-             for i, (p, r) in enumerate(zip(policies, real))]
+    lines = [
+        {"policy": p, "real": r, **{name: rates[i] for name, rates in simulations.items()}}
+        for i, (p, r) in enumerate(zip(policies, real))
+    ]
     assert read_table(json.dumps(lines)) == (policies, real, simulations)
 
 

@@ -10,15 +10,22 @@ from interactive_action.scoring.iascore import ImageScore
 from interactive_action.scoring.tables import csv_text, jsonl_text, save
 
 BOX = {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0, "label": "panda", "score": 0.5}
-ROWS = [ImageScore("panda", "lemon", 'a "panda", a lemon', BOX, BOX, 1.0, 0.25),
-        ImageScore("panda", "lemon", "a panda", BOX, None, 0.0, 0.5)]
+ROWS = [
+    ImageScore("panda", "lemon", 'a "panda", a lemon', BOX, BOX, 1.0, 0.25),
+    ImageScore("panda", "lemon", "a panda", BOX, None, 0.0, 0.5),
+]
 
 
 def test_the_table_has_one_line_a_image_and_empty_fields_where_nothing_was_found():
     first, second = csv.DictReader(io.StringIO(csv_text(ROWS, ["a.png", "b.png"])))
     assert (first["image"], first["text"], first["passed"], first["iou"]) == ("a.png", ROWS[0].text, "True", "1.0")
     assert [second[f"subject_box_{part}"] for part in ("x", "y", "width", "height", "score")] == [
-        "1.0", "2.0", "3.0", "4.0", "0.5"]
+        "1.0",
+        "2.0",
+        "3.0",
+        "4.0",
+        "0.5",
+    ]
     assert second["object_box_x"] == ""
 
 

@@ -97,20 +97,32 @@ def test_fleiss_kappa_by_hand():
 
 def test_files_that_do_not_count_are_named_and_the_others_counted():
     good = answers([0, 0, 0], [1, 1, 1])
-    report = votes.tally(KEY, {
-        "good": good, "text": "hello", "list": "[]", "other": answers([0, 0, 0], [1, 1, 1], voter="b", page="another"),
-        "short": answers([0, 0, 0], voter="c"), "far": answers([0, 0, 2], [1, 1, 1], voter="d"),
-        "bool": answers([0, 0, True], [1, 1, 1], voter="e"), "empty": answers([None] * 3, [None] * 3, voter="f"),
-        "again": answers([0, None, 0], [1, 1, 1])})
+    report = votes.tally(
+        KEY,
+        {
+            "good": good,
+            "text": "hello",
+            "list": "[]",
+            "other": answers([0, 0, 0], [1, 1, 1], voter="b", page="another"),
+            "short": answers([0, 0, 0], voter="c"),
+            "far": answers([0, 0, 2], [1, 1, 1], voter="d"),
+            "bool": answers([0, 0, True], [1, 1, 1], voter="e"),
+            "empty": answers([None] * 3, [None] * 3, voter="f"),
+            "again": answers([0, None, 0], [1, 1, 1]),
+        },
+    )
     assert report["voters"] == 1
     assert cell(report, "action", "first")["votes"] == 2
     assert report["left_out"] == [
-        "text is left out: it is not JSON.", "list is left out: it is not a file of answers.",
+        "text is left out: it is not JSON.",
+        "list is left out: it is not a file of answers.",
         "other is left out: its answers belong to another page.",
         "short is left out: its answers do not fit the questions of the page.",
         "far is left out: its answers do not fit the questions of the page.",
         "bool is left out: its answers do not fit the questions of the page.",
-        "empty is left out: it holds no answers.", "again is left out: good is of the same voter."]
+        "empty is left out: it holds no answers.",
+        "again is left out: good is of the same voter.",
+    ]
     with pytest.raises(InteractiveActionError, match="no votes to count among 1 files.*text is left out"):
         votes.tally(KEY, {"text": "hello"})
 
@@ -141,7 +153,9 @@ def test_the_nodes_write_a_page_and_read_its_votes():
     before = ReadVotes.fingerprint_inputs(folder=name)
     write_atomically(f"{folder_paths.get_input_directory()}/{name}/a.json", answers(*ours, page=key["page"]).encode())
     assert ReadVotes.fingerprint_inputs(folder=name) != before
-    table, report, plot = ReadVotes.execute(page, name, answers(*ours, page=key["page"], voter="b") + "\n\nhello").result
+    table, report, plot = ReadVotes.execute(
+        page, name, answers(*ours, page=key["page"], voter="b") + "\n\nhello"
+    ).result
     assert json.loads(report)["voters"] == 2
     assert cell(json.loads(report), "overall", "interactive_action")["share"] == 1
     assert "interactive_action  100.0% [100.0%, 100.0%]" in table

@@ -44,7 +44,9 @@ def depth_anything(folder):
     for weights in model.head.parameters():
         torch.nn.init.uniform_(weights, 0, 0.2)  # it ends in a ReLU, behind which an untrained model would see nothing
     model.save_pretrained(folder)
-    DPTImageProcessor(size={"height": 28, "width": 28}, ensure_multiple_of=14, keep_aspect_ratio=True).save_pretrained(folder)
+    DPTImageProcessor(size={"height": 28, "width": 28}, ensure_multiple_of=14, keep_aspect_ratio=True).save_pretrained(
+        folder
+    )
     return str(folder)
 
 
@@ -73,7 +75,9 @@ def sam2(folder):
                               backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]])  # fmt: skip
     prompts = Sam2PromptEncoderConfig(hidden_size=16, image_size=64, patch_size=16)
     decoder = Sam2MaskDecoderConfig(hidden_size=16, mlp_dim=16, num_attention_heads=2, iou_head_hidden_dim=16)
-    Sam2Model(Sam2Config(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=decoder)).save_pretrained(folder)
+    Sam2Model(
+        Sam2Config(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=decoder)
+    ).save_pretrained(folder)
     Sam2Processor(Sam2ImageProcessor(size={"height": 64, "width": 64})).save_pretrained(folder)
     return str(folder)
 
@@ -94,6 +98,7 @@ def grounding_dino(folder):
         decoder_attention_heads=2, num_queries=12, num_feature_levels=3, max_text_len=32, use_pretrained_backbone=False)  # fmt: skip
     GroundingDinoForObjectDetection(config).save_pretrained(folder)
     GroundingDinoProcessor(
-        GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 64}), BertTokenizerFast.from_pretrained(folder)
+        GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 64}),
+        BertTokenizerFast.from_pretrained(folder),
     ).save_pretrained(folder)
     return str(folder)

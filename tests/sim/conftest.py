@@ -26,4 +26,7 @@ def held(simulator):
 @pytest.fixture(scope="session")
 def whole(simulator):
     """One take of a can from its first moment to its last, wider than high."""
-    return simulator.record(Scene(object="can", object_color="blue", seed=2), Plan(num_episodes=1, key_frames="whole action", frames_per_episode=5, width=128, height=96))
+    return simulator.record(
+        Scene(object="can", object_color="blue", seed=2),
+        Plan(num_episodes=1, key_frames="whole action", frames_per_episode=5, width=128, height=96),
+    )

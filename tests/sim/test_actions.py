@@ -94,7 +94,9 @@ def test_hands_that_do_not_suit_an_action_are_refused():
         Scene(action="lift overhead", object="big cube")
     with pytest.raises(InteractiveActionError, match="A unitree g1 cannot 'pick up'"):
         Scene(robot="unitree g1")
-    with pytest.raises(InteractiveActionError, match="A fetch cannot 'hand over'. Choose one of: panda, floating gripper"):
+    with pytest.raises(
+        InteractiveActionError, match="A fetch cannot 'hand over'. Choose one of: panda, floating gripper"
+    ):
         Scene(robot="fetch", action="hand over", object="book")
 
 
@@ -114,7 +116,10 @@ def test_there_are_twenty_things_and_more_and_all_rest_where_they_stand():
 
 
 def test_the_context_stays_when_the_motion_or_the_action_changes():
-    first, other, push = (World(Scene(action=action, action_seed=seed), np.random.default_rng(4)) for action, seed in (("pick up", 1), ("pick up", 2), ("push", 1)))
+    first, other, push = (
+        World(Scene(action=action, action_seed=seed), np.random.default_rng(4))
+        for action, seed in (("pick up", 1), ("pick up", 2), ("push", 1))
+    )
     for world in (other, push):
         assert np.array_equal(world.item.pose, first.item.pose) and world.object_color == first.object_color
     motions = [perform(Scene(seed=4, action_seed=seed), 0)[0] for seed in (1, 2)]

@@ -36,7 +36,9 @@ def test_a_partnet_folder_is_brought_to_size_with_its_front_to_the_robot(partnet
 
 def test_a_door_may_be_shut_at_its_upper_limit(partnet, tmp_path):
     upper = CustomObject(str(tmp_path), cupboard(tmp_path, "upper"), "cupboard").thing().joint
-    assert np.allclose(upper.axis, partnet.thing().joint.axis, atol=1e-6) and np.allclose(upper.at, partnet.thing().joint.at, atol=1e-6)
+    assert np.allclose(upper.axis, partnet.thing().joint.axis, atol=1e-6) and np.allclose(
+        upper.at, partnet.thing().joint.at, atol=1e-6
+    )
 
 
 def test_any_side_can_be_the_front_and_a_link_the_handle(folder):
@@ -46,9 +48,13 @@ def test_any_side_can_be_the_front_and_a_link_the_handle(folder):
 
 
 @pytest.mark.parametrize("action", ["open", "close"])
-@pytest.mark.parametrize("settings", [{"urdf": "44853"}, {"urdf": "drawer.urdf", "handle": "knob", "size": 0.3, "front": "y"}])
+@pytest.mark.parametrize(
+    "settings", [{"urdf": "44853"}, {"urdf": "drawer.urdf", "handle": "knob", "size": 0.3, "front": "y"}]
+)
 def test_the_robot_opens_and_closes_it(folder, settings, action):
-    world, failure = perform(Scene(action=action, custom_object=CustomObject(folder, caption_name="thing", **settings)), seed=0)
+    world, failure = perform(
+        Scene(action=action, custom_object=CustomObject(folder, caption_name="thing", **settings)), seed=0
+    )
     assert not failure and world.contacts and world.caption_name == "thing"
 
 
@@ -83,7 +89,10 @@ def test_a_thing_that_cannot_be_opened_is_a_sentence(folder, changes, sentence):
 def test_what_its_meshes_lack_is_a_sentence(tmp_path):
     own = CustomObject(str(tmp_path), cupboard(tmp_path), "cupboard")
     mesh = tmp_path / "44853" / "textured_objs" / "board.obj"
-    for text, sentence in (("# nothing", "board.obj' (cannot be read|is empty)"), ("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "corners that are no numbers")):
+    for text, sentence in (
+        ("# nothing", "board.obj' (cannot be read|is empty)"),
+        ("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "corners that are no numbers"),
+    ):
         mesh.write_text(text)
         with pytest.raises(InteractiveActionError, match=sentence):
             own.thing()
@@ -93,7 +102,11 @@ def test_what_its_meshes_lack_is_a_sentence(tmp_path):
 
 
 def test_impossible_settings_are_refused_at_once(partnet):
-    for changes, sentence in (({"size": 3.0}, "from 0.1 to 1.0 meters"), ({"front": "z"}, "The front is one of"), ({"caption_name": ""}, "what the object is called")):
+    for changes, sentence in (
+        ({"size": 3.0}, "from 0.1 to 1.0 meters"),
+        ({"front": "z"}, "The front is one of"),
+        ({"caption_name": ""}, "what the object is called"),
+    ):
         with pytest.raises(InteractiveActionError, match=sentence):
             CustomObject(**{"folder": "", "urdf": "a", "caption_name": "b", **changes})
     with pytest.raises(InteractiveActionError, match="is offered for: open, close"):

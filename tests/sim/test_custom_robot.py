@@ -30,7 +30,9 @@ def toy(request, tmp_path_factory):
 def test_what_is_measured_on_a_panda_is_what_is_known_of_it():
     known, measured = ROBOTS["panda"], CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand_tcp", FINGERS).robot()
     assert np.allclose(measured.grip, known.grip, atol=1e-3) and measured.reach == pytest.approx(known.reach, abs=0.005)
-    assert measured.arm == known.arm and np.allclose([measured.rest[7:], measured.shut[7:]], [known.rest[7:], known.shut[7:]])
+    assert measured.arm == known.arm and np.allclose(
+        [measured.rest[7:], measured.shut[7:]], [known.rest[7:], known.shut[7:]]
+    )
     assert np.allclose(measured.rest[:7], known.rest[:7], atol=0.5)  # ManiSkill's own posture
 
 
@@ -43,11 +45,19 @@ def test_any_link_of_the_hand_and_any_axis_will_do():
 
 def test_a_hand_opens_where_its_fingers_are_apart(toy):
     robot = toy.robot()
-    ends = {"prismatic": ([0.045, 0.045], [0, 0]), "revolute": ([0, 0], [0.75, -0.75])}["revolute" if robot.recede > 0.01 else "prismatic"]
-    assert np.allclose(robot.rest[6:], ends[0]) and np.allclose(robot.shut[6:], ends[1]) and robot.rest[:6] == robot.shut[:6]
+    ends = {"prismatic": ([0.045, 0.045], [0, 0]), "revolute": ([0, 0], [0.75, -0.75])}[
+        "revolute" if robot.recede > 0.01 else "prismatic"
+    ]
+    assert (
+        np.allclose(robot.rest[6:], ends[0])
+        and np.allclose(robot.shut[6:], ends[1])
+        and robot.rest[:6] == robot.shut[:6]
+    )
 
 
-@pytest.mark.parametrize("action, object", [("pick up", "cube"), ("hold", "can"), ("push", "box"), ("touch", "ball"), ("open", "fridge")])
+@pytest.mark.parametrize(
+    "action, object", [("pick up", "cube"), ("hold", "can"), ("push", "box"), ("touch", "ball"), ("open", "fridge")]
+)
 def test_it_acts_by_contact(toy, action, object):
     world, failure = perform(Scene(action=action, object=object, custom_robot=toy), seed=0)
     assert not failure and world.contacts and world.subject == "toy arm"
@@ -67,7 +77,10 @@ def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, toy):
 def test_a_robot_without_fingers_is_offered_what_a_stick_can_do():
     stick = CustomRobot(WHEEL, "panda/panda_stick.urdf", "panda_hand_tcp")
     assert not perform(Scene(action="push", object="box", custom_robot=stick), seed=0)[1]
-    with pytest.raises(InteractiveActionError, match="has not the hands to 'pick up'. Choose one of: push, pull, tip over, strike, touch, press"):
+    with pytest.raises(
+        InteractiveActionError,
+        match="has not the hands to 'pick up'. Choose one of: push, pull, tip over, strike, touch, press",
+    ):
         Scene(custom_robot=stick)
 
 
@@ -132,7 +145,14 @@ def test_a_robot_that_cannot_be_is_a_sentence(tmp_path, changes, sentence):
         CustomRobot(str(tmp_path), **settings).robot()
 
 
-@pytest.mark.parametrize("changes, sentence", [({"points": "up"}, "points along one of x, y, z"), ({"caption_name": " "}, "what the robot is called"), ({"forward": 9.0}, "forward must be from")])
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        ({"points": "up"}, "points along one of x, y, z"),
+        ({"caption_name": " "}, "what the robot is called"),
+        ({"forward": 9.0}, "forward must be from"),
+    ],
+)
 def test_impossible_settings_are_refused_at_once(changes, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
         CustomRobot("", "robot.urdf", "tool", **changes)
@@ -140,14 +160,23 @@ def test_impossible_settings_are_refused_at_once(changes, sentence):
 
 def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path, monkeypatch):
     monkeypatch.setattr(nodes.folder_paths, "get_input_directory", lambda: str(tmp_path))
-    settings = {"urdf": arm(tmp_path), "ee_link": "palm", "gripper_links": "left, right", "approach_axis": "z", "name": "toy arm", "stands_on": "floor"}
+    settings = {
+        "urdf": arm(tmp_path),
+        "ee_link": "palm",
+        "gripper_links": "left, right",
+        "approach_axis": "z",
+        "name": "toy arm",
+        "stands_on": "floor",
+    }
     output = nodes.OwnRobotNode.execute(**settings)
     assert output.result[0].stands and "6 joints lead to palm: yaw, shoulder" in str(output.ui.as_dict())
     with pytest.raises(InteractiveActionError, match="leads out of"):
         nodes.OwnRobotNode.execute(**{**settings, "urdf": "../robot.urdf"})
     with pytest.raises(InteractiveActionError, match="rest must be numbers"):
         nodes.OwnRobotNode.execute(**settings, rest="up")
-    with pytest.raises(InteractiveActionError, match="A toy arm stands on the floor, and things in the kitchen on a table"):
+    with pytest.raises(
+        InteractiveActionError, match="A toy arm stands on the floor, and things in the kitchen on a table"
+    ):
         Scene(custom_robot=output.result[0], room="kitchen")
 
 

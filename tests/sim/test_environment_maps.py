@@ -19,7 +19,9 @@ def test_all_surroundings_are_small_differ_and_are_equally_bright():
 
 def test_a_radiance_image_says_what_was_drawn():
     radiance = draw(3)
-    pixels = np.frombuffer(_hdr(radiance).partition(b"+X 64\n")[2], np.uint8).reshape(HEIGHT, 2 * HEIGHT, 4).astype(float)
+    pixels = (
+        np.frombuffer(_hdr(radiance).partition(b"+X 64\n")[2], np.uint8).reshape(HEIGHT, 2 * HEIGHT, 4).astype(float)
+    )
     read = pixels[..., :3] * 2 ** (pixels[..., 3:] - 136)
     assert np.allclose(read, radiance, atol=radiance.max(-1, keepdims=True) / 100)
 

@@ -28,7 +28,9 @@ def points_on_the_ground(recording, index):
 
 def object_at(recording, index):
     """Pixel (2,) and depth of the object's center at the moment of an image."""
-    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.episode[index]))
+    step = np.argmin(
+        np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.episode[index])
+    )
     seen = (recording.extrinsics[index] @ [*recording.object_poses[step, :3], 1])[:3]
     pixel = recording.intrinsics[index] @ seen / seen[2]
     return pixel[:2], seen[2]
@@ -62,7 +64,9 @@ def test_the_cameras_project_the_objects_center_into_its_box_at_its_depth(name, 
 
 
 def test_the_fingers_are_around_what_they_hold(held):
-    left, right = (held.link_poses[:, held.links.tolist().index(f"panda_{side}finger"), :3] for side in ("left", "right"))
+    left, right = (
+        held.link_poses[:, held.links.tolist().index(f"panda_{side}finger"), :3] for side in ("left", "right")
+    )
     assert held.link_poses.shape == (len(held), len(held.links), 7)
     for index in range(len(held)):
         assert np.linalg.norm((left[index] + right[index]) / 2 - object_place(held, index)) < 0.1
@@ -72,7 +76,12 @@ def test_when_held_subject_and_object_overlap_and_fill_the_image(held):
     for (subject,), (object,), mask in zip(held.subject_boxes, held.object_boxes, held.object_masks):
         assert overlap(subject, object) > 0
         assert mask.mean() > 0.015
-        assert object["x"] > 0 and object["y"] > 0 and object["x"] + object["width"] < 96 and object["y"] + object["height"] < 96
+        assert (
+            object["x"] > 0
+            and object["y"] > 0
+            and object["x"] + object["width"] < 96
+            and object["y"] + object["height"] < 96
+        )
     assert held.subject_masks.mean() > 0.1
     assert not (held.subject_masks & held.object_masks).any()
 
@@ -123,7 +132,9 @@ def test_the_depth_image_is_white_where_it_is_near(held):
     assert shown.max() == 1 and shown[held.depth == 0].sum() == 0
     near, far = held.depth[held.depth > 0].min(), np.median(held.depth)
     assert shown[held.depth == near].max() == 1
-    assert shown[np.unravel_index(np.abs(held.depth - far).argmin(), held.depth.shape)] == pytest.approx(near / far, rel=1e-3)
+    assert shown[np.unravel_index(np.abs(held.depth - far).argmin(), held.depth.shape)] == pytest.approx(
+        near / far, rel=1e-3
+    )
 
 
 def test_the_overlay_draws_on_what_it_marks_only(held):
@@ -136,9 +147,13 @@ def test_the_overlay_draws_on_what_it_marks_only(held):
 
 def test_another_action_of_the_same_seed_has_the_same_background(simulator):
     """With still cameras all is equal that neither robot nor object nor their shadows cover in either image."""
-    plan = Plan(num_episodes=1, key_frames="first contact", frames_per_episode=1, width=96, height=96, camera_mode="fixed")
+    plan = Plan(
+        num_episodes=1, key_frames="first contact", frames_per_episode=1, width=96, height=96, camera_mode="fixed"
+    )
     first, other = (
-        simulator.record(Scene(action=action, object="block", object_color="red", seed=6, room="kitchen", action_seed=3), plan)
+        simulator.record(
+            Scene(action=action, object="block", object_color="red", seed=6, room="kitchen", action_seed=3), plan
+        )
         for action in ("pick up", "touch")
     )
     assert np.array_equal(first.extrinsics, other.extrinsics) and not np.array_equal(first.images, other.images)
@@ -157,7 +172,10 @@ def test_a_furnished_room_is_furnished_anew_by_every_seed_and_the_same_by_the_sa
 
 @pytest.mark.parametrize("action, object", [("open", "fridge"), ("hand over", "book"), ("pour", "cup")])
 def test_at_its_key_moments_the_object_is_no_speck(simulator, action, object):
-    recording = simulator.record(Scene(action=action, object=object), Plan(num_episodes=1, key_frames="key moments", frames_per_episode=4, width=64, height=64))
+    recording = simulator.record(
+        Scene(action=action, object=object),
+        Plan(num_episodes=1, key_frames="key moments", frames_per_episode=4, width=64, height=64),
+    )
     assert recording.phase[-1] == "end" and len(set(recording.time)) == 4
     assert np.median(recording.object_masks.mean((1, 2))) > 0.02
     assert recording.subject[0] == ("two robot arms" if action == "hand over" else "robot arm")
@@ -169,28 +187,55 @@ def test_a_close_camera_goes_nearer_where_the_object_would_be_a_speck(simulator)
     scene = Scene(action="insert", object="peg", seed=2)
     far, close = (simulator.record(scene, replace(plan, camera_mode=mode)) for mode in ("tracking", "tracking_close"))
     assert far.object_masks.mean((1, 2)).min() < 0.018 and close.object_masks.mean((1, 2)).min() > 0.02
-    assert np.allclose(far.extrinsics[:, :3, :3], close.extrinsics[:, :3, :3]) and np.array_equal(far.joints, close.joints)
+    assert np.allclose(far.extrinsics[:, :3, :3], close.extrinsics[:, :3, :3]) and np.array_equal(
+        far.joints, close.joints
+    )
 
 
 def test_a_free_camera_stands_where_it_is_told_and_an_orbit_goes_around(simulator):
-    plan = Plan(num_episodes=1, key_frames="held", frames_per_episode=1, width=64, height=64, camera_mode="manual", field_of_view=50.0)
+    plan = Plan(
+        num_episodes=1,
+        key_frames="held",
+        frames_per_episode=1,
+        width=64,
+        height=64,
+        camera_mode="manual",
+        field_of_view=50.0,
+    )
     free = simulator.record(Scene(seed=1), replace(plan, azimuth=30.0, elevation=40.0, distance=1.5))
     backwards = -free.extrinsics[0, 2, :3]  # from the object to the first camera
     assert np.degrees(np.arctan2(backwards[1], backwards[0])) == pytest.approx(30, abs=0.01)
     assert np.degrees(np.arcsin(backwards[2])) == pytest.approx(40, abs=0.01)
     assert free.intrinsics[0, 0, 0] == pytest.approx(32 / np.tan(np.radians(25)))
     places = np.linalg.inv(free.extrinsics)[:, :3, 3]
-    assert np.ptp(places[:, 2]) < 1e-6 and np.linalg.norm(places[0] - places[2]) == pytest.approx(2 * 1.5 * np.cos(np.radians(40)), rel=1e-3)
+    assert np.ptp(places[:, 2]) < 1e-6 and np.linalg.norm(places[0] - places[2]) == pytest.approx(
+        2 * 1.5 * np.cos(np.radians(40)), rel=1e-3
+    )
     orbit = simulator.record(Scene(seed=1), replace(plan, camera_mode="orbit"))
-    assert np.degrees(np.arctan2(-orbit.extrinsics[:, 2, 1], -orbit.extrinsics[:, 2, 0])).round() == pytest.approx([-135, -45, 45, 135])
+    assert np.degrees(np.arctan2(-orbit.extrinsics[:, 2, 1], -orbit.extrinsics[:, 2, 0])).round() == pytest.approx(
+        [-135, -45, 45, 135]
+    )
     assert (orbit.object_masks.mean((1, 2)) > 0.01).all()
 
 
 def test_cameras_on_the_wrist_go_with_the_hand(simulator):
-    plan = Plan(num_episodes=1, key_frames="held", frames_per_episode=2, width=64, height=64, camera_mode="wrist", field_of_view=70.0)
+    plan = Plan(
+        num_episodes=1,
+        key_frames="held",
+        frames_per_episode=2,
+        width=64,
+        height=64,
+        camera_mode="wrist",
+        field_of_view=70.0,
+    )
     recording = simulator.record(Scene(seed=1), plan)
-    seen = [recording.extrinsics[index, :3, :3] @ object_place(recording, index) + recording.extrinsics[index, :3, 3] for index in range(8)]
-    assert np.allclose(seen[:4], seen[4:], atol=0.01)  # the hand rises, and what it holds stays where it is in the image
+    seen = [
+        recording.extrinsics[index, :3, :3] @ object_place(recording, index) + recording.extrinsics[index, :3, 3]
+        for index in range(8)
+    ]
+    assert np.allclose(
+        seen[:4], seen[4:], atol=0.01
+    )  # the hand rises, and what it holds stays where it is in the image
     assert (recording.object_masks.mean((1, 2)) > 0.02).sum() >= 4
 
 
@@ -199,23 +244,33 @@ def test_more_cameras_and_moments_run_no_more_physics(held, simulator, monkeypat
     for name in ("joints", "object_poses", "contact_force", "step_time"):
         assert np.array_equal(getattr(held, name), getattr(more, name))
     steps = []
-    monkeypatch.setattr(World, "step", lambda world, *targets, step=World.step: (steps.append(0), step(world, *targets)))
+    monkeypatch.setattr(
+        World, "step", lambda world, *targets, step=World.step: (steps.append(0), step(world, *targets))
+    )
     counts = []
     for cameras in (4, 8):
         steps.clear()
-        record_episode((SCENE,), Plan(num_episodes=1, cameras=cameras, frames_per_episode=cameras // 4, width=32, height=32), 0)
+        record_episode(
+            (SCENE,), Plan(num_episodes=1, cameras=cameras, frames_per_episode=cameras // 4, width=32, height=32), 0
+        )
         counts.append(len(steps))
     assert counts[0] == counts[1] > 100
 
 
 def object_place(recording, index):
     """Where the object is in the world (3,) when an image is taken."""
-    step = np.argmin(np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.episode[index]))
+    step = np.argmin(
+        np.abs(recording.step_time - recording.time[index]) + 1e3 * (recording.step_episode != recording.episode[index])
+    )
     return recording.object_poses[step, :3]
 
 
-@pytest.mark.parametrize("robot, room", [("xarm7", "kitchen"), ("fetch", "living room"), ("floating gripper", "workshop")])
+@pytest.mark.parametrize(
+    "robot, room", [("xarm7", "kitchen"), ("fetch", "living room"), ("floating gripper", "workshop")]
+)
 def test_every_robot_is_seen_at_its_work(simulator, robot, room):
-    recording = simulator.record(Scene(robot=robot, object="can", room=room), Plan(num_episodes=1, frames_per_episode=1, width=64, height=64))
+    recording = simulator.record(
+        Scene(robot=robot, object="can", room=room), Plan(num_episodes=1, frames_per_episode=1, width=64, height=64)
+    )
     assert recording.subject[0] in ("robot arm", "mobile robot", "robot gripper")
     assert (recording.subject_masks.mean((1, 2)) > 0.05).all() and (recording.object_masks.mean((1, 2)) > 0.01).all()

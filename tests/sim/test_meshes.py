@@ -54,7 +54,9 @@ def test_the_robot_acts_on_it(folder, action):
 
 
 def test_it_is_seen_and_named(simulator, folder):
-    recording = simulator.record(Scene(mesh=str(folder / "toy_brick.glb")), Plan(num_episodes=1, frames_per_episode=1, width=64, height=64))
+    recording = simulator.record(
+        Scene(mesh=str(folder / "toy_brick.glb")), Plan(num_episodes=1, frames_per_episode=1, width=64, height=64)
+    )
     assert recording.object.tolist() == ["toy brick"] * 4 and recording.object_masks.mean((1, 2)).min() > 0.01
 
 
@@ -80,7 +82,10 @@ def test_a_mesh_that_cannot_be_used_is_a_sentence_and_the_next_run_works(simulat
         ({"mesh": "thing.exe"}, "'thing.exe' is no mesh.*.glb"),
         ({"mesh": "thing.glb", "mesh_size": 3.0}, "mesh_size must be from 0.02 to 0.5 meters, but is 3.0"),
         ({"mesh": "thing.glb", "mesh_up": "x"}, "no mesh up 'x'"),
-        ({"mesh": "thing.glb", "action": "open", "object": "fridge"}, "'open' is not offered for a thing of one's own, but: pick up"),
+        (
+            {"mesh": "thing.glb", "action": "open", "object": "fridge"},
+            "'open' is not offered for a thing of one's own, but: pick up",
+        ),
     ],
 )
 def test_an_impossible_mesh_is_refused_before_anything_runs(wrong, sentence):

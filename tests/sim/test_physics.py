@@ -26,7 +26,9 @@ def test_the_robot_picks_the_object_up_by_pressing_on_it_with_both_fingers(kind)
     assert not failure
     assert world.states[-1].position[2] - world.states[0].position[2] > 0.04
     for finger in world.robot.fingers:
-        forces = [contact.force for contact in world.contacts if contact.link == finger and contact.time > world.time - 0.1]
+        forces = [
+            contact.force for contact in world.contacts if contact.link == finger and contact.time > world.time - 0.1
+        ]
         weight = 9.81 * 300 * np.prod(2 * world.half_size)
         assert min(forces) > weight / 2  # at a friction of at most 2, less could not hold it
 
@@ -80,7 +82,9 @@ def test_a_take_that_fails_is_told_and_taken_again_with_the_next_seed(monkeypatc
             super().run(arm, close=not self.clumsy)
 
     monkeypatch.setitem(ACTIONS, "pick up", Clumsy)
-    drops = {seed for seed in range(30) if World(Scene(), np.random.default_rng((0, seed)).spawn(3)[0]).object_color == "red"}
+    drops = {
+        seed for seed in range(30) if World(Scene(), np.random.default_rng((0, seed)).spawn(3)[0]).object_color == "red"
+    }
     takes = min(drops) + 1  # one more than can be had without a failure
     recording = record(Scene(), Plan(num_episodes=takes, frames_per_episode=1, width=32, height=32))
     assert set(recording.failed_seeds) == drops & set(range(max(recording.seeds)))

@@ -25,8 +25,30 @@ class Attempt:
         self.log.append(seed)
 
     def follow(self, progress):
-        names = ("images", "contact_time", "step_time", "subject_masks", "object_masks", "depth", "intrinsics", "extrinsics", "subject")
-        names += ("object", "phase", "camera", "time", "contact_link", "contact_force", "contact_point", "joints", "object_poses", "links", "link_poses")
+        names = (
+            "images",
+            "contact_time",
+            "step_time",
+            "subject_masks",
+            "object_masks",
+            "depth",
+            "intrinsics",
+            "extrinsics",
+            "subject",
+        )
+        names += (
+            "object",
+            "phase",
+            "camera",
+            "time",
+            "contact_link",
+            "contact_force",
+            "contact_point",
+            "joints",
+            "object_poses",
+            "links",
+            "link_poses",
+        )
         return ([{name: np.full(2, self.seed) for name in names}], "") if self.seed % 3 else ([], "slipped")
 
     def cancel(self):
@@ -56,7 +78,10 @@ def test_a_pool_records_what_one_simulator_records_and_obeys_cancel(simulator):
     scene, seen = Scene(action="place on", seed=3), []
     alone = simulator.record(scene, THREE)
     with Pool(2) as pool:
-        assert_same(alone, pool.record(scene, THREE, lambda done, total, image: image is not None and seen.append((done, total))))
+        assert_same(
+            alone,
+            pool.record(scene, THREE, lambda done, total, image: image is not None and seen.append((done, total))),
+        )
         assert seen == sorted(seen) and seen[-1] == (12, 12)
 
         def cancel(done, total, image):

@@ -20,7 +20,10 @@ def by_hand(tmp_path):
     mask[2:4, 3:6] = 255
     Image.fromarray(mask).save(tmp_path / "who.png")
     line = {"subject": "woman", "object": "blue cup", "action": "hold"}
-    lines = [{**line, "file_name": "0.png", "subject_mask": "who.png", "object_box": [1, 2, 3, 2]}, {**line, "file_name": "1.png"}]
+    lines = [
+        {**line, "file_name": "0.png", "subject_mask": "who.png", "object_box": [1, 2, 3, 2]},
+        {**line, "file_name": "1.png"},
+    ]
     write(tmp_path, *lines)
     return tmp_path
 
@@ -34,8 +37,16 @@ def test_a_recording_loads_as_it_was_saved(held, tmp_path):
     loaded = load(tmp_path / "episode")
     assert loaded.scene == held.scene
     for name, array in held.arrays().items():
-        assert array.dtype.kind == loaded.arrays()[name].dtype.kind and np.array_equal(array, loaded.arrays()[name]), name
-    assert sorted(path.name for path in (tmp_path / "episode").iterdir()) == ["images", "masks", "metadata.jsonl", "scene.json", "trajectories.npz"]
+        assert array.dtype.kind == loaded.arrays()[name].dtype.kind and np.array_equal(array, loaded.arrays()[name]), (
+            name
+        )
+    assert sorted(path.name for path in (tmp_path / "episode").iterdir()) == [
+        "images",
+        "masks",
+        "metadata.jsonl",
+        "scene.json",
+        "trajectories.npz",
+    ]
     with pytest.raises(InteractiveActionError, match="already a recording called 'take'"):
         save(held, tmp_path / "episode")
 

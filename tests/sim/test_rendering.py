@@ -35,7 +35,9 @@ def add_box(scene, half, place, material):
 
 
 def matt(*color):
-    return sapien.render.RenderMaterial(base_color=[*color, 1.0] if len(color) == 3 else color, roughness=1.0, specular=0.0, metallic=0.0)
+    return sapien.render.RenderMaterial(
+        base_color=[*color, 1.0] if len(color) == 3 else color, roughness=1.0, specular=0.0, metallic=0.0
+    )
 
 
 def seen(scene, pose=DOWN):
@@ -81,7 +83,9 @@ def test_shaders_that_sapien_does_not_take_end_in_a_sentence(tmp_path, monkeypat
     file = tmp_path / "shaders" / "gbuffer.frag"
     file.unlink() if wrong is None else file.write_text(wrong)
     monkeypatch.setattr(drawing, "SHADERS", str(tmp_path / "shaders"))
-    with pytest.raises(InteractiveActionError, match=r"SAPIEN [\d.]+.* does not take the pack's shaders \(.+pip install sapien=="):
+    with pytest.raises(
+        InteractiveActionError, match=r"SAPIEN [\d.]+.* does not take the pack's shaders \(.+pip install sapien=="
+    ):
         warm_up.__wrapped__()
 
 
@@ -105,7 +109,12 @@ def test_light_textures_and_mirror_images_are_those_of_sapiens_own_shaders(scene
     rng = np.random.default_rng(0)
     scene.add_ground(0, render_material=matt(0.4, 0.5, 0.3))
     add_box(scene, [0.2, 0.5, 0.3], [0.1, 0, 0.3], textured(rng))
-    turned = add_box(scene, [0.3, 0.1, 0.2], [-0.4, 0.2, 0.8], sapien.render.RenderMaterial(base_color=[0.9, 0.2, 0.1, 1], roughness=0.2, metallic=1.0))
+    turned = add_box(
+        scene,
+        [0.3, 0.1, 0.2],
+        [-0.4, 0.2, 0.8],
+        sapien.render.RenderMaterial(base_color=[0.9, 0.2, 0.1, 1], roughness=0.2, metallic=1.0),
+    )
     turned.set_pose(sapien.Pose([-0.4, 0.2, 0.8], [0.8, 0.2, 0.4, 0.4]))
     for direction in ([0.3, 0.2, -1], [-1, 0.5, -0.4], [0, -1, -0.2]):
         scene.add_directional_light(direction, rng.uniform(0.5, 1.5, 3))
@@ -134,7 +143,11 @@ def test_a_normal_map_leans_the_surface_along_its_texture(scene, lean):
     material.set_normal_texture(image(np.full((4, 4, 3), (np.array(lean) + 1) / 2)))
     corners = np.array([[-5, -5, 0], [5, -5, 0], [5, 5, 0], [-5, 5, 0]], float)
     entity, body = sapien.Entity(), sapien.render.RenderBodyComponent()
-    body.attach(sapien.render.RenderShapeTriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0.0, 0, 1], (4, 1)), corners[:, :2], material))
+    body.attach(
+        sapien.render.RenderShapeTriangleMesh(
+            corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0.0, 0, 1], (4, 1)), corners[:, :2], material
+        )
+    )
     entity.add_component(body)
     scene.add_entity(entity)
     scene.add_directional_light(-np.array(lean), [1.5, 1.5, 1.5])
@@ -177,13 +190,20 @@ def test_what_is_behind_glass_is_seen_through_it(scene):
     colors, meters, entities = seen(scene)
     through = colors[SIZE // 2, SIZE // 2].astype(int)
     assert through[0] < bare[0] - 20 and through[0] > 60 and through[2] > bare[2] + 20
-    assert entities[SIZE // 2, SIZE // 2] == glass.per_scene_id and meters[SIZE // 2, SIZE // 2] == pytest.approx(1.49, abs=1e-4)
+    assert entities[SIZE // 2, SIZE // 2] == glass.per_scene_id and meters[SIZE // 2, SIZE // 2] == pytest.approx(
+        1.49, abs=1e-4
+    )
 
 
 def test_in_which_order_things_are_drawn_does_not_show(scene):
     rng = np.random.default_rng(1)
     for _ in range(8):
-        add_box(scene, rng.uniform(0.1, 0.3, 3), rng.uniform([-0.8, -0.8, 0.3], [0.8, 0.8, 1.2]), matt(*rng.uniform(0, 1, 3)))
+        add_box(
+            scene,
+            rng.uniform(0.1, 0.3, 3),
+            rng.uniform([-0.8, -0.8, 0.3], [0.8, 0.8, 1.2]),
+            matt(*rng.uniform(0, 1, 3)),
+        )
     scene.add_ground(0)
     scene.add_directional_light([0.2, 0.1, -1], [1.5, 1.5, 1.5])
     before = seen(scene)

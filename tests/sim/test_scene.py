@@ -22,7 +22,10 @@ from interactive_action.sim.scene import Scene
         ({"size_jitter": 0.5}, "size_jitter must be between 0 and 0.15, but is 0.5"),
         ({"room": "cellar"}, "no room 'cellar'.*plain, table"),
         ({"stage": "dance"}, "no stage 'dance'.*pick up"),
-        ({"robot": "fetch", "room": "kitchen"}, "A fetch stands on the floor, and things in the kitchen on a table. Choose: plain, living room"),
+        (
+            {"robot": "fetch", "room": "kitchen"},
+            "A fetch stands on the floor, and things in the kitchen on a table. Choose: plain, living room",
+        ),
         ({"action_seed": -2}, "action_seed must be a whole number from -1 upwards, but is -2"),
         ({"seed": -1}, "seed must be a whole number from 0 upwards, but is -1"),
     ],

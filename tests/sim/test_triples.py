@@ -60,9 +60,16 @@ def test_the_same_action_is_seen_by_the_same_camera_in_another_take(triples):
 
 
 def test_what_is_no_other_action_is_refused(simulator):
-    assert {"pick up", "hold", "push", "touch"} <= set(others_of(Scene(action="stack"))) and "place on" not in others_of(Scene())
+    assert {"pick up", "hold", "push", "touch"} <= set(
+        others_of(Scene(action="stack"))
+    ) and "place on" not in others_of(Scene())
     for scene, others, plan, sentence in (
-        (Scene(), ["pour"], PLAN, "'pour' is no other action in the context of 'pick up' of a cube. Choose some of: hold, carry"),
+        (
+            Scene(),
+            ["pour"],
+            PLAN,
+            "'pour' is no other action in the context of 'pick up' of a cube. Choose some of: hold, carry",
+        ),
         (Scene(), [], PLAN, "Choose some of: hold"),
         (Scene(action="open", object="fridge"), ["push"], PLAN, "has no other action in its context"),
         (Scene(action="hand over", object="book"), ["push"], PLAN, "has no other action in its context"),

@@ -116,7 +116,9 @@ def test_prints_do_not_disturb_the_messages():
         "worker._take = noisy\n"
         "worker.main()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         for _ in range(2):
             send(process.stdin, {"scenes": [{}], "plan": {}, "seed": 0})
             assert receive(process.stdout) == ({"kind": "error", "sentence": "said"}, {})

@@ -15,17 +15,25 @@ def link(name, *boxes, seen=""):
     looks = [f'<material name=""><color rgba="{color} 1"/></material>' for _, _, color in boxes]
     visuals = "".join(f"<visual>{solid}{look}</visual>" for solid, look in zip(solids, looks))
     extra = f"<visual><geometry>{seen}</geometry></visual>" if seen else ""
-    return f'<link name="{name}">{extra}{visuals}{"".join(f"<collision>{solid}</collision>" for solid in solids)}</link>'
+    return (
+        f'<link name="{name}">{extra}{visuals}{"".join(f"<collision>{solid}</collision>" for solid in solids)}</link>'
+    )
 
 
 def joint(name, kind, parent, child, place, axis="0 0 1", lower="-2.9", upper="2.9"):
-    limit = f'<limit lower="{lower}" upper="{upper}" effort="100" velocity="2"/>' if kind in ("revolute", "prismatic") else ""
+    limit = (
+        f'<limit lower="{lower}" upper="{upper}" effort="100" velocity="2"/>'
+        if kind in ("revolute", "prismatic")
+        else ""
+    )
     return f'<joint name="{name}" type="{kind}"><parent link="{parent}"/><child link="{child}"/><origin xyz="{place}"/><axis xyz="{axis}"/>{limit}</joint>'
 
 
 def arm(folder, hand="sliding"):
     """Write an arm of six joints with two fingers, whose foot is a mesh of its package, to ``folder``/toy_arm; its file there."""
-    trimesh.creation.cylinder(0.1, 0.06).apply_translation((0, 0, 0.03)).export(make(folder / "toy_arm" / "meshes") / "foot.stl")
+    trimesh.creation.cylinder(0.1, 0.06).apply_translation((0, 0, 0.03)).export(
+        make(folder / "toy_arm" / "meshes") / "foot.stl"
+    )
     white, orange, dark = "0.8 0.8 0.78", "0.9 0.35 0.05", "0.1 0.1 0.12"
     parts = [
         link("foot", seen=MESH),
@@ -43,9 +51,14 @@ def arm(folder, hand="sliding"):
         joint("forearm", "continuous", "fore", "roll", "0 0 0.38"),
         joint("pitch", "revolute", "roll", "wrist", "0 0 0.06", "0 1 0"),
         joint("spin", "continuous", "wrist", "palm", "0 0 0.1"),
-        *(joint(f"{side} joint", HANDS[hand][number][0], "palm", side, *HANDS[hand][number][1:]) for number, side in enumerate(("left", "right"))),
+        *(
+            joint(f"{side} joint", HANDS[hand][number][0], "palm", side, *HANDS[hand][number][1:])
+            for number, side in enumerate(("left", "right"))
+        ),
     ]
-    (folder / "toy_arm" / "toy.urdf").write_text(f'<robot name="toy">{"".join(parts)}<transmission name="unused"/></robot>')
+    (folder / "toy_arm" / "toy.urdf").write_text(
+        f'<robot name="toy">{"".join(parts)}<transmission name="unused"/></robot>'
+    )
     return "toy_arm/toy.urdf"
 
 
@@ -73,8 +86,14 @@ def cupboard(folder, closed_at="lower"):
         trimesh.creation.box(size).apply_translation(place).export(meshes / f"{name}.obj")
 
     def part(name, origin, *names):
-        places = [f'<origin xyz="{origin}"/><geometry><mesh filename="textured_objs/{board}.obj"/></geometry>' for board in names]
-        seen = "".join(f'<visual name="{board}-{number}">{place}</visual>' for number, (board, place) in enumerate(zip(names, places)))
+        places = [
+            f'<origin xyz="{origin}"/><geometry><mesh filename="textured_objs/{board}.obj"/></geometry>'
+            for board in names
+        ]
+        seen = "".join(
+            f'<visual name="{board}-{number}">{place}</visual>'
+            for number, (board, place) in enumerate(zip(names, places))
+        )
         return f'<link name="{name}">{seen}{"".join(f"<collision>{place}</collision>" for place in places)}</link>'
 
     axis, lower, upper = {"lower": ("0 -1 0", "0", "1.57"), "upper": ("0 1 0", "-1.57", "0")}[closed_at]

@@ -71,7 +71,11 @@ def test_an_existing_file_is_kept_and_the_next_free_name_is_taken(tmp_path):
     first = save_token(token(), tmp_path)
     second = save_token(token(), tmp_path)
     third = save_token(token(), tmp_path)
-    assert [path.name for path in (first, second, third)] == ["pick-up.safetensors", "pick-up-2.safetensors", "pick-up-3.safetensors"]
+    assert [path.name for path in (first, second, third)] == [
+        "pick-up.safetensors",
+        "pick-up-2.safetensors",
+        "pick-up-3.safetensors",
+    ]
     assert load_token(third).trigger_word == "<pick-up-3>"
 
 

@@ -7,7 +7,10 @@ from interactive_action.tools.demos.edit import interval, rewards
 
 
 def report(structure, semantics, alpha=2.0):
-    return {"how": {"alpha": alpha}, "edits": [{"structure": one, "semantics": other} for one, other in zip(structure, semantics)]}
+    return {
+        "how": {"alpha": alpha},
+        "edits": [{"structure": one, "semantics": other} for one, other in zip(structure, semantics)],
+    }
 
 
 def test_the_reward_before_is_0_on_average_and_better_edits_have_more():

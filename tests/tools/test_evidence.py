@@ -26,7 +26,17 @@ IMAGES = MiniatureWorld.images
 
 
 def row(method, seed=0, **values):
-    return {"method": method, "action": "lift overhead", "seed": seed, "prompt": 0, "iascore": 0.5, "passed": True, "entities": True, "interaction": True, **values}
+    return {
+        "method": method,
+        "action": "lift overhead",
+        "seed": seed,
+        "prompt": 0,
+        "iascore": 0.5,
+        "passed": True,
+        "entities": True,
+        "interaction": True,
+        **values,
+    }
 
 
 def test_every_method_that_there_is_takes_part():
@@ -85,9 +95,15 @@ def test_another_checkpoint_has_another_folder(comparison, world, tmp_path):
 
 
 def test_a_method_gets_the_rate_at_which_entities_and_interaction_are_right_most_often(comparison):
-    for rate, shares in zip(RATES, ((40, 30), (52, 20), (10, 10)), strict=True):  # the higher rate loses interactions, not entities
-        rows = [row("adi", entities=number < shares[0], interaction=number < shares[1]) for number in range(IMAGES // 2)]
-        (comparison.folder / "rows" / f"lift-overhead_adi_{rate:g}_{TUNING_SEED}.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in rows))
+    for rate, shares in zip(
+        RATES, ((40, 30), (52, 20), (10, 10)), strict=True
+    ):  # the higher rate loses interactions, not entities
+        rows = [
+            row("adi", entities=number < shares[0], interaction=number < shares[1]) for number in range(IMAGES // 2)
+        ]
+        (comparison.folder / "rows" / f"lift-overhead_adi_{rate:g}_{TUNING_SEED}.jsonl").write_text(
+            "".join(f"{json.dumps(one)}\n" for one in rows)
+        )
     assert comparison.best_rate("lift overhead", "adi") == RATES[0]
     assert comparison.best_rate("lift overhead", "base") == 0
 
@@ -95,8 +111,16 @@ def test_a_method_gets_the_rate_at_which_entities_and_interaction_are_right_most
 def test_the_page_shows_every_method_with_its_images(comparison, tmp_path):
     rates = {"base": 0.0, "p-plus": 1e-3}
     for method, rate in rates.items():
-        numpy.save(comparison.folder / "rows" / f"lift-overhead_{method}_{rate:g}_0.npy", numpy.full((16, 96, 96, 3), 90, numpy.uint8))
-    report(comparison, [row(method) for method in ("base", "p-plus") for _ in range(IMAGES)], rates, tmp_path / "report.html")
+        numpy.save(
+            comparison.folder / "rows" / f"lift-overhead_{method}_{rate:g}_0.npy",
+            numpy.full((16, 96, 96, 3), 90, numpy.uint8),
+        )
+    report(
+        comparison,
+        [row(method) for method in ("base", "p-plus") for _ in range(IMAGES)],
+        rates,
+        tmp_path / "report.html",
+    )
     page = (tmp_path / "report.html").read_text()
     assert page.count('alt="base: ') == page.count('alt="p-plus: ') == 16
     assert "p_plus" in page and "0.001" in page
@@ -106,7 +130,10 @@ def test_the_page_shows_every_method_with_its_images(comparison, tmp_path):
 def test_an_ablation_changes_one_setting(comparison):
     name, whole = comparison.settings("hold in both hands", "interactive-action")
     for change, settings in ablations("hold in both hands").items():
-        assert comparison.settings("hold in both hands", f"interactive-action, {change}") == (name, {**whole, **settings})
+        assert comparison.settings("hold in both hands", f"interactive-action, {change}") == (
+            name,
+            {**whole, **settings},
+        )
         assert len(settings) == 1 and whole.get(next(iter(settings))) != next(iter(settings.values()))
         LOSSES[name][0](**{**whole, **settings})  # a setting that there is
     assert "holding" in ablations("hold in both hands")["steering words of the action"]["positives"]
@@ -115,8 +142,24 @@ def test_an_ablation_changes_one_setting(comparison):
 def test_a_checkpoint_of_ones_own_is_compared_with_judges_of_ones_own(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(evidence, "EVIDENCE", tmp_path)
     monkeypatch.setattr(evidence, "TAKES", 1)
-    own = ["--checkpoint", str(FILE), "--detector", str(DETECTOR), "--clip", f"local-dir:{CLIP}", "--pretrained", "", "--side", "96",
-           "--methods", "textual-inversion", "--actions", "lift overhead", "--seeds", "1"]
+    own = [
+        "--checkpoint",
+        str(FILE),
+        "--detector",
+        str(DETECTOR),
+        "--clip",
+        f"local-dir:{CLIP}",
+        "--pretrained",
+        "",
+        "--side",
+        "96",
+        "--methods",
+        "textual-inversion",
+        "--actions",
+        "lift overhead",
+        "--seeds",
+        "1",
+    ]
     given = parsed(own)
     world = given["world"]
     assert len(world.asked("lift overhead", world.images)) == 136
@@ -130,6 +173,12 @@ def test_a_checkpoint_of_ones_own_is_compared_with_judges_of_ones_own(tmp_path, 
     assert made == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.jsonl")}
     assert "textual_inversion" in capsys.readouterr().out
     before = (tmp_path / "table1.json").read_bytes()
-    main(**{**parsed([*own, "--rate", "0.03"]), "world": world})  # one rate for all: nothing is tuned, and the table stays
-    assert [path.name for path in tmp_path.rglob("rows/*_0.03_*.jsonl")] == ["lift-overhead_textual-inversion_0.03_0.jsonl"]
-    assert len(json.loads((tmp_path / "rate.json").read_text())) == 2 and (tmp_path / "table1.json").read_bytes() == before
+    main(
+        **{**parsed([*own, "--rate", "0.03"]), "world": world}
+    )  # one rate for all: nothing is tuned, and the table stays
+    assert [path.name for path in tmp_path.rglob("rows/*_0.03_*.jsonl")] == [
+        "lift-overhead_textual-inversion_0.03_0.jsonl"
+    ]
+    assert (
+        len(json.loads((tmp_path / "rate.json").read_text())) == 2 and (tmp_path / "table1.json").read_bytes() == before
+    )

@@ -53,7 +53,9 @@ def test_the_defaults_are_the_papers():
 @pytest.mark.parametrize("layer_wise", [True, False])
 def test_three_gradients_of_one_backward_pass_equal_three_separate_ones(layer_wise):
     loss = loss_of(layer_wise=layer_wise)
-    v = torch.nn.Parameter(loss.start() + 0.1 * torch.randn(loss.start().shape, generator=torch.Generator().manual_seed(0)))
+    v = torch.nn.Parameter(
+        loss.start() + 0.1 * torch.randn(loss.start().shape, generator=torch.Generator().manual_seed(0))
+    )
     generator = step_generator(4, 0)
     _, together = loss.triple_gradients(v, loss.draw(generator), generator)
     for one, other in zip(together, separate_gradients(loss, v, 4), strict=True):
@@ -85,11 +87,18 @@ def test_a_masked_channel_does_not_move_by_one_bit_and_a_kept_one_does():
         assert torch.equal(state.vectors[~kept], before[~kept])
         assert (state.vectors[kept] != before[kept]).all()
         before = state.vectors
-    assert any((earlier[2] & ~later[2]).any() for earlier, later in itertools.pairwise(masks)), "no channel had momentum and was masked"
+    assert any((earlier[2] & ~later[2]).any() for earlier, later in itertools.pairwise(masks)), (
+        "no channel had momentum and was masked"
+    )
 
 
 def test_the_context_different_image_is_never_the_anchor():
-    loss = ADILoss(TinyEngine(), noise_dataset(2), dataclasses.replace(CONFIG, batch_size=1), ActionDifferent.in_order(OTHERS.images[:2], 2))
+    loss = ADILoss(
+        TinyEngine(),
+        noise_dataset(2),
+        dataclasses.replace(CONFIG, batch_size=1),
+        ActionDifferent.in_order(OTHERS.images[:2], 2),
+    )
     v = torch.nn.Parameter(loss.start())
     for seed in range(8):
         generator = step_generator(seed, 0)
@@ -120,10 +129,22 @@ def test_images_find_the_anchors_whose_context_is_most_like_theirs():
     ("make", "sentence"),
     [
         (lambda: ActionDifferent.in_order(OTHERS.images[:3], 4), "3 action-different images for 4"),
-        (lambda: ActionDifferent.matched(OTHERS.images, [("red",), ("blue",)], [("red",)]), "Image 1 has no image .*blue"),
-        (lambda: ADILoss(TinyEngine(), noise_dataset(1), CONFIG, ActionDifferent.in_order(OTHERS.images, 1)), "has only one"),
-        (lambda: ADILoss(TinyEngine(), DATASET, CONFIG, ActionDifferent(OTHERS.images[:, :3], OTHERS.anchors)), "to one size"),
-        (lambda: ADILoss(TinyEngine(), DATASET, CONFIG, ActionDifferent(OTHERS.images, torch.zeros(8))), "has no action-different"),
+        (
+            lambda: ActionDifferent.matched(OTHERS.images, [("red",), ("blue",)], [("red",)]),
+            "Image 1 has no image .*blue",
+        ),
+        (
+            lambda: ADILoss(TinyEngine(), noise_dataset(1), CONFIG, ActionDifferent.in_order(OTHERS.images, 1)),
+            "has only one",
+        ),
+        (
+            lambda: ADILoss(TinyEngine(), DATASET, CONFIG, ActionDifferent(OTHERS.images[:, :3], OTHERS.anchors)),
+            "to one size",
+        ),
+        (
+            lambda: ADILoss(TinyEngine(), DATASET, CONFIG, ActionDifferent(OTHERS.images, torch.zeros(8))),
+            "has no action-different",
+        ),
         (lambda: dataclasses.replace(CONFIG, beta=1.0), "beta is 1.0"),
         (lambda: dataclasses.replace(CONFIG, strategy="most"), "'most'.*intersection"),
         (lambda: dataclasses.replace(CONFIG, max_embedding_norm=1.0), "cannot limit the length"),

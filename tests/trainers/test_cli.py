@@ -40,13 +40,19 @@ def write_run(folder, dataset, method="textual-inversion", hyperparameters=SETTI
 
 
 def run(*arguments, launcher=HERE):
-    return subprocess.run([*launcher, *map(str, arguments)], env=ENVIRONMENT, check=False, capture_output=True, text=True)
+    return subprocess.run(
+        [*launcher, *map(str, arguments)], env=ENVIRONMENT, check=False, capture_output=True, text=True
+    )
 
 
 def interrupt(path, wish):
     """Start training and send ``wish`` once a state is there; returns the exit status."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore Ctrl-C, and so would the child
-    process = subprocess.Popen([*HERE, "train", str(path)], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # tests in the background ignore Ctrl-C, and so would the child
+    process = subprocess.Popen(
+        [*HERE, "train", str(path)], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 120
     while not list(path.parent.glob("lift.*.state")) and process.poll() is None and time.monotonic() < deadline:
@@ -59,9 +65,10 @@ def interrupt(path, wish):
 def test_every_method_trains_and_says_in_the_token_how(tmp_path, dataset, method):
     settings = {"steps": 1, "batch_size": 1, "initializer_token": "with"}
     saved = cli.train(write_run(tmp_path, dataset, method, settings))
-    assert [file.name for file in saved] == {"dreambooth": ["lift-lora.safetensors"], "custom-diffusion": ["lift.safetensors", "lift-lora.safetensors"]}.get(
-        method, ["lift.safetensors"]
-    )
+    assert [file.name for file in saved] == {
+        "dreambooth": ["lift-lora.safetensors"],
+        "custom-diffusion": ["lift.safetensors", "lift-lora.safetensors"],
+    }.get(method, ["lift.safetensors"])
     with safetensors.safe_open(saved[-1], framework="pt") as file:
         assert file.metadata()["interactive_action.method"] == method
     if method == "dreambooth":
@@ -92,7 +99,16 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, dataset, uni
 
 
 def test_two_processes_average_their_gradients_and_write_one_token(tmp_path, dataset):
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(ROOT), "trainers.cli"]
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        str(ROOT),
+        "trainers.cli",
+    ]
     child = run("train", write_run(tmp_path, dataset), launcher=launcher)
     assert child.returncode == 0, child.stderr
     assert [path.name for path in tmp_path.glob("lift*")] == ["lift.safetensors"]
@@ -116,7 +132,13 @@ def test_a_written_file_is_one_that_can_be_read(tmp_path, method):
 
 
 def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
-    settings = {"steps": 1, "batch_size": 1, "initializer_token": "with", "positives": ["holding", "using"], "lambda_distill": 0.5}
+    settings = {
+        "steps": 1,
+        "batch_size": 1,
+        "initializer_token": "with",
+        "positives": ["holding", "using"],
+        "lambda_distill": 0.5,
+    }
     [first] = cli.train(write_run(tmp_path, dataset, "interactive-action", settings))
     text = cli.config_text(str(first)).replace(f'"{FILE.name}"', json.dumps(str(FILE))).replace('"pick-up"', '"lift"')
     (tmp_path / "again").mkdir()
@@ -150,7 +172,9 @@ def test_every_checkpoint_is_a_token_and_latents_stay_on_disk(tmp_path, dataset)
 
 
 def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
-    path = write_run(tmp_path, dataset, hyperparameters={"steps": 2, "batch_size": 1, "initializer_token": "with"}, dtype="float16")
+    path = write_run(
+        tmp_path, dataset, hyperparameters={"steps": 2, "batch_size": 1, "initializer_token": "with"}, dtype="float16"
+    )
     with open(path, "a", encoding="utf-8") as file:
         file.write('\n[samples]\nprompts = ["a robot arm <v*> a red cube"]\nevery = 1\nsteps = 2\n')
         file.write('[judges]\nsubject = "robot arm"\nobject = "red cube"\nphrase = "picking up"\n')
@@ -170,10 +194,16 @@ def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
         ('model = "m"\ndataset = "d"\naction = "a"\nmethod = "adi"', "action_different"),
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nsteps = "many"', "must be a whole number"),
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nstep = 3', "says step, which is unknown"),
-        ('model = "m"\ndataset = "d"\naction = "a"\ncheckpointing = true\n[hyperparameters]\nabsorber_rank = 4', "cannot be checkpointed"),
+        (
+            'model = "m"\ndataset = "d"\naction = "a"\ncheckpointing = true\n[hyperparameters]\nabsorber_rank = 4',
+            "cannot be checkpointed",
+        ),
         ('model = "m"\ndataset = "d"\naction = "a"\n[judges]\nsubject = "a"', "there are none. Write \\[samples\\]"),
         ('model = "m"\ndataset = "d"\naction = "x"', "no steering words"),
-        ('model = "m"\ndataset = "d"\naction = "a"\nprior = "p"', "belongs to the methods dreambooth and custom-diffusion"),
+        (
+            'model = "m"\ndataset = "d"\naction = "a"\nprior = "p"',
+            "belongs to the methods dreambooth and custom-diffusion",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_file_is_said_in_a_sentence(tmp_path, text, sentence):

@@ -79,7 +79,10 @@ def test_without_a_difference_it_is_log_2():
 
 
 def test_the_loss_is_bounded_near_log_2_whatever_is_learned():
-    best, worst = d3po_loss(torch.tensor([9.0]), torch.tensor([-9.0])), d3po_loss(torch.tensor([-9.0]), torch.tensor([9.0]))
+    best, worst = (
+        d3po_loss(torch.tensor([9.0]), torch.tensor([-9.0])),
+        d3po_loss(torch.tensor([-9.0]), torch.tensor([9.0])),
+    )
     assert (best.item(), worst.item()) == (pytest.approx(0.6832, abs=1e-4), pytest.approx(0.7032, abs=1e-4))
 
 

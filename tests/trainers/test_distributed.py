@@ -22,7 +22,9 @@ def loss_of():
 def work(rank, port, folder):
     """What a process does that ``accelerate launch`` or torchrun starts: they tell it who it is by these variables."""
     torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    os.environ.update(
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
+    )
     with processes() as (number, count, _):
         assert (number, count) == (rank, 2)
         loss = loss_of()
@@ -33,7 +35,9 @@ def work(rank, port, folder):
             pass
     names = [path.read_text().strip() for path in pathlib.Path("/proc/self/task").glob("*/comm")]
     learned = {"total": losses["total"], "gradient": gradient, "movable": movable, "vectors": state.vectors}
-    torch.save({**learned, "threads": torch.tensor(sum(name.startswith("pt_gloo") for name in names))}, folder / f"{rank}.pt")
+    torch.save(
+        {**learned, "threads": torch.tensor(sum(name.startswith("pt_gloo") for name in names))}, folder / f"{rank}.pt"
+    )
 
 
 def test_the_gradient_is_the_mean_of_what_each_finds_and_all_learn_the_same(tmp_path):
@@ -51,7 +55,9 @@ def test_the_gradient_is_the_mean_of_what_each_finds_and_all_learn_the_same(tmp_
         assert torch.equal(one[name], other[name])
     loss = loss_of()
     seed = torch.randint(2**62, (), generator=torch.Generator().manual_seed(5)).item()
-    alone = [loss.gradient(loss.start().requires_grad_(), torch.Generator().manual_seed(seed + rank)) for rank in range(2)]
+    alone = [
+        loss.gradient(loss.start().requires_grad_(), torch.Generator().manual_seed(seed + rank)) for rank in range(2)
+    ]
     assert not torch.allclose(alone[0][1], alone[1][1])
     assert torch.allclose(one["gradient"], (alone[0][1] + alone[1][1]) / 2, atol=1e-7)
     assert torch.allclose(one["total"], (alone[0][0]["total"] + alone[1][0]["total"]) / 2)

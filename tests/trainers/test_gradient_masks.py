@@ -6,8 +6,12 @@ import torch
 from interactive_action.trainers.gradient_masks import STRATEGIES, action_pair_mask, context_pair_mask, overlap_rate
 
 G = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
-G_OTHER_CONTEXT = torch.tensor([1.5, 2.0, 7.0, 4.1, 9.0])  # differences .5 0 4 .1 4: masked at 60 % are the three largest
-G_OTHER_ACTION = torch.tensor([1.0, 5.0, 3.1, 9.0, 5.2])  # differences 0 3 .1 5 .2: masked at 60 % are the three smallest
+G_OTHER_CONTEXT = torch.tensor(
+    [1.5, 2.0, 7.0, 4.1, 9.0]
+)  # differences .5 0 4 .1 4: masked at 60 % are the three largest
+G_OTHER_ACTION = torch.tensor(
+    [1.0, 5.0, 3.1, 9.0, 5.2]
+)  # differences 0 3 .1 5 .2: masked at 60 % are the three smallest
 CONTEXT, ACTION = [False, True, False, True, False], [False, True, False, True, False]
 
 
@@ -47,7 +51,9 @@ def test_each_vector_of_each_layer_loses_the_share_beta():
 def test_the_strategies_on_the_hand_worked_example():
     context, action = torch.tensor([True, True, False, False, False]), torch.tensor([True, False, True, False, False])
     kept = {
-        name: strategy(context, action, torch.tensor([-5.0, 1.0, 2.0, 3.0, 4.0]), 0.6, torch.Generator().manual_seed(0)).tolist()
+        name: strategy(
+            context, action, torch.tensor([-5.0, 1.0, 2.0, 3.0, 4.0]), 0.6, torch.Generator().manual_seed(0)
+        ).tolist()
         for name, strategy in STRATEGIES.items()
     }
     assert sum(kept.pop("random")) == 2

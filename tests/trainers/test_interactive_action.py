@@ -123,4 +123,9 @@ def test_bad_hyperparameters_are_answered_with_a_sentence(change, sentence):
 def test_the_defaults_are_the_papers():
     config = InteractiveActionConfig(positives=("lifting",))
     assert (config.steps, config.batch_size, config.learning_rate) == (3000, 2, 2.5e-4)
-    assert (config.lambda_steer, config.lambda_distill, config.gamma, config.positives_per_image) == (0.01, 0.2, 0.07, 4)
+    assert (config.lambda_steer, config.lambda_distill, config.gamma, config.positives_per_image) == (
+        0.01,
+        0.2,
+        0.07,
+        4,
+    )

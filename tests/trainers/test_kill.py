@@ -13,7 +13,9 @@ from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
 from interactive_action.trainers.loop import TrainingState, training_steps
 
-CONFIG = InteractiveActionConfig(steps=400, batch_size=2, learning_rate=0.05, positives=("holding",), ema_decay=0.9, grad_accumulation_steps=2)
+CONFIG = InteractiveActionConfig(
+    steps=400, batch_size=2, learning_rate=0.05, positives=("holding",), ema_decay=0.9, grad_accumulation_steps=2
+)
 KILLS = 20
 
 

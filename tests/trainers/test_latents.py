@@ -50,7 +50,9 @@ def test_each_image_keeps_its_own_moments():
     engine, images = SizedEngine(), wide_and_tall().images
     latents = Latents(engine, images)
     for index in ([4, 0], [3, 1]):
-        for moment, expected in zip(latents[torch.tensor(index)], engine.encode_images(torch.stack([images[i] for i in index]))):
+        for moment, expected in zip(
+            latents[torch.tensor(index)], engine.encode_images(torch.stack([images[i] for i in index]))
+        ):
             assert torch.equal(moment, expected)
     assert latents.shape(1) == (4, 3, 2)
     assert latents.shape() == (4, 2, 3), "most images are wide"
@@ -58,7 +60,10 @@ def test_each_image_keeps_its_own_moments():
 
 def test_a_token_is_learned_from_both_sizes_and_their_masks():
     data = wide_and_tall()
-    masked = dataclasses.replace(data, masks=tuple(torch.rand(image.shape[:2], generator=torch.Generator().manual_seed(1)) for image in data.images))
+    masked = dataclasses.replace(
+        data,
+        masks=tuple(torch.rand(image.shape[:2], generator=torch.Generator().manual_seed(1)) for image in data.images),
+    )
     plain, with_masks = (train(TextualInversionLoss(SizedEngine(), part, CONFIG)) for part in (data, masked))
     assert plain.step == 8
     assert not torch.equal(plain.vectors, with_masks.vectors)
@@ -95,7 +100,12 @@ def test_another_model_or_other_images_have_latents_of_their_own(tmp_path):
 def test_adi_compares_images_of_one_size_alone():
     data = wide_and_tall()
     with pytest.raises(InteractiveActionError, match="Bring all to one size"):
-        ADILoss(SizedEngine(), data, ADIConfig(initializer_token="with"), ActionDifferent(torch.rand(5, 4, 6, 3), torch.arange(5)))
+        ADILoss(
+            SizedEngine(),
+            data,
+            ADIConfig(initializer_token="with"),
+            ActionDifferent(torch.rand(5, 4, 6, 3), torch.arange(5)),
+        )
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 2), (1, 3, 5)])
@@ -103,6 +113,8 @@ def test_the_gradient_is_scaled_by_a_power_of_two_which_costs_no_bit(shape, monk
     loss = TextualInversionLoss(TinyEngine(), noise_dataset(), CONFIG)
     v = loss.start().requires_grad_()
     scaled = loss.gradient(v, torch.Generator().manual_seed(0))[1]
-    monkeypatch.setattr(loss.latents, "shape", lambda index=None, own=loss.latents.shape: own(index) if index is not None else shape)
+    monkeypatch.setattr(
+        loss.latents, "shape", lambda index=None, own=loss.latents.shape: own(index) if index is not None else shape
+    )
     assert loss.scale in (8.0, 16.0)
     assert torch.equal(loss.gradient(v, torch.Generator().manual_seed(0))[1], scaled)

@@ -36,7 +36,10 @@ def test_a_run_that_is_stopped_and_resumed_from_its_file_ends_at_the_same_bits(e
     whole = train(InteractiveActionLoss(engine, dataset, CONFIG))
     part = train(InteractiveActionLoss(engine, dataset, CONFIG), until=2)
     part.save(tmp_path / "state.safetensors", run="this run")
-    resumed = train(InteractiveActionLoss(engine, dataset, CONFIG), state=TrainingState.load(tmp_path / "state.safetensors", "this run"))
+    resumed = train(
+        InteractiveActionLoss(engine, dataset, CONFIG),
+        state=TrainingState.load(tmp_path / "state.safetensors", "this run"),
+    )
     assert torch.equal(resumed.vectors, whole.vectors)
     assert resumed.losses == whole.losses
     assert resumed.step == 4

@@ -14,7 +14,12 @@ SETTINGS = {"steps": 3, "batch_size": 2, "learning_rate": 0.02, "vectors": 2}
 
 def test_the_defaults_are_the_papers():
     config = PPlusConfig()
-    assert (config.steps, config.batch_size, config.learning_rate, config.timestep_sampling) == (500, 8, 5e-3, "uniform")
+    assert (config.steps, config.batch_size, config.learning_rate, config.timestep_sampling) == (
+        500,
+        8,
+        5e-3,
+        "uniform",
+    )
 
 
 def test_it_starts_as_the_plain_token_and_with_its_loss():
@@ -28,7 +33,9 @@ def test_it_starts_as_the_plain_token_and_with_its_loss():
 def test_the_layers_gradients_add_up_to_the_plain_tokens():
     p_plus = PPlusLoss(TinyEngine(), DATASET, PPlusConfig(**SETTINGS))
     plain = TextualInversionLoss(TinyEngine(), DATASET, TextualInversionConfig(**SETTINGS))
-    layered, flat = (loss.gradient(torch.nn.Parameter(loss.start()), step_generator(0, 0))[1] for loss in (p_plus, plain))
+    layered, flat = (
+        loss.gradient(torch.nn.Parameter(loss.start()), step_generator(0, 0))[1] for loss in (p_plus, plain)
+    )
     assert torch.allclose(layered.sum(0), flat, atol=1e-6)
 
 

@@ -33,7 +33,9 @@ def test_words_to_stay_away_from_join_the_prompts_own():
     loss = ReVersionLoss(engine, DATASET, dataclasses.replace(CONFIG, negatives=("pushing away",)))
     v, batch = engine.word_vectors("frog"), loss.draw(step_generator(0, 0))
     words = "frog cup" if "red" not in batch.prompts[0] else "photo frog red cup"
-    expected = steering_loss(v[0], engine.word_vectors("holding lifting up"), engine.word_vectors(f"{words} pushing away"))
+    expected = steering_loss(
+        v[0], engine.word_vectors("holding lifting up"), engine.word_vectors(f"{words} pushing away")
+    )
     assert loss(v, step_generator(0, 0))["steer"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 

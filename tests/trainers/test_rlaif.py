@@ -44,8 +44,14 @@ def slow_loss(training, weights, trajectories, images, styles, winner, tie):
                 text, null = engine.encode_prompts([task.instruction]), engine.encode_prompts([""])
 
                 def log_probability(x=x, x_next=x_next, image=image, style=style, text=text, null=null, t=t, k=k):
-                    noise = guided_noise(engine.predict, x, t[None], image, style, text, null, config.s_in, config.s_sty, config.s_T)
-                    return torch.distributions.Normal(training.ddim.mean(x, noise, k), training.ddim.sigma[k]).log_prob(x_next).mean()
+                    noise = guided_noise(
+                        engine.predict, x, t[None], image, style, text, null, config.s_in, config.s_sty, config.s_T
+                    )
+                    return (
+                        torch.distributions.Normal(training.ddim.mean(x, noise, k), training.ddim.sigma[k])
+                        .log_prob(x_next)
+                        .mean()
+                    )
 
                 reference = log_probability().detach()
                 with training.adapter.active(weights):
@@ -64,8 +70,15 @@ def sampled(request):
     weights += 1e-4 * torch.randn(len(weights), generator=draw, dtype=torch.float64)
     images, styles = torch.tensor([0, 2, 1]), torch.tensor([0, 1, 0])
     x_T = torch.randn(3, *training_.image.shape[1:], generator=draw, dtype=torch.float64)
-    trajectories = [training_.trajectories(weights, x_T[part], images[part], styles[part], draw) for part in torch.arange(3).split(2)]
-    return training_, weights, (trajectories, images, styles, torch.tensor([0, 0, 1]), torch.tensor([False, True, False]))
+    trajectories = [
+        training_.trajectories(weights, x_T[part], images[part], styles[part], draw)
+        for part in torch.arange(3).split(2)
+    ]
+    return (
+        training_,
+        weights,
+        (trajectories, images, styles, torch.tensor([0, 0, 1]), torch.tensor([False, True, False])),
+    )
 
 
 def test_the_loss_and_its_gradient_are_those_of_the_slow_version(sampled):
@@ -119,7 +132,9 @@ def test_memory_does_not_change_what_is_learned():
     small, large = (training(dataclasses.replace(CONFIG, batch_size=size)) for size in (1, 6))
     images, styles, winner = torch.tensor([0, 1, 2]), torch.tensor([0, 1, 0]), torch.tensor([0, 1, 0])
     draw = torch.Generator().manual_seed(0)
-    trajectory = large.trajectories(large.start(), torch.randn(3, *large.image.shape[1:], generator=draw), images, styles, draw)
+    trajectory = large.trajectories(
+        large.start(), torch.randn(3, *large.image.shape[1:], generator=draw), images, styles, draw
+    )
     at_once, _ = large.gradient(large.start(), [trajectory], images, styles, winner, tie)
     singly, _ = small.gradient(small.start(), trajectory.split(1, 2), images, styles, winner, tie)
     assert torch.allclose(at_once, singly, atol=1e-5) and at_once.abs().max() > 1e-3
@@ -176,7 +191,10 @@ def test_numbers_that_are_not_finite_stop_with_a_sentence_and_keep_the_last_good
     one = training()
     state = run(one, until=1)
     good = state.vectors.clone()
-    one.step = lambda weights, index, tick, step=one.step: (step(weights, index, tick)[0] * float("nan"), *step(weights, index, tick)[1:])
+    one.step = lambda weights, index, tick, step=one.step: (
+        step(weights, index, tick)[0] * float("nan"),
+        *step(weights, index, tick)[1:],
+    )
     with pytest.raises(InteractiveActionError, match="broke down at step 2"):
         run(one, state)
     assert torch.equal(state.vectors, good) and state.step == 1
@@ -206,7 +224,10 @@ def test_with_lora_the_new_style_channels_are_trained_whole():
     lora, new = editor_adapter(module, 2).adapters
     assert isinstance(lora, LowRank) and isinstance(new, Changes)
     assert lora.names == [f"block.attn2.to_{part}" for part in ("q", "k", "v", "out.0")]
-    assert {name.split(".")[0] for name in new.names} == {"conv_in", "style_attention"} and "conv_in.bias" not in new.names
+    assert {name.split(".")[0] for name in new.names} == {
+        "conv_in",
+        "style_attention",
+    } and "conv_in.bias" not in new.names
     assert editor_adapter(module, 0).names == [name for name, _ in module.named_parameters()]
 
 
@@ -214,13 +235,20 @@ def test_an_adapter_s_file_holds_what_it_adds():
     module = TinyEditor().module
     adapter = editor_adapter(module, 2)
     state = adapter.state(torch.arange(len(adapter.start(torch.Generator())), dtype=torch.float32))
-    assert state["block.attn2.to_q.lora_down.weight"].shape == (2, 8) and state["block.attn2.to_q.lora_up.weight"].shape == (8, 2)
+    assert state["block.attn2.to_q.lora_down.weight"].shape == (2, 8) and state[
+        "block.attn2.to_q.lora_up.weight"
+    ].shape == (8, 2)
     assert state["block.attn2.to_q.lora_up.weight"].flatten()[0] == 16
     assert state["conv_in.diff"].shape == (8, 12, 3, 3) and state["style_attention.to_q.diff_b"].shape == (8,)
 
 
 def test_the_reward_curve_is_in_deviations_of_the_first_step():
-    history = {"structure": [0.4, 0.3, 0.5], "structure_deviation": [0.1, 9, 9], "semantics": [0.2, 0.2, 0.1], "semantics_deviation": [0.05, 9, 9]}
+    history = {
+        "structure": [0.4, 0.3, 0.5],
+        "structure_deviation": [0.1, 9, 9],
+        "semantics": [0.2, 0.2, 0.1],
+        "semantics_deviation": [0.05, 9, 9],
+    }
     assert reward_curve(history) == pytest.approx([0, 1, 1])
     assert reward_curve(history, alpha=0.5) == pytest.approx([0, 1, 0])
 
@@ -228,14 +256,17 @@ def test_the_reward_curve_is_in_deviations_of_the_first_step():
 def test_the_reward_rises_on_noise_that_was_not_trained():
     plain = {"s_in": 1.0, "s_sty": 1.0, "s_T": 1.0}
     one = training(
-        dataclasses.replace(CONFIG, steps=40, pairs=32, batch_size=64, learning_rate=1e-3, rank=0, **plain), task=noise_task(2, 1)
+        dataclasses.replace(CONFIG, steps=40, pairs=32, batch_size=64, learning_rate=1e-3, rank=0, **plain),
+        task=noise_task(2, 1),
     )
     state = run(one)
 
     def judged(weights):
         draw = torch.Generator().manual_seed(99)
         images, styles = torch.arange(128) % 2, torch.zeros(128, dtype=torch.long)
-        trajectory = one.trajectories(weights, torch.randn(128, *one.image.shape[1:], generator=draw), images, styles, draw)
+        trajectory = one.trajectories(
+            weights, torch.randn(128, *one.image.shape[1:], generator=draw), images, styles, draw
+        )
         edited = one.engine.decode_latents(trajectory[-1].flatten(0, 1))
         return one.scores(edited, images.repeat(2), styles.repeat(2))
 

@@ -53,7 +53,11 @@ def test_gradients_of_several_batches_are_averaged_before_the_step():
 
 
 def test_the_average_is_worked_out_by_hand():
-    states = [(state.vectors.clone(), state.average) for loss in [loss_of(ema_decay=0.15)] for state in training_steps(loss, TrainingState.begin(loss.start()))]
+    states = [
+        (state.vectors.clone(), state.average)
+        for loss in [loss_of(ema_decay=0.15)]
+        for state in training_steps(loss, TrainingState.begin(loss.start()))
+    ]
     average = loss_of().start()
     for step, (vectors, running) in enumerate(states, start=1):
         decay = min(0.15, step / (10 + step))  # 1/11 at the first step, then 0.15
@@ -105,14 +109,23 @@ def test_a_mask_of_ones_changes_nothing():
     assert plain(plain.start(), step_generator(0, 0))["total"] == masked(masked.start(), step_generator(0, 0))["total"]
 
 
-@pytest.mark.parametrize(("masks", "sentence"), [(torch.ones(4, 6, 6), "4 masks for 5 images"), (torch.zeros(5, 6, 6), "image 0 is empty")])
+@pytest.mark.parametrize(
+    ("masks", "sentence"), [(torch.ones(4, 6, 6), "4 masks for 5 images"), (torch.zeros(5, 6, 6), "image 0 is empty")]
+)
 def test_masks_that_do_not_fit_are_answered_with_a_sentence(masks, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
         loss_of(loss_weights=masks)
 
 
 def test_a_run_with_every_option_resumes_to_the_bit(tmp_path):
-    options = {"grad_accumulation_steps": 2, "ema_decay": 0.5, "max_embedding_norm": 0.9, "min_snr_gamma": 5.0, "vectors": 2, "loss_weights": torch.rand(5, 6, 6)}
+    options = {
+        "grad_accumulation_steps": 2,
+        "ema_decay": 0.5,
+        "max_embedding_norm": 0.9,
+        "min_snr_gamma": 5.0,
+        "vectors": 2,
+        "loss_weights": torch.rand(5, 6, 6),
+    }
     whole, part = train(loss_of(**options)), train(loss_of(**options), until=3)
     part.save(tmp_path / "state.safetensors", run="this run")
     resumed = train(loss_of(**options), state=TrainingState.load(tmp_path / "state.safetensors", "this run"))
@@ -123,12 +136,18 @@ def test_a_run_with_every_option_resumes_to_the_bit(tmp_path):
 
 def test_runs_with_other_masks_are_other_runs():
     assert run_key("model", DATASET, CONFIG) != run_key("model", DATASET, CONFIG, torch.ones(5, 6, 6))
-    assert run_key("model", DATASET, CONFIG, torch.zeros(5, 6, 6)) != run_key("model", DATASET, CONFIG, torch.ones(5, 6, 6))
+    assert run_key("model", DATASET, CONFIG, torch.zeros(5, 6, 6)) != run_key(
+        "model", DATASET, CONFIG, torch.ones(5, 6, 6)
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
-    [({"grad_accumulation_steps": 0}, "accumulation is 0"), ({"ema_decay": 1.0}, "ema_decay is 1.0"), ({"max_embedding_norm": -1.0}, "cannot be negative")],
+    [
+        ({"grad_accumulation_steps": 0}, "accumulation is 0"),
+        ({"ema_decay": 1.0}, "ema_decay is 1.0"),
+        ({"max_embedding_norm": -1.0}, "cannot be negative"),
+    ],
 )
 def test_bad_options_are_answered_with_a_sentence(change, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):

@@ -42,7 +42,9 @@ def test_the_gradient_is_that_of_finite_differences(make):
     _, gradient, movable = loss.gradient(trained, step_generator(0, 0))
     direction = torch.randn(trained.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     step = 1e-4 * direction
-    ahead, behind = (loss.gradient(torch.nn.Parameter(trained + way * step), step_generator(0, 0))[0]["total"] for way in (1, -1))
+    ahead, behind = (
+        loss.gradient(torch.nn.Parameter(trained + way * step), step_generator(0, 0))[0]["total"] for way in (1, -1)
+    )
     assert ((ahead - behind) / 2e-4).item() == pytest.approx((gradient * direction).sum().item(), rel=1e-3)
     assert movable.all()
 
@@ -64,7 +66,9 @@ def test_training_lowers_the_loss_and_leaves_the_models_weights_alone(make):
 def test_at_its_start_it_changes_nothing(make):
     """One seed draws the same for every method, so that the first loss is Textual Inversion's with the same word."""
     loss = make(TinyEngine())
-    config = TextualInversionConfig(batch_size=2, initializer_token=loss.config.initializer_token, vectors=loss.config.vectors)
+    config = TextualInversionConfig(
+        batch_size=2, initializer_token=loss.config.initializer_token, vectors=loss.config.vectors
+    )
     plain = TextualInversionLoss(TinyEngine(), DATASET, config)
     first = loss.gradient(torch.nn.Parameter(loss.start()), step_generator(0, 0))[0]["total"]
     assert first.item() == pytest.approx(plain(plain.start(), step_generator(0, 0))["total"].item(), rel=1e-5)
@@ -81,7 +85,10 @@ def test_the_prior_is_a_term_of_its_own_with_its_weight():
     loss = DreamBoothLoss(TinyEngine(), DATASET, dataclasses.replace(DREAMBOOTH, prior_loss_weight=0.5), PRIOR)
     losses = loss.gradient(torch.nn.Parameter(loss.start()), step_generator(0, 0))[0]
     assert losses["total"].item() == pytest.approx((losses["denoise"] + 0.5 * losses["prior"]).item(), rel=1e-6)
-    assert "prior" not in METHODS["dreambooth"](TinyEngine()).gradient(torch.nn.Parameter(loss.start()), step_generator(0, 0))[0]
+    assert (
+        "prior"
+        not in METHODS["dreambooth"](TinyEngine()).gradient(torch.nn.Parameter(loss.start()), step_generator(0, 0))[0]
+    )
 
 
 def test_custom_diffusion_trains_the_token_and_cross_attentions_keys_and_values_alone():
@@ -91,7 +98,9 @@ def test_custom_diffusion_trains_the_token_and_cross_attentions_keys_and_values_
     assert loss.token(trained).shape == (2, 12)
     assert len(trained) == 2 * 12 + 6 * 12 * 12
     assert loss.token(gradient).norm() > 0
-    assert sorted(loss.lora(trained)) == sorted(f"lora_unet_down_blocks_{layer}_attn2_to_{kind}.diff" for layer in range(3) for kind in "kv")
+    assert sorted(loss.lora(trained)) == sorted(
+        f"lora_unet_down_blocks_{layer}_attn2_to_{kind}.diff" for layer in range(3) for kind in "kv"
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +109,10 @@ def test_custom_diffusion_trains_the_token_and_cross_attentions_keys_and_values_
         (lambda: DreamBoothConfig(rank=-1), "rank and prior_loss_weight cannot be negative"),
         (lambda: DreamBoothConfig(vectors=2), "DreamBooth trains no vectors"),
         (lambda: CustomDiffusionConfig(max_embedding_norm=1.0), "cannot be limited while weights are trained"),
-        (lambda: DreamBoothLoss(TinyEngine(), DATASET, dataclasses.replace(DREAMBOOTH, initializer_token=" ")), "instance token is empty"),
+        (
+            lambda: DreamBoothLoss(TinyEngine(), DATASET, dataclasses.replace(DREAMBOOTH, initializer_token=" ")),
+            "instance token is empty",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(make, sentence):
@@ -109,9 +121,15 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(make, sentence):
 
 
 ON_THE_EMBEDDED_MODEL = {
-    "dreambooth": lambda engine, dataset: DreamBoothLoss(engine, dataset, DreamBoothConfig(initializer_token="with"), dataset),
-    "dreambooth, every weight": lambda engine, dataset: DreamBoothLoss(engine, dataset, DreamBoothConfig(initializer_token="with", rank=0)),
-    "custom diffusion": lambda engine, dataset: CustomDiffusionLoss(engine, dataset, CustomDiffusionConfig(initializer_token="with"), dataset),
+    "dreambooth": lambda engine, dataset: DreamBoothLoss(
+        engine, dataset, DreamBoothConfig(initializer_token="with"), dataset
+    ),
+    "dreambooth, every weight": lambda engine, dataset: DreamBoothLoss(
+        engine, dataset, DreamBoothConfig(initializer_token="with", rank=0)
+    ),
+    "custom diffusion": lambda engine, dataset: CustomDiffusionLoss(
+        engine, dataset, CustomDiffusionConfig(initializer_token="with"), dataset
+    ),
 }
 
 
@@ -122,7 +140,9 @@ def test_both_engines_agree_and_stock_nodes_draw_with_what_was_trained(checkpoin
     loss, oracle = make(engine, dataset), make(load_single_file(FILE), dataset)
     trained = disturbed(loss, 0.03)
     assert loss.lora(trained).keys() == oracle.lora(trained).keys()
-    (one, of_one, _), (other, of_other, _) = (each.gradient(torch.nn.Parameter(trained.clone()), step_generator(3, 0)) for each in (loss, oracle))
+    (one, of_one, _), (other, of_other, _) = (
+        each.gradient(torch.nn.Parameter(trained.clone()), step_generator(3, 0)) for each in (loss, oracle)
+    )
     assert one["total"].item() == pytest.approx(other["total"].item(), rel=1e-4)
     assert of_one.norm() > 0
     assert distance(of_one, of_other) < 1e-4

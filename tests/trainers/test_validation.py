@@ -44,7 +44,11 @@ def test_they_change_nothing_of_what_is_learned():
     assert torch.equal(trained(SAMPLES)[0].result, trained()[0].result)
 
 
-OUT_OF_MEMORY = [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    MemoryError(),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+]
 
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY)
@@ -83,7 +87,10 @@ def test_what_scored_best_is_kept(tmp_path):
 
 
 def test_layer_wise_words_and_changed_weights_are_drawn_with_too():
-    for loss in (PPlusLoss(TinyEngine(), DATASET, PPlusConfig(initializer_token="with")), DreamBoothLoss(TinyEngine(), DATASET, DreamBoothConfig())):
+    for loss in (
+        PPlusLoss(TinyEngine(), DATASET, PPlusConfig(initializer_token="with")),
+        DreamBoothLoss(TinyEngine(), DATASET, DreamBoothConfig()),
+    ):
         start = loss.start()
         assert not torch.equal(draw(loss, start, SAMPLES), draw(loss, start + 1, SAMPLES))
 

@@ -22,7 +22,10 @@ class TinyEngine:
         self.mix, *projections = torch.randn(1 + 2 * layers, width, width, generator=draw).to(dtype) / width**0.5
         self.projections = [_linear(weight) for weight in projections]
         self.unet = torch.nn.ModuleList(self.projections)
-        self.enter, self.leave = torch.randn(4, width, generator=draw).to(dtype), torch.randn(width, 4, generator=draw).to(dtype) / width
+        self.enter, self.leave = (
+            torch.randn(4, width, generator=draw).to(dtype),
+            torch.randn(width, 4, generator=draw).to(dtype) / width,
+        )
 
     def encode_images(self, images):
         mean = torch.nn.functional.adaptive_avg_pool2d(images.movedim(-1, 1), 3)
@@ -60,7 +63,9 @@ class TinyEngine:
 
     def unet_names(self):
         kinds = ("to_k", "to_v")
-        return {f"down_blocks.{i // 2}.attn2.{kinds[i % 2]}.weight": f"{i}.weight" for i in range(len(self.projections))}
+        return {
+            f"down_blocks.{i // 2}.attn2.{kinds[i % 2]}.weight": f"{i}.weight" for i in range(len(self.projections))
+        }
 
     def fingerprint(self):
         return "tiny"

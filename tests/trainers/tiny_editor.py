@@ -36,7 +36,11 @@ class TinyEditorNet(torch.nn.Module):
     def forward(self, z_t, t, context, image, style):
         conditions = self.style_attention(torch.cat([image, style], 1), context)
         x = self.conv_in(torch.cat([z_t, conditions], 1)) + torch.cos(t / 300).view(-1, 1, 1, 1).to(z_t)
-        x = self.block["attn2"](torch.tanh(x).flatten(2).movedim(1, 2), context).movedim(1, 2).unflatten(2, z_t.shape[2:])
+        x = (
+            self.block["attn2"](torch.tanh(x).flatten(2).movedim(1, 2), context)
+            .movedim(1, 2)
+            .unflatten(2, z_t.shape[2:])
+        )
         return self.conv_out(x)
 
 
@@ -85,4 +89,9 @@ def noise_task(images=3, styles=2):
     draw = torch.Generator().manual_seed(7)
     masks = torch.zeros(1, 16, 24)
     masks[:, :, 8:] = 1
-    return EditTask(torch.rand(images, 16, 24, 3, generator=draw), torch.rand(styles, 20, 20, 3, generator=draw), "make it wood", masks)
+    return EditTask(
+        torch.rand(images, 16, 24, 3, generator=draw),
+        torch.rand(styles, 20, 20, 3, generator=draw),
+        "make it wood",
+        masks,
+    )

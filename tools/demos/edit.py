@@ -44,7 +44,9 @@ def score(client, bar, taught, lora):
     prompt = copy.deepcopy(load_prompt("score-an-edit"))
     count = TAKES * CAMERAS * FRAMES
     node(prompt, "Interaction Scene")[1]["inputs"]["seed"] = HELD_OUT_SEED
-    node(prompt, "Record Interaction")[1]["inputs"].update(num_episodes=TAKES, cameras=CAMERAS, frames_per_episode=FRAMES)
+    node(prompt, "Record Interaction")[1]["inputs"].update(
+        num_episodes=TAKES, cameras=CAMERAS, frames_per_episode=FRAMES
+    )
     node(prompt, "Style Samples")[1]["inputs"]["count"] = count
     node(prompt, "Instruction")[1]["inputs"]["text"] = taught["instruction"]
     guider = node(prompt, "Guider: Image + Style + Text")[1]["inputs"]
@@ -58,7 +60,10 @@ def score(client, bar, taught, lora):
         inputs = {"images": judged[name], "filename_prefix": f"interactive-action/{name}"}
         prompt[name] = {"class_type": "SaveImage", "inputs": inputs, "_meta": {"title": f"Save each {name}"}}
     outputs = run(client, prompt, bar, (1 - TEACH_SHARE) / 2)
-    drawn = {title: images(client, outputs, prompt, title) for title in ("Save the edits", "Save each image", "Save each style")}
+    drawn = {
+        title: images(client, outputs, prompt, title)
+        for title in ("Save the edits", "Save each image", "Save each style")
+    }
     return drawn, json.loads(outputs[node(prompt, "Report")[0]]["text"][0])
 
 
@@ -95,7 +100,11 @@ def main():
     reward_before, reward_after = (rewards(report, report_before) for report in (report_before, report_after))
     shown = numpy.linspace(0, len(reward_before) - 1, SHOWN).round().astype(int)
     columns = [before["Save each image"], before["Save each style"], before["Save the edits"], after["Save the edits"]]
-    edit_sheet([[column[k] for k in shown] for column in columns], ("image", "style", "before", "after"), DEMO / "before_after.png")
+    edit_sheet(
+        [[column[k] for k in shown] for column in columns],
+        ("image", "style", "before", "after"),
+        DEMO / "before_after.png",
+    )
     summary = {
         "instruction": taught["instruction"],
         "reward": "minus the total of Eq. 10, normalized by the edits before teaching; up is better",
@@ -106,7 +115,11 @@ def main():
         "interval_after": interval(reward_after),
         "rise": round(float((reward_after - reward_before).mean()), 4),
         "interval_rise": interval(reward_after - reward_before),
-        **{f"{name}_{when}": report[name] for name in ("structure", "semantics") for when, report in (("before", report_before), ("after", report_after))},
+        **{
+            f"{name}_{when}": report[name]
+            for name in ("structure", "semantics")
+            for when, report in (("before", report_before), ("after", report_after))
+        },
         "steps": taught["steps"],
         "pairs": taught["pairs"],
         "seconds": round(time.monotonic() - started, 1),

@@ -34,11 +34,15 @@ def row(name, number):
     robot = able(name)[0]
     rooms = [room for room in ROOMS if not (ROBOTS[robot].stands and ROOMS[room].below)]
     scene = Scene(robot, name, objects[number % len(objects)], room=rooms[number % len(rooms)], seed=number)
-    recording = SIMULATOR.record(scene, Plan(num_episodes=1, key_frames="key moments", frames_per_episode=KEY_FRAMES, width=SIZE, height=SIZE))
+    recording = SIMULATOR.record(
+        scene, Plan(num_episodes=1, key_frames="key moments", frames_per_episode=KEY_FRAMES, width=SIZE, height=SIZE)
+    )
     seen = recording.object_masks.sum((1, 2)).reshape(KEY_FRAMES, -1)
     shots = [moment * seen.shape[1] + seen[moment].argmax() for moment in range(KEY_FRAMES)]
     strip = Image.fromarray(np.concatenate(recording.images[shots], 1))
-    ImageDraw.Draw(strip).text((4, 2), f"{name}: {recording.object[0]}, {scene.room}", fill="white", stroke_width=1, stroke_fill="black")
+    ImageDraw.Draw(strip).text(
+        (4, 2), f"{name}: {recording.object[0]}, {scene.room}", fill="white", stroke_width=1, stroke_fill="black"
+    )
     print(f"{name}: the object takes {recording.object_masks.mean((1, 2)).min():.1%} of the image or more")
     return np.asarray(strip)
 

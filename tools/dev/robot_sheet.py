@@ -25,7 +25,10 @@ GREY = (225, 225, 225)
 def main():
     warm_up()
     head = np.concatenate([label(name, 16) for name in ROBOTS], 1)
-    lines = [np.concatenate([cell(name, robot, number + column) for column, robot in enumerate(ROBOTS)], 1) for number, name in enumerate(ACTIONS)]
+    lines = [
+        np.concatenate([cell(name, robot, number + column) for column, robot in enumerate(ROBOTS)], 1)
+        for number, name in enumerate(ACTIONS)
+    ]
     half = -(-len(lines) // 2)
     lines += [np.full_like(lines[0], 255)] * (2 * half - len(lines))
     gap = np.full((16 + half * SIZE, 8, 3), 255, np.uint8)

@@ -76,7 +76,7 @@ NOTES = {
     "puts scores, images and all settings into one HTML file in the output folder.\n\nFor your own token: connect its loader and write its word "
     "for the first method; its name in *tokens* puts it into the page.",
     "compare-methods": "## Compare methods\n\nTextual Inversion, ReVersion, P+ and Interactive Action learn a word from the same dataset and draw the same "
-    "prompts from the same noise; beside them stands the plain word \"handling\". **IAScore** judges all, and **Write Report** puts it into one page.\n\n"
+    'prompts from the same noise; beside them stands the plain word "handling". **IAScore** judges all, and **Write Report** puts it into one page.\n\n'
     "Run *Teach an action from simulation* once before, it saves the dataset. One seed and sixteen prompts show a tendency; for tables with intervals "
     "over seeds there is `make evidence`.",
     "edit-with-text-and-style": "## Edit with text and style\n\nThe embedded editor makes a simulated cabinet out of what the text says and the "
@@ -183,9 +183,7 @@ def main():
     for name, (image, box) in THUMBNAILS.items():
         if (DEMO / image).exists():
             thumbnail = (
-                Image.open(DEMO / image).convert("RGB").crop(box)
-                if box
-                else Image.open(DEMO / image).convert("RGB")
+                Image.open(DEMO / image).convert("RGB").crop(box) if box else Image.open(DEMO / image).convert("RGB")
             )
             thumbnail.thumbnail((640, 640), Image.Resampling.LANCZOS)
             thumbnail.save(WORKFLOWS / f"{name}.jpg", quality=85)

@@ -79,7 +79,9 @@ class Comparison:
     def prior(self):
         """What the base model draws for plain prompts, for the methods that train its weights and must not forget them."""
         learned, plain = self.world.plain()
-        return InteractionDataset(self.draw(plain, None, TUNING_SEED), tuple((one,) for one in learned), tuple((one,) for one in plain))
+        return InteractionDataset(
+            self.draw(plain, None, TUNING_SEED), tuple((one,) for one in learned), tuple((one,) for one in plain)
+        )
 
     def settings(self, action, method):
         """(the trainer's name of the method, its settings beside budget, learning rate and seed). An ablation is "method, what"."""
@@ -93,7 +95,9 @@ class Comparison:
         dataset = self.world.everyday(action) if method == "everyday images" else simulated(action, self.world.side)
         given = []
         if name == "adi":
-            given = [ActionDifferent.in_order(simulated(action, self.world.side, "before contact").images, len(dataset))]
+            given = [
+                ActionDifferent.in_order(simulated(action, self.world.side, "before contact").images, len(dataset))
+            ]
         if name in ("dreambooth", "custom-diffusion"):
             given = [self.prior]
         make_config, make_loss = LOSSES[name]
@@ -105,7 +109,9 @@ class Comparison:
             for _ in tqdm(training_steps(loss, state), f"{action}: {method}, seed {seed}", config.steps, leave=False):
                 pass
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, safetensors_bytes({"trained": state.result}, {"config": json.dumps(config.as_dict())}))
+            write_atomically(
+                path, safetensors_bytes({"trained": state.result}, {"config": json.dumps(config.as_dict())})
+            )
         return loss, load_file(path)["trained"].to(self.engine.device)
 
     @torch.no_grad()
@@ -116,7 +122,9 @@ class Comparison:
             batch = prompts[start : start + BATCH]
             told, untold = self.engine.encode_prompts(batch, vectors), self.engine.encode_prompts([""] * len(batch))
             contexts = torch.cat([untold.expand(*told.shape[:-3], -1, -1, -1), told], dim=-3)
-            noise = torch.randn(len(batch), 4, side, side, generator=torch.Generator().manual_seed(seed * 10_000 + start))
+            noise = torch.randn(
+                len(batch), 4, side, side, generator=torch.Generator().manual_seed(seed * 10_000 + start)
+            )
             parts.append(self.engine.decode_latents(ddim(self.engine, noise, contexts, STEPS, self.world.guidance)))
         return torch.cat(parts)
 
@@ -131,8 +139,10 @@ class Comparison:
                 loss, trained = self.learn(action, method, rate, seed)
                 with loss.changed(trained):
                     images = self.draw(self.world.said(PLACEHOLDER, asked), loss.token(trained), seed)
-            rows = [{**row, "method": method, "action": action, "seed": seed, "prompt": number}
-                    for number, row in enumerate(self.world.judged(images, asked, action))]
+            rows = [
+                {**row, "method": method, "action": action, "seed": seed, "prompt": number}
+                for number, row in enumerate(self.world.judged(images, asked, action))
+            ]
             path.parent.mkdir(parents=True, exist_ok=True)
             pixels = (images.numpy() * 255).astype(numpy.uint8)
             sheets.grid(pixels[:48], 8).save(path.with_suffix(".png"))
@@ -145,7 +155,9 @@ class Comparison:
         if self.world.word(method, action):
             return 0.0
         rows = {rate: self.judge(*arm) for rate, arm in self.tuning(action, method).items()}
-        return max(RATES, key=lambda rate: sum(numpy.prod([row[wish] for wish in self.world.wanted]) for row in rows[rate]))
+        return max(
+            RATES, key=lambda rate: sum(numpy.prod([row[wish] for wish in self.world.wanted]) for row in rows[rate])
+        )
 
     def tuning(self, action, method):
         """The arguments of ``judge`` for each rate that is tried."""
@@ -181,8 +193,16 @@ def table(rows):
         if "interaction" in seen:
             figures["both"] = interval(mine, lambda row: row["entities"] and row["interaction"])
         iascore = figures.pop("iascore")
-        entries.append({"method": method.replace("-", "_"), "images": len(mine), "iascore": iascore["mean"], "interval": iascore["interval"],
-                        "pass_rate": figures["passed"]["mean"], **figures})
+        entries.append(
+            {
+                "method": method.replace("-", "_"),
+                "images": len(mine),
+                "iascore": iascore["mean"],
+                "interval": iascore["interval"],
+                "pass_rate": figures["passed"]["mean"],
+                **figures,
+            }
+        )
     return sorted(entries, key=lambda entry: -entry["iascore"])
 
 
@@ -197,24 +217,73 @@ def report(comparison, rows, rates, path):
         asked = world.said("...", world.asked(action, world.images))
         asked = [asked[place] for place in _shown_places(world.images)]
         drawn = {method: comparison.shown(action, method, rates[method]) for method in methods}
-        sections.append(Grid(f"Images: {action}", [(prompt, [Cell(method, [drawn[method][0][k]]) for method in methods]) for k, prompt in enumerate(asked)],
-                             "Every so many prompts one, by the first training seed of each method, not chosen."))
-        row_each([(method, [Image.fromarray(one) for one in drawn[method][0]]) for method in methods], path.with_name(f"{path.stem}-{_file(action)}.png"))
+        sections.append(
+            Grid(
+                f"Images: {action}",
+                [
+                    (prompt, [Cell(method, [drawn[method][0][k]]) for method in methods])
+                    for k, prompt in enumerate(asked)
+                ],
+                "Every so many prompts one, by the first training seed of each method, not chosen.",
+            )
+        )
+        row_each(
+            [(method, [Image.fromarray(one) for one in drawn[method][0]]) for method in methods],
+            path.with_name(f"{path.stem}-{_file(action)}.png"),
+        )
         for method in methods:
             if (trained := drawn[method][1]).exists() and trained.stat().st_size < LARGEST:
-                files.append(File(f"{_file(action)}-{method}.safetensors", trained.read_bytes(), "what was trained, as the trainer keeps it"))
-    settings = {"All methods": {**world.budget, "num_episodes": TAKES, "prompts": world.images, "base model's word": world.word("base", actions[0])}}
-    settings |= {f"{action}: {method}": {"learning rate": rates[method], **comparison.settings(action, method)[1]}
-                 for action in actions for method in methods if not world.word(method, action)}
-    write_report(path, f"Methods compared in {world.title}", "Every method learned from the same simulated images and drew the same prompts "
-                 f"from the same noise; it was judged by {world.judged_by}.", sections, settings, files)
+                files.append(
+                    File(
+                        f"{_file(action)}-{method}.safetensors",
+                        trained.read_bytes(),
+                        "what was trained, as the trainer keeps it",
+                    )
+                )
+    settings = {
+        "All methods": {
+            **world.budget,
+            "num_episodes": TAKES,
+            "prompts": world.images,
+            "base model's word": world.word("base", actions[0]),
+        }
+    }
+    settings |= {
+        f"{action}: {method}": {"learning rate": rates[method], **comparison.settings(action, method)[1]}
+        for action in actions
+        for method in methods
+        if not world.word(method, action)
+    }
+    write_report(
+        path,
+        f"Methods compared in {world.title}",
+        "Every method learned from the same simulated images and drew the same prompts "
+        f"from the same noise; it was judged by {world.judged_by}.",
+        sections,
+        settings,
+        files,
+    )
 
 
 def _shown(title, rows):
     columns = {"entities": "entities right", "interaction": "interaction seen", "both": "both", "passed": "passed"}
-    return Table(title, [{"method": entry["method"], "images": entry["images"], "IAScore": Score(entry["iascore"], entry["interval"]),
-                          **{shown: Score(entry[name]["mean"], entry[name]["interval"]) for name, shown in columns.items() if name in entry}}
-                         for entry in table(rows)], note="With 95 % bootstrap intervals over prompts.")
+    return Table(
+        title,
+        [
+            {
+                "method": entry["method"],
+                "images": entry["images"],
+                "IAScore": Score(entry["iascore"], entry["interval"]),
+                **{
+                    shown: Score(entry[name]["mean"], entry[name]["interval"])
+                    for name, shown in columns.items()
+                    if name in entry
+                },
+            }
+            for entry in table(rows)
+        ],
+        note="With 95 % bootstrap intervals over prompts.",
+    )
 
 
 def main(world, methods, actions, seeds, rate=None, name="table1", page="report"):
@@ -247,7 +316,10 @@ def main(world, methods, actions, seeds, rate=None, name="table1", page="report"
     print(f"{'method':{width}}{'IAScore':>9}{'95 %':>16}" + "".join(f"{name:>13}" for name in shown))
     for entry in entries:
         low, high = entry["interval"]
-        print(f"{entry['method']:{width}}{entry['iascore']:9.3f}{f'{low:.3f}..{high:.3f}':>16}" + "".join(f"{entry[name]['mean']:13.3f}" for name in shown))
+        print(
+            f"{entry['method']:{width}}{entry['iascore']:9.3f}{f'{low:.3f}..{high:.3f}':>16}"
+            + "".join(f"{entry[name]['mean']:13.3f}" for name in shown)
+        )
     print(f"Look at {EVIDENCE.name}/{page}.html.")
 
 
@@ -263,14 +335,23 @@ def parsed(arguments=None):
     """What ``main`` is called with."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=[*METHODS], choices=METHODS)
-    parser.add_argument("--ablations", action="store_true",
-                        help="instead of methods, Interactive Action with one choice changed at a time: ablations.html and ablations.json")
+    parser.add_argument(
+        "--ablations",
+        action="store_true",
+        help="instead of methods, Interactive Action with one choice changed at a time: ablations.html and ablations.json",
+    )
     parser.add_argument("--actions", nargs="+", default=[*ACTIONS], choices=[*ACTIONS])
     parser.add_argument("--seeds", type=int, default=3, help="training seeds a method and action")
-    parser.add_argument("--rate", type=float, help="one learning rate for all, instead of the best of three for each: rate.html and rate.json")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        help="one learning rate for all, instead of the best of three for each: rate.html and rate.json",
+    )
     own = parser.add_argument_group("a checkpoint of your own")
     own.add_argument("--checkpoint", type=pathlib.Path, help="a single file; without it the embedded miniature is used")
-    own.add_argument("--detector", default="IDEA-Research/grounding-dino-tiny", help="a folder or hub name, in transformers' format")
+    own.add_argument(
+        "--detector", default="IDEA-Research/grounding-dino-tiny", help="a folder or hub name, in transformers' format"
+    )
     own.add_argument("--threshold", type=float, default=0.3, help="of the detector")
     own.add_argument("--clip", default="ViT-B-32", help="open_clip's name, or local-dir:FOLDER")
     own.add_argument("--pretrained", default="laion2b_s34b_b79k", help="open_clip's tag or a file; empty for a folder")
@@ -278,12 +359,22 @@ def parsed(arguments=None):
     given = parser.parse_args(arguments)
     world = MiniatureWorld() if given.checkpoint is None else OwnWorld(
         given.checkpoint, given.detector, given.threshold, given.clip, given.pretrained, given.side)  # fmt: skip
-    told = {"world": world, "methods": given.methods, "actions": given.actions, "seeds": given.seeds, "rate": given.rate}
+    told = {
+        "world": world,
+        "methods": given.methods,
+        "actions": given.actions,
+        "seeds": given.seeds,
+        "rate": given.rate,
+    }
     if given.rate:
         told |= {"name": "rate", "page": "rate"}
     if given.ablations:
         changes = ablations(given.actions[0])
-        told |= {"methods": ["interactive-action", *(f"interactive-action, {change}" for change in changes)], "name": "ablations", "page": "ablations"}
+        told |= {
+            "methods": ["interactive-action", *(f"interactive-action, {change}" for change in changes)],
+            "name": "ablations",
+            "page": "ablations",
+        }
     return told
 
 

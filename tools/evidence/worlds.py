@@ -79,7 +79,11 @@ class MiniatureWorld:
         """
         start = {"initializer_token": self.base_word, "timestep_sampling": "high noise"}
         steered = {**start, "positives": ("handling", "using", "playing with", "with")}
-        own = {"reversion": steered, "interactive-action": {**steered, "lambda_distill": 0.05}, "dreambooth": {"timestep_sampling": "high noise"}}
+        own = {
+            "reversion": steered,
+            "interactive-action": {**steered, "lambda_distill": 0.05},
+            "dreambooth": {"timestep_sampling": "high noise"},
+        }
         return own.get(method, start)
 
     def word(self, bound, action):
@@ -101,18 +105,38 @@ class MiniatureWorld:
         """Everyday images of the action, from seeds that the base model never saw: what a token learns from without any gap."""
         relation = ACTIONS[action].relation
         creatures = [name for name in SUBJECTS if possible(name, relation)]
-        scenes = [sample_scene(HELD_OUT_SEEDS + 10_000 + k, creatures[k % len(creatures)], relation=relation) for k in range(count)]
-        return paired_dataset([render(scene).image for scene in scenes], [scene.subject for scene in scenes],
-                              [f"{scene.color} {scene.object}".strip() for scene in scenes])
+        scenes = [
+            sample_scene(HELD_OUT_SEEDS + 10_000 + k, creatures[k % len(creatures)], relation=relation)
+            for k in range(count)
+        ]
+        return paired_dataset(
+            [render(scene).image for scene in scenes],
+            [scene.subject for scene in scenes],
+            [f"{scene.color} {scene.object}".strip() for scene in scenes],
+        )
 
     def judged(self, images, asked, action):
         """One row an image."""
         relation, _, phrase = ACTIONS[action]
         rows = check.judged(images, asked, self._detector, self._classifiers)
-        scores = score_images(images, [who for who, _, _ in asked], [what for _, what, _ in asked], self.said(phrase, asked),
-                                self._detector, self._scorer)
-        return [{**row, "entities": row["subject_right"] and row["object_right"], "interaction": row["relation"] == relation,
-                 "passed": score.passed, "iascore": score.passed * score.cosine} for row, score in zip(rows, scores)]
+        scores = score_images(
+            images,
+            [who for who, _, _ in asked],
+            [what for _, what, _ in asked],
+            self.said(phrase, asked),
+            self._detector,
+            self._scorer,
+        )
+        return [
+            {
+                **row,
+                "entities": row["subject_right"] and row["object_right"],
+                "interaction": row["relation"] == relation,
+                "passed": score.passed,
+                "iascore": score.passed * score.cosine,
+            }
+            for row, score in zip(rows, scores)
+        ]
 
 
 class OwnWorld:
@@ -127,7 +151,10 @@ class OwnWorld:
         self.budget = {"steps": 1000, "batch_size": 4}
         self.file, self.side, self.guidance, self.title = checkpoint, side, guidance, checkpoint.name
         self.engine = load_single_file(checkpoint, device=device)
-        self._detector, self._scorer = detectors.load_detector(detector, threshold), clip.load_clip_scorer(scorer, pretrained)
+        self._detector, self._scorer = (
+            detectors.load_detector(detector, threshold),
+            clip.load_clip_scorer(scorer, pretrained),
+        )
         self._detector.to(device)
         self._scorer.to(device)
         self.judged_by = f"{self._detector.name} and {self._scorer.name}"
@@ -154,9 +181,19 @@ class OwnWorld:
     def judged(self, images, asked, action):
         """One row an image; nobody can say for sure whether the action is seen."""
         subjects, objects = zip(*asked)
-        scores = score_images(images, subjects, objects, self.said(ACTIONS[action].phrase, asked), self._detector, self._scorer)
-        return [{"subject": one.subject, "object": one.object, "entities": bool(one.subject_box and one.object_box), "passed": one.passed,
-                 "iascore": one.passed * one.cosine} for one in scores]
+        scores = score_images(
+            images, subjects, objects, self.said(ACTIONS[action].phrase, asked), self._detector, self._scorer
+        )
+        return [
+            {
+                "subject": one.subject,
+                "object": one.object,
+                "entities": bool(one.subject_box and one.object_box),
+                "passed": one.passed,
+                "iascore": one.passed * one.cosine,
+            }
+            for one in scores
+        ]
 
 
 def paired_dataset(images, subjects, objects):

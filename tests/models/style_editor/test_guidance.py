@@ -35,7 +35,9 @@ def slow(editor, z_t, t, image, style, text, null, s_in, s_sty, s_T, mask=1):
     with_image = editor(z_t, t, null, image, nothing)
     with_style = editor(z_t, t, null, image, style)
     with_text = editor(z_t, t, text, image, style)
-    return none + s_in * (with_image - none) + mask * (s_sty * (with_style - with_image) + s_T * (with_text - with_style))
+    return (
+        none + s_in * (with_image - none) + mask * (s_sty * (with_style - with_image) + s_T * (with_text - with_style))
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,9 @@ def test_one_call_gives_what_four_give_and_computes_no_row_of_weight_zero(s_in, 
     assert slow_editor.rows == [2] * 4
 
 
-@pytest.mark.parametrize(("s_in", "s_sty", "s_T", "needed"), [(1.5, 3, 7.5, 4), (3, 3, 7.5, 4), (1, 3, 3, 2), (2, 0, 0, 2)])
+@pytest.mark.parametrize(
+    ("s_in", "s_sty", "s_T", "needed"), [(1.5, 3, 7.5, 4), (3, 3, 7.5, 4), (1, 3, 3, 2), (2, 0, 0, 2)]
+)
 def test_a_mask_limits_style_and_text_to_a_region(s_in, s_sty, s_T, needed):
     mask = torch.zeros(2, 1, 5, 6, dtype=torch.float64)
     mask[0, :, :3, :2], mask[1, :, 2:, 4] = 1, 0.5

@@ -31,7 +31,9 @@ def guider(model, positive, negative, s_in=1.5, s_sty=3.0, s_T=7.5, mask=None):
 def counted(model):
     """A clone of ``model`` and a list that gets the number of rows of each call of the U-Net."""
     calls, model = [], model.clone()
-    model.set_model_unet_function_wrapper(lambda run, args: calls.append(len(args["input"])) or run(args["input"], args["timestep"], **args["c"]))
+    model.set_model_unet_function_wrapper(
+        lambda run, args: calls.append(len(args["input"])) or run(args["input"], args["timestep"], **args["c"])
+    )
     return model, calls
 
 
@@ -42,7 +44,9 @@ def sample(guider, sampler="euler", scheduler="normal", steps=1, batch=1):
     noise = torch.randn(batch, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     sigmas = comfy.samplers.calculate_sigmas(guider.model_patcher.get_model_object("model_sampling"), scheduler, steps)
     with torch.inference_mode():
-        return guider.sample(noise, torch.zeros_like(noise), comfy.samplers.sampler_object(sampler), sigmas, disable_pbar=True, seed=0)
+        return guider.sample(
+            noise, torch.zeros_like(noise), comfy.samplers.sampler_object(sampler), sigmas, disable_pbar=True, seed=0
+        )
 
 
 def slow(guider, s_in=1.5, s_sty=3.0, s_T=7.5, mask=1):
@@ -85,7 +89,10 @@ def test_a_mask_limits_style_and_text(graph):
     assert not torch.allclose(found[..., :2], outside[..., :2], atol=1e-2)
 
 
-@pytest.mark.parametrize(("sampler", "scheduler"), [("euler_ancestral", "karras"), ("dpmpp_2m", "exponential"), ("ddim", "ddim_uniform"), ("uni_pc", "simple")])
+@pytest.mark.parametrize(
+    ("sampler", "scheduler"),
+    [("euler_ancestral", "karras"), ("dpmpp_2m", "exponential"), ("ddim", "ddim_uniform"), ("uni_pc", "simple")],
+)
 def test_it_works_with_stock_samplers_and_schedulers(graph, sampler, scheduler):
     model, calls = counted(graph[0])
     assert sample(guider(model, *graph[1:]), sampler, scheduler, 2).isfinite().all()
@@ -122,13 +129,18 @@ def test_a_lora_changes_the_u_net_and_the_attention_before_it(graph):
 
     draw = torch.Generator().manual_seed(4)
     lora = {}
-    for name, out, wide in (("style_attention_to_out", 8, 64), ("input_blocks_1_1_transformer_blocks_0_attn2_to_q", 64, 64)):
+    for name, out, wide in (
+        ("style_attention_to_out", 8, 64),
+        ("input_blocks_1_1_transformer_blocks_0_attn2_to_q", 64, 64),
+    ):
         lora[f"lora_unet_{name}.lora_up.weight"] = 0.3 * torch.randn(out, 4, generator=draw)
         lora[f"lora_unet_{name}.lora_down.weight"] = 0.3 * torch.randn(4, wide, generator=draw)
     plain = sample(guider(*graph))
     drawn = []
     for part in ("style_attention", "input_blocks"):
-        patched = comfy.sd.load_lora_for_models(graph[0], None, {key: value for key, value in lora.items() if part in key}, 1.0, 0.0)[0]
+        patched = comfy.sd.load_lora_for_models(
+            graph[0], None, {key: value for key, value in lora.items() if part in key}, 1.0, 0.0
+        )[0]
         patched, calls = counted(patched)
         drawn.append(sample(guider(patched, *graph[1:])))
         assert set(calls) == {4}
@@ -158,7 +170,9 @@ def test_a_control_net_steers_all_four_in_one_call(graph):
 
     hint = torch.rand(1, 64, 64, 3, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
-        positive, negative = ControlNetApplyAdvanced().apply_controlnet(graph[1], graph[2], control_net(), hint, 1.0, 0.0, 1.0)
+        positive, negative = ControlNetApplyAdvanced().apply_controlnet(
+            graph[1], graph[2], control_net(), hint, 1.0, 0.0, 1.0
+        )
     model, calls = counted(graph[0])
     steered = sample(guider(model, positive, negative))
     assert set(calls) == {4}
@@ -209,6 +223,10 @@ def test_images_that_are_none_are_told(graph, load):
     from interactive_action.nodes.extend_editor import EditConditioning
 
     good, bad = torch.rand(1, 64, 64, 3), torch.full((1, 64, 64, 3), float("nan"))
-    for image, style, sentence in ((bad, good, "The image holds"), (good, bad, "The style image holds"), (good.repeat(3, 1, 1, 1), good.repeat(2, 1, 1, 1), "paired")):
+    for image, style, sentence in (
+        (bad, good, "The image holds"),
+        (good, bad, "The style image holds"),
+        (good.repeat(3, 1, 1, 1), good.repeat(2, 1, 1, 1), "paired"),
+    ):
         with pytest.raises(InteractiveActionError, match=sentence), torch.inference_mode():
             EditConditioning.execute(graph[1], graph[2], load("taught")[2], image, style)

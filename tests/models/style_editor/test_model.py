@@ -32,7 +32,9 @@ def test_extended_it_draws_what_the_plain_model_does(load, inputs):
 
 def test_taught_it_looks_at_the_style(load, inputs):
     z_t, t, image, style, context = inputs
-    with_style, without = (comfy_noise(load("taught")[0], z_t, t, torch.cat([image, other], 1), context) for other in (style, 0 * style))
+    with_style, without = (
+        comfy_noise(load("taught")[0], z_t, t, torch.cat([image, other], 1), context) for other in (style, 0 * style)
+    )
     assert not torch.allclose(with_style, without, atol=1e-2)
 
 
@@ -43,7 +45,9 @@ def test_comfyui_and_plain_pytorch_predict_the_same_noise(files, load, inputs, n
     with torch.no_grad():
         ours = editor.model(z_t, t, context, image, style)
         assert torch.equal(editor.model(z_t, t, context, image), editor.model(z_t, t, context, image, 0 * style))
-    assert torch.allclose(ours, comfy_noise(load(name)[0], z_t, t, torch.cat([image, style], 1), context), rtol=0, atol=1e-4)
+    assert torch.allclose(
+        ours, comfy_noise(load(name)[0], z_t, t, torch.cat([image, style], 1), context), rtol=0, atol=1e-4
+    )
 
 
 def test_comfyui_and_plain_pytorch_encode_and_decode_the_same(files, load):
@@ -117,7 +121,9 @@ def test_a_saved_editor_comes_back_and_loads_in_comfyui(files, tmp_path, inputs)
         assert torch.equal(again.model(z_t, t, context, image, style), expected)
     with torch.inference_mode():
         model = comfy.sd.load_checkpoint_guess_config(str(tmp_path / "taught.safetensors"))[0]
-    assert torch.allclose(comfy_noise(model, z_t, t, torch.cat([image, style], 1), context), expected, rtol=0, atol=1e-4)
+    assert torch.allclose(
+        comfy_noise(model, z_t, t, torch.cat([image, style], 1), context), expected, rtol=0, atol=1e-4
+    )
 
 
 def test_extending_keeps_every_other_weight_and_the_precision_and_drops_averages():
@@ -132,7 +138,12 @@ def test_extending_keeps_every_other_weight_and_the_precision_and_drops_averages
 
 @pytest.mark.parametrize(
     ("channels", "sentence"),
-    [(4, "takes 4 input channels: it draws from text alone"), (9, "inpainting"), (12, "a style image already"), (5, "takes 5 input channels. Instruct")],
+    [
+        (4, "takes 4 input channels: it draws from text alone"),
+        (9, "inpainting"),
+        (12, "a style image already"),
+        (5, "takes 5 input channels. Instruct"),
+    ],
 )
 def test_another_number_of_channels_is_told(channels, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):

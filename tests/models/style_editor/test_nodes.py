@@ -56,7 +56,9 @@ def test_a_file_that_was_made_from_the_same_checkpoint_is_used_as_it_is(checkpoi
 
 def test_any_other_file_is_kept(checkpoints):
     before = (checkpoints / "plain.safetensors").read_bytes()
-    with pytest.raises(InteractiveActionError, match="exists in .* and was not made from plain.safetensors; it is kept"):
+    with pytest.raises(
+        InteractiveActionError, match="exists in .* and was not made from plain.safetensors; it is kept"
+    ):
         extend(name="plain")
     assert (checkpoints / "plain.safetensors").read_bytes() == before
 
@@ -67,7 +69,10 @@ def test_a_checkpoint_that_is_no_instruct_pix2pix_is_told_and_nothing_is_written
 
     shutil.copy(FILE, checkpoints / "text.safetensors")
     shutil.copy(files["extended"], checkpoints / "twelve.safetensors")
-    for name, sentence in (("text", "takes 4 input channels: it draws from text alone"), ("twelve", "takes 12 input channels: it takes a style image already")):
+    for name, sentence in (
+        ("text", "takes 4 input channels: it draws from text alone"),
+        ("twelve", "takes 12 input channels: it takes a style image already"),
+    ):
         with pytest.raises(InteractiveActionError, match=sentence):
             extend(f"{name}.safetensors")
     assert names(checkpoints) == ["plain.safetensors", "text.safetensors", "twelve.safetensors"]

@@ -12,7 +12,17 @@ from interactive_action.models.style_editor.single_file import load_editor
 from interactive_action.scoring.editing import EditingReward
 from interactive_action.trainers.rlaif import D3POConfig, D3POTraining, EditTask
 
-SETTINGS = {"steps": 2, "pairs": 2, "batch_size": 4, "denoising_steps": 2, "learning_rate": 1e-3, "rank": 2, "s_in": 1.0, "s_sty": 1.0, "s_T": 1.0}
+SETTINGS = {
+    "steps": 2,
+    "pairs": 2,
+    "batch_size": 4,
+    "denoising_steps": 2,
+    "learning_rate": 1e-3,
+    "rank": 2,
+    "s_in": 1.0,
+    "s_sty": 1.0,
+    "s_T": 1.0,
+}
 
 
 class Brightness:
@@ -67,7 +77,9 @@ def test_both_engines_teach_alike(both, images):
     gradients = []
     for engine in both:
         adapter = editor_adapter(engine.module, config.rank)
-        gradient, numbers, pair = D3POTraining(engine, adapter, task, REWARD, config).step(adapter.start(torch.Generator().manual_seed(0)), 0)
+        gradient, numbers, pair = D3POTraining(engine, adapter, task, REWARD, config).step(
+            adapter.start(torch.Generator().manual_seed(0)), 0
+        )
         gradients.append(sorted(float(part.norm()) for part in adapter.state(gradient).values()))
         assert pair.better[3] <= pair.worse[3] and numbers["ties"] == 0
     assert len(gradients[0]) == len(gradients[1])
@@ -80,7 +92,9 @@ def test_the_node_gives_a_taught_model_a_lora_and_a_report_and_leaves_the_model_
     model, clip, vae = load("extended")
     before = {name: value.clone() for name, value in model.model.diffusion_model.state_dict().items()}
     with torch.inference_mode():
-        taught, lora, shown, report = TrainEditor.execute(model, clip, vae, images, images, REWARD, "make it wood", seed=0, **SETTINGS).result
+        taught, lora, shown, report = TrainEditor.execute(
+            model, clip, vae, images, images, REWARD, "make it wood", seed=0, **SETTINGS
+        ).result
     assert all(torch.equal(value, before[name]) for name, value in model.model.diffusion_model.state_dict().items())
     assert {"diffusion_model.input_blocks.0.0.diff", "diffusion_model.style_attention.to_q.diff_b"} <= set(lora)
     assert any(name.endswith("attn2.to_q.lora_up.weight") and part.any() for name, part in lora.items())
