@@ -19,7 +19,7 @@ from . import score_edits as editing
 from . import sim_to_real_correlation as sim_to_real
 from . import three_condition_guider as guidance
 from . import train_editor as editor_training
-from . import train_token as training
+from . import train_lora, train_token, training_options, validation_images
 from . import voting_page as votes
 from . import write_report as reports
 
@@ -29,7 +29,10 @@ ROOMS = (
     triples,
     film,
     captions,
-    training,
+    train_token,
+    train_lora,
+    training_options,
+    validation_images,
     tokens,
     prompts,
     scoring,
