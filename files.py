@@ -193,7 +193,7 @@ def told_in_a_sentence(path, size=None):
     try:
         yield
     except OSError as error:
-        needed = f" It takes {size / 1e6:.1f} MB." if size else ""
+        needed = f" It takes {_size(size)}." if size else ""
         raise InteractiveActionError(
             f"{path.name} could not be written to the folder {path.parent.name}: {_reason(error)}.{needed}{_free(path.parent)} "
             f"Nothing half written is left. Make room or allow writing there, and run again."
@@ -207,8 +207,13 @@ def _reason(error):
 
 def _free(folder):
     with contextlib.suppress(OSError):
-        return f" {shutil.disk_usage(folder).free / 1e6:.1f} MB are free there."
+        return f" {_size(shutil.disk_usage(folder).free)} are free there."
     return ""
+
+
+def _size(count):
+    """Bytes as a person reads them."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 def safetensors_bytes(tensors, metadata):

@@ -201,7 +201,7 @@ class OwnPrompts(io.ComfyNode):
 
     @classmethod
     def execute(cls, lines, word, phrase, images, seed, first=0, count=0):
-        return listed(prompt_sets.own(lines, word.strip(), phrase.strip()), images, seed, first, count)
+        return listed(prompt_sets.custom(lines, word.strip(), phrase.strip()), images, seed, first, count)
 
 
 NODES = [InteractionPrompts, ActionBenchPrompts, OwnPrompts]
