@@ -134,7 +134,7 @@ def _shot(folder: pathlib.Path, line: dict[str, Any], index: int) -> dict[str, A
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be text, but is {value!r}")
+        raise TypeError(f"{name} must be text, but is {value!r}")
     return value
 
 
