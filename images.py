@@ -26,7 +26,9 @@ def read_image(path, mode="RGB"):
             if max(image.size) > LONGEST_SIDE:
                 raise _too_large(path, image.size)
             if getattr(image, "n_frames", 1) > 1:
-                logging.warning("%s is an animation of %d frames; the first is used.", ascii(path.name), image.n_frames)
+                logging.getLogger(__name__).warning(
+                    "%s is an animation of %d frames; the first is used.", ascii(path.name), image.n_frames
+                )
             image.load()
             return _flat(_eight_bits(ImageOps.exif_transpose(image), path), mode)
     except Image.DecompressionBombError as error:
