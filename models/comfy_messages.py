@@ -28,7 +28,7 @@ def _running_node() -> str | None:
     from comfy_execution.utils import get_executing_context
 
     context = get_executing_context()
-    return context and context.node_id
+    return str(context.node_id) if context else None
 
 
 def _show(sentence: str, node: str) -> None:

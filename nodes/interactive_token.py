@@ -192,9 +192,10 @@ def _token_files() -> list[str]:
 
 
 def _token_path(name: str) -> pathlib.Path:
-    """The file that one of ``_token_files``, or the word of one, names."""
+    """The file of this name, one of ``_token_files``, or of this word, with or without its brackets."""
     files = _token_files()
-    listed = next((file for file in files if name in (file, f"<{pathlib.PurePath(file).stem}>")), name)
+    words = {f"<{pathlib.PurePath(file).stem}>": file for file in reversed(files)}  # of equal words the first counts
+    listed = name if name in files else words.get(f"<{str(name).strip('<>')}>", str(name))
     inside = listed.removeprefix(f"{LAYERS}/")
     path = folder_paths.get_full_path(LAYERS, inside) if inside != listed else None
     path = path or folder_paths.get_full_path("embeddings", listed)

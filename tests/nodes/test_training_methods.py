@@ -27,8 +27,6 @@ def shortened(name, token, **more):
             value["inputs"].update(name="noise")
         if value["class_type"] == "InteractiveActionRecord":
             value["inputs"].update(num_episodes=1, cameras=4, frames_per_episode=1)
-        if value["class_type"] == "CLIPTextEncode":
-            value["inputs"]["text"] = value["inputs"]["text"].replace("<pick-up>", f"<{token}>")
     return prompt, key
 
 
