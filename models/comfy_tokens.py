@@ -39,7 +39,7 @@ class _LearnedWords:
             return [row for chunk in zip(*versions) for row in chunk]  # the order that comfy_layerwise describes
         for index, trigger_word in enumerate(self.learned_words):
             text = text.replace(trigger_word, f" {self.embedding_identifier}{_MARK}{index} ")
-        return super().tokenize_with_weights(text, *args, **kwargs)  # type: ignore[misc]
+        return super().tokenize_with_weights(text, *args, **kwargs)  # type: ignore[misc, no-any-return]
 
     def _of_layer(self, layer: int) -> _LearnedWords:
         """A copy that knows one layer's vectors of each layer-wise word."""
@@ -52,7 +52,7 @@ class _LearnedWords:
         name, *rest = embedding_name.split()
         if name.startswith(_MARK):
             return list(self.learned_words.values())[int(name[len(_MARK) :])], name, " ".join(rest)
-        return super()._try_get_embedding(embedding_name)  # type: ignore[misc]
+        return super()._try_get_embedding(embedding_name)  # type: ignore[misc, no-any-return]
 
 
 class _WarnsOfUnknownWords:
@@ -66,7 +66,7 @@ class _WarnsOfUnknownWords:
             warn(f"This CLIP was not taught {', '.join(unknown)} and reads plain letters. It knows {known}.")
         else:
             withdraw_warning(f"This CLIP knows {known}.")
-        return super().tokenize_with_weights(text, *args, **kwargs)  # type: ignore[misc]
+        return super().tokenize_with_weights(text, *args, **kwargs)  # type: ignore[misc, no-any-return]
 
 
 def encoder_names(clip: CLIP) -> list[str] | None:

@@ -31,7 +31,7 @@ class SaveToken(io.ComfyNode):
     """Writes a token to the folder of models in which the loader finds it."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionSaveToken",
             display_name="Save Interactive Token",
@@ -88,7 +88,7 @@ class InteractiveTokenLoader(io.ComfyNode):
     """Teaches MODEL and CLIP a token from a file."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveTokenLoader",
             display_name="Interactive Token Loader",
@@ -138,7 +138,7 @@ class ApplyToken(io.ComfyNode):
     """Teaches MODEL and CLIP a token of the same graph."""
 
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionApplyToken",
             display_name="Apply Interactive Token",

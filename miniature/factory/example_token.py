@@ -7,7 +7,6 @@ license are its own. Equal threads give an equal file: the shipped one was made 
 from __future__ import annotations
 
 import pathlib
-import sys
 
 from ...files import write_atomically
 from ...tools.demos.token import load_prompt, node
@@ -28,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
