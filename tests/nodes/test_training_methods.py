@@ -209,6 +209,6 @@ def test_what_a_baseline_trains_draws_at_once_and_the_stock_loader_finds_it(
     }
     graph["draw"]["inputs"]["model"] = ["lora", 0]
     [changed] = client.run(graph)["show"]["images"]
-    assert client.view(changed) != client.view(plain)
+    assert pixels(client, changed) != pixels(client, plain)
     if name == "train-with-custom-diffusion":
         assert "Kept what scored best" in outputs[trainer]["text"][0]
