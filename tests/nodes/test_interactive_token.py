@@ -197,7 +197,7 @@ def test_where_there_is_no_token_at_all_the_sentence_says_how_to_get_one(monkeyp
     for folder in ("embeddings", "interactive_tokens"):
         monkeypatch.setitem(folder_paths.folder_names_and_paths, folder, ([str(tmp_path)], {".safetensors"}))
         monkeypatch.delitem(folder_paths.filename_list_cache, folder, raising=False)
-    sentence = InteractiveTokenLoader.validate_inputs("pick-up.safetensors")
+    sentence = InteractiveTokenLoader.validate_inputs(token_name="pick-up.safetensors")
     assert sentence.startswith("There is no token 'pick-up.safetensors', nor any other")
     assert "Save Interactive Token" in sentence
-    assert InteractiveTokenLoader.validate_inputs(None) is True  # a link, whose value is not known yet
+    assert InteractiveTokenLoader.validate_inputs(token_name=None) is True  # a link, whose value is not known yet
