@@ -55,7 +55,7 @@ def test_the_saved_token_tells_where_it_came_from(server, taught):
     assert json.loads(token.provenance["interactive_action.hyperparameters"])["steps"] == 6
 
 
-def test_the_token_is_used_and_scored(server, taught):
+def test_the_ready_token_is_used_and_scored(server):
     prompt = load_prompt("use-a-token")
     node(prompt, "Empty Latent")[1]["inputs"]["batch_size"] = 2
     outputs = server.client().run(prompt)
