@@ -109,7 +109,9 @@ def _write(session: Session, checkpoints: Checkpoints, state: TrainingState) -> 
         except (OSError, NotWrittenError):
             raise error from None
         names = " and ".join(map(str, paths))
-        raise NotWrittenError(f"{error} What was learned was written to {names} instead: move it from there.") from error
+        raise NotWrittenError(
+            f"{error} What was learned was written to {names} instead: move it from there."
+        ) from error
 
 
 def _progress(bar: tqdm, folder: pathlib.Path) -> Any:
