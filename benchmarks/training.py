@@ -22,10 +22,11 @@ from ..models.diffusers_engine import DiffusersEngine, checkpointed_unet
 from ..models.gradient_checkpointing import give_back
 from ..models.single_file import SCHEDULE, clip_tokenizer
 from ..models.text_encoders import TextEncoder
-from ..trainers.adi import ActionDifferent, ADIConfig, ADILoss
-from ..trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
+from ..trainers.action_different import ActionDifferent
+from ..trainers.adi import ADIConfig, ADIObjective
+from ..trainers.interactive_action import InteractiveActionConfig, interactive_action
 from ..trainers.loop import TrainingState, training_steps
-from ..trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
+from ..trainers.textual_inversion import TextualInversionConfig, textual_inversion
 
 ROUNDS = 3
 BATCH = 2
@@ -86,21 +87,21 @@ def the_steps(unet, text, device):
     dataset = InteractionDataset(images, (PROMPTS,) * IMAGES, (PROMPTS_AND,) * IMAGES)
     small = InteractionDataset(images[:, :TRIPLE_SIZE, :TRIPLE_SIZE], dataset.prompts, dataset.prompts_and)
     plain = TextualInversionConfig(batch_size=BATCH)
-    full = InteractiveActionConfig(batch_size=BATCH, positives=ACTION_WORDS["pick up"])
+    full = InteractiveActionConfig(batch_size=BATCH, steering_words=ACTION_WORDS["pick up"])
     others = ActionDifferent.in_order(small.images.flip(0), IMAGES)
     # one vector for all layers, as plain's, so that only the triple differs
-    triple = ADILoss(engine, small, ADIConfig(batch_size=BATCH, layer_wise=False), others)
+    triple = ADIObjective(engine, small, ADIConfig(batch_size=BATCH, layer_wise=False), others)
     theirs = functools.partial(
         DiffusersStep, untouched, text, tokenizer, scheduler, images[:BATCH].movedim(-1, 1).to(device) * 2 - 1
     )
-    plain_loss = TextualInversionLoss(engine, dataset, plain)
+    plain_loss = textual_inversion(engine, dataset, plain)
     return {
         "diffusers plain": theirs(teacher=False),
         "plain": OurStep(plain_loss),
         "diffusers full": theirs(teacher=True),
-        "full": OurStep(InteractiveActionLoss(engine, dataset, full)),
+        "full": OurStep(interactive_action(engine, dataset, full)),
         "checkpointed": OurStep(plain_loss, unet),
-        "plain for the triple": OurStep(TextualInversionLoss(engine, small, plain)),
+        "plain for the triple": OurStep(textual_inversion(engine, small, plain)),
         "triple": OurStep(triple),
     }
 
@@ -110,7 +111,7 @@ class OurStep:
 
     def __init__(self, loss, checkpointed=None):
         self.unet = checkpointed
-        self.steps = training_steps(loss, TrainingState.begin(loss.start()))
+        self.steps = training_steps(loss, TrainingState.begin(loss.trainable.initial()))
 
     def __enter__(self):
         self.gradient_checkpointing = contextlib.nullcontext() if self.unet is None else checkpointed_unet(self.unet)

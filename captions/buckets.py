@@ -1,8 +1,10 @@
-"""Sizes for images of several aspect ratios: each image goes into the bucket most like it, and a batch is of one bucket.
+"""Buckets: sizes for images of several aspect ratios. Each image goes into the one most like it; a batch is of one.
 
-As other trainers have them: sides in steps of an eighth of the model's own side (64 pixels at most), from half of it to twice, and
-no bucket with more pixels than the model's square.
+As other trainers have them: sides in steps of an eighth of the model's own side (64 pixels at most), from half of it to
+twice, and no bucket with more pixels than the model's square.
 """
+
+from __future__ import annotations
 
 import math
 
@@ -11,8 +13,12 @@ from PIL import Image, ImageOps
 from ..errors import InteractiveActionError
 
 
-def bucket_sizes(resolution):
-    """The buckets' (width, height) for a model of ``resolution`` x ``resolution`` pixels, the narrowest first."""
+def bucket_sizes(resolution: int) -> list[tuple[int, int]]:
+    """Returns (width, height) of the buckets for a model of ``resolution`` x ``resolution`` pixels, narrowest first.
+
+    Raises:
+        InteractiveActionError: the resolution is too small.
+    """
     if resolution < 16:
         raise InteractiveActionError(
             f"The resolution is {resolution}. It is the model's own side in pixels: 512 for SD 1.5, 1024 for SDXL."
@@ -22,8 +28,8 @@ def bucket_sizes(resolution):
     return [(width, min(resolution**2 // width // step * step, 2 * resolution)) for width in widths]
 
 
-def fit(image, resolution):
-    """A PIL image scaled to cover the bucket whose aspect ratio is nearest its own, and cropped to it about its center."""
+def fit(image: Image.Image, resolution: int) -> Image.Image:
+    """Returns the image scaled to cover the bucket of the nearest aspect ratio, and cropped to it about its center."""
     aspect = math.log(image.width / image.height)
     size = min(
         bucket_sizes(resolution), key=lambda size: (abs(math.log(size[0] / size[1]) - aspect), -size[0] * size[1])

@@ -1,16 +1,21 @@
-"""What every method is asked to draw: prompts and seeds that stay the same while the word for the action changes.
+"""Evaluation prompts and their seeds, which stay the same while the word for the action changes.
 
-* ``interactions``: 136 prompts for one action, as many as the paper 000 (section 4.2) uses. It names their kinds only
-  (people, celebrities, animals; things with and without joints); these are our own: 17 subjects times 8 objects.
-* ``action_bench``: the shape of ActionBench (paper 001, A.1 and A.2): 8 actions, 23 subjects, 4 images of each pair.
-* ``own``: the user's lines.
+* ``interactions``: 136 prompts for one action, as many as Interactive-Action (anonymous, 2025, section 4.2)
+  uses. It names their kinds only (people, celebrities, animals; objects with and without joints); these are our own:
+  17 subjects times 8 objects.
+* ``action_bench``: the shape of ActionBench (Huang et al. 2023, A.1 and A.2): 8 actions, 23 subjects, 4 images a pair.
+* ``custom``: the user's lines.
 
 Seeds belong to places in the whole set: a part of a set has the same noise as the whole, and so has every method.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import InteractiveActionError
+from ..files import filled_lines
 from .templates import with_article
 from .words import ACTION_WORDS
 
@@ -55,10 +60,14 @@ ANIMALS_ALONE = ("dog", "cat", "lion", "tiger", "bear", "polar bear", "fox", "ch
 
 @dataclass(frozen=True)
 class Prompt:
-    """What to draw, and what to judge it by.
+    """What to generate, and what to judge it by.
 
-    prompt: with the method's word in it. text: the same in plain language, for CLIP and for people.
-    subject, object: the names a detector looks for; ``object`` is "" where there is none.
+    Args:
+        prompt: with the method's word in it.
+        text: the same in plain language, for CLIP and for people.
+        subject: the name a detector looks for.
+        object: likewise; empty if there is none.
+        seed: of the noise.
     """
 
     prompt: str
@@ -68,10 +77,17 @@ class Prompt:
     seed: int = 0
 
 
-def interactions(action, word, phrase, names=NAMES):
-    """136 prompts "subject word object" for one of ``ACTION_WORDS``.
+def interactions(action: str, word: str, phrase: str, names: Sequence[str] = NAMES) -> list[Prompt]:
+    """Returns 136 prompts "subject word object".
 
-    names: people by name, at most 10; each takes the place of one of ``KINDS``, from the end.
+    Args:
+        action: one of ``ACTION_WORDS``; decides the objects.
+        word: the method's word.
+        phrase: the action in plain language.
+        names: people by name, at most 10; each takes the place of one of ``KINDS``, from the end.
+
+    Raises:
+        InteractiveActionError: there are too many names.
     """
     if len(names) > len(KINDS):
         raise InteractiveActionError(
@@ -81,24 +97,34 @@ def interactions(action, word, phrase, names=NAMES):
     return _pairs(subjects, OBJECTS[action], word, phrase)
 
 
-def miniature(word, phrase):
-    """64 prompts about the subjects and objects of the embedded world; a detector looks for a "ball", not a "red ball"."""
+def miniature(word: str, phrase: str) -> list[Prompt]:
+    """Returns 64 prompts about the embedded world; a detector looks for a "ball", not a "red ball"."""
     return _pairs(MINIATURE_SUBJECTS, MINIATURE_OBJECTS, word, phrase)
 
 
-def _pairs(subjects, objects, word, phrase):
+def _pairs(subjects: Sequence[str], objects: Sequence[str], word: str, phrase: str) -> list[Prompt]:
     return [
-        Prompt(f"{with_article(subject)} {word} {with_article(object)}", f"{with_article(subject)} {phrase} {with_article(object)}",
-               subject, object.removeprefix("red ").removeprefix("blue "))
+        Prompt(
+            f"{with_article(subject)} {word} {with_article(object)}",
+            f"{with_article(subject)} {phrase} {with_article(object)}",
+            subject,
+            object.removeprefix("red ").removeprefix("blue "),
+        )
         for subject in subjects
         for object in objects
-    ]  # fmt: skip
+    ]
 
 
-def action_bench(actions, word, names=NAMES_ALONE):
-    """One prompt "subject word" for each of the ``actions`` and subjects: 23 of them with ActionBench's seven names.
+def action_bench(actions: Sequence[str], word: str, names: Sequence[str] = NAMES_ALONE) -> list[Prompt]:
+    """Returns one prompt "subject word" for each action and subject: 23 subjects with ActionBench's seven names.
 
-    word: the learned word; ``{action}`` in it stands for the action's name. Empty for plain words.
+    Args:
+        actions: of ``ACTIONS_ALONE``.
+        word: the new word; {action} in it stands for the action's name. Empty for plain words.
+        names: people by name, at most seven.
+
+    Raises:
+        InteractiveActionError: there are too many names.
     """
     if len(names) > len(NAMES_ALONE):
         raise InteractiveActionError(
@@ -107,34 +133,51 @@ def action_bench(actions, word, names=NAMES_ALONE):
     subjects = (*PEOPLE_ALONE, *names, *ANIMALS_ALONE)
     prompts = []
     for action in actions:
-        spoken = word.strip().replace("{action}", action) or ACTIONS_ALONE[action]
+        words = word.strip().replace("{action}", action) or ACTIONS_ALONE[action]
         prompts += [
-            Prompt(f"{with_article(subject)} {spoken}", f"{with_article(subject)} {ACTIONS_ALONE[action]}", subject, "")
+            Prompt(f"{with_article(subject)} {words}", f"{with_article(subject)} {ACTIONS_ALONE[action]}", subject, "")
             for subject in subjects
         ]
     return prompts
 
 
-def own(lines, word, phrase):
-    """The user's lines: a prompt with ``{word}`` in it, then, if it is to be scored, " | subject | object"."""
+def custom(text: str, word: str, phrase: str) -> list[Prompt]:
+    """Returns the user's prompts.
+
+    Args:
+        text: lines of a prompt with {word} in it and, if it is to be scored, " | subject | object".
+        word: the method's word.
+        phrase: the action in plain language.
+
+    Raises:
+        InteractiveActionError: a line makes no prompt, or there is none.
+    """
     prompts = []
-    for number, line in enumerate(filter(str.strip, lines.splitlines()), 1):
+    for number, line in enumerate(filled_lines(text), 1):
         prompt, *names = (part.strip() for part in line.split("|"))
         if not prompt or len(names) > 2:
             raise InteractiveActionError(
                 f"Line {number} of the prompts is {line!r}. Write a prompt, and behind it, if you like, the names of "
                 f"subject and object: 'a panda {WORD} a lemon | panda | lemon'."
             )
-        prompts.append(Prompt(prompt.replace(WORD, word), prompt.replace(WORD, phrase), *(names + ["", ""])[:2]))
+        prompts.append(Prompt(prompt.replace(WORD, word), prompt.replace(WORD, phrase), *[*names, "", ""][:2]))
     if not prompts:
         raise InteractiveActionError(f"There are no prompts. Write one a line, with {WORD} where the word belongs.")
     return prompts
 
 
-def seeded(prompts, images, seed, first=0, count=0):
-    """Each prompt ``images`` times in a row, the k-th image of the whole set with ``seed + k``.
+def seeded(prompts: Sequence[Prompt], images: int, seed: int, first: int = 0, count: int = 0) -> list[Prompt]:
+    """Returns each prompt ``images`` times in a row, the k-th image of the whole set with ``seed + k``.
 
-    first, count: the part of the prompts that is wanted; ``count`` 0 is all that follow.
+    Args:
+        prompts: the whole set.
+        images: of each prompt.
+        seed: of the first image.
+        first: number of the first prompt to return.
+        count: how many prompts to return; 0: all that follow.
+
+    Raises:
+        InteractiveActionError: ``first`` is not a number of the set.
     """
     if not 0 <= first < len(prompts):
         raise InteractiveActionError(

@@ -1,10 +1,15 @@
-"""Paired prompts: "Subject v* Object" for the student and "Subject and Object" for the teacher.
+"""Paired prompts: "Subject <v*> Object" for the student and "Subject and Object" for the teacher.
 
-000, section 3.2: each image is paired with two groups of typically 10-12 prompts; the second group is the
-first with v* replaced by "and".
+Each image is paired with two groups of typically 10 to 12 prompts; the second is the first with "and" for <v*>.
+Source: Interactive-Action (anonymous, 2025), section 3.2.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from ..errors import InteractiveActionError
+from ..files import filled_lines
 
 PLACEHOLDER = "<v*>"
 
@@ -24,9 +29,13 @@ TEMPLATES = (
 )
 
 
-def parse_templates(text):
-    """Split ``text`` into templates, one a line; each must name ``{subject}``, ``{object}`` and hold ``<v*>`` once."""
-    templates = tuple(line.strip() for line in text.splitlines() if line.strip())
+def parse_templates(text: str) -> tuple[str, ...]:
+    """Returns the templates in ``text``, one a line.
+
+    Raises:
+        InteractiveActionError: one does not name {subject} and {object}, or does not hold <v*> exactly once.
+    """
+    templates = filled_lines(text)
     if not templates:
         raise InteractiveActionError(
             "There are no prompt templates. Write at least one line such as '{subject} <v*> {object}'."
@@ -34,8 +43,8 @@ def parse_templates(text):
     for template in templates:
         if template.count(PLACEHOLDER) != 1:
             raise InteractiveActionError(
-                f"The template {template!r} holds {PLACEHOLDER} {template.count(PLACEHOLDER)} times. Write it exactly once, "
-                f"where the interaction's word belongs: '{{subject}} {PLACEHOLDER} {{object}}'."
+                f"The template {template!r} holds {PLACEHOLDER} {template.count(PLACEHOLDER)} times. Write it exactly "
+                f"once, where the new word belongs: '{{subject}} {PLACEHOLDER} {{object}}'."
             )
         missing = [name for name in ("{subject}", "{object}") if name not in template]
         if missing:
@@ -46,10 +55,13 @@ def parse_templates(text):
     return templates
 
 
-def paired_prompts(templates, subject, object):
-    """Return (prompts with v*, prompts with "and"), both of len(templates), for one image's subject and object.
+def paired_prompts(templates: Sequence[str], subject: str, object: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns (prompts with <v*>, prompts with "and"), one a template, for one image.
 
-    An article is added where the name comes without one: "robot arm" -> "a robot arm".
+    Args:
+        templates: from ``parse_templates``.
+        subject: who acts; gets an article if it has none: "robot arm" becomes "a robot arm".
+        object: what is acted on; likewise.
     """
     names = {"{subject}": with_article(subject), "{object}": with_article(object)}
     prompts = []
@@ -60,8 +72,12 @@ def paired_prompts(templates, subject, object):
     return tuple(prompts), tuple(prompt.replace(PLACEHOLDER, "and") for prompt in prompts)
 
 
-def with_article(name):
-    """Put "a" or "an" before ``name`` unless it begins with an article or a capital letter (a person's name)."""
+def with_article(name: str) -> str:
+    """Returns ``name`` with "a" or "an", unless it begins with an article or a capital letter (a person's name).
+
+    Raises:
+        InteractiveActionError: the name is empty.
+    """
     name = name.strip()
     if not name:
         raise InteractiveActionError(

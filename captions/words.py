@@ -1,9 +1,12 @@
 """Words and phrases for interactive actions, grouped so that no list names another action.
 
-000, section 3.3.1 steers v* towards "over 150 words and phrases" of interactive actions. One list for all
-actions pulls the token of one action towards another that also stands in it, so the lists are kept apart
-and the user sees and edits the one that is used. The words are our own choice.
+The paper steers towards "over 150 words and phrases" of interactive actions. One list for all actions pulls the token
+of one action towards another that also stands in it, so the lists are kept apart, and the user sees and edits the one
+that is used. The words are our own choice.
+Source: Interactive-Action (anonymous, 2025), section 3.3.1.
 """
+
+from __future__ import annotations
 
 ACTION_WORDS = {
     "any interaction": (
@@ -192,6 +195,6 @@ MISTAKEN_FOR = {
 }
 
 
-def negative_words(action):
-    """Words and phrases of the actions that ``action`` is mistaken for."""
+def negative_words(action: str) -> tuple[str, ...]:
+    """Returns words and phrases of the actions that ``action`` is mistaken for."""
     return tuple(word for other in MISTAKEN_FOR[action] for word in ACTION_WORDS[other])

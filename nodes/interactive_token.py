@@ -12,13 +12,14 @@ from ..models.comfy_layerwise import cross_attention_layers, teach_layers
 from ..models.comfy_tokens import teach
 from ..tokens.token_file import load_token, save_token
 from . import sockets
+from .node import Node
 
 CATEGORY = "Interactive Action/tokens"
 LAYERS = "interactive_tokens"  # the folder of layer-wise tokens below models: where `embedding:` does not search
 folder_paths.add_model_folder_path(LAYERS, str(pathlib.Path(folder_paths.models_dir, LAYERS)))
 
 
-class SaveToken(io.ComfyNode):
+class SaveToken(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -53,8 +54,8 @@ class SaveToken(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name):
-        return _sentence(checked_name, name, "token")
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "token")
 
     @classmethod
     def execute(cls, token, name, overwrite, license):
@@ -68,7 +69,7 @@ class SaveToken(io.ComfyNode):
         )
 
 
-class InteractiveTokenLoader(io.ComfyNode):
+class InteractiveTokenLoader(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -100,16 +101,15 @@ class InteractiveTokenLoader(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, token_name, **_):
-        status = _token_path(token_name).stat()
-        return f"{status.st_mtime_ns}-{status.st_size}"
+    def files_read(cls, token_name: str) -> list[pathlib.Path]:
+        return [_token_path(token_name)]
 
     @classmethod
     def execute(cls, model, clip, token_name):
         return _taught(model, clip, load_token(_token_path(token_name)))
 
 
-class ApplyToken(io.ComfyNode):
+class ApplyToken(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -171,15 +171,6 @@ def _token_path(name):
             f"There is no token file {name!r} in models/embeddings or models/{LAYERS}. Found: {', '.join(_token_files()) or 'none'}."
         )
     return pathlib.Path(path)
-
-
-def _sentence(check, *arguments):
-    """ComfyUI's form of validation: True, or what is wrong."""
-    try:
-        check(*arguments)
-    except InteractiveActionError as error:
-        return str(error)
-    return True
 
 
 NODES = [SaveToken, InteractiveTokenLoader, ApplyToken]

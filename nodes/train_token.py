@@ -1,235 +1,194 @@
-"""The nodes that learn, one for each method."""
+"""The nodes that train a token: Interactive Token, Textual Inversion, ReVersion, P+ and ADI."""
+
+from __future__ import annotations
+
+from typing import Any
 
 from comfy_api.latest import io
 
-from ..captions.dataset import InteractionDataset
-from ..captions.templates import PLACEHOLDER
 from ..captions.words import ACTION_WORDS, negative_words
 from ..errors import InteractiveActionError
-from ..files import filled_lines
-from ..trainers.adi import ADIConfig
-from ..trainers.custom_diffusion import CustomDiffusionConfig
-from ..trainers.dreambooth import DreamBoothConfig
-from ..trainers.interactive_action import InteractiveActionConfig
-from ..trainers.p_plus import PPlusConfig
-from ..trainers.reversion import ReVersionConfig
-from ..trainers.textual_inversion import TextualInversionConfig
+from ..trainers.methods import METHODS
 from . import sockets
-from . import training_options as training_inputs
-from . import validation_images as training_samples
-from .training_options import CATEGORY, COMMON, LAST, MODEL, PRIOR, STEERING, inputs_of, lora_output, outputs
-from .training_run import train
+from .config_inputs import inputs_of
+from .node import Node
+from .training_session import train
+
+CATEGORY = "Interactive Action/training"
+ACTION = "pick up"  # whose words the nodes start with
 
 
-class _Trainer(io.ComfyNode):
-    """What all trainer nodes share: an empty initializer token is refused before anything is loaded."""
+def loaded_inputs() -> list[io.Input]:
+    """Returns the sockets that every trainer has first."""
+    return [
+        io.Model.Input("model", tooltip="MODEL of an SD 1.x, SD 2.x or SDXL checkpoint."),
+        io.Clip.Input("clip", tooltip="CLIP of the same checkpoint."),
+        io.Vae.Input("vae", tooltip="VAE of the same checkpoint."),
+        sockets.Dataset.Input("dataset", tooltip="Images with their paired prompts, from Caption Images (Action)."),
+    ]
+
+
+def action_input() -> io.Input:
+    """Returns the text that says what is learned."""
+    tooltip = "What the new word means, in plain words; written into the token's file."
+    return io.String.Input("action", default=ACTION, tooltip=tooltip)
+
+
+def session_inputs() -> list[io.Input]:
+    """Returns the inputs that every trainer has last."""
+    return [
+        io.Int.Input(
+            "save_state_every",
+            default=100,
+            min=1,
+            max=100_000,
+            tooltip="Steps between state files. Queue the same graph again after a crash or Cancel and training goes on "
+            "from there.",
+            advanced=True,
+        ),
+        sockets.TrainingOptions.Input(
+            "options",
+            optional=True,
+            tooltip="From Training Options: averaging, min-SNR, limits, a mask, validation images. May stay empty.",
+        ),
+    ]
+
+
+def training_outputs() -> list[io.Output]:
+    """Returns the outputs that every trainer has last."""
+    return [
+        io.LossMap.Output(display_name="loss", tooltip="The total loss of every step."),
+        io.Image.Output(display_name="loss curves", tooltip="A plot of every part of the loss."),
+    ]
+
+
+def token_output() -> io.Output:
+    return sockets.Token.Output(display_name="token", tooltip="For Save Interactive Token or Apply Interactive Token.")
+
+
+class TokenTrainer(Node):
+    """What the nodes that train a token alone share; a node is a method, texts and what it adds."""
+
+    METHOD = ""
+    NODE_ID = ""
+    TITLE = ""
+    DESCRIPTION = ""
+    ALIASES: tuple[str, ...] = ()
 
     @classmethod
-    def validate_inputs(cls, initializer_token):
-        if initializer_token is not None and not initializer_token.strip():
-            return "The initializer token is empty. Write a vague word for an interaction, such as 'handling'."
-        return True
-
-
-class TrainInteractiveToken(_Trainer):
-    @classmethod
-    def define_schema(cls):
-        defaults = InteractiveActionConfig(positives=ACTION_WORDS["pick up"])
+    def define_schema(cls) -> io.Schema:
+        method = METHODS[cls.METHOD]
+        words = {}
+        if method.steers:
+            words = {"steering_words": ACTION_WORDS[ACTION], "negative_words": cls.negatives()}
         return io.Schema(
-            node_id="InteractiveActionTrainToken",
-            display_name="Train Interactive Token",
+            node_id=cls.NODE_ID,
+            display_name=cls.TITLE,
             category=CATEGORY,
-            description="Learn a word v* for an interaction from simulated images: denoising, steering and a distillation from "
-            "the frozen model that keeps subject and object (Eq. 8). Only v* is trained; MODEL and CLIP stay as they are.",
-            search_aliases=["textual inversion", "training", "embedding", "distillation"],
+            description=cls.DESCRIPTION,
+            search_aliases=[*cls.ALIASES, "training", "embedding"],
             inputs=[
-                *inputs_of(
-                    defaults, *MODEL, *COMMON, "steering_words", "lambda_steer", "lambda_distill", *STEERING, *LAST
-                ),
-                *inputs_of(defaults, "negative_words", "auxiliary_lora_rank", "literal_eq6", "options"),
+                *loaded_inputs(),
+                *cls.extra_inputs(),
+                action_input(),
+                *inputs_of(method.config, **words),
+                *session_inputs(),
             ],
-            outputs=outputs(),
+            outputs=[token_output(), *training_outputs()],
         )
 
     @classmethod
-    def execute(cls, model, clip, vae, dataset, steering_words, negative_words="", **settings):
-        words = {"positives": filled_lines(steering_words), "negatives": filled_lines(negative_words)}
-        return _token("interactive-action", (model, clip, vae), dataset, **words, **settings)
-
-
-class TrainTextualInversion(_Trainer):
-    @classmethod
-    def define_schema(cls):
-        return io.Schema(
-            node_id="InteractiveActionTrainTextualInversion",
-            display_name="Train Token (Textual Inversion)",
-            category=CATEGORY,
-            description="Learn a word v* from images by denoising alone: the plain method, for comparison and for looks rather "
-            "than interactions. Only v* is trained.",
-            search_aliases=["textual inversion", "training", "embedding"],
-            inputs=inputs_of(TextualInversionConfig(), *MODEL, *COMMON, *LAST, "options"),
-            outputs=outputs(),
-        )
+    def negatives(cls) -> tuple[str, ...]:
+        """Returns the negative words that the node starts with."""
+        return ()
 
     @classmethod
-    def execute(cls, model, clip, vae, dataset, **settings):
-        return _token("textual-inversion", (model, clip, vae), dataset, **settings)
-
-
-class TrainReVersion(_Trainer):
-    @classmethod
-    def define_schema(cls):
-        defaults = ReVersionConfig(positives=ACTION_WORDS["pick up"], negatives=negative_words("pick up"))
-        return io.Schema(
-            node_id="InteractiveActionTrainReVersion",
-            display_name="Train Token (ReVersion)",
-            category=CATEGORY,
-            description="Learn a word v* for a relation by denoising and steering towards words of its kind, without a teacher: for "
-            "photographs rather than simulated images. Only v* is trained.",
-            search_aliases=["relation", "training", "embedding", "steering"],
-            inputs=inputs_of(
-                defaults,
-                *MODEL,
-                *COMMON,
-                "steering_words",
-                "lambda_steer",
-                *STEERING,
-                *LAST,
-                "negative_words",
-                "options",
-            ),
-            outputs=outputs(),
-        )
+    def extra_inputs(cls) -> list[io.Input]:
+        """Returns the sockets that this method alone has."""
+        return []
 
     @classmethod
-    def execute(cls, model, clip, vae, dataset, steering_words, negative_words="", **settings):
-        words = {"positives": filled_lines(steering_words), "negatives": filled_lines(negative_words)}
-        return _token("reversion", (model, clip, vae), dataset, **words, **settings)
-
-
-class TrainPPlus(_Trainer):
-    @classmethod
-    def define_schema(cls):
-        return io.Schema(
-            node_id="InteractiveActionTrainPPlus",
-            display_name="Train Token (P+)",
-            category=CATEGORY,
-            description="Learn a word v* with a vector of its own for each cross-attention layer of MODEL, by denoising. It holds more "
-            "than a plain token and is used through Interactive Token Loader. Only v* is trained.",
-            search_aliases=["layer-wise", "extended textual inversion", "training"],
-            inputs=inputs_of(PPlusConfig(), *MODEL, *COMMON, *LAST, "options"),
-            outputs=outputs(),
-        )
+    def check_inputs(cls, initializer_token: str) -> None:
+        if not initializer_token.strip():
+            raise InteractiveActionError(
+                "The initializer token is empty. Write a vague word for an interaction, such as 'handling'."
+            )
 
     @classmethod
-    def execute(cls, model, clip, vae, dataset, **settings):
-        return _token("p-plus", (model, clip, vae), dataset, **settings)
+    def execute(cls, model: Any, clip: Any, vae: Any, dataset: Any, **settings: Any) -> io.NodeOutput:
+        trained = train(cls.METHOD, (model, clip, vae), dataset, **settings)
+        return io.NodeOutput(trained.token, *trained.outputs, ui=trained.preview)
 
 
-class TrainADI(_Trainer):
+class TrainInteractiveToken(TokenTrainer):
+    METHOD = "interactive-action"
+    NODE_ID = "InteractiveActionTrainToken"
+    TITLE = "Train Interactive Token"
+    DESCRIPTION = (
+        "Learn a new word for an interaction from simulated images. The frozen model holds the word back, so that "
+        "subject and object stay right. Only the word is trained; MODEL and CLIP stay as they are."
+    )
+    ALIASES = ("textual inversion", "distillation")
+
+
+class TrainTextualInversion(TokenTrainer):
+    METHOD = "textual-inversion"
+    NODE_ID = "InteractiveActionTrainTextualInversion"
+    TITLE = "Train Token (Textual Inversion)"
+    DESCRIPTION = (
+        "Learn a new word from images by denoising alone: the plain method, for comparison and for looks rather than "
+        "interactions. Only the word is trained."
+    )
+    ALIASES = ("textual inversion",)
+
+
+class TrainReVersion(TokenTrainer):
+    METHOD = "reversion"
+    NODE_ID = "InteractiveActionTrainReVersion"
+    TITLE = "Train Token (ReVersion)"
+    DESCRIPTION = (
+        "Learn a new word for a relation by denoising and steering towards words of its kind, without a teacher: for "
+        "photographs rather than simulated images. Only the word is trained."
+    )
+    ALIASES = ("relation", "steering")
+
     @classmethod
-    def define_schema(cls):
-        return io.Schema(
-            node_id="InteractiveActionTrainADI",
-            display_name="Train Token (ADI)",
-            category=CATEGORY,
-            description="Learn an action as a layer-wise word v*, with the channels of the context masked out of its gradient: what "
-            "changes with the scene, or stays when the action changes, is not learned. Only v* is trained.",
-            search_aliases=["action customization", "disentangled identifier", "layer-wise", "training"],
-            inputs=[
-                *inputs_of(ADIConfig(), *MODEL),
-                sockets.GradientMask.Input(
-                    "gradient_mask", tooltip="From ADI Gradient Mask: images of other actions, and how to mask."
-                ),
-                *inputs_of(ADIConfig(), *COMMON, *LAST),
-                io.Boolean.Input(
-                    "layer_wise",
-                    default=True,
-                    tooltip="A token for each layer, as in the paper. Off: one for all.",
-                    advanced=True,
-                ),
-                *inputs_of(ADIConfig(), "options"),
-            ],
-            outputs=outputs(),
-        )
+    def negatives(cls) -> tuple[str, ...]:
+        return negative_words(ACTION)
+
+
+class TrainPPlus(TokenTrainer):
+    METHOD = "p-plus"
+    NODE_ID = "InteractiveActionTrainPPlus"
+    TITLE = "Train Token (P+)"
+    DESCRIPTION = (
+        "Learn a new word with a vector of its own for each cross-attention layer of MODEL, by denoising. It holds more "
+        "than a plain token and is used through Interactive Token Loader. Only the word is trained."
+    )
+    ALIASES = ("layer-wise", "extended textual inversion")
+
+
+class TrainADI(TokenTrainer):
+    METHOD = "adi"
+    NODE_ID = "InteractiveActionTrainADI"
+    TITLE = "Train Token (ADI)"
+    DESCRIPTION = (
+        "Learn an action as a layer-wise word, with the channels of the context masked out of its gradient: what changes "
+        "with the scene, or stays when the action changes, is not learned. Only the word is trained."
+    )
+    ALIASES = ("action customization", "disentangled identifier", "layer-wise")
 
     @classmethod
-    def execute(cls, model, clip, vae, dataset, gradient_mask, **settings):
+    def extra_inputs(cls) -> list[io.Input]:
+        tooltip = "From ADI Gradient Mask: images of other actions, and how to mask."
+        return [sockets.GradientMask.Input("gradient_mask", tooltip=tooltip)]
+
+    @classmethod
+    def execute(
+        cls, model: Any, clip: Any, vae: Any, dataset: Any, gradient_mask: Any = None, **settings: Any
+    ) -> io.NodeOutput:
         action_different, masking = gradient_mask
-        return _token("adi", (model, clip, vae), dataset, action_different, **masking, **settings)
+        return super().execute(model, clip, vae, dataset, extra=action_different, **masking, **settings)
 
 
-class TrainDreamBooth(_Trainer):
-    @classmethod
-    def define_schema(cls):
-        defaults = DreamBoothConfig()
-        return io.Schema(
-            node_id="InteractiveActionTrainDreamBooth",
-            display_name="Train LoRA (DreamBooth)",
-            category=CATEGORY,
-            description="Let the U-Net learn what an instance token means, as a LoRA or in all of its weights: a baseline that learns looks "
-            "rather than interactions, and quickly makes a model of one scene. MODEL itself stays as it is.",
-            search_aliases=["lora", "fine-tuning", "baseline", "training"],
-            inputs=[
-                *inputs_of(defaults, *MODEL, *COMMON[:-2]),
-                io.String.Input("initializer_token", display_name="instance_token", default=defaults.initializer_token,
-                                tooltip="The word that comes to mean it, put where the prompts say <v*>: one that the model hardly knows."),
-                *inputs_of(defaults, "timestep_sampling", "rank", *PRIOR, "weight_decay", "save_state_every", "options"),
-            ],
-            outputs=[lora_output(), *outputs()[1:]],
-        )  # fmt: skip
-
-    @classmethod
-    def execute(cls, model, clip, vae, dataset, class_images=None, class_prompt="", **settings):
-        trained = train("dreambooth", (model, clip, vae), dataset, _prior(class_images, class_prompt), **settings)
-        return io.NodeOutput(trained.lora, *trained.told, ui=trained.shown)
-
-
-class TrainCustomDiffusion(_Trainer):
-    @classmethod
-    def define_schema(cls):
-        defaults = CustomDiffusionConfig()
-        return io.Schema(
-            node_id="InteractiveActionTrainCustomDiffusion",
-            display_name="Train Token and LoRA (Custom Diffusion)",
-            category=CATEGORY,
-            description="Learn a word v* and, with it, the keys and values of all cross-attentions: a baseline between a token and "
-            "DreamBooth. Token and LoRA belong together. MODEL itself stays as it is.",
-            search_aliases=["lora", "key value", "baseline", "training"],
-            inputs=inputs_of(defaults, *MODEL, *COMMON, *PRIOR, *LAST, "options"),
-            outputs=[outputs()[0], lora_output(), *outputs()[1:]],
-        )
-
-    @classmethod
-    def execute(cls, model, clip, vae, dataset, class_images=None, class_prompt="", **settings):
-        trained = train("custom-diffusion", (model, clip, vae), dataset, _prior(class_images, class_prompt), **settings)
-        return io.NodeOutput(trained.token, trained.lora, *trained.told, ui=trained.shown)
-
-
-def _token(method, *arguments, **settings):
-    trained = train(method, *arguments, **settings)
-    return io.NodeOutput(trained.token, *trained.told, ui=trained.shown)
-
-
-def _prior(images, prompt):
-    """The dataset of images that the model drew for one plain prompt, or None where there are none."""
-    if images is None:
-        return None
-    if not prompt.strip():
-        raise InteractiveActionError(
-            "The prior images have no prompt. Write the plain words that they were drawn with, such as 'a robot arm and a cube'."
-        )
-    return InteractionDataset(images[..., :3], ((PLACEHOLDER,),) * len(images), ((prompt.strip(),),) * len(images))
-
-
-NODES = [
-    TrainInteractiveToken,
-    TrainTextualInversion,
-    TrainReVersion,
-    TrainPPlus,
-    TrainADI,
-    TrainDreamBooth,
-    TrainCustomDiffusion,
-    *training_inputs.NODES,
-    *training_samples.NODES,
-]
+NODES = [TrainInteractiveToken, TrainTextualInversion, TrainReVersion, TrainPPlus, TrainADI]

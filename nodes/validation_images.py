@@ -1,22 +1,27 @@
 """The node that asks for images while something is learned."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..errors import InteractiveActionError
 from ..files import filled_lines
-from ..trainers.validation import Samples
+from ..trainers.validation import Validation
 from . import sockets
-from .training_options import CATEGORY
+from .node import Node
+from .train_token import CATEGORY
 
 
-class TrainingSamples(io.ComfyNode):
+class ValidationImages(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionValidationImages",
             display_name="Validation Images",
             category=CATEGORY,
-            description="Draw images with what is learned so far every now and then, shown in the trainer; with judges, keep what scored "
+            description="Generate images with what is learned so far every now and then, shown in the trainer; with judges, keep what scored "
             "best by IAScore instead of what came last. Plugs into Training Options.",
             search_aliases=["preview", "validation", "keep best"],
             inputs=[
@@ -24,14 +29,14 @@ class TrainingSamples(io.ComfyNode):
                     "prompts",
                     default="a robot arm <v*> a red cube",
                     multiline=True,
-                    tooltip="One a line, with <v*> where the learned word belongs; one image for each.",
+                    tooltip="One a line, with <v*> where the new word belongs; one image for each.",
                 ),
                 io.Int.Input(
-                    "every",
+                    "sample_every",
                     default=100,
                     min=1,
                     max=100000,
-                    tooltip="Steps between samples. The last step is always drawn.",
+                    tooltip="Training steps between images. The last step always gives some.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -41,9 +46,7 @@ class TrainingSamples(io.ComfyNode):
                     tooltip="The same noise each time, so that images can be compared.",
                 ),
                 io.Int.Input("steps", default=20, min=1, max=200, tooltip="Sampling steps of an image."),
-                io.Float.Input(
-                    "guidance", default=7.5, min=1.0, max=30.0, step=0.5, tooltip="Classifier-free guidance."
-                ),
+                io.Float.Input("cfg", default=7.5, min=1.0, max=30.0, step=0.5, tooltip="Classifier-free guidance."),
                 sockets.Detector.Input(
                     "detector", optional=True, tooltip="From Load Detector. With both judges what scores best is kept."
                 ),
@@ -68,21 +71,30 @@ class TrainingSamples(io.ComfyNode):
                     "phrase", default="", optional=True, tooltip="Plain words for <v*>, such as 'picking up', for CLIP."
                 ),
             ],
-            outputs=[sockets.Samples.Output(display_name="samples")],
+            outputs=[sockets.Validation.Output(display_name="validation", tooltip="For Training Options.")],
         )
 
     @classmethod
-    def execute(cls, prompts, detector=None, clip_scorer=None, subject="", object="", phrase="", **drawing):
-        prompts = filled_lines(prompts)
+    def execute(
+        cls,
+        prompts: str,
+        detector: Any = None,
+        clip_scorer: Any = None,
+        subject: str = "",
+        object: str = "",
+        phrase: str = "",
+        **sampling: Any,
+    ) -> io.NodeOutput:
+        lines = filled_lines(prompts)
         if (detector is None) != (clip_scorer is None):
             raise InteractiveActionError("IAScore needs both judges. Connect a detector and a CLIP scorer, or neither.")
         if detector is None:
-            return io.NodeOutput(Samples(prompts, **drawing))
+            return io.NodeOutput(Validation(lines, **sampling))
         from ..scoring.keep_best import IAScoreOfSamples
 
         return io.NodeOutput(
-            Samples(prompts, **drawing, score=IAScoreOfSamples(prompts, subject, object, phrase, detector, clip_scorer))
+            Validation(lines, **sampling, score=IAScoreOfSamples(lines, subject, object, phrase, detector, clip_scorer))
         )
 
 
-NODES = [TrainingSamples]
+NODES = [ValidationImages]

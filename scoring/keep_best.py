@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import InteractiveActionError
+from ..files import lines_of
 from .iascore import score_images, speak, summarize
 
 EMBEDDED = "embedded"
@@ -32,7 +33,7 @@ class IAScoreOfSamples:
 
     def __call__(self, images):
         texts = [speak(prompt, self.phrase.strip()) for prompt in self.prompts]
-        subjects, objects = self.subject.strip().splitlines(), self.object.strip().splitlines()
+        subjects, objects = lines_of(self.subject.strip()), lines_of(self.object.strip())
         return summarize(score_images(images, subjects, objects, texts, self.detector, self.clip_scorer))[
             "iascore_cosine"
         ]

@@ -1,51 +1,74 @@
 """What is learned, as files: at the end, and after every so many steps, each used just as the last one is."""
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
+
+import torch
 
 from ..models.weight_files import save_lora
 from ..tokens.token import InteractiveToken
 from ..tokens.token_file import save_token
-from .provenance import provenance
+from .loop import TrainingState
+from .objective import Objective
+from .provenance import Origin, provenance
+
+
+@dataclasses.dataclass(frozen=True)
+class Folders:
+    """Where plain tokens, layer-wise tokens and LoRAs belong."""
+
+    embeddings: pathlib.Path
+    layerwise: pathlib.Path
+    loras: pathlib.Path
+
+    def below(self, name: str) -> Folders:
+        """Returns the folders called ``name`` inside of these."""
+        return Folders(self.embeddings / name, self.layerwise / name, self.loras / name)
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoints:
-    """Where a run of ``loss`` puts what it learned.
+    """Writes what a run has learned.
 
-    told: method, action, base model and its sha256, as ``provenance`` takes them. name: of the files. kept: of the folder of checkpoints.
-    folders: for plain tokens, layer-wise tokens and LoRAs. more: provenance beside that.
+    Args:
+        objective: of the run.
+        origin: what the files say of it.
+        name: of the files.
+        folders: of the final files.
+        subfolder: of the folder of checkpoints inside of each.
     """
 
-    loss: object
-    told: tuple
+    objective: Objective
+    origin: Origin
     name: str
-    kept: str
-    folders: tuple
-    more: dict = dataclasses.field(default_factory=dict)
+    folders: Folders
+    subfolder: str
 
-    def learned(self, state):
-        """(the token or None, a LoRA's tensors, provenance) of a run that stands where ``state`` does."""
-        learned = {**provenance(self.loss, *self.told, state), **self.more}
-        vectors = self.loss.token(state.result) if self.loss.learns_token else None
-        token = None if vectors is None else InteractiveToken(self.name, vectors, learned, self.loss.engine.widths)
-        return token, self.loss.lora(state.result), learned
+    def learned(self, state: TrainingState) -> tuple[InteractiveToken | None, dict[str, torch.Tensor], dict[str, str]]:
+        """Returns (the token or None, a LoRA's tensors, provenance) at ``state``."""
+        trainable, facts = self.objective.trainable, provenance(self.objective, self.origin, state)
+        token = None
+        if trainable.trains_token:
+            vectors = trainable.vectors(state.result)
+            token = InteractiveToken(self.name, vectors, facts, tuple(self.objective.engine.widths))
+        return token, trainable.lora_tensors(state.result), facts
 
-    def save(self, state, overwrite=False):
-        """Write token, LoRA or both, and return their paths."""
-        token, lora, learned = self.learned(state)
-        plain, layered, loras = self.folders
-        saved = []
+    def save(self, state: TrainingState, overwrite: bool = False) -> list[pathlib.Path]:
+        """Writes token, LoRA or both, and returns their paths."""
+        token, lora, facts = self.learned(state)
+        paths = []
         if token is not None:
-            saved.append(save_token(token, layered if token.layers else plain, overwrite))
+            folder = self.folders.layerwise if token.layers else self.folders.embeddings
+            paths.append(save_token(token, folder, overwrite))
         if lora:
-            saved.append(save_lora(f"{self.name}-lora", lora, learned, loras, overwrite))
-        return saved
+            paths.append(save_lora(f"{self.name}-lora", lora, facts, self.folders.loras, overwrite))
+        return paths
 
-    def keep(self, state):
-        """The present average as <name>-000100, after step 100, in the folder ``kept`` below the others."""
-        now = dataclasses.replace(state, best=None, scores={})
-        folders = tuple(pathlib.Path(folder, self.kept) for folder in self.folders)
-        return dataclasses.replace(self, name=f"{self.name}-{state.step:06d}", folders=folders).save(
-            now, overwrite=True
-        )
+    def save_step(self, state: TrainingState) -> list[pathlib.Path]:
+        """Writes the present average as <name>-000100, after step 100, into the subfolder."""
+        present = dataclasses.replace(state, best=None, scores={})
+        name = f"{self.name}-{state.step:06d}"
+        checkpoint = dataclasses.replace(self, name=name, folders=self.folders.below(self.subfolder))
+        return checkpoint.save(present, overwrite=True)

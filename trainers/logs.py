@@ -1,15 +1,29 @@
-"""A run's curves and sample images for TensorBoard."""
+"""A run's curves and validation images for TensorBoard."""
+
+from __future__ import annotations
 
 import contextlib
+import pathlib
+from collections.abc import Callable, Iterator
+
+import torch
 
 from ..errors import MissingExtraError
+from .loop import TrainingState
+
+Log = Callable[[TrainingState, "torch.Tensor | None"], None]
 
 
 @contextlib.contextmanager
-def tensorboard(folder, state):
-    """Yields a function (state, sample images (N, H, W, 3) or None) that writes a step to ``folder``; None writes nothing.
+def tensorboard(folder: str | pathlib.Path | None, state: TrainingState) -> Iterator[Log]:
+    """Yields a function (state, validation images (N, H, W, 3) or None) that writes a step to ``folder``.
 
-    A run that goes on from ``state`` takes back what was written after it.
+    Args:
+        folder: of the log; None writes nothing.
+        state: a run that goes on from it takes back what was written after it.
+
+    Raises:
+        MissingExtraError: tensorboard is not installed.
     """
     if folder is None:
         yield lambda state, images: None
@@ -20,7 +34,7 @@ def tensorboard(folder, state):
         raise MissingExtraError("tensorboard", "train") from error
     with SummaryWriter(str(folder), purge_step=state.step + 1) as writer:
 
-        def write(state, images):
+        def write(state: TrainingState, images: torch.Tensor | None) -> None:
             for name, values in state.losses.items():
                 writer.add_scalar(f"loss/{name}", values[-1], state.step)
             if str(state.step) in state.scores:

@@ -1,11 +1,14 @@
-"""Images of what is learned so far, drawn while it is learned, and the best of it by a score.
+"""Validation images: what is learned so far, generated while it is learned, and the best of it by a score.
 
 They use the engine alone, and random numbers of their own, so that they change nothing of what is learned.
 """
 
+from __future__ import annotations
+
 import gc
 import io
 import logging
+import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,58 +17,65 @@ from PIL import Image
 
 from ..errors import InteractiveActionError
 from ..files import write_atomically
+from ..models.sampling import ddim
+from .loop import TrainingState
+from .objective import Objective
 
 LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Samples:
-    """One image for each of ``prompts`` after every ``every`` steps, and after the last.
+class Validation:
+    """One image for each prompt after every ``sample_every`` steps, and after the last.
 
-    steps, guidance: of the sampler. score: from images (N, H, W, 3) to a number, of which more is better; with it what
-    scored best is kept instead of what came last.
+    Args:
+        prompts: with <v*> where the new word belongs.
+        sample_every: training steps between images.
+        seed: of the noise, the same each time.
+        steps: of the sampler.
+        cfg: classifier-free guidance.
+        score: images (N, H, W, 3) -> a number, of which more is better; with it the best is kept instead of the last.
     """
 
     prompts: tuple[str, ...] = ()
-    every: int = 100
+    sample_every: int = 100
     seed: int = 0
     steps: int = 20
-    guidance: float = 7.5
+    cfg: float = 7.5
     score: Callable[[torch.Tensor], float] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.prompts:
             raise InteractiveActionError(
-                "There is no prompt to draw samples for. Write one a line, with <v*> where the learned word belongs."
+                "There is no prompt for validation images. Write one a line, with <v*> where the new word belongs."
             )
-        if min(self.every, self.steps) < 1:
+        if min(self.sample_every, self.steps) < 1:
             raise InteractiveActionError(
-                f"Samples have every {self.every} and steps {self.steps}. Both must be at least 1."
+                f"Validation images have sample_every {self.sample_every} and steps {self.steps}. Both must be at least 1."
             )
 
-    def due(self, state, steps):
-        """Whether images are to be drawn where a run of ``steps`` stands, which a run that goes on asks before its first step, too."""
-        return (
-            state.step > 0
-            and (state.step % self.every == 0 or state.step == steps)
-            and str(state.step) not in state.scores
-        )
+    def due(self, state: TrainingState, total: int) -> bool:
+        """Whether images are due at this state of a run of ``total`` steps. Also asked before a resumed run's first step."""
+        reached = state.step > 0 and (state.step % self.sample_every == 0 or state.step == total)
+        return reached and str(state.step) not in state.scores
 
-    def draw(self, loss, state):
-        """Images float32 (N, H, W, 3), and the score into ``state``; None where memory ran out, which ends no run."""
+    def generate(self, objective: Objective, state: TrainingState) -> torch.Tensor | None:
+        """Returns images float32 (N, H, W, 3), and rates the state; None if memory ran out, which ends no run."""
         try:
             gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            images = draw(loss, state.average, self)
+            images = generate(objective, state.average, self)
             score = None if self.score is None else self.score(images)
         except (RuntimeError, MemoryError) as error:
-            if not (
-                isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
-            ):  # the last as a CPU says it
+            # the last is how a CPU says it
+            if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(
+                error
+            ):
                 raise
             LOGGER.warning(
-                "There was too little memory for sample images at step %d. Training goes on without them.", state.step
+                "There was too little memory for validation images at step %d. Training goes on without them.",
+                state.step,
             )
             return None
         if score is not None:
@@ -74,39 +84,22 @@ class Samples:
 
 
 @torch.no_grad()
-def draw(loss, trained, samples):
-    """Images float32 (N, H, W, 3) in 0..1, of the size of the loss's, guided, of the samples' prompts."""
-    count = len(samples.prompts)
-    noise = torch.randn((count, *loss.latents.shape()), generator=torch.Generator().manual_seed(samples.seed))
-    with loss.changed(trained):
-        vectors = loss.token(trained)
+def generate(objective: Objective, parameters: torch.Tensor, validation: Validation) -> torch.Tensor:
+    """Returns images float32 (N, H, W, 3) in 0..1, of the size of the objective's, of the validation prompts."""
+    engine, count = objective.engine, len(validation.prompts)
+    shape = objective.batches.latents.shape()
+    noise = torch.randn((count, *shape), generator=torch.Generator().manual_seed(validation.seed))
+    with objective.trainable.adapted(parameters):
+        vectors = objective.trainable.vectors(parameters)
         contexts = torch.cat(
-            [loss.engine.encode_prompts(list(words), vectors) for words in ([""] * count, samples.prompts)], dim=-3
+            [engine.encode_prompts(list(prompts), vectors) for prompts in ([""] * count, validation.prompts)], dim=-3
         )
-        z = ddim(loss.engine, noise, contexts, samples.steps, samples.guidance)
-    return loss.engine.decode_latents(z)
+        latents = ddim(engine, noise, contexts, validation.steps, validation.cfg)
+    return engine.decode_latents(latents)
 
 
-@torch.no_grad()
-def ddim(engine, noise, contexts, steps, guidance):
-    """Latents (N, 4, h, w) from ``noise`` by DDIM (Song et al. 2021) without noise of its own, on the engine's schedule.
-
-    contexts: (2N, ...) of the empty prompts, then of the prompts.
-    """
-    abar = engine.alphas_cumprod.clamp(min=1e-7).to(engine.device)  # a schedule may end in nothing but noise
-    times = torch.linspace(len(abar) - 1, 0, steps + 1).round().long()[:-1].tolist()
-    z = noise.to(engine.device)
-    for now, following in zip(times, [*times[1:], None]):
-        t = torch.full((2 * len(z),), now, device=engine.device)
-        without, told = engine.predict_noise(torch.cat([z, z]), t, contexts).chunk(2)
-        eps = without + guidance * (told - without)
-        z_0 = (z - (1 - abar[now]).sqrt() * eps) / abar[now].sqrt()
-        z = z_0 if following is None else abar[following].sqrt() * z_0 + (1 - abar[following]).sqrt() * eps
-    return z
-
-
-def save_images(images, folder, step):
-    """Write each as ``folder/000100-0.png``, after step 100."""
+def save_images(images: torch.Tensor, folder: pathlib.Path, step: int) -> None:
+    """Writes each of ``images`` (N, H, W, 3) as ``folder/000100-0.png``, after step 100."""
     for number, image in enumerate((images * 255).round().to(torch.uint8).numpy()):
         data = io.BytesIO()
         Image.fromarray(image).save(data, "PNG")

@@ -61,7 +61,7 @@ def test_an_empty_data_set_is_refused(tmp_path):
         (json.dumps({"file_name": "missing.png", "prompts": [], "prompts_and": []}), "missing.png"),
         (
             json.dumps({"file_name": "../secret.png", "prompts": ["<v*>"], "prompts_and": ["and"]}),
-            "leads out of the folder",
+            r"names the image '../secret.png'. It must be the name of a file in the folder",
         ),
     ],
 )
@@ -89,3 +89,65 @@ def test_the_fingerprint_sees_every_pixel_and_every_word():
         len({base.sha256(), InteractionDataset(pixels, base.prompts, base.prompts_and).sha256(), other_words.sha256()})
         == 3
     )
+
+
+def write_by_hand(folder, images, **row):
+    """A folder with PIL images and one line of metadata for each."""
+    lines = []
+    for number, image in enumerate(images):
+        image.save(folder / f"{number}.png")
+        prompts = {"prompts": ["a man <v*> a box"], "prompts_and": ["a man and a box"]}
+        lines.append(json.dumps({"file_name": f"{number}.png", **prompts, **row}))
+    (folder / "metadata.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+def test_photographs_larger_than_the_model_are_fitted_to_it_and_that_is_said(tmp_path):
+    said = []
+    folder = write_by_hand(tmp_path, [Image.new("RGB", (2048, 1536), "red")] * 2)
+    loaded = InteractionDataset.load(folder, 512, said.append)
+    assert loaded.images.shape == (2, 448, 576, 3), "4 : 3 in no more pixels than 512 x 512, in steps of 64"
+    assert said == ["Images of 2048 x 1536 were fitted to 576 x 448, for a model of 512 x 512 pixels."]
+
+
+def test_images_of_the_models_size_and_smaller_ones_stay_as_they_are(tmp_path):
+    said = []
+    folder = write_by_hand(tmp_path, [Image.new("RGB", (512, 512), "red")])
+    assert InteractionDataset.load(folder, 512, said.append).images.shape == (1, 512, 512, 3)
+    assert said == []
+
+
+def test_a_turned_photograph_and_its_mask_are_turned_once(tmp_path):
+    """The mask was drawn on the photograph as people see it, so it has no orientation of its own."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (96, 64)).save(tmp_path / "portrait.jpg", exif=exif)
+    Image.new("L", (64, 96), 255).save(tmp_path / "mask.png")
+    row = {"file_name": "portrait.jpg", "mask": "mask.png", "prompts": ["<v*>"], "prompts_and": ["and"]}
+    (tmp_path / "metadata.jsonl").write_text(json.dumps(row))
+    loaded = InteractionDataset.load(tmp_path)
+    assert loaded.images.shape == (1, 96, 64, 3)
+    assert loaded.masks.shape == (1, 96, 64)
+
+
+def test_captions_with_the_line_ends_of_web_pages_come_back(tmp_path):
+    captions = (("a robot\u2028arm <v*> a\u0085cup\u2029",),)
+    data = InteractionDataset(torch.zeros(1, 4, 4, 3), captions, (("a robot\u2028arm and a cup",),))
+    data.save(tmp_path / "web")
+    assert InteractionDataset.load(tmp_path / "web").prompts == captions
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ({"prompts": [1]}, r"Line 1 .* has prompts = \[1\]. It must be a list of texts"),
+        ({"prompts": "text"}, "has prompts = 'text'"),
+        ({"prompts_and": [None]}, "has prompts_and"),
+        ({"file_name": 5}, "names the image 5"),
+        ({"file_name": "a\0b"}, "cannot be the name of a file"),
+    ],
+)
+def test_metadata_of_the_wrong_kind_is_answered_with_the_line(tmp_path, row, sentence):
+    folder = write_by_hand(tmp_path, [Image.new("RGB", (4, 4))], **row)
+    with pytest.raises(InteractiveActionError, match=sentence):
+        InteractionDataset.load(folder)

@@ -6,12 +6,13 @@ import torch
 from interactive_action.miniature.factory.export import FILE
 from interactive_action.models.comfy_engine import ComfyEngine
 from interactive_action.models.single_file import load_single_file
-from interactive_action.trainers.adi import ActionDifferent, ADIConfig, ADILoss
-from interactive_action.trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
+from interactive_action.trainers.action_different import ActionDifferent
+from interactive_action.trainers.adi import ADIConfig, ADIObjective
+from interactive_action.trainers.interactive_action import InteractiveActionConfig, interactive_action
 from interactive_action.trainers.loop import step_generator
-from interactive_action.trainers.p_plus import PPlusConfig, PPlusLoss
-from interactive_action.trainers.reversion import ReVersionConfig, ReVersionLoss
-from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
+from interactive_action.trainers.p_plus import PPlusConfig, p_plus
+from interactive_action.trainers.reversion import ReVersionConfig, reversion
+from interactive_action.trainers.textual_inversion import TextualInversionConfig, textual_inversion
 
 PREDICTION_TYPES = ("epsilon", "v_prediction")
 WORDS = ("handling", "using", "playing with")
@@ -19,28 +20,28 @@ WORDS = ("handling", "using", "playing with")
 
 def adi(engine, dataset):
     others = ActionDifferent.in_order(dataset.images.flip(0).contiguous(), len(dataset))
-    return ADILoss(engine, dataset, ADIConfig(batch_size=2, initializer_token="handling"), others)
+    return ADIObjective(engine, dataset, ADIConfig(batch_size=2, initializer_token="handling"), others)
 
 
 METHODS = {
-    "textual inversion": lambda engine, dataset: TextualInversionLoss(
+    "textual inversion": lambda engine, dataset: textual_inversion(
         engine,
         dataset,
-        TextualInversionConfig(batch_size=3, vectors=2, min_snr_gamma=5.0),
+        TextualInversionConfig(batch_size=3, num_vectors=2, min_snr_gamma=5.0),
         torch.ones(4, 96, 96).triu(),
     ),
-    "reversion": lambda engine, dataset: ReVersionLoss(
-        engine, dataset, ReVersionConfig(batch_size=3, positives=WORDS, initializer_token="handling")
+    "reversion": lambda engine, dataset: reversion(
+        engine, dataset, ReVersionConfig(batch_size=3, steering_words=WORDS, initializer_token="handling")
     ),
-    "interactive action": lambda engine, dataset: InteractiveActionLoss(
-        engine, dataset, InteractiveActionConfig(positives=WORDS)
+    "interactive action": lambda engine, dataset: interactive_action(
+        engine, dataset, InteractiveActionConfig(steering_words=WORDS)
     ),
-    "auxiliary_lora": lambda engine, dataset: InteractiveActionLoss(
+    "auxiliary_lora": lambda engine, dataset: interactive_action(
         engine,
         dataset,
-        InteractiveActionConfig(positives=WORDS, auxiliary_lora_rank=4, literal_eq6=True, lambda_distill=10.0),
+        InteractiveActionConfig(steering_words=WORDS, auxiliary_lora_rank=4, literal_eq6=True, lambda_distill=10.0),
     ),
-    "p plus": lambda engine, dataset: PPlusLoss(engine, dataset, PPlusConfig(batch_size=2)),
+    "p plus": lambda engine, dataset: p_plus(engine, dataset, PPlusConfig(batch_size=2)),
     "adi": adi,
 }
 
@@ -66,7 +67,7 @@ def test_both_engines_give_the_same_loss_and_the_same_gradient(engines, dataset,
     results = []
     for engine in engines:
         loss = METHODS[method](engine, dataset)
-        v = torch.nn.Parameter(loss.start() + 0.01)
+        v = torch.nn.Parameter(loss.trainable.initial() + 0.01)
         terms, gradient, _ = loss.gradient(v, step_generator(3, 0))
         results.append((terms, gradient))
     (comfy, of_comfy), (diffusers, of_diffusers) = results

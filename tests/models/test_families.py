@@ -13,11 +13,12 @@ from interactive_action.models.comfy_layerwise import teach_layers
 from interactive_action.models.comfy_tokens import teach
 from interactive_action.models.diffusers_engine import DiffusersEngine
 from interactive_action.models.single_file import SCHEDULE, clip_tokenizer, load_single_file
-from interactive_action.tests.trainers.test_engine_parity import distance
+from interactive_action.tests.models.test_engine_parity import distance
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import load_token, save_token
-from interactive_action.trainers.adi import ActionDifferent, ADIConfig, ADILoss
-from interactive_action.trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
+from interactive_action.trainers.action_different import ActionDifferent
+from interactive_action.trainers.adi import ADIConfig, ADIObjective
+from interactive_action.trainers.interactive_action import InteractiveActionConfig, interactive_action
 from interactive_action.trainers.loop import step_generator
 
 FAMILIES = ("sd2", "sd2 v", "sdxl", "sdxl v")
@@ -113,16 +114,16 @@ def dataset():
 
 
 def losses(engine, dataset):
-    config = InteractiveActionConfig(positives=("holding", "playing with"), vectors=2, batch_size=2)
+    config = InteractiveActionConfig(steering_words=("holding", "playing with"), num_vectors=2, batch_size=2)
     others = ActionDifferent.in_order(1 - dataset.images, 2)
-    yield InteractiveActionLoss(engine, dataset, config)
-    yield ADILoss(engine, dataset, ADIConfig(initializer_token="handling"), others)  # layer-wise
+    yield interactive_action(engine, dataset, config)
+    yield ADIObjective(engine, dataset, ADIConfig(initializer_token="handling"), others)  # layer-wise
 
 
 def test_both_engines_give_the_same_loss_and_the_same_gradient(small, dataset):
     for ours, oracle in zip(losses(small.comfy, dataset), losses(small.diffusers, dataset)):
-        start = ours.start()
-        assert torch.equal(start, oracle.start())
+        start = ours.trainable.initial()
+        assert torch.equal(start, oracle.trainable.initial())
         results = []
         for loss in (ours, oracle):
             terms, gradient, _ = loss.gradient(torch.nn.Parameter(start + 0.01), step_generator(3, 0))

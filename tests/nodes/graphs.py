@@ -21,7 +21,7 @@ def training(dataset="noise", token="token", **settings):
     settings = {
         "action": "pick up", "steps": 6, "batch_size": 2, "learning_rate": 0.01, "seed": 1, "initializer_token": "handling",
         "timestep_sampling": "high noise", "steering_words": "handling\nusing", "lambda_steer": 0.01, "lambda_distill": 0.2,
-        "gamma": 0.07, "positives_per_image": 4, "vectors": 1, "weight_decay": 0.01, "save_state_every": 5, **settings,
+        "gamma": 0.07, "positives_per_image": 4, "num_vectors": 1, "weight_decay": 0.01, "save_state_every": 5, **settings,
     }  # fmt: skip
     return {
         "ckpt": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},

@@ -47,7 +47,7 @@ def test_a_recording_loads_as_it_was_saved(held, tmp_path):
         "scene.json",
         "trajectories.npz",
     ]
-    with pytest.raises(InteractiveActionError, match="already a recording called 'take'"):
+    with pytest.raises(InteractiveActionError, match="already a recording called 'episode'"):
         save(held, tmp_path / "episode")
 
 
@@ -66,7 +66,7 @@ def test_images_of_another_engine_are_a_recording(by_hand):
     "wrong, sentence",
     [
         ({"file_name": "../secret.png"}, "leads out of the folder"),
-        ({"file_name": "2.png"}, "Line 1.*No such file"),
+        ({"file_name": "2.png"}, "Line 1.*There is no image '2.png'"),
         ({"subject_mask": "1.png", "file_name": "who.png", "object_mask": "big.png"}, "another size than its image"),
         ({"intrinsics": [1, 2]}, "Line 1.*cannot reshape"),
     ],

@@ -97,7 +97,7 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path, monkeypatch):
     path = save_token(token(), tmp_path)
     old = path.read_bytes()
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("No space left on device")))
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InteractiveActionError, match="No space left"):
         save_token(InteractiveToken("pick-up", torch.zeros(1, 4)), tmp_path, overwrite=True)
     assert path.read_bytes() == old
     assert len(list(tmp_path.iterdir())) == 1

@@ -136,7 +136,7 @@ def test_an_ablation_changes_one_setting(comparison):
         )
         assert len(settings) == 1 and whole.get(next(iter(settings))) != next(iter(settings.values()))
         LOSSES[name][0](**{**whole, **settings})  # a setting that there is
-    assert "holding" in ablations("hold in both hands")["steering words of the action"]["positives"]
+    assert "holding" in ablations("hold in both hands")["steering words of the action"]["steering_words"]
 
 
 def test_a_checkpoint_of_ones_own_is_compared_with_judges_of_ones_own(tmp_path, monkeypatch, capsys):

@@ -15,8 +15,9 @@ from interactive_action.captions.words import ACTION_WORDS
 from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature.factory.export import FILE
 from interactive_action.tokens.token_file import load_token
-from interactive_action.trainers import cli
 from interactive_action.trainers.methods import METHODS
+from interactive_action.trainers.run_file import Run, config_text
+from interactive_action.trainers.train import train
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = [sys.executable, str(ROOT), "trainers.cli"]
@@ -63,8 +64,9 @@ def interrupt(path, wish):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_trains_and_says_in_the_token_how(tmp_path, dataset, method):
-    settings = {"steps": 1, "batch_size": 1, "initializer_token": "with"}
-    saved = cli.train(write_run(tmp_path, dataset, method, settings))
+    word = "instance_token" if method == "dreambooth" else "initializer_token"
+    settings = {"steps": 1, "batch_size": 1, word: "with"}
+    saved = train(write_run(tmp_path, dataset, method, settings))
     assert [file.name for file in saved] == {
         "dreambooth": ["lift-lora.safetensors"],
         "custom-diffusion": ["lift.safetensors", "lift-lora.safetensors"],
@@ -76,7 +78,8 @@ def test_every_method_trains_and_says_in_the_token_how(tmp_path, dataset, method
     token = load_token(saved[0])
     assert token.provenance["interactive_action.method"] == method
     hyperparameters = json.loads(token.provenance["interactive_action.hyperparameters"])
-    assert hyperparameters == json.loads(json.dumps(METHODS[method][0](**{**hyperparameters, **settings}).as_dict()))
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in hyperparameters.items()}
+    assert hyperparameters == json.loads(json.dumps(METHODS[method].config(**{**values, **settings}).as_dict()))
     assert token.layers == (7 if method in ("p-plus", "adi") else None)
 
 
@@ -126,9 +129,9 @@ def test_help_and_mistakes_are_sentences_without_a_traceback(tmp_path, dataset):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_written_file_is_one_that_can_be_read(tmp_path, method):
     path = tmp_path / "run.toml"
-    path.write_text(cli.config_text(method), encoding="utf-8")
-    words = {"positives": ACTION_WORDS["pick up"]} if method in ("reversion", "interactive-action") else {}
-    assert cli.Run.read(path).method_config() == METHODS[method][0](**words)
+    path.write_text(config_text(method), encoding="utf-8")
+    words = {"steering_words": ACTION_WORDS["pick up"]} if method in ("reversion", "interactive-action") else {}
+    assert Run.read(path).config() == METHODS[method].config(**words)
 
 
 def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
@@ -136,31 +139,31 @@ def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
         "steps": 1,
         "batch_size": 1,
         "initializer_token": "with",
-        "positives": ["holding", "using"],
+        "steering_words": ["holding", "using"],
         "lambda_distill": 0.5,
     }
-    [first] = cli.train(write_run(tmp_path, dataset, "interactive-action", settings))
-    text = cli.config_text(str(first)).replace(f'"{FILE.name}"', json.dumps(str(FILE))).replace('"pick-up"', '"lift"')
+    [first] = train(write_run(tmp_path, dataset, "interactive-action", settings))
+    text = config_text(str(first)).replace(f'"{FILE.name}"', json.dumps(str(FILE))).replace('"pick-up"', '"lift"')
     (tmp_path / "again").mkdir()
     dataset.save(tmp_path / "again" / "dataset")
     (tmp_path / "again" / "run.toml").write_text(text, encoding="utf-8")
-    [again] = cli.train(tmp_path / "again" / "run.toml")
+    [again] = train(tmp_path / "again" / "run.toml")
     assert again.read_bytes() == first.read_bytes()
 
 
-def test_a_prior_sample_images_and_tensorboard_are_asked_for_in_the_file(tmp_path, dataset):
-    settings = {"steps": 2, "batch_size": 1, "initializer_token": "with"}
-    path = write_run(tmp_path, dataset, "dreambooth", settings, prior="others", tensorboard="logs")
+def test_class_images_validation_images_and_tensorboard_are_asked_for_in_the_file(tmp_path, dataset):
+    settings = {"steps": 2, "batch_size": 1, "instance_token": "with"}
+    path = write_run(tmp_path, dataset, "dreambooth", settings, class_images="others", tensorboard="logs")
     with open(path, "a", encoding="utf-8") as file:
-        file.write('\n[samples]\nprompts = ["a frog <v*> a cup"]\nevery = 1\nsteps = 2\n')
-    cli.train(path)
-    assert sorted(file.name for file in (tmp_path / "lift-samples").iterdir()) == ["000001-0.png", "000002-0.png"]
+        file.write('\n[validation]\nprompts = ["a frog <v*> a cup"]\nsample_every = 1\nsteps = 2\n')
+    train(path)
+    assert sorted(file.name for file in (tmp_path / "lift-validation").iterdir()) == ["000001-0.png", "000002-0.png"]
     assert list((tmp_path / "logs").iterdir())
 
 
 def test_every_checkpoint_is_a_token_and_latents_stay_on_disk(tmp_path, dataset):
-    path = write_run(tmp_path, dataset, save_every=3, latents="latents")
-    [last] = cli.train(path)
+    path = write_run(tmp_path, dataset, save_every=3, latent_cache="latents")
+    [last] = train(path)
     kept = sorted((tmp_path / "lift-checkpoints").iterdir())
     assert [file.name for file in kept] == ["lift-000003.safetensors", "lift-000006.safetensors"]
     tokens = [load_token(file) for file in (*kept, last)]
@@ -176,9 +179,9 @@ def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
         tmp_path, dataset, hyperparameters={"steps": 2, "batch_size": 1, "initializer_token": "with"}, dtype="float16"
     )
     with open(path, "a", encoding="utf-8") as file:
-        file.write('\n[samples]\nprompts = ["a robot arm <v*> a red cube"]\nevery = 1\nsteps = 2\n')
+        file.write('\n[validation]\nprompts = ["a robot arm <v*> a red cube"]\nsample_every = 1\nsteps = 2\n')
         file.write('[judges]\nsubject = "robot arm"\nobject = "red cube"\nphrase = "picking up"\n')
-    token = load_token(cli.train(path)[0])
+    token = load_token(train(path)[0])
     assert token.provenance["interactive_action.step"] in "12"
     assert 0 <= float(token.provenance["interactive_action.score"]) <= 1
 
@@ -195,13 +198,13 @@ def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nsteps = "many"', "must be a whole number"),
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nstep = 3', "says step, which is unknown"),
         (
-            'model = "m"\ndataset = "d"\naction = "a"\ncheckpointing = true\n[hyperparameters]\nabsorber_rank = 4',
-            "cannot be checkpointed",
+            'model = "m"\ndataset = "d"\naction = "a"\ngradient_checkpointing = true\n[hyperparameters]\nauxiliary_lora_rank = 4',
+            "does not go with an auxiliary LoRA",
         ),
-        ('model = "m"\ndataset = "d"\naction = "a"\n[judges]\nsubject = "a"', "there are none. Write \\[samples\\]"),
+        ('model = "m"\ndataset = "d"\naction = "a"\n[judges]\nsubject = "a"', "there are none. Write \\[validation\\]"),
         ('model = "m"\ndataset = "d"\naction = "x"', "no steering words"),
         (
-            'model = "m"\ndataset = "d"\naction = "a"\nprior = "p"',
+            'model = "m"\ndataset = "d"\naction = "a"\nclass_images = "p"',
             "belongs to the methods dreambooth and custom-diffusion",
         ),
     ],
@@ -210,4 +213,4 @@ def test_what_is_wrong_in_a_file_is_said_in_a_sentence(tmp_path, text, sentence)
     path = tmp_path / "run.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InteractiveActionError, match=sentence):
-        cli.Run.read(path).method_config()
+        Run.read(path).config()

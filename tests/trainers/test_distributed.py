@@ -8,15 +8,15 @@ import torch
 import torch.multiprocessing
 
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
-from interactive_action.trainers.distributed import Parallel, processes
+from interactive_action.trainers.distributed import DistributedObjective, joined_processes
 from interactive_action.trainers.loop import TrainingState, training_steps
-from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
+from interactive_action.trainers.textual_inversion import TextualInversionConfig, textual_inversion
 
 CONFIG = TextualInversionConfig(steps=3, batch_size=2, learning_rate=0.1, initializer_token="with")
 
 
 def loss_of():
-    return TextualInversionLoss(TinyEngine(), noise_dataset(), CONFIG)
+    return textual_inversion(TinyEngine(), noise_dataset(), CONFIG)
 
 
 def work(rank, port, folder):
@@ -25,16 +25,16 @@ def work(rank, port, folder):
     os.environ.update(
         RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
     )
-    with processes() as (number, count, _):
-        assert (number, count) == (rank, 2)
+    with joined_processes() as process:
+        assert (process.rank, process.count) == (rank, 2)
         loss = loss_of()
-        v = loss.start().requires_grad_()
-        losses, gradient, movable = Parallel(loss).gradient(v, torch.Generator().manual_seed(5))
-        state = TrainingState.begin(loss.start())
-        for _ in training_steps(Parallel(loss), state):
+        v = loss.trainable.initial().requires_grad_()
+        losses, gradient, movable = DistributedObjective(loss).gradient(v, torch.Generator().manual_seed(5))
+        state = TrainingState.begin(loss.trainable.initial())
+        for _ in training_steps(DistributedObjective(loss), state):
             pass
     names = [path.read_text().strip() for path in pathlib.Path("/proc/self/task").glob("*/comm")]
-    learned = {"total": losses["total"], "gradient": gradient, "movable": movable, "vectors": state.vectors}
+    learned = {"total": losses["total"], "gradient": gradient, "movable": movable, "parameters": state.parameters}
     torch.save(
         {**learned, "threads": torch.tensor(sum(name.startswith("pt_gloo") for name in names))}, folder / f"{rank}.pt"
     )
@@ -56,7 +56,8 @@ def test_the_gradient_is_the_mean_of_what_each_finds_and_all_learn_the_same(tmp_
     loss = loss_of()
     seed = torch.randint(2**62, (), generator=torch.Generator().manual_seed(5)).item()
     alone = [
-        loss.gradient(loss.start().requires_grad_(), torch.Generator().manual_seed(seed + rank)) for rank in range(2)
+        loss.gradient(loss.trainable.initial().requires_grad_(), torch.Generator().manual_seed(seed + rank))
+        for rank in range(2)
     ]
     assert not torch.allclose(alone[0][1], alone[1][1])
     assert torch.allclose(one["gradient"], (alone[0][1] + alone[1][1]) / 2, atol=1e-7)

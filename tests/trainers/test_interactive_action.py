@@ -7,10 +7,10 @@ import torch
 
 from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.errors import InteractiveActionError
-from interactive_action.trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
+from interactive_action.trainers.interactive_action import InteractiveActionConfig, interactive_action
 from interactive_action.trainers.loop import step_generator
 
-CONFIG = InteractiveActionConfig(steps=3, batch_size=3, positives=("handling", "using", "playing with"), seed=5)
+CONFIG = InteractiveActionConfig(steps=3, batch_size=3, steering_words=("handling", "using", "playing with"), seed=5)
 
 
 def slow_losses(engine, dataset, config, v, generator):
@@ -35,8 +35,8 @@ def slow_losses(engine, dataset, config, v, generator):
         denoise += (student - noises[1, k]).pow(2).mean() / batch
         distill += (student - teacher).pow(2).mean() / batch
     for k in range(batch):
-        order = torch.randperm(len(config.positives), generator=generator)
-        positives = torch.cat([engine.word_vectors(config.positives[i]) for i in order])
+        order = torch.randperm(len(config.steering_words), generator=generator)
+        positives = torch.cat([engine.word_vectors(config.steering_words[i]) for i in order])
         words = [word for word in y[k].replace("<v*>", "").split() if word not in FUNCTION_WORDS]
         negatives = torch.cat([engine.word_vectors(word) for word in words])
         cosine = torch.nn.functional.cosine_similarity
@@ -46,31 +46,31 @@ def slow_losses(engine, dataset, config, v, generator):
 
 
 def test_the_batched_loss_equals_the_slow_one_in_every_part(engine, dataset):
-    loss = InteractiveActionLoss(engine, dataset, CONFIG)
-    v = loss.start() + 0.01
+    loss = interactive_action(engine, dataset, CONFIG)
+    v = loss.trainable.initial() + 0.01
     with torch.no_grad():
-        fast, slow = loss(v, step_generator(5, 0)), slow_losses(engine, dataset, CONFIG, v, step_generator(5, 0))
+        fast, slow = loss.losses(v, step_generator(5, 0)), slow_losses(engine, dataset, CONFIG, v, step_generator(5, 0))
     assert fast.keys() == slow.keys()
     for name, value in slow.items():
         assert fast[name].item() == pytest.approx(value.item(), rel=1e-3, abs=1e-6), name
 
 
 def test_the_gradient_of_v_agrees_with_finite_differences(engine, dataset):
-    loss = InteractiveActionLoss(engine, dataset, CONFIG)
-    v = torch.nn.Parameter(loss.start())
-    (gradient,) = torch.autograd.grad(loss(v, step_generator(0, 0))["total"], [v])
+    loss = interactive_action(engine, dataset, CONFIG)
+    v = torch.nn.Parameter(loss.trainable.initial())
+    (gradient,) = torch.autograd.grad(loss.losses(v, step_generator(0, 0))["total"], [v])
     direction = gradient / gradient.norm()
     width = 0.02 * v.detach().norm()
     with torch.no_grad():
-        ahead, behind = (loss(v + sign * width * direction, step_generator(0, 0))["total"] for sign in (1, -1))
+        ahead, behind = (loss.losses(v + sign * width * direction, step_generator(0, 0))["total"] for sign in (1, -1))
     assert ((ahead - behind) / (2 * width)).item() == pytest.approx(gradient.norm().item(), rel=0.02)
 
 
 def test_only_v_gets_a_gradient(engine, dataset):
     before = engine.fingerprint()
-    loss = InteractiveActionLoss(engine, dataset, CONFIG)
-    v = torch.nn.Parameter(loss.start())
-    loss(v, step_generator(0, 0))["total"].backward()
+    loss = interactive_action(engine, dataset, CONFIG)
+    v = torch.nn.Parameter(loss.trainable.initial())
+    loss.losses(v, step_generator(0, 0))["total"].backward()
     assert v.grad.abs().sum() > 0
     assert all(parameter.grad is None for parameter in engine._model.parameters())
     assert all(parameter.grad is None for parameter in engine._encoder.parameters())
@@ -80,9 +80,9 @@ def test_only_v_gets_a_gradient(engine, dataset):
 def test_a_v_that_is_and_has_no_distance_to_the_teacher(engine, dataset):
     """Why the initializer token must not be "and": student and teacher are then the same, and so the gradient is zero."""
     one = InteractionDataset(dataset.images, (("a panda <v*> a cup",),) * 4, (("a panda and a cup",),) * 4)
-    loss = InteractiveActionLoss(engine, one, dataclasses.replace(CONFIG, initializer_token="and"))
-    v = torch.nn.Parameter(loss.start())
-    distill = loss(v, step_generator(0, 0))["distill"]
+    loss = interactive_action(engine, one, dataclasses.replace(CONFIG, initializer_token="and"))
+    v = torch.nn.Parameter(loss.trainable.initial())
+    distill = loss.losses(v, step_generator(0, 0))["distill"]
     (gradient,) = torch.autograd.grad(distill, [v])
     assert distill.item() == pytest.approx(0, abs=1e-9)
     assert gradient.abs().max().item() == pytest.approx(0, abs=1e-6)
@@ -90,16 +90,16 @@ def test_a_v_that_is_and_has_no_distance_to_the_teacher(engine, dataset):
 
 def test_weights_of_zero_leave_their_losses_out(engine, dataset):
     config = dataclasses.replace(CONFIG, lambda_steer=0, lambda_distill=0)
-    loss = InteractiveActionLoss(engine, dataset, config)
-    losses = loss(loss.start(), step_generator(0, 0))
+    loss = interactive_action(engine, dataset, config)
+    losses = loss.losses(loss.trainable.initial(), step_generator(0, 0))
     assert losses.keys() == {"denoise", "total"}
     assert losses["total"] == losses["denoise"]
 
 
 def test_v_starts_at_the_start_words_own_vector(engine, dataset):
-    loss = InteractiveActionLoss(engine, dataset, CONFIG)
-    assert torch.equal(loss.start(), engine.word_vectors("handling"))
-    three = InteractiveActionLoss(engine, dataset, dataclasses.replace(CONFIG, vectors=3)).start()
+    loss = interactive_action(engine, dataset, CONFIG)
+    assert torch.equal(loss.trainable.initial(), engine.word_vectors("handling"))
+    three = interactive_action(engine, dataset, dataclasses.replace(CONFIG, num_vectors=3)).trainable.initial()
     assert three.shape == (3, engine.width)
     assert torch.equal(three[0], three[2])
 
@@ -109,9 +109,9 @@ def test_v_starts_at_the_start_words_own_vector(engine, dataset):
     [
         ({"steps": 0}, "steps is 0"),
         ({"batch_size": 0}, "batch_size is 0"),
-        ({"learning_rate": 0.0}, "above 0"),
-        ({"lambda_distill": -1.0}, "cannot be negative"),
-        ({"positives": ()}, "no steering words"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"lambda_distill": -1.0}, "lambda_distill is -1"),
+        ({"steering_words": ()}, "no steering words"),
         ({"timestep_sampling": "sometimes"}, "'sometimes'"),
     ],
 )
@@ -121,7 +121,7 @@ def test_bad_hyperparameters_are_answered_with_a_sentence(change, sentence):
 
 
 def test_the_defaults_are_the_papers():
-    config = InteractiveActionConfig(positives=("lifting",))
+    config = InteractiveActionConfig(steering_words=("lifting",))
     assert (config.steps, config.batch_size, config.learning_rate) == (3000, 2, 2.5e-4)
     assert (config.lambda_steer, config.lambda_distill, config.gamma, config.positives_per_image) == (
         0.01,

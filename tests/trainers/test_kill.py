@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
-from interactive_action.trainers.interactive_action import InteractiveActionConfig, InteractiveActionLoss
+from interactive_action.trainers.interactive_action import InteractiveActionConfig, interactive_action
 from interactive_action.trainers.loop import TrainingState, training_steps
 
 CONFIG = InteractiveActionConfig(
-    steps=400, batch_size=2, learning_rate=0.05, positives=("holding",), ema_decay=0.9, grad_accumulation_steps=2
+    steps=400, batch_size=2, learning_rate=0.05, steering_words=("holding",), ema_decay=0.9, grad_accumulation_steps=2
 )
 KILLS = 20
 
@@ -22,8 +22,8 @@ KILLS = 20
 def train(path, save_every):
     """What node and command line do, in a process of its own."""
     torch.set_num_threads(1)  # of a pool that the parent has there is nothing left in a child
-    loss = InteractiveActionLoss(TinyEngine(), noise_dataset(), CONFIG)
-    state = TrainingState.load(path, "run") or TrainingState.begin(loss.start())
+    loss = interactive_action(TinyEngine(), noise_dataset(), CONFIG)
+    state = TrainingState.load(path, "run") or TrainingState.begin(loss.trainable.initial())
     for _ in training_steps(loss, state):
         if state.step % save_every == 0 or state.step == CONFIG.steps:
             state.save(path, "run")
@@ -48,7 +48,7 @@ def test_a_run_that_is_killed_again_and_again_learns_the_same_token(tmp_path, sa
         child.join()
     assert kills == KILLS
     expected, found = (TrainingState.load(file, "run") for file in (whole, path))
-    for name in ("vectors", "average", "exp_avg", "exp_avg_sq"):
+    for name in ("parameters", "average", "exp_avg", "exp_avg_sq"):
         assert torch.equal(getattr(found, name), getattr(expected, name))
     assert found.losses == expected.losses
 

@@ -7,10 +7,12 @@ import torch
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
-from interactive_action.trainers.adi import ActionDifferent, ADIConfig, ADILoss
-from interactive_action.trainers.latents import KeptOnDisk, Latents
+from interactive_action.trainers.action_different import ActionDifferent
+from interactive_action.trainers.adi import ADIConfig, ADIObjective
+from interactive_action.trainers.latents import LatentCache, Latents
 from interactive_action.trainers.loop import TrainingState, training_steps
-from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
+from interactive_action.trainers.objective import loss_scale
+from interactive_action.trainers.textual_inversion import TextualInversionConfig, textual_inversion
 
 CONFIG = TextualInversionConfig(steps=8, batch_size=2, learning_rate=0.1, initializer_token="with")
 
@@ -32,7 +34,7 @@ def wide_and_tall():
 
 
 def train(loss):
-    state = TrainingState.begin(loss.start())
+    state = TrainingState.begin(loss.trainable.initial())
     for _ in training_steps(loss, state):
         pass
     return state
@@ -41,7 +43,7 @@ def train(loss):
 def test_a_batch_is_of_one_size_and_every_image_is_as_likely():
     latents, generator = Latents(SizedEngine(), wide_and_tall().images), torch.Generator().manual_seed(0)
     assert [bucket.tolist() for bucket in latents.buckets] == [[0, 2, 4], [1, 3]]
-    drawn = torch.stack([latents.draw(2, generator) for _ in range(4000)])
+    drawn = torch.stack([latents.sample(2, generator) for _ in range(4000)])
     assert (drawn % 2 == drawn[:, :1] % 2).all()
     assert torch.allclose(drawn.flatten().bincount() / drawn.numel(), torch.full((5,), 0.2), atol=0.02)
 
@@ -64,9 +66,9 @@ def test_a_token_is_learned_from_both_sizes_and_their_masks():
         data,
         masks=tuple(torch.rand(image.shape[:2], generator=torch.Generator().manual_seed(1)) for image in data.images),
     )
-    plain, with_masks = (train(TextualInversionLoss(SizedEngine(), part, CONFIG)) for part in (data, masked))
+    plain, with_masks = (train(textual_inversion(SizedEngine(), part, CONFIG)) for part in (data, masked))
     assert plain.step == 8
-    assert not torch.equal(plain.vectors, with_masks.vectors)
+    assert not torch.equal(plain.parameters, with_masks.parameters)
     assert data.sha256() != masked.sha256()
 
 
@@ -75,32 +77,34 @@ def test_the_mask_of_a_bucket_is_worked_out_by_hand():
     masks = [torch.zeros(image.shape[:2]) for image in data.images]
     for mask in masks:
         mask[:2, :2] = 1  # one of the 2 x 3 or 3 x 2 latents
-    loss = TextualInversionLoss(SizedEngine(), dataclasses.replace(data, masks=tuple(masks)), CONFIG)
-    batch = loss.draw(torch.Generator().manual_seed(0))
+    loss = textual_inversion(SizedEngine(), dataclasses.replace(data, masks=tuple(masks)), CONFIG)
+    batch = loss.batches.sample(torch.Generator().manual_seed(0))
     predicted = torch.randn(batch.noise.shape, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(loss.denoise(predicted, batch), (predicted - batch.noise)[:, :, 0, 0].square().mean(1))
+    assert torch.allclose(
+        loss.batches.denoising_loss(predicted, batch), (predicted - batch.noise)[:, :, 0, 0].square().mean(1)
+    )
 
 
 def test_latents_on_disk_are_encoded_once_and_change_no_bit(tmp_path):
-    expected = train(TextualInversionLoss(TinyEngine(), noise_dataset(), CONFIG)).vectors
+    expected = train(textual_inversion(TinyEngine(), noise_dataset(), CONFIG)).parameters
     engine = TinyEngine()
-    engine.encode_images = KeptOnDisk(engine, "model", tmp_path)
-    assert torch.equal(train(TextualInversionLoss(engine, noise_dataset(), CONFIG)).vectors, expected)
-    engine.encode_images.encode = None  # is not needed again
-    assert torch.equal(train(TextualInversionLoss(engine, noise_dataset(), CONFIG)).vectors, expected)
+    engine.encode_images = LatentCache(engine.encode_images, "model", tmp_path)
+    assert torch.equal(train(textual_inversion(engine, noise_dataset(), CONFIG)).parameters, expected)
+    engine.encode_images._encode = None  # is not needed again
+    assert torch.equal(train(textual_inversion(engine, noise_dataset(), CONFIG)).parameters, expected)
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_another_model_or_other_images_have_latents_of_their_own(tmp_path):
     for base, seed in (("one", 0), ("other", 0), ("one", 1)):
-        KeptOnDisk(TinyEngine(), base, tmp_path)(noise_dataset(seed=seed).images)
+        LatentCache(TinyEngine().encode_images, base, tmp_path)(noise_dataset(seed=seed).images)
     assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_adi_compares_images_of_one_size_alone():
     data = wide_and_tall()
     with pytest.raises(InteractiveActionError, match="Bring all to one size"):
-        ADILoss(
+        ADIObjective(
             SizedEngine(),
             data,
             ADIConfig(initializer_token="with"),
@@ -110,11 +114,13 @@ def test_adi_compares_images_of_one_size_alone():
 
 @pytest.mark.parametrize("shape", [(2, 2, 2), (1, 3, 5)])
 def test_the_gradient_is_scaled_by_a_power_of_two_which_costs_no_bit(shape, monkeypatch):
-    loss = TextualInversionLoss(TinyEngine(), noise_dataset(), CONFIG)
-    v = loss.start().requires_grad_()
+    loss = textual_inversion(TinyEngine(), noise_dataset(), CONFIG)
+    v = loss.trainable.initial().requires_grad_()
     scaled = loss.gradient(v, torch.Generator().manual_seed(0))[1]
     monkeypatch.setattr(
-        loss.latents, "shape", lambda index=None, own=loss.latents.shape: own(index) if index is not None else shape
+        loss.batches.latents,
+        "shape",
+        lambda index=None, own=loss.batches.latents.shape: own(index) if index is not None else shape,
     )
-    assert loss.scale in (8.0, 16.0)
+    assert loss_scale(loss.batches) in (8.0, 16.0)
     assert torch.equal(loss.gradient(v, torch.Generator().manual_seed(0))[1], scaled)

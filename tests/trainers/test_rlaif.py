@@ -154,7 +154,7 @@ def test_ties_teach_nothing():
     one = training(task=task, reward=dataclasses.replace(REWARD, depth_model=Indifferent(), encoder=Indifferent()))
     state = run(one)
     assert state.step == 3 and state.losses["ties"] == [1, 1, 1] and set(state.losses["loss"]) == {math.log(2)}
-    assert torch.equal(state.vectors, one.start()) and not state.exp_avg.any()
+    assert torch.equal(state.parameters, one.start()) and not state.exp_avg.any()
 
 
 @pytest.mark.parametrize("rank", [2, 0])
@@ -176,7 +176,9 @@ def test_a_run_that_is_killed_and_resumed_from_its_file_ends_at_the_same_bits(tm
     assert part.step == 2
     part.save(tmp_path / "state.safetensors", "this run")
     resumed = run(training(config), TrainingState.load(tmp_path / "state.safetensors", "this run"))
-    assert torch.equal(resumed.vectors, whole.vectors) and not torch.equal(whole.vectors, training(config).start())
+    assert torch.equal(resumed.parameters, whole.parameters) and not torch.equal(
+        whole.parameters, training(config).start()
+    )
     assert resumed.losses == whole.losses
 
 
@@ -190,19 +192,19 @@ def test_the_progress_ends_at_its_total_and_never_falls():
 def test_numbers_that_are_not_finite_stop_with_a_sentence_and_keep_the_last_good_weights():
     one = training()
     state = run(one, until=1)
-    good = state.vectors.clone()
+    good = state.parameters.clone()
     one.step = lambda weights, index, tick, step=one.step: (
         step(weights, index, tick)[0] * float("nan"),
         *step(weights, index, tick)[1:],
     )
     with pytest.raises(InteractiveActionError, match="broke down at step 2"):
         run(one, state)
-    assert torch.equal(state.vectors, good) and state.step == 1
+    assert torch.equal(state.parameters, good) and state.step == 1
     one = training()
     one.image = one.image * float("nan")
     with pytest.raises(InteractiveActionError, match="edit holds values that are not numbers"):
         run(one, state)
-    assert torch.equal(state.vectors, good)
+    assert torch.equal(state.parameters, good)
 
 
 def test_an_untouched_adapter_changes_nothing_and_leaves_nothing_behind():
@@ -270,7 +272,7 @@ def test_the_reward_rises_on_noise_that_was_not_trained():
         edited = one.engine.decode_latents(trajectory[-1].flatten(0, 1))
         return one.scores(edited, images.repeat(2), styles.repeat(2))
 
-    before, after = judged(one.start()), judged(state.vectors)
+    before, after = judged(one.start()), judged(state.parameters)
     gained = sum((first - last) / first.std() for first, last in zip(before, after))  # lower scores are better
     assert gained.mean() > 4 * gained.std() / len(gained) ** 0.5
     assert all(abs(loss - math.log(2)) < 0.011 for loss in state.losses["loss"])  # and the loss says nothing

@@ -7,41 +7,41 @@ import torch
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
-from interactive_action.trainers.dreambooth import DreamBoothConfig, DreamBoothLoss
+from interactive_action.trainers.dreambooth import DreamBoothConfig, dreambooth
 from interactive_action.trainers.logs import tensorboard
 from interactive_action.trainers.loop import TrainingState, training_steps
-from interactive_action.trainers.p_plus import PPlusConfig, PPlusLoss
-from interactive_action.trainers.textual_inversion import TextualInversionConfig, TextualInversionLoss
-from interactive_action.trainers.validation import Samples, draw
+from interactive_action.trainers.p_plus import PPlusConfig, p_plus
+from interactive_action.trainers.textual_inversion import TextualInversionConfig, textual_inversion
+from interactive_action.trainers.validation import Validation, generate
 
 DATASET = noise_dataset()
 CONFIG = TextualInversionConfig(steps=6, batch_size=2, learning_rate=0.1, initializer_token="with")
-SAMPLES = Samples(("a frog <v*> a cup", "a cup"), every=2, steps=3)
+VALIDATION = Validation(("a frog <v*> a cup", "a cup"), sample_every=2, steps=3)
 
 
 def trained(samples=None, config=CONFIG):
-    loss = TextualInversionLoss(TinyEngine(), DATASET, config)
-    state, images = TrainingState.begin(loss.start()), {}
+    loss = textual_inversion(TinyEngine(), DATASET, config)
+    state, images = TrainingState.begin(loss.trainable.initial()), {}
     for _ in training_steps(loss, state):
         if samples and samples.due(state, config.steps):
-            images[state.step] = samples.draw(loss, state)
+            images[state.step] = samples.generate(loss, state)
     return state, images
 
 
-def test_they_are_drawn_every_few_steps_and_at_the_end():
-    _, images = trained(dataclasses.replace(SAMPLES, every=4))
+def test_they_are_generated_every_few_steps_and_at_the_end():
+    _, images = trained(dataclasses.replace(VALIDATION, sample_every=4))
     assert list(images) == [4, 6]
     assert all(drawn.shape == (2, 3, 3, 3) for drawn in images.values())
 
 
-def test_a_image_changes_with_the_word_and_one_without_it_does_not():
-    _, images = trained(SAMPLES)
+def test_an_image_changes_with_the_word_and_one_without_it_does_not():
+    _, images = trained(VALIDATION)
     assert not torch.equal(images[2][0], images[6][0])
     assert torch.equal(images[2][1], images[6][1])
 
 
 def test_they_change_nothing_of_what_is_learned():
-    assert torch.equal(trained(SAMPLES)[0].result, trained()[0].result)
+    assert torch.equal(trained(VALIDATION)[0].result, trained()[0].result)
 
 
 OUT_OF_MEMORY = [
@@ -59,10 +59,10 @@ def test_running_out_of_memory_ends_no_run(monkeypatch, caplog, error, where):
 
     if where == "drawing":
         monkeypatch.setattr(TinyEngine, "decode_latents", too_much)
-    state, images = trained(dataclasses.replace(SAMPLES, score=too_much))
+    state, images = trained(dataclasses.replace(VALIDATION, score=too_much))
     assert state.step == CONFIG.steps
     assert images == {2: None, 4: None, 6: None}
-    assert "too little memory for sample images at step 2" in caplog.text
+    assert "too little memory for validation images at step 2" in caplog.text
 
 
 def test_any_other_error_does():
@@ -70,13 +70,13 @@ def test_any_other_error_does():
         raise RuntimeError("sizes do not match")
 
     with pytest.raises(RuntimeError, match="sizes"):
-        trained(dataclasses.replace(SAMPLES, score=broken))
+        trained(dataclasses.replace(VALIDATION, score=broken))
 
 
 def test_what_scored_best_is_kept(tmp_path):
     scores = iter([0.2, 0.7, 0.7])
     seen = []
-    state, _ = trained(dataclasses.replace(SAMPLES, score=lambda images: seen.append(len(images)) or next(scores)))
+    state, _ = trained(dataclasses.replace(VALIDATION, score=lambda images: seen.append(len(images)) or next(scores)))
     assert seen == [2, 2, 2]
     assert state.scores == {"2": 0.2, "4": 0.7, "6": 0.7}
     assert torch.equal(state.result, trained(config=dataclasses.replace(CONFIG, steps=4))[0].result)
@@ -88,40 +88,43 @@ def test_what_scored_best_is_kept(tmp_path):
 
 def test_layer_wise_words_and_changed_weights_are_drawn_with_too():
     for loss in (
-        PPlusLoss(TinyEngine(), DATASET, PPlusConfig(initializer_token="with")),
-        DreamBoothLoss(TinyEngine(), DATASET, DreamBoothConfig()),
+        p_plus(TinyEngine(), DATASET, PPlusConfig(initializer_token="with")),
+        dreambooth(TinyEngine(), DATASET, DreamBoothConfig()),
     ):
-        start = loss.start()
-        assert not torch.equal(draw(loss, start, SAMPLES), draw(loss, start + 1, SAMPLES))
+        start = loss.trainable.initial()
+        assert not torch.equal(generate(loss, start, VALIDATION), generate(loss, start + 1, VALIDATION))
 
 
 def test_with_one_step_it_is_the_models_guess_from_noise():
     """z_0 = (z_T - sqrt(1 - abar) eps) / sqrt(abar), and eps = e_0 + g (e_y - e_0)."""
-    loss = TextualInversionLoss(TinyEngine(), DATASET, CONFIG)
-    engine, v = loss.engine, loss.start()
+    loss = textual_inversion(TinyEngine(), DATASET, CONFIG)
+    engine, v = loss.engine, loss.trainable.initial()
     z = torch.randn((2, 4, 3, 3), generator=torch.Generator().manual_seed(0))
     t, abar = torch.tensor([999, 999]), engine.alphas_cumprod[999]
     plain = engine.predict_noise(z, t, engine.encode_prompts(["", ""]))
-    eps = plain + 7.5 * (engine.predict_noise(z, t, engine.encode_prompts(list(SAMPLES.prompts), v)) - plain)
+    eps = plain + 7.5 * (engine.predict_noise(z, t, engine.encode_prompts(list(VALIDATION.prompts), v)) - plain)
     expected = engine.decode_latents((z - (1 - abar).sqrt() * eps) / abar.sqrt())
-    assert torch.allclose(draw(loss, v, dataclasses.replace(SAMPLES, steps=1)), expected, atol=1e-4)
+    assert torch.allclose(generate(loss, v, dataclasses.replace(VALIDATION, steps=1)), expected, atol=1e-4)
 
 
 def test_tensorboard_gets_curves_scores_and_images(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    loss = TextualInversionLoss(TinyEngine(), DATASET, CONFIG)
-    samples, state = dataclasses.replace(SAMPLES, score=lambda images: 0.5), TrainingState.begin(loss.start())
+    loss = textual_inversion(TinyEngine(), DATASET, CONFIG)
+    samples, state = (
+        dataclasses.replace(VALIDATION, score=lambda images: 0.5),
+        TrainingState.begin(loss.trainable.initial()),
+    )
     with tensorboard(tmp_path, state) as log:
         for _ in training_steps(loss, state):
-            log(state, samples.draw(loss, state) if samples.due(state, CONFIG.steps) else None)
+            log(state, samples.generate(loss, state) if samples.due(state, CONFIG.steps) else None)
     events = EventAccumulator(str(tmp_path)).Reload()
     assert [event.value for event in events.Scalars("loss/total")] == pytest.approx(state.losses["total"], rel=1e-6)
     assert [event.step for event in events.Scalars("score")] == [2, 4, 6]
     assert {event.step for event in events.Images("samples")} == {2, 4, 6}
 
 
-@pytest.mark.parametrize("wrong", [{"prompts": ()}, {"every": 0}, {"steps": 0}])
+@pytest.mark.parametrize("wrong", [{"prompts": ()}, {"sample_every": 0}, {"steps": 0}])
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(InteractiveActionError):
-        dataclasses.replace(SAMPLES, **wrong)
+        dataclasses.replace(VALIDATION, **wrong)

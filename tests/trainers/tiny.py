@@ -90,7 +90,7 @@ def slow_denoise(engine, dataset, batch, v):
     losses = []
     for k, image in enumerate(batch.index):
         mean, std = engine.encode_images(dataset.images[image][None])
-        z_t = add_noise(engine, mean + std * batch.posterior[k], batch.noise[k][None], batch.t[k : k + 1])
+        z_t = add_noise(engine, mean + std * batch.posterior_noise[k], batch.noise[k][None], batch.t[k : k + 1])
         predicted = engine.predict_noise(z_t, batch.t[k : k + 1], engine.encode_prompts([batch.prompts[k]], v))
         losses.append((predicted - batch.noise[k]).pow(2).mean())
     return losses

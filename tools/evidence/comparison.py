@@ -30,7 +30,7 @@ from ...captions.templates import PLACEHOLDER
 from ...files import safetensors_bytes, write_atomically
 from ...miniature.factory import sheets
 from ...scoring.report import Cell, File, Grid, Score, Table, write_report
-from ...trainers.adi import ActionDifferent
+from ...trainers.action_different import ActionDifferent
 from ...trainers.loop import TrainingState, training_steps
 from ...trainers.methods import METHODS as LOSSES
 from ...trainers.validation import ddim
@@ -105,7 +105,7 @@ class Comparison:
         loss = make_loss(self.engine, dataset, config, *given)
         path = self._path("trained", action, method, rate, seed, ".safetensors")
         if not path.exists():
-            state = TrainingState.begin(loss.start())
+            state = TrainingState.begin(loss.trainable.initial())
             for _ in tqdm(training_steps(loss, state), f"{action}: {method}, seed {seed}", config.steps, leave=False):
                 pass
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,8 +137,8 @@ class Comparison:
                 images = self.draw(self.world.said(word, asked), None, seed)
             else:
                 loss, trained = self.learn(action, method, rate, seed)
-                with loss.changed(trained):
-                    images = self.draw(self.world.said(PLACEHOLDER, asked), loss.token(trained), seed)
+                with loss.trainable.adapted(trained):
+                    images = self.draw(self.world.said(PLACEHOLDER, asked), loss.trainable.vectors(trained), seed)
             rows = [
                 {**row, "method": method, "action": action, "seed": seed, "prompt": number}
                 for number, row in enumerate(self.world.judged(images, asked, action))

@@ -1,0 +1,203 @@
+"""What happens when a trainer node runs: settings become a session, its progress is shown, and results come out."""
+
+from __future__ import annotations
+
+import pathlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import comfy.utils
+import folder_paths
+import numpy as np
+import torch
+from comfy_api.latest import ui
+from einops import rearrange
+from PIL import Image
+
+from ..errors import InteractiveActionError
+from ..tokens.token import InteractiveToken
+from ..trainers.checkpoints import Checkpoints, Folders
+from ..trainers.latents import LatentCache
+from ..trainers.loop import TrainingState, run_key
+from ..trainers.methods import METHODS
+from ..trainers.provenance import Origin
+from ..trainers.session import Preview, Session
+from ..trainers.validation import Validation
+from .config_inputs import config_of
+from .export_config import checkpoint_of, write_config
+from .interactive_token import LAYERS
+from .plots import loss_curves
+
+PREVIEW_EVERY = 25  # steps
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What the node Training Options says.
+
+    Args:
+        hyperparameters: of the group "options", by name.
+        loss_weights: (N, H, W), how much each pixel counts; None: all alike.
+        validation: images while it trains; None: none.
+        tensorboard: whether curves are written for TensorBoard.
+        gradient_checkpointing: less memory for more time.
+        save_every: steps between checkpoints that are kept; 0: none.
+        cache_latents_to_disk: keep encoded images in files.
+        export_config: the name of a run file to write; empty: none.
+    """
+
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    loss_weights: torch.Tensor | None = None
+    validation: Validation | None = None
+    tensorboard: bool = False
+    gradient_checkpointing: bool = False
+    save_every: int = 0
+    cache_latents_to_disk: bool = False
+    export_config: str = ""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a trainer node gives.
+
+    Args:
+        token: None if weights alone were trained.
+        lora: tensors of a LoRA file; empty if none were trained.
+        outputs: the outputs loss and loss curves.
+        preview: the text on the node.
+    """
+
+    token: InteractiveToken | None
+    lora: dict[str, torch.Tensor]
+    outputs: tuple[Any, ...]
+    preview: ui.PreviewText
+
+
+def train(
+    method: str,
+    loaded: tuple[Any, Any, Any],
+    dataset: Any,
+    *,
+    action: str,
+    save_state_every: int,
+    extra: Any = None,
+    options: TrainingOptions | None = None,
+    **settings: Any,
+) -> Trained:
+    """Learns with one of ``METHODS``.
+
+    Args:
+        method: its name.
+        loaded: (MODEL, CLIP, VAE).
+        dataset: images with their prompts.
+        action: what is learned, in plain words.
+        save_state_every: steps between states.
+        extra: what the method needs or takes beside a dataset.
+        options: from Training Options.
+        settings: the node's hyperparameters.
+    """
+    # imported here: it needs a running ComfyUI, not only an importable one
+    from ..models.comfy_engine import ComfyEngine
+
+    options = options or TrainingOptions()
+    config: Any = config_of(METHODS[method].config, settings, options.hyperparameters)
+    if options.gradient_checkpointing and getattr(config, "auxiliary_lora_rank", 0):
+        raise InteractiveActionError(
+            "Gradient checkpointing does not go with an auxiliary LoRA. Turn it off in Training Options, or set "
+            "auxiliary_lora_rank to 0."
+        )
+    exported = write_config(
+        method, loaded[0], dataset, extra, config, options, action=action, save_state_every=save_state_every
+    )
+    with ComfyEngine(*loaded, gradient_checkpointing=options.gradient_checkpointing) as engine:
+        fingerprint = engine.fingerprint()
+        if options.cache_latents_to_disk:
+            engine.encode_images = LatentCache(engine.encode_images, fingerprint, _user_folder("latents"))
+        weights = options.loss_weights
+        objective = METHODS[method].build(engine, dataset, config, extra=extra, loss_weights=weights)
+        run = run_key(fingerprint, dataset, config, *(part for part in (extra, weights) if part is not None))
+        checkpoint = checkpoint_of(loaded[0])
+        origin = Origin(method, action, checkpoint.name if checkpoint else "unknown", fingerprint)
+        checkpoints = Checkpoints(objective, origin, "v", _model_folders(), f"run-{run[:8]}")
+        session = Session(
+            objective,
+            run,
+            state_path(run),
+            save_state_every,
+            checkpoints,
+            options.save_every,
+            options.validation,
+            _log_folder(run) if options.tensorboard else None,
+        )
+        state = session.train(_shown_progress(config.steps))
+        token, lora, _ = checkpoints.learned(state)
+    session.finish()
+    text = summary(state, config.steps)
+    if options.save_every:
+        place = "the folder of loras" if token is None else "the list of Interactive Token Loader"
+        text += f" Checkpoints: {checkpoints.subfolder} in {place}."
+    if exported:
+        text += f" Written for the command line: {exported}."
+    curves = torch.from_numpy(np.array(loss_curves(_plotted(state.losses), config.steps, 1200, 400))).float() / 255
+    return Trained(token, lora, ({"loss": state.losses["total"]}, curves[None]), ui.PreviewText(text))
+
+
+def summary(state: TrainingState, steps: int) -> str:
+    """Returns what a person should know of a run that is done."""
+    window = min(50, steps)
+    text = f"{steps} steps; total loss {np.mean(state.losses['total'][-window:]):.4f} over the last {window}."
+    if "overlap" in state.losses:
+        text += f" The two masks overlapped by {np.mean(state.losses['overlap']):.1%} on average (30.3% in the paper)."
+    if best := state.best_step:
+        text += f" Kept what scored best: {state.scores[best]:.3f} after {best} steps."
+    return text
+
+
+def state_path(run: str) -> pathlib.Path:
+    """Returns where the state of a run lies until it is done: outside of what ComfyUI clears at its start."""
+    return _user_folder("training") / f"{run[:16]}.safetensors"
+
+
+def _shown_progress(steps: int) -> Any:
+    """A progress callback that moves the node's bar, shows curves and images, and raises when the user cancels."""
+    bar = comfy.utils.ProgressBar(steps)
+
+    def progress(done: int, total: int, preview: Preview) -> None:
+        image = None
+        if done % PREVIEW_EVERY == 0 or done == total or preview.fresh:
+            image = ("JPEG", _preview_image(preview, total), 640)
+        bar.update_absolute(done, total, image)
+
+    return progress
+
+
+def _preview_image(preview: Preview, steps: int) -> Image.Image:
+    """The curves so far and, below them, the last validation images."""
+    curves = loss_curves(_plotted(preview.state.losses), steps)
+    if preview.images is None:
+        return curves
+    pixels = (preview.images.numpy() * 255).round().astype(np.uint8)
+    row = Image.fromarray(rearrange(pixels, "n h w c -> h (n w) c"))
+    row = row.resize((curves.width, curves.width * row.height // row.width))
+    both = Image.new("RGB", (curves.width, curves.height + row.height))
+    both.paste(curves, (0, 0))
+    both.paste(row, (0, curves.height))
+    return both
+
+
+def _plotted(losses: dict[str, list[float]]) -> dict[str, list[float]]:
+    """The losses without the total where it is the denoising loss alone."""
+    return {name: values for name, values in losses.items() if name != "total" or values != losses["denoise"]}
+
+
+def _user_folder(name: str) -> pathlib.Path:
+    return pathlib.Path(folder_paths.get_user_directory()) / "interactive_action" / name
+
+
+def _model_folders() -> Folders:
+    return Folders(*(pathlib.Path(folder_paths.get_folder_paths(kind)[0]) for kind in ("embeddings", LAYERS, "loras")))
+
+
+def _log_folder(run: str) -> pathlib.Path:
+    """Where TensorBoard finds the run: tensorboard --logdir output/tensorboard."""
+    return pathlib.Path(folder_paths.get_output_directory()) / "tensorboard" / run[:16]

@@ -1,0 +1,103 @@
+"""Trains what a run file describes, without ComfyUI, in one process or several."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from ..captions.dataset import InteractionDataset
+from ..models.diffusers_engine import DiffusersEngine
+from ..models.single_file import load_single_file
+from .action_different import ActionDifferent
+from .checkpoints import Checkpoints, Folders
+from .distributed import joined_processes
+from .latents import LatentCache
+from .loop import run_key
+from .methods import METHODS
+from .provenance import Origin
+from .run_file import Run
+from .session import Preview, Session
+from .validation import save_images
+
+
+def train(path: str | pathlib.Path) -> list[pathlib.Path]:
+    """Trains what the run file ``path`` describes.
+
+    Returns:
+        The written files: the token's, the LoRA's or both; none in a process that helps another.
+    """
+    run = Run.read(path)
+    config, validation = run.config(), run.validation_images()
+    output = pathlib.Path(run.output)
+    with joined_processes() as process:
+        engine = load_engine(run, process.device_index)
+        fingerprint = engine.fingerprint()
+        if run.latent_cache:
+            engine.encode_images = LatentCache(engine.encode_images, fingerprint, run.latent_cache)
+        dataset, extra = load_datasets(run)
+        objective = METHODS[run.method].build(engine, dataset, config, extra=extra)
+        others = [extra] if extra is not None else []
+        if process.count > 1:
+            others.append(torch.tensor(process.count))
+        key = run_key(fingerprint, dataset, config, *others)
+        origin = Origin(run.method, run.action, pathlib.Path(run.model).name, fingerprint, process.count)
+        folders = Folders(output, output, output)
+        checkpoints = Checkpoints(objective, origin, run.name, folders, f"{run.name}-checkpoints")
+        session = Session(
+            objective,
+            key,
+            output / f"{run.name}.{key[:12]}.state",
+            run.save_state_every,
+            checkpoints,
+            run.save_every,
+            validation,
+            run.tensorboard or None,
+            process,
+        )
+        with tqdm(total=config.steps, desc=run.name, unit="step", disable=process.rank > 0) as bar:
+            state = session.train(_progress(bar, output / f"{run.name}-validation"))
+        if process.rank:
+            return []
+        paths = checkpoints.save(state)
+        session.finish()
+        return paths
+
+
+def load_engine(run: Run, device_index: int = 0) -> Any:
+    """Returns the run's ``DiffusersEngine``, on a GPU if there is one and the run does not say otherwise."""
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if run.device == "auto" else run.device
+    load = DiffusersEngine.from_folder if pathlib.Path(run.model).is_dir() else load_single_file
+    return load(
+        run.model,
+        run.prediction_type or None,
+        device=f"cuda:{device_index}" if device == "cuda" else device,
+        dtype=getattr(torch, run.dtype),
+        gradient_checkpointing=run.gradient_checkpointing,
+    )
+
+
+def load_datasets(run: Run) -> tuple[InteractionDataset, Any]:
+    """Returns (the dataset, what the method needs or takes beside it: an ``ActionDifferent``, class images or None)."""
+    dataset = InteractionDataset.load(run.dataset, run.resolution)
+    if run.class_images:
+        return dataset, InteractionDataset.load(run.class_images, run.resolution)
+    if run.action_different:
+        images = InteractionDataset.load(run.action_different, run.resolution).images
+        return dataset, ActionDifferent.in_order(images, len(dataset))
+    return dataset, None
+
+
+def _progress(bar: tqdm, folder: pathlib.Path) -> Any:
+    """A progress callback that moves the bar and writes validation images to ``folder``."""
+
+    def progress(done: int, total: int, preview: Preview) -> None:
+        if preview.fresh and preview.images is not None:
+            save_images(preview.images, folder, done)
+        losses = {name: f"{values[-1]:.4f}" for name, values in preview.state.losses.items()}
+        bar.set_postfix(losses, refresh=False)
+        bar.update(done - bar.n)
+
+    return progress

@@ -1,0 +1,193 @@
+"""What a method trains, as one tensor of parameters: a token, a layer-wise token, an adapter of the U-Net, or both.
+
+The optimizer, resuming and averaging see that tensor alone; what its numbers mean is said here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import torch
+from einops import repeat
+
+from ..errors import InteractiveActionError
+from ..models.protocol import Engine
+
+
+class AdapterLike(Protocol):
+    """What ``models.adapters`` offers: a change of the U-Net whose weights are one flat vector (P,)."""
+
+    def start(self, generator: torch.Generator) -> torch.Tensor: ...
+    def active(self, weights: torch.Tensor) -> AbstractContextManager[None]: ...
+
+
+class ExportableAdapter(AdapterLike, Protocol):
+    def tensors(self, weights: torch.Tensor) -> dict[str, torch.Tensor]: ...
+
+
+class Trainable(Protocol):
+    """The meaning of a tensor of parameters.
+
+    trains_token: whether vectors of the new word are learned; otherwise ``vectors`` are those of a known word.
+    """
+
+    trains_token: bool
+
+    def initial(self) -> torch.Tensor:
+        """Returns the parameters that training starts from, float32."""
+
+    def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
+        """Returns the new word's vectors (n, d), or (L, n, d) where they are layer-wise."""
+
+    def adapted(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        """While it lasts, the engine's U-Net is the one that was learned."""
+
+    def student(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        """While it lasts, the U-Net has what helps the student in training and is dropped afterwards."""
+
+    def lora_tensors(self, parameters: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Returns the tensors of a LoRA file with what was learned of the U-Net; empty if nothing was."""
+
+    def limit_norm_(self, parameters: torch.Tensor) -> None:
+        """Shortens, in place, vectors that are longer than allowed."""
+
+
+class Token:
+    """Vectors (n, d) of a new word.
+
+    Args:
+        engine: whose vocabulary the initializer token is looked up in.
+        initializer_token: the word whose vectors are the start: its own if it has n, otherwise their mean n times.
+        num_vectors: n.
+        max_norm: how long a vector may become, in mean lengths of the initial ones; 0: no limit.
+
+    Raises:
+        InteractiveActionError: the initializer token is empty.
+    """
+
+    trains_token = True
+
+    def __init__(self, engine: Engine, initializer_token: str, num_vectors: int = 1, max_norm: float = 0.0) -> None:
+        vectors = engine.word_vectors(initializer_token)
+        if len(vectors) == 0:
+            raise InteractiveActionError(
+                "The initializer token is empty. Write a vague word for an interaction, such as 'handling'."
+            )
+        if len(vectors) != num_vectors:
+            vectors = repeat(vectors.mean(0), "d -> n d", n=num_vectors)
+        self._initial = vectors.detach().float().clone()
+        self._longest = max_norm * self.initial().norm(dim=-1).mean().item() or float("inf")
+
+    def initial(self) -> torch.Tensor:
+        return self._initial.clone()
+
+    def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
+        return parameters
+
+    def adapted(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def student(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def lora_tensors(self, parameters: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {}
+
+    def limit_norm_(self, parameters: torch.Tensor) -> None:
+        if parameters.norm(dim=-1).max() > self._longest:
+            parameters.mul_((self._longest / parameters.norm(dim=-1, keepdim=True)).clamp(max=1))
+
+
+class LayerwiseToken(Token):
+    """Vectors (L, n, d): others for each of the U-Net's L cross-attention layers, all alike at the start."""
+
+    def __init__(self, engine: Engine, initializer_token: str, num_vectors: int = 1, max_norm: float = 0.0) -> None:
+        self._layers = engine.layers
+        super().__init__(engine, initializer_token, num_vectors, max_norm)
+
+    def initial(self) -> torch.Tensor:
+        return repeat(self._initial, "n d -> layers n d", layers=self._layers).clone()
+
+
+class TokenAndAdapter:
+    """A new word's vectors and an adapter of the U-Net: flat (n * d + P,), the adapter's weights behind.
+
+    Args:
+        token: the word.
+        adapter: of the U-Net.
+        seed: of the adapter's initial weights.
+        temporary: True: the adapter helps the student alone and is dropped after training; False: it is learned, too.
+    """
+
+    trains_token = True
+
+    def __init__(self, token: Token, adapter: ExportableAdapter, seed: int, temporary: bool = False) -> None:
+        self._token, self._adapter, self._seed, self._temporary = token, adapter, seed, temporary
+        self._shape = token.initial().shape
+
+    def initial(self) -> torch.Tensor:
+        vectors = self._token.initial()
+        weights = self._adapter.start(torch.Generator().manual_seed(self._seed))
+        return torch.cat([vectors.flatten(), weights.to(vectors)])
+
+    def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
+        return parameters[: self._shape.numel()].view(self._shape)
+
+    def weights(self, parameters: torch.Tensor) -> torch.Tensor:
+        """Returns the adapter's part (P,) of the parameters."""
+        return parameters[self._shape.numel() :]
+
+    def adapted(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        return contextlib.nullcontext() if self._temporary else self._adapter.active(self.weights(parameters))
+
+    def student(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        return self._adapter.active(self.weights(parameters)) if self._temporary else contextlib.nullcontext()
+
+    def lora_tensors(self, parameters: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {} if self._temporary else self._adapter.tensors(self.weights(parameters))
+
+    def limit_norm_(self, parameters: torch.Tensor) -> None:
+        """Does nothing: lengths are limited only where vectors alone are trained."""
+
+
+class AdapterOfWord:
+    """An adapter (P,) of the U-Net, which learns what a known word means; no vectors are trained.
+
+    Args:
+        engine: whose vocabulary the word is looked up in.
+        word: written in prompts where the new word stands.
+        adapter: of the U-Net.
+        seed: of the adapter's initial weights.
+
+    Raises:
+        InteractiveActionError: the word is empty.
+    """
+
+    trains_token = False
+
+    def __init__(self, engine: Engine, word: str, adapter: ExportableAdapter, seed: int) -> None:
+        self._vectors, self._adapter, self._seed = engine.word_vectors(word), adapter, seed
+        if len(self._vectors) == 0:
+            raise InteractiveActionError(
+                "The instance token is empty. Write one that the model hardly knows, such as 'sks'."
+            )
+
+    def initial(self) -> torch.Tensor:
+        return self._adapter.start(torch.Generator().manual_seed(self._seed))
+
+    def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
+        return self._vectors
+
+    def adapted(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        return self._adapter.active(parameters)
+
+    def student(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def lora_tensors(self, parameters: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self._adapter.tensors(parameters)
+
+    def limit_norm_(self, parameters: torch.Tensor) -> None:
+        """Does nothing: there are no vectors."""
