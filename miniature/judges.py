@@ -25,8 +25,8 @@ INTERACTIONS = ("lift", "push", "hold", "press", "sit")
 RELATIONS = ("and", *INTERACTIONS, "alone")
 """The classes of the interaction classifier: apart, the interactions, and a subject or an object by itself."""
 
-EMBEDDED = "embedded"
-"""Stands for the embedded judge where another one's name may be written."""
+EMBEDDED = ("", "embedded")
+"""What stands for the embedded judge where another one's name may be written."""
 
 
 def load_detector(threshold: float = 0.55) -> Detector:
@@ -60,15 +60,15 @@ def load_clip_scorer() -> ClipScorer:
 
 
 def load_judges(
-    detector: str = EMBEDDED, threshold: float = 0.3, clip: str = EMBEDDED, pretrained: str = ""
+    detector: str = "", threshold: float = 0.3, clip: str = "", pretrained: str = ""
 ) -> tuple[Detector, ClipScorer]:
     """Loads the two judges of IAScore by name: those of a file or a command line.
 
     Args:
-        detector: a folder or hub name of transformers, or "embedded".
+        detector: a folder or hub name of transformers; "" or "embedded": the embedded one.
         threshold: boxes with a lower score are dropped, 0..1.
-        clip: open_clip's name of a model or ``local-dir:FOLDER``, or "embedded".
-        pretrained: open_clip's tag or file of weights; empty for a folder and for "embedded".
+        clip: open_clip's name of a model or ``local-dir:FOLDER``; "" or "embedded": the embedded one.
+        pretrained: open_clip's tag or file of weights; "" for a folder and for the embedded one.
 
     Returns:
         The detector and the CLIP scorer.
@@ -77,8 +77,8 @@ def load_judges(
     from ..scoring import detectors
 
     return (
-        load_detector(threshold) if detector == EMBEDDED else detectors.load_detector(detector, threshold),
-        load_clip_scorer() if clip == EMBEDDED else clip_scorers.load_clip_scorer(clip, pretrained),
+        load_detector(threshold) if detector in EMBEDDED else detectors.load_detector(detector, threshold),
+        load_clip_scorer() if clip in EMBEDDED else clip_scorers.load_clip_scorer(clip, pretrained),
     )
 
 

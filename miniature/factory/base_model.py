@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ...models.compact_vocabulary import HEAD_CHANNELS
 from .autoencoder import LATENT_CHANNELS
 from .everyday_render import PLACES
 from .figures import SUBJECTS
@@ -18,7 +19,6 @@ from .world_captions import PLAIN_PLACES, PREFIXES, VAGUE_WORDS
 
 CONTEXT = 128  # width of the text encoder
 CHANNELS = (64, 128, 192)
-HEAD = 32  # channels of an attention head
 LATENT_SIZE = 12  # side, for images of 96 pixels
 
 
@@ -62,7 +62,7 @@ def build_unet(in_channels: int, channels: Sequence[int]) -> torch.nn.Module:
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         cross_attention_dim=CONTEXT,
-        attention_head_dim=tuple(c // HEAD for c in channels),
+        attention_head_dim=tuple(c // HEAD_CHANNELS for c in channels),
     )
     unet.set_attn_processor(AttnProcessor())  # written out: fused attention is much slower backwards on a CPU
     module: torch.nn.Module = unet
@@ -79,7 +79,7 @@ def build_text_encoder(words: CompactVocabulary) -> torch.nn.Module:
             hidden_size=CONTEXT,
             intermediate_size=4 * CONTEXT,
             num_hidden_layers=2,
-            num_attention_heads=CONTEXT // HEAD,
+            num_attention_heads=CONTEXT // HEAD_CHANNELS,
             max_position_embeddings=POSITIONS,
             bos_token_id=0,
             eos_token_id=2,

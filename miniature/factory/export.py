@@ -1,6 +1,6 @@
 """The shipped file: U-Net, text encoder and autoencoder as one Stable Diffusion 1 checkpoint in fp16.
 
-The text encoder's table keeps only the rows that captions use; ``expanded_vocabulary`` restores all 49408 at load.
+The text encoder's table keeps only the rows that captions use; ``models.compact_vocabulary`` restores all 49408 at load.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from ...files import safetensors_bytes, write_atomically
+from ...models.compact_vocabulary import TABLE_IDS
 from ..weights import CHECKPOINT
 from .autoencoder import LATENT_SCALE, TAESD_BLOCKS, TAESD_WIDTHS, Autoencoder, padded
 from .base_model import build
@@ -19,9 +20,6 @@ UNET = "model.diffusion_model."
 TEXT = "cond_stage_model.transformer.text_model."
 AUTOENCODER = "first_stage_model."
 TAESD = f"{AUTOENCODER}taesd_"
-VOCABULARY = 49408
-TABLE = f"{TEXT}embeddings.token_embedding.weight"
-TABLE_IDS = "cond_stage_model.token_ids"
 
 _RESNET = {
     "norm1": "in_layers.0",
@@ -102,16 +100,6 @@ def text_key(key: str) -> str:
 def half(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Copies weights in fp16."""
     return {key: weight.detach().half().contiguous().clone() for key, weight in state.items()}
-
-
-def expanded_vocabulary(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Replaces the compact text table by CLIP's full one, in place; tokens that were never learned get row 0, "unknown"."""
-    if TABLE_IDS in state:
-        rows = state.pop(TABLE)
-        full = rows[:1].repeat(VOCABULARY, 1)
-        full[state.pop(TABLE_IDS).long()] = rows[1:]
-        state[TABLE] = full
-    return state
 
 
 def write(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, object]) -> None:

@@ -19,6 +19,7 @@ import torch
 from einops import rearrange
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ...models.compact_vocabulary import TABLE_IDS
 from ..weights import STYLE_EDITOR
 from . import export
 from .autoencoder import LATENT_CHANNELS, LATENT_SCALE, encode_all
@@ -120,7 +121,7 @@ def editor_state(editor: Any, text_encoder: torch.nn.Module) -> dict[str, torch.
     attention = editor.style_attention.state_dict()
     state |= export.half({f"{ATTENTION}{key}": weight for key, weight in attention.items()})
     ids = torch.tensor(vocabulary().ids, dtype=torch.int32)
-    return {**state, export.TABLE_IDS: ids, "v_pred": torch.zeros(0)}
+    return {**state, TABLE_IDS: ids, "v_pred": torch.zeros(0)}
 
 
 def run(num_scenes: int, editor_steps: int, judge_steps: int, stages: Sequence[str] = STAGES) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-START, END = 49406, 49407  # CLIP's ids
+from ...models.compact_vocabulary import END, START
+
 POSITIONS = 77  # tokens of a text
 UNKNOWN_SHARE = 0.02  # of the words that are replaced by an unknown one in training
 
