@@ -1,7 +1,7 @@
 """The embedded style editor's assets: its depth model, its encoder and its style images.
 
-The editor itself is an ordinary checkpoint, ``weights.STYLE_EDITOR``: a style-conditioned InstructPix2Pix of SD 1.x for the
-stock checkpoint loader. Depth model and encoder are ordinary folders of transformers.
+The editor itself is an ordinary checkpoint, ``weights.STYLE_EDITOR``: a style-conditioned InstructPix2Pix of SD 1.x
+for the stock checkpoint loader. Depth model and encoder are ordinary folders of transformers.
 ``python . miniature.factory.train_style_editor`` makes all of them again.
 """
 

@@ -1,7 +1,7 @@
 """Checks what the shipped base model generates on held-out prompts: ``python . miniature.factory.check``.
 
-Prints a table, and writes sample sheets and every image's row. The distance is the kernel inception distance on the first
-classifier's features, to renders of the same scenes. See ``evaluation`` for what counts as right.
+Prints a table, and writes sample sheets and every image's row. The distance is the kernel inception distance on the
+first classifier's features, to renders of the same scenes. See ``evaluation`` for what counts as right.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Measures the judges on renders that they were not trained on: ``python . miniature.factory.check_judges [sheet.png]``.
+"""Measures the judges on held-out renders: ``python . miniature.factory.check_judges [sheet.png]``.
 
-Prints the figures on renders, and on the same ones as the base model's autoencoder reconstructs them. With a file name it
-also writes a sheet of images with the detector's boxes.
+Prints the figures on renders, and on the same ones as the base model's autoencoder reconstructs them. With a file
+name it also writes a sheet of images with the detector's boxes.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _share(values: Iterable[bool]) -> float:
 
 
 def check_clip(images: torch.Tensor, facts: Sequence[Facts], choices: int = 32) -> dict[str, float]:
-    """Measures how often CLIP prefers the right one of ``choices`` captions, and of those that differ in the relation."""
+    """Measures how often CLIP prefers the right caption: of ``choices``, and of those that differ in the relation."""
     scorer, rng = load_clip_scorer(), np.random.default_rng(0)
     captions = [caption(fact, rng, full=True) for fact in facts]
     texts = [text for text, _ in captions]

@@ -56,7 +56,7 @@ def is_training_scene(scene: int) -> bool:
 
 
 class Pair(NamedTuple):
-    """One pair: rows of the image, of its edit and of the style image, the instruction, whether the whole image changes."""
+    """Rows of the image, of its edit and of the style image, the instruction, and whether the whole image changes."""
 
     image: int
     edit: int

@@ -1,8 +1,9 @@
-"""Pairs for the miniature editor, which the simulator gives for free: one state of one scene, rendered in several looks.
+"""Pairs for the miniature editor, free from the simulator: one state of one scene, rendered in several looks.
 
-A view is one state before one camera. It is rendered with the object in several materials, and in several lights; any two
-images of a view are an image and its edit, and an image of another scene in the wanted look is the style image. Depth and
-masks are exact, and the same in all images of a view. Physics runs once a scene; nothing moves between images.
+A view is one state before one camera. It is rendered with the object in several materials, and in several lights; any
+two images of a view are an image and its edit, and an image of another scene in the wanted look is the style image.
+Depth and masks are exact, and the same in all images of a view. Physics runs once a scene; nothing moves between
+images.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Look(NamedTuple):
 
 
 class EditFacts(TypedDict):
-    """What is known of an image. ``view``: the row of its mask and depth; ``object``: what instructions call the object."""
+    """What is known of an image. view: row of its mask and depth; object: the noun of instructions."""
 
     view: int
     scene: int

@@ -1,7 +1,7 @@
 """How the base model's images of a word are evaluated, for the check of the base model and for the evidence.
 
-An image is right if the detector finds exactly one subject and one object of the prompt's names and no other creature. Two
-classifiers of different seeds name the relation.
+An image is right if the detector finds exactly one subject and one object of the prompt's names and no other
+creature. Two classifiers of different seeds name the relation.
 """
 
 from __future__ import annotations

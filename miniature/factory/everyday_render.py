@@ -35,11 +35,11 @@ PLACES: dict[str, dict[str, Any]] = {
     "in a plain room": dict(floor=(0.55, 0.5, 0.46), second=(0.55, 0.5, 0.46), wall=(0.6, 0.6, 0.62), at=3.0),
     "in a studio": dict(floor=(0.7, 0.7, 0.71), second=(0.7, 0.7, 0.71), wall=(0.85, 0.85, 0.86), at=3.0),
 }
-"""Colors of floor and wall; tile: side of a checked floor's tiles, None for planks; at: y of the wall, none outdoors."""
+"""Colors of floor and wall; tile: side of a checked floor's tiles, None for planks; at: y of the wall, if any."""
 
 
 class Facts(TypedDict, total=False):
-    """What captions and judges need to know of an image, as plain data. ``subject`` or ``object`` is "" where it is missing."""
+    """What captions and judges need to know of an image, as plain data; subject or object is "" where it is missing."""
 
     seed: int
     subject: str

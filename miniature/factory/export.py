@@ -1,6 +1,7 @@
 """The shipped file: U-Net, text encoder and autoencoder as one Stable Diffusion 1 checkpoint in fp16.
 
-The text encoder's table keeps only the rows that captions use; ``models.compact_vocabulary`` restores all 49408 at load.
+The text encoder's table keeps only the rows that captions use; ``models.compact_vocabulary`` restores all 49408 at
+load.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _ENDS = {
 
 
 def ldm_key(key: str, attention_up: Sequence[bool] = (False, True, True)) -> str:
-    """Translates the name of a diffusers U-Net weight to the original Stable Diffusion's, for one residual block a level.
+    """Translates the name of a diffusers U-Net weight to Stable Diffusion's, for one residual block a level.
 
     Args:
         key: diffusers' name.

@@ -1,9 +1,9 @@
 """Do the judges see what a person sees in what the base model generates? ``python . miniature.factory.human_labels``
 
-A hundred images of all words, shuffled, were named by eye from numbered sheets that do not say which word they are of; the
-labels are in ``human_labels.json`` beside the interaction classifiers. With ``--sheets FOLDER`` the sheets are made again, for
-other eyes: a text file with one line an image, "lift" or "lift broken" (a face or a limb is not whole), becomes the labels with
-``--read FILE``.
+A hundred images of all words, shuffled, were named by eye from numbered sheets that do not say which word they are
+of; the labels are in ``human_labels.json`` beside the interaction classifiers. With ``--sheets FOLDER`` the sheets
+are made again, for other eyes: a text file with one line an image, "lift" or "lift broken" (a face or a limb is not
+whole), becomes the labels with ``--read FILE``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ IMAGES_PER_SHEET = 20
 
 
 class Labels(TypedDict):
-    """What a person saw: the relation in each image, and the numbers of those in which a face or a limb is not whole."""
+    """The relation in each image, and the numbers of those in which a face or a limb is not whole, by eye."""
 
     relations: list[str]
     broken: list[int]
@@ -105,8 +105,8 @@ def compare(sheets: Path | None = None, text_file: Path | None = None) -> None:
     labels = json.loads(LABELS.read_text(encoding="utf-8"))
     if labels["checkpoint"] != checkpoint:
         raise InteractiveActionError(
-            f"The labels in {LABELS.name} are about images of another base model. Make new sheets with --sheets FOLDER, "
-            "look at them, and read the labels with --read FILE."
+            f"The labels in {LABELS.name} are about images of another base model. Make new sheets with "
+            "--sheets FOLDER, look at them, and read the labels with --read FILE."
         )
     for number in (1, 2):
         classifier = load_interaction_classifier(number)

@@ -1,4 +1,4 @@
-"""Interactions as geometry: each poses a subject's hands and an object, and ``interaction_of_pose`` reads the pose back.
+"""Interactions as geometry: each poses a subject's hands and an object; ``interaction_of_pose`` reads poses back.
 
 To add one: write a function that returns a ``Pose``, add its condition to ``interaction_of_pose``, its name to
 ``miniature.judges.INTERACTIONS`` and a word to ``nonce_tokens``.

@@ -52,7 +52,7 @@ def make_tokenizer(folder: Path, length: int) -> CLIPTokenizer:
 
 
 def _merges(words: list[str]) -> list[Any]:
-    """Learns byte-pair merges, pairs of texts. The library breaks ties as it likes: their order differs between runs."""
+    """Learns byte-pair merges, pairs of texts. The library breaks ties as it likes: the order differs between runs."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
     learner = Tokenizer(models.BPE(end_of_word_suffix=END_OF_WORD))

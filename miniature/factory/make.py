@@ -1,7 +1,7 @@
 """Makes the miniature base model, from its seed to the shipped file: ``make miniature``.
 
-Every stage keeps what it has in ``miniature/.cache`` and goes on from there when run again; sample sheets land beside it.
-Without a GPU one process a core trains, and each has its part of a batch:
+Every stage keeps what it has in ``miniature/.cache`` and goes on from there when run again; sample sheets land beside
+it. Without a GPU one process a core trains, and each has its part of a batch:
 ``torchrun --nproc-per-node N . miniature.factory.make``.
 """
 

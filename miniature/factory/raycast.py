@@ -120,8 +120,8 @@ def corners(parts: Sequence[Geometry]) -> np.ndarray:
     )
 
 
-# Each intersects rays from a local origin o (3,) along d (3, n) with the unit shape: distances (n,), ``FAR`` for a miss,
-# and local normals (3, n).
+# Each intersects rays from a local origin o (3,) along d (3, n) with the unit shape: distances (n,), ``FAR`` for a
+# miss, and local normals (3, n).
 
 
 def _ellipsoid(o: np.ndarray, d: np.ndarray, part: Geometry) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Trains the miniature base model: U-Net and text encoder together.
 
-Objective: predict the noise (DDPM, Ho et al. 2020, Eq. 14) on the scaled-linear schedule of Stable Diffusion 1, weighted by
-Min-SNR-5 (Hang et al. 2023), with captions dropped one time in ten for classifier-free guidance.
+Objective: predict the noise (DDPM, Ho et al. 2020, Eq. 14) on the scaled-linear schedule of Stable Diffusion 1,
+weighted by Min-SNR-5 (Hang et al. 2023), with captions dropped one time in ten for classifier-free guidance.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ AVERAGE_EVERY = 10  # steps between two updates of the running average of the we
 SAVE_EVERY = 400  # steps
 SNR_LIMIT = 5.0  # of Min-SNR
 NONCE_WEIGHTS = {"lift": 3.0, "push": 8.0, "hold": 4.0, "press": 6.0, "sit": 3.0}
-"""What a caption with a nonce token weighs while these are learned (any other: 1). The tokens are in less than one caption
-of a hundred each; pushing and pressing are the hardest to tell from holding."""
+"""What a caption with a nonce token weighs while these are learned (any other: 1). The tokens are in less than one
+caption of a hundred each; pushing and pressing are the hardest to tell from holding."""
 
 
 def sample_batch(

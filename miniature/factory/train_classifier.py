@@ -1,4 +1,4 @@
-"""Trains the embedded interaction classifiers: one network, from two seeds, so that either tells whether the other is right."""
+"""Trains the embedded interaction classifiers: one network from two seeds, of which either checks the other."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def train_classifiers(renders: Renders, steps: int = 1000, batch_size: int = 64)
     """
     for number in (1, 2):
         torch.manual_seed(number)
-        model: InteractionClassifier = InteractionClassifier().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = InteractionClassifier()
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         loss = ClassifierLoss(model, renders, batch_size)
         fit(f"judge{number}", model, loss, steps, rate=2e-3, seed=10 + number)
         INTERACTION_CLASSIFIER.mkdir(parents=True, exist_ok=True)

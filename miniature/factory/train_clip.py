@@ -1,4 +1,4 @@
-"""Trains the embedded CLIP: each caption is compared with all images of a batch, and fits every one that has what it claims."""
+"""Trains the embedded CLIP: a caption is compared with all images of a batch and fits each that has what it claims."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def mirrored_half(images: torch.Tensor, rng: np.random.Generator) -> torch.Tenso
 
 
 class ClipLoss:
-    """CLIP's contrastive loss on a step's images, where several captions may fit one image and several images one caption.
+    """CLIP's contrastive loss, where several captions may fit one image and several images one caption.
 
     Args:
         model: an open_clip CLIP.

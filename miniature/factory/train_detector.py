@@ -1,4 +1,4 @@
-"""Trains the embedded detector: a small OWL-ViT, taught densely. A patch speaks for the thing that covers most of it."""
+"""Trains the embedded detector: a small OWL-ViT, of which each patch speaks for the thing that covers most of it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _shift(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def boxes_of_masks(masks: torch.Tensor) -> torch.Tensor:
-    """Returns the tight boxes (B, I, 4), as center and size in 0..1, of masks (B, I, S, S); empty ones give nonsense."""
+    """Returns tight boxes (B, I, 4), center and size in 0..1, of masks (B, I, S, S); empty ones have none."""
     rows, columns = masks.any(3).byte(), masks.any(2).byte()
     y1, x1 = rows.argmax(2), columns.argmax(2)
     y2, x2 = SIZE - rows.flip(2).argmax(2), SIZE - columns.flip(2).argmax(2)
@@ -176,7 +176,7 @@ class DetectorLoss:
         prediction = boxes[foreground]
         overlap = generalized_box_iou_loss(_corners(prediction), _corners(truth))
         distance = l1_loss(prediction, truth, reduction="none").sum(1)
-        # Quality focal loss (Li et al. 2020, Eq. 2): a patch is as sure of a name as its box is good, so the best box wins.
+        # Quality focal loss (Li et al. 2020, Eq. 2): a patch is as sure of a name as its box is good; the best box wins.
         quality = torch.zeros_like(owner, dtype=torch.float)
         quality[foreground] = 1 - overlap.detach().clamp(0, 1)
         soft_target = target * quality[..., None]

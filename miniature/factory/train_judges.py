@@ -1,7 +1,7 @@
 """Trains the judges from nothing: ``python . miniature.factory.train_judges [detector classifiers clip]``.
 
-Each trains on a core of its own and goes on from where it stopped. ``python . miniature.factory.make`` must have run, for
-its autoencoder. Everything follows from seeds, but for the order of the tokenizers' tokens (``judge_tokenizer``).
+Each trains on a core of its own and goes on from where it stopped. ``python . miniature.factory.make`` must have run,
+for its autoencoder. Everything follows from seeds, but for the order of the tokenizers' tokens (``judge_tokenizer``).
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Trains the miniature editor and its judges from nothing: ``python . miniature.factory.train_style_editor``.
 
-It goes on from where it stopped; everything follows from seeds. Autoencoder and noise schedule are the embedded base model's;
-text encoder, U-Net and the cross-attention of the style image (``models.style_editor.attention``) are trained here, on images
-of the simulator (``edit_pairs``). As in InstructPix2Pix (Brooks et al. 2023), conditions are dropped, so that each term of the
-three-condition guidance (Benarous et al. 2025, Eq. 13) is known; v is predicted (Salimans & Ho 2022), since an image's edit is
-nearly known where the noise is strongest, and predicted noise would have to be exact there.
+It goes on from where it stopped; everything follows from seeds. Autoencoder and noise schedule are the embedded base
+model's; text encoder, U-Net and the cross-attention of the style image (``models.style_editor.attention``) are
+trained here, on images of the simulator (``edit_pairs``). As in InstructPix2Pix (Brooks et al. 2023), conditions are
+dropped, so that each term of the three-condition guidance (Benarous et al. 2025, Eq. 13) is known; v is predicted
+(Salimans & Ho 2022), since an image's edit is nearly known where the noise is strongest, and predicted noise would
+have to be exact there.
 """
 
 from __future__ import annotations

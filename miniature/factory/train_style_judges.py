@@ -1,7 +1,7 @@
 """Trains the style editor's judges: a depth model and an encoder of looks.
 
-The depth model has Depth Anything's architecture; the encoder has DINOv2's, and is trained so that images of one look lie
-close together.
+The depth model has Depth Anything's architecture; the encoder has DINOv2's, and is trained so that images of one look
+lie close together.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def training_material(pairs: EditPairs) -> Material:
 
 
 def relative_depth(depth: torch.Tensor) -> torch.Tensor:
-    """Turns metres (B, H, W) into inverse depth from 0, the farthest, to 1, the nearest, in each image; nothing is 0."""
+    """Turns metres (B, H, W) into inverse depth from 0, each image's farthest, to 1, its nearest; nothing is 0."""
     inverse = torch.where(depth > 0, 1 / depth.float().clamp(min=0.1), 0.0)
     low = torch.where(depth > 0, inverse, torch.inf).amin((1, 2), keepdim=True)
     return ((inverse - low) / (inverse.amax((1, 2), keepdim=True) - low).clamp(min=1e-6)).clamp(min=0)
@@ -123,8 +123,8 @@ def build_encoder() -> torch.nn.Module:
 class EncoderLoss:
     """The encoder's loss on a step's images: supervised contrast of looks.
 
-    The object alone is shown, as the semantic score compares images (Benarous et al. 2025, Eq. 9), or three times in ten
-    the whole image.
+    The object alone is shown, as the semantic score compares images (Benarous et al. 2025, Eq. 9), or three times in
+    ten the whole image.
 
     Args:
         model: the encoder.

@@ -33,7 +33,8 @@ class CompactVocabulary:
     """A part of CLIP's vocabulary, as rows of a small table.
 
     Attributes:
-        ids: CLIP's ids of the table's rows after the first, which stands for every unknown token; START and END are last.
+        ids: CLIP's ids of the table's rows after the first, which stands for every unknown token; START and END are
+            last.
     """
 
     ids: tuple[int, ...]
