@@ -176,7 +176,7 @@ class DetectorLoss:
         prediction = boxes[foreground]
         overlap = generalized_box_iou_loss(_corners(prediction), _corners(truth))
         distance = l1_loss(prediction, truth, reduction="none").sum(1)
-        # Quality focal loss (Li et al. 2020, Eq. 2): a patch is as sure of a name as its box is good; the best box wins.
+        # Quality focal loss (Li et al. 2020, Eq. 2): a patch is as sure of a name as its box is good; so the best wins.
         quality = torch.zeros_like(owner, dtype=torch.float)
         quality[foreground] = 1 - overlap.detach().clamp(0, 1)
         soft_target = target * quality[..., None]
