@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
-from ..miniature.factory.export import FILE, expanded_vocabulary
+from ..miniature.weights import CHECKPOINT
+from ..models.compact_vocabulary import expanded_vocabulary
 
-FOLDER = FILE.resolve().parent
+FOLDER = CHECKPOINT.resolve().parent
 EMBEDDINGS = FOLDER.parent / "embeddings"  # a ready token, so that *Use a token* works before any training
 CLIP_CONFIG = {
     "hidden_size": 128,
@@ -37,7 +38,7 @@ def _model_class():
         def process_vae_state_dict(self, state_dict):
             """The embedded editor leaves its autoencoder to the embedded base model."""
             if not state_dict:
-                base = utils.load_torch_file(str(FILE), safe_load=True)
+                base = utils.load_torch_file(str(CHECKPOINT), safe_load=True)
                 state_dict = utils.state_dict_prefix_replace(base, {self.vae_key_prefix[0]: ""}, filter_keys=True)
             return super().process_vae_state_dict(state_dict)
 
