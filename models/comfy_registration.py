@@ -14,7 +14,7 @@ import torch
 from comfy import model_base, sd1_clip, supported_models, supported_models_base, utils
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 
-from .compact_vocabulary import HEAD_CHANNELS, expand_vocabulary
+from .compact_vocabulary import HEAD_CHANNELS, expanded_vocabulary
 from .style_editor.attention import LATENTS, StyleAttention
 from .style_editor.extend import EXTENDED_CHANNELS, PLAIN_CHANNELS
 
@@ -94,7 +94,7 @@ class CompactSD15(supported_models.SD15):
     base_checkpoint: ClassVar[pathlib.Path]  # whose autoencoder serves checkpoints that bring none
 
     def process_clip_state_dict(self, state_dict: Any) -> Any:
-        return super().process_clip_state_dict(expand_vocabulary(state_dict))
+        return super().process_clip_state_dict(expanded_vocabulary(state_dict))
 
     def process_vae_state_dict(self, state_dict: Any) -> Any:
         if not state_dict:

@@ -16,7 +16,7 @@ import safetensors
 import torch
 
 from ..errors import InteractiveActionError, MissingExtraError
-from .compact_vocabulary import END_TOKEN, HEAD_CHANNELS, START_TOKEN, TABLE_IDS, expand_vocabulary
+from .compact_vocabulary import END, HEAD_CHANNELS, START, expanded_vocabulary, is_compact
 from .diffusers_engine import DiffusersEngine, libraries
 from .text_encoders import TextEncoder
 
@@ -57,8 +57,8 @@ def load_single_file(path: str | pathlib.Path, prediction_type: str | None = Non
             f"{path.name} cannot be trained on: it is not an SD 1.x, SD 2.x or SDXL checkpoint with U-Net and text "
             f"encoders. Choose one, or the folder of its diffusers form."
         )
-    compact, pair = TABLE_IDS in state, len(texts) == 2
-    state = expand_vocabulary(state)
+    compact, pair = is_compact(state), len(texts) == 2
+    state = expanded_vocabulary(state)
     encoders = [
         TextEncoder(
             read_text_encoder(state, compact, prefix),
@@ -91,7 +91,7 @@ def clip_tokenizer(pad: str = "<|endoftext|>") -> Any:
             "open_clip, which brings the vocabulary of a single-file checkpoint,", "train"
         ) from error
     source = SimpleTokenizer()
-    words = {**source.encoder, "<|startoftext|>": START_TOKEN, "<|endoftext|>": END_TOKEN}
+    words = {**source.encoder, "<|startoftext|>": START, "<|endoftext|>": END}
     vocabulary = {word: number for word, number in words.items() if word not in ("<start_of_text>", "<end_of_text>")}
     return transformers.CLIPTokenizer(vocab=vocabulary, merges=list(source.bpe_ranks), pad_token=pad)
 
@@ -178,8 +178,8 @@ def read_text_encoder(state: Tensors, compact: bool, prefix: str = TEXT) -> Any:
         max_position_embeddings=len(text[places]),
         hidden_act="gelu" if of_open_clip else "quick_gelu",
         projection_dim=width,
-        bos_token_id=START_TOKEN,
-        eos_token_id=END_TOKEN,
+        bos_token_id=START,
+        eos_token_id=END,
     )
     model = (CLIPTextModelWithProjection if prefix == XL_OPEN_TEXT else CLIPTextModel)(config)
     known = model.state_dict()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import folder_paths
 from comfy_api.latest import io, ui
@@ -17,6 +16,7 @@ from ..models.comfy_tokens import teach
 from ..tokens.token import InteractiveToken
 from ..tokens.token_file import SUFFIXES, load_token, save_token
 from . import sockets
+from .node import Node
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
@@ -27,7 +27,7 @@ LAYERS = "interactive_tokens"  # the folder of layer-wise tokens below models: w
 folder_paths.add_model_folder_path(LAYERS, str(pathlib.Path(folder_paths.models_dir, LAYERS)))
 
 
-class SaveToken(io.ComfyNode):
+class SaveToken(Node):
     """Writes a token to the folder of models in which the loader finds it."""
 
     @classmethod
@@ -70,8 +70,8 @@ class SaveToken(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name):
-        return _sentence(checked_name, name, "token")
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "token")
 
     @classmethod
     def execute(cls, token: InteractiveToken, name: str, overwrite: bool, license: str) -> io.NodeOutput:
@@ -84,7 +84,7 @@ class SaveToken(io.ComfyNode):
         return io.NodeOutput(saved, saved.trigger_word, ui=ui.PreviewText(summary))
 
 
-class InteractiveTokenLoader(io.ComfyNode):
+class InteractiveTokenLoader(Node):
     """Teaches MODEL and CLIP a token from a file."""
 
     @classmethod
@@ -120,21 +120,19 @@ class InteractiveTokenLoader(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, token_name: str | None) -> bool | str:
-        """Whether the file is there, in place of ComfyUI's own sentence; None is a link, whose value comes later."""
-        return token_name is None or _sentence(_token_path, token_name)
+    def check_inputs(cls, token_name: str) -> None:
+        _token_path(token_name)
 
     @classmethod
-    def fingerprint_inputs(cls, token_name, **_):
-        status = _token_path(token_name).stat()
-        return f"{status.st_mtime_ns}-{status.st_size}"
+    def files_read(cls, token_name: str) -> list[pathlib.Path]:
+        return [_token_path(token_name)]
 
     @classmethod
     def execute(cls, model: ModelPatcher, clip: CLIP, token_name: str) -> io.NodeOutput:
         return _taught(model, clip, load_token(_token_path(token_name)))
 
 
-class ApplyToken(io.ComfyNode):
+class ApplyToken(Node):
     """Teaches MODEL and CLIP a token of the same graph."""
 
     @classmethod
@@ -208,15 +206,6 @@ def _token_path(name: str) -> pathlib.Path:
             f"it with Save Interactive Token, or put an embedding into models/embeddings."
         )
     return pathlib.Path(path)
-
-
-def _sentence(check: Callable[..., Any], *arguments: Any) -> bool | str:
-    """ComfyUI's form of validation: True, or what is wrong."""
-    try:
-        check(*arguments)
-    except InteractiveActionError as error:
-        return str(error)
-    return True
 
 
 NODES = [SaveToken, InteractiveTokenLoader, ApplyToken]

@@ -13,7 +13,7 @@ from einops import rearrange
 
 from ...errors import InteractiveActionError
 from .. import single_file
-from ..compact_vocabulary import TABLE_IDS, expand_vocabulary
+from ..compact_vocabulary import expanded_vocabulary, is_compact
 from ..diffusers_engine import libraries
 from .attention import StyleAttention
 from .extend import ATTENTION, CONV_IN, EXTENDED_CHANNELS, UNET, write_checkpoint
@@ -96,12 +96,12 @@ class Editor:
         write_checkpoint(path, {**state, **stored}, metadata)
 
 
-def load_editor(path: str | pathlib.Path, base_checkpoint: str | pathlib.Path | None = None) -> Editor:
+def load_editor(path: str | pathlib.Path, autoencoder: str | pathlib.Path | None = None) -> Editor:
     """Returns the editor in a checkpoint with 12 input channels.
 
     Args:
         path: of the checkpoint.
-        base_checkpoint: whose autoencoder serves a compact checkpoint that brings none, as the embedded editor.
+        autoencoder: the checkpoint whose autoencoder serves an editor that brings none, as the embedded one.
 
     Raises:
         InteractiveActionError: the file cannot be read, holds no such editor, or brings no autoencoder.
@@ -118,11 +118,11 @@ def load_editor(path: str | pathlib.Path, base_checkpoint: str | pathlib.Path | 
             f"{path.name} is not a style-conditioned InstructPix2Pix: it has {channels} input channels, not "
             f"{EXTENDED_CHANNELS}. Extend an InstructPix2Pix first, with the node Extend InstructPix2Pix for Style."
         )
-    compact = TABLE_IDS in state
-    borrows = compact and OWN_SCALE not in state
-    if borrows and base_checkpoint is None:
+    compact = is_compact(state)
+    own = not compact or OWN_SCALE in state
+    if not own and autoencoder is None:
         raise InteractiveActionError(
-            f"{path.name} brings no autoencoder. Give the checkpoint that it was made from, too: base_checkpoint."
+            f"{path.name} has no autoencoder of its own. Name the checkpoint of the base model whose autoencoder it uses."
         )
     attention = {key.removeprefix(ATTENTION): state.pop(key) for key in list(state) if key.startswith(ATTENTION)}
     style_attention = StyleAttention(attention["to_k.weight"].shape[1], len(attention["to_k.weight"]))
@@ -130,10 +130,9 @@ def load_editor(path: str | pathlib.Path, base_checkpoint: str | pathlib.Path | 
     unet = single_file.read_unet(state, compact)
     alphas_cumprod = diffusers.DDPMScheduler(**single_file.SCHEDULE).alphas_cumprod
     model = StyleEditor(unet, style_attention, alphas_cumprod if "v_pred" in state else None)
-    text_encoder = single_file.read_text_encoder(expand_vocabulary(state), compact)
-    source = pathlib.Path(base_checkpoint) if borrows and base_checkpoint is not None else path
-    autoencoder = single_file.read_autoencoder(source)
-    for part in (model, text_encoder, autoencoder):
+    text_encoder = single_file.read_text_encoder(expanded_vocabulary(state), compact)
+    vae = single_file.read_autoencoder(path if own or autoencoder is None else pathlib.Path(autoencoder))
+    for part in (model, text_encoder, vae):
         part.eval().requires_grad_(False)
     names = convert_ldm_unet_checkpoint({key: key for key in state}, unet.config)
-    return Editor(path, model, text_encoder, single_file.clip_tokenizer(), autoencoder, alphas_cumprod, names)
+    return Editor(path, model, text_encoder, single_file.clip_tokenizer(), vae, alphas_cumprod, names)

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature.factory.example_token import FILE
-from interactive_action.tests.nodes.graphs import drawing, save_noise_dataset
+from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_dataset
 from interactive_action.tests.nodes.test_training_methods import shortened
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import load_token, save_token
@@ -40,7 +40,7 @@ def loading(token_name, text):
 
 def image(client, graph):
     [file] = client.run(graph)["show"]["images"]
-    return client.view(file)
+    return pixels(client, file)
 
 
 def listed(client):
@@ -56,7 +56,7 @@ def test_a_ready_token_comes_with_the_pack_and_the_users_folder_stays_as_it_was(
     prompt = load_prompt("use-a-token")
     node(prompt, "Empty Latent")[1]["inputs"]["batch_size"] = 2
     log = client.run(prompt)
-    shown = [client.view(log[node(prompt, f"Save ({kind})")[0]]["images"][0]) for kind in ("token", "plain words")]
+    shown = [pixels(client, log[node(prompt, f"Save ({kind})")[0]]["images"][0]) for kind in ("token", "plain words")]
     assert shown[0] != shown[1]
     assert log[node(prompt, "Interactive Token Loader")[0]]["text"] == ["Write <lift-overhead> in a prompt."]
     assert not (embeddings / FILE.name).exists()
@@ -117,11 +117,11 @@ def test_after_another_run_the_prompt_says_the_new_files_word(server, client):
         "Saved follow-2.safetensors. Write <follow-2> in a prompt."
     ]
     first = node(prompt, "First images with the new word")[0]
-    shown = [client.view(file) for file in outputs[first]["images"]]
+    shown = [pixels(client, file) for file in outputs[first]["images"]]
     for text, equal in (("a panda <follow-2> a strawberry", True), ("a panda <follow> a strawberry", False)):
         node(prompt, "Prompt with the new word")[1]["inputs"]["text"] = text  # what was trained is not trained again
         again = client.run(prompt)
-        assert ([client.view(file) for file in again[first]["images"]] == shown) is equal
+        assert ([pixels(client, file) for file in again[first]["images"]] == shown) is equal
 
 
 # Words that nobody taught
@@ -197,7 +197,7 @@ def test_where_there_is_no_token_at_all_the_sentence_says_how_to_get_one(monkeyp
     for folder in ("embeddings", "interactive_tokens"):
         monkeypatch.setitem(folder_paths.folder_names_and_paths, folder, ([str(tmp_path)], {".safetensors"}))
         monkeypatch.delitem(folder_paths.filename_list_cache, folder, raising=False)
-    sentence = InteractiveTokenLoader.validate_inputs("pick-up.safetensors")
+    sentence = InteractiveTokenLoader.validate_inputs(token_name="pick-up.safetensors")
     assert sentence.startswith("There is no token 'pick-up.safetensors', nor any other")
     assert "Save Interactive Token" in sentence
-    assert InteractiveTokenLoader.validate_inputs(None) is True  # a link, whose value is not known yet
+    assert InteractiveTokenLoader.validate_inputs(token_name=None) is True  # a link, whose value is not known yet

@@ -1,13 +1,17 @@
 """Recording on the real server: progress, Cancel, and a simulator that aborts while the server lives on."""
 
+import io
 import signal
 
+import numpy as np
 import psutil
 import pytest
+import trimesh
+from PIL import Image
 
 from interactive_action.client import Cancelled
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.sim.toys import arm, cupboard
+from interactive_action.tests.sim.toys import arm, cupboard, export
 from interactive_action.tools.demos.token import load_prompt, node
 
 
@@ -82,6 +86,18 @@ def test_an_action_is_recorded_kept_and_read_again(client, server):
     assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 16
 
 
+def test_a_mesh_that_was_exported_again_under_its_name_is_drawn_anew(client, server):
+    def drawn(mesh, name):
+        export(mesh, server.base / "input" / name)
+        outputs = client.run(recording(action="touch", mesh=name, mesh_size=0.07))
+        return [np.array(Image.open(io.BytesIO(client.view(file)))) for file in outputs["draw"]["images"]]
+
+    flat = trimesh.creation.cylinder(0.5, 0.3)
+    cube, again = drawn(trimesh.creation.box(), "thing.glb"), drawn(flat, "thing.glb")
+    assert np.array_equal(again, drawn(flat, "elsewhere/thing.glb"))
+    assert not np.array_equal(again, cube)
+
+
 def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(client, server):
     """The shipped workflow, with fewer and smaller images."""
     given = server.base / "input"
@@ -94,14 +110,14 @@ def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(
     assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 4
     (given / "toy_arm" / "meshes" / "foot.stl").unlink()
     node(prompt, "Load Robot (URDF)")[1]["inputs"].update(name="arm")
-    with pytest.raises(InteractiveActionError, match="CustomRobot.*foot.stl', which is not there"):
+    with pytest.raises(InteractiveActionError, match="LoadRobot.*foot.stl', which is not there"):
         client.run(prompt)
     assert len(client.run(recording(num_episodes=3))["draw"]["images"]) == 12
 
 
 def test_a_data_set_of_triples_is_made_kept_and_taught(client, server):
     """The shipped workflow, with fewer images and steps."""
-    prompt = load_prompt("make-a-data-set-of-triples")
+    prompt = load_prompt("make-a-dataset-of-triples")
     node(prompt, "Record Triples")[1]["inputs"].update(num_episodes=2, frames_per_episode=1)
     node(prompt, "Train Token (ADI)")[1]["inputs"].update(steps=2, batch_size=2)
     node(prompt, "Save Interactive Token")[1]["inputs"].update(name="of-triples")

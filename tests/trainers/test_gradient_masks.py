@@ -78,3 +78,28 @@ def test_masks_by_chance_overlap_by_a_quarter_and_share_16_percent_of_the_channe
     masks = torch.rand(2, 64, 768, generator=torch.Generator().manual_seed(1)) < 0.4
     assert overlap_rate(*masks).item() == pytest.approx(0.25, abs=0.01)
     assert (masks[0] & masks[1]).float().mean().item() == pytest.approx(0.16, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("beta", "context_kept", "action_kept"),
+    [
+        (0.0, [True] * 8, [True] * 8),
+        (0.0005, [True] * 8, [True] * 8),  # 0.004 of 8 channels rounds to none
+        (0.05, [True] * 8, [True] * 8),
+        (0.125, [True] * 7 + [False], [False] + [True] * 7),
+        (0.95, [False] * 8, [False] * 8),  # 7.6 of 8 channels rounds to all
+        (0.9999, [False] * 8, [False] * 8),
+        (1.0, [False] * 8, [False] * 8),
+    ],
+)
+def test_a_share_that_rounds_to_none_masks_none_and_one_that_rounds_to_all_masks_all(beta, context_kept, action_kept):
+    """The eight channels differ by 0, 1, ... 7."""
+    g, zero = torch.arange(8.0), torch.zeros(8)
+    assert context_pair_mask(g, zero, beta).tolist() == context_kept
+    assert action_pair_mask(g, zero, beta).tolist() == action_kept
+
+
+def test_ties_at_the_threshold_are_the_contexts_and_stay_the_actions():
+    g, zero = torch.tensor([1.0, 1.0, 1.0, 1.0]), torch.zeros(4)
+    assert not context_pair_mask(g, zero, 0.5).any()
+    assert action_pair_mask(g, zero, 0.5).all()
