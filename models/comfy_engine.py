@@ -24,6 +24,7 @@ from .protocol import append_pooled, attention_projections, sha256_of, split_poo
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
     from comfy.sd import CLIP, VAE
+    from typing_extensions import Self
 
 ENCODE_BATCH = 8
 
@@ -58,7 +59,7 @@ class ComfyEngine:
         self._clip, self._vae, self._checkpointing = clip, vae, gradient_checkpointing
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> ComfyEngine:
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             stack.enter_context(gradients())
             self._load()
@@ -77,8 +78,8 @@ class ComfyEngine:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
     def _load(self) -> None:
         model_management.load_models_gpu([self._patcher, self._clip.patcher], force_full_load=True)

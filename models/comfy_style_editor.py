@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from comfy import model_management
@@ -20,6 +20,7 @@ from .style_editor.extend import EXTENDED_CHANNELS
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
     from comfy.sd import CLIP, VAE
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class ComfyEditor:
         self._clip, self._vae = clip, vae
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> ComfyEditor:
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             stack.enter_context(gradients())
             self._load()
@@ -59,8 +60,8 @@ class ComfyEditor:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
     def _load(self) -> None:
         model_management.load_models_gpu([self._patcher], force_full_load=True)

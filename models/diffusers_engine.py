@@ -12,15 +12,18 @@ import json
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from einops import rearrange
 
 from ..errors import InteractiveActionError, MissingExtraError
-from .gradient_checkpointing import checkpointed, replaced_forward
+from .gradient_checkpointing import PatchedForwards, checkpointed
 from .protocol import append_pooled, attention_projections, noise_from_velocity, sha256_of, split_pooled
 from .text_encoders import TextEncoder
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 ENCODE_BATCH = 8
 PREDICTION_TYPES = ("epsilon", "v_prediction")
@@ -76,14 +79,14 @@ class DiffusersEngine:
         with contextlib.ExitStack() as stack:
             if gradient_checkpointing:
                 stack.enter_context(checkpointed_unet(unet))
-            for part in before_cross_attention(unet):
-                stack.enter_context(replaced_forward(part, memoize_last(part)))
+            parts = before_cross_attention(unet)
+            stack.enter_context(PatchedForwards([(part, functools.partial(memoize_last, part)) for part in parts]))
             for layer, attention in enumerate(attentions):
                 hook = functools.partial(self._select_layer, layer)
                 stack.callback(attention.register_forward_pre_hook(hook, with_kwargs=True).remove)
             self._patches = stack.pop_all()
 
-    def __enter__(self) -> DiffusersEngine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -263,13 +266,12 @@ def before_cross_attention(unet: Any) -> list[torch.nn.Module]:
     return [first.resnets[0], first.attentions[0].transformer_blocks[0].attn1] if hasattr(first, "attentions") else []
 
 
-def memoize_last(part: torch.nn.Module) -> Callable[..., torch.Tensor]:
-    """Returns a forward of ``part`` that memoizes its last call.
+def memoize_last(part: torch.nn.Module, forward: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Returns a forward of ``part`` that memoizes the last call of its present one.
 
     Student and teacher share z_t and t before the first cross-attention. Results with a gradient are not memoized, and
     while something stands in for the weights of ``part``, such as a LoRA, every call is computed.
     """
-    forward = part.forward
     last: list[Any] = []
 
     def memoized(*arguments: Any, **named: Any) -> torch.Tensor:
@@ -277,7 +279,7 @@ def memoize_last(part: torch.nn.Module) -> Callable[..., torch.Tensor]:
         if last and len(inputs) == len(last[0]) and all(map(torch.equal, inputs, last[0])) and not _adapted(part):
             remembered: torch.Tensor = last[1]
             return remembered
-        result: torch.Tensor = forward(*arguments, **named)
+        result = forward(*arguments, **named)
         last[:] = [] if result.requires_grad or _adapted(part) else [inputs, result]
         return result
 

@@ -10,24 +10,50 @@ gives them to the system after every part.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch.utils.checkpoint import checkpoint
 
 PIECE = 1024  # positions of an image that a feed-forward sees together
+Forward = Callable[..., Any]
 
 
-@contextlib.contextmanager
+class PatchedForwards(AbstractContextManager[None]):
+    """While it lasts, modules compute other forwards; afterwards, and after errors, they are as they were.
+
+    Not a generator: one that is left open must not undo its patches whenever it is collected.
+
+    Args:
+        patches: (module, what makes another forward of its present one).
+    """
+
+    def __init__(self, patches: Sequence[tuple[torch.nn.Module, Callable[[Forward], Forward]]]) -> None:
+        self._patches = patches
+        self._before: list[tuple[torch.nn.Module, Forward | None]] = []
+
+    def __enter__(self) -> None:
+        for module, wrap in self._patches:
+            self._before.append((module, vars(module).get("forward")))
+            module.forward = wrap(module.forward)
+
+    def __exit__(self, *error: object) -> None:
+        while self._before:
+            module, before = self._before.pop()
+            del module.forward  # the class's shows again
+            if before is not None:
+                module.forward = before
+
+
 def checkpointed(
     outer: Iterable[torch.nn.Module], inner: Iterable[torch.nn.Module], residual: type[torch.nn.Module]
-) -> Iterator[None]:
-    """While this lasts, a U-Net computes again what it would keep.
+) -> AbstractContextManager[None]:
+    """Returns a context in which a U-Net computes again what it would keep.
 
     Args:
         outer: the modules of the outer two levels, in the order of the forward pass.
@@ -37,26 +63,11 @@ def checkpointed(
     outer_modules, inner_modules = ([module for block in some for module in block.modules()] for some in (outer, inner))
     residuals = [module for module in outer_modules if isinstance(module, residual)]
     recomputed = [*residuals[:-1], *_transformers(outer_modules)[:-1], *_transformers(inner_modules)]
-    with contextlib.ExitStack() as stack:
-        for part in recomputed:
-            stack.enter_context(replaced_forward(part, functools.partial(_recompute, part.forward)))
-        for module in (*outer_modules, *inner_modules):
-            for layer in getattr(module, "transformer_blocks", ()):
-                stack.enter_context(replaced_forward(layer.ff, functools.partial(_in_pieces, layer.ff.forward)))
-        yield
-
-
-@contextlib.contextmanager
-def replaced_forward(module: torch.nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
-    """While this lasts, ``module`` computes ``forward`` instead of its own; afterwards it is as it was, also after errors."""
-    before = vars(module).get("forward")
-    module.forward = forward
-    try:
-        yield
-    finally:
-        del module.forward  # the class's shows again
-        if before is not None:
-            module.forward = before
+    modules: list[Any] = [*outer_modules, *inner_modules]
+    feed_forwards = [layer.ff for module in modules for layer in getattr(module, "transformer_blocks", ())]
+    again: Callable[[Forward], Forward] = functools.partial(functools.partial, _recompute)
+    in_pieces: Callable[[Forward], Forward] = functools.partial(functools.partial, _in_pieces)
+    return PatchedForwards([(part, again) for part in recomputed] + [(part, in_pieces) for part in feed_forwards])
 
 
 def malloc_trim() -> None:

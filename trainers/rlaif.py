@@ -159,10 +159,10 @@ class D3POTraining:
             generator: of the steps' noise.
             advance: called after each step; may raise to stop.
         """
-        x = repeat(x_T, "p c h w -> (two p) c h w", two=2).to(self.engine.device)
-        states = [x]
+        noise = repeat(x_T, "p c h w -> (two p) c h w", two=2).to(self.engine.device)
+        states, predict = [noise], self.predictor(images.repeat(2), styles.repeat(2))
         with self.adapter.active(weights):
-            for x in self.ddim.trajectory(self.predictor(images.repeat(2), styles.repeat(2)), x, generator):
+            for x in self.ddim.trajectory(predict, noise, generator):
                 states.append(x)
                 advance()
         return rearrange(torch.stack(states), "k (two p) c h w -> k two p c h w", two=2).cpu()
