@@ -65,4 +65,4 @@ lint:  ## check the style only
 	@.venv/bin/python -m ruff check
 
 clean:  ## remove what set-up installed into this folder
-	rm -rf .venv .comfyui .setup.log
+	rm -rf .venv .comfyui .peers .setup.log

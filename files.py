@@ -86,13 +86,13 @@ def path_inside(folder: StrPath, name: StrPath, what: str) -> pathlib.Path:
         if path.is_relative_to(folder):
             path.exists()  # raises for names that no file system takes
             return path
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # the last of links that lead in a ring
         raise InteractiveActionError(
             f"The {what} {str(name)[:80]!r} cannot be the name of a file: {_reason(error)}. "
             f"Give a file of {folder.name}."
         ) from error
     raise InteractiveActionError(
-        f"The {what} {name!r} leads out of the folder {folder.name}. Put the file into it and give its name there."
+        f"The {what} {str(name)!r} leads out of the folder {folder.name}. Put the file into it and give its name there."
     )
 
 

@@ -1,11 +1,10 @@
 """Images per second: ours, against a plain ManiSkill loop on such a scene, and against SAPIEN's bare loop on the same one, with
 its own shaders and with ours.
 
-ManiSkill's own loop needs all of its requirements, which the pack does without: they go into a
-folder apart, by the two commands that the sentence names in which this ends without them. Where Vulkan is software,
-seconds are those of the processor, all threads together, so that what else the machine does changes little; the loops run
-in turn, round after round, and each figure is the median of the rounds' ratios. What a process does once, compiling shaders
-and drawing the eight environment maps, has been done when a loop begins.
+ManiSkill's own loop needs requirements that the pack does without: they go into a folder apart (``tools/dev/peers.py``).
+Where Vulkan is software, seconds are those of the processor, all threads together, so that what else the machine does
+changes little; the loops run in turn, round after round, and each figure is the median of the rounds' ratios. What a
+process does once, compiling shaders and drawing the eight environment maps, has been done when a loop begins.
 """
 
 import functools
@@ -27,6 +26,15 @@ FRAMES, SIZE, EPISODES = (
 SCENES, ROUNDS = int(os.environ.get("SCENES", "500")), int(os.environ.get("ROUNDS", "3"))
 SETTLED = 20  # scenes until all that is kept is there
 CAMERAS = 4
+MANISKILL_NEEDS = (  # of its 50 requirements those that this loop imports; one of the others breaks with numpy 2
+    (
+        *("--no-deps", "gymnasium==1.4.0", "farama-notifications==0.0.6", "cloudpickle==3.1.3", "dacite==1.9.2"),
+        *("h5py==3.16.0", "tabulate==0.10.0", "imageio>=2.37,<3", "tyro==1.0.17", "pytorch_kinematics==0.7.6"),
+        *("arm-pytorch-utilities==0.5.0", "pytorch-seed==0.2.0", "docstring-parser==0.18.0", "typeguard==4.6.1"),
+        *("GitPython==3.2.1", "gitdb==4.0.12", "smmap==5.0.3", "nvidia-ml-py==13.615.71", "defusedxml==0.7.1"),
+    ),
+    ("ipython>=8.20,<10",),
+)
 SOFTWARE = "llvmpipe"
 
 
@@ -46,7 +54,9 @@ def measure():
     """Return images a second and seconds from scene to scene; ``memory_growth`` is in MB over all scenes after the first."""
     from ..sim.environment_maps import KINDS, cubemap
     from ..sim.record import warm_up
+    from ..tools.dev import peers
 
+    maniskill = peers.provide("maniskill", *MANISKILL_NEEDS)
     warm_up()
     for number in range(KINDS):
         cubemap(number)
@@ -54,8 +64,8 @@ def measure():
         "ours": _ours(),
         "bare": _bare(_theirs),
         "bare_with_our_shaders": _bare(_with_ours),
-        "maniskill": _maniskill(True),
-        "maniskill_without_shadows": _maniskill(False),
+        "maniskill": _maniskill(maniskill, True),
+        "maniskill_without_shadows": _maniskill(maniskill, False),
     }
     rates = {name: [] for name in loops}
     for _ in range(ROUNDS):
@@ -212,19 +222,14 @@ print(json.dumps(takes * frames * cameras / (clock() - began)))
 """
 
 
-def _maniskill(shadows):
-    """Its own loop in its own process: it needs all of its requirements, which the pack does without."""
+def _maniskill(packages, shadows):
+    """Its own loop in a process of its own, which finds its requirements in the folder ``packages``."""
     job = json.dumps([SIZE, CAMERAS, FRAMES, EPISODES, shadows])
     counted = "process_time" if _software() else "perf_counter"
     while True:
-        run = subprocess.run(
-            [sys.executable, "-c", MANISKILL, job, counted], check=False, capture_output=True, text=True
-        )
+        command = [sys.executable, "-c", MANISKILL, job, counted]
+        environment = {**os.environ, "PYTHONPATH": str(packages)}
+        run = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         if run.returncode:
-            sys.exit(
-                f"ManiSkill's own loop did not run: {run.stderr.strip().splitlines()[-1]}. Install its requirements into a folder of their own "
-                "(pip install --no-deps --target maniskill gymnasium farama-notifications cloudpickle dacite h5py tabulate imageio tyro "
-                "pytorch_kinematics==0.7.6 arm-pytorch-utilities pytorch-seed docstring-parser typeguard GitPython gitdb smmap nvidia-ml-py "
-                "defusedxml; pip install --target maniskill ipython) and run this again with PYTHONPATH=maniskill."
-            )
+            sys.exit(f"ManiSkill's own loop did not run, and says:\n{run.stderr.strip()[-2000:]}")
         yield json.loads(run.stdout.splitlines()[-1])

@@ -5,10 +5,10 @@ import pathlib
 import folder_paths
 from comfy_api.latest import io
 
-from ..errors import InteractiveActionError
+from ..files import path_inside
 from ..sim.actions import ACTIONS
 from ..sim.interiors import ROOMS
-from ..sim.meshes import LARGEST, SMALLEST, UPS
+from ..sim.meshes import LARGEST, SMALLEST, UPS, files
 from ..sim.robots import ROBOTS
 from ..sim.scene import OBJECT_COLORS, OFFERED, PLACE_COLORS, RANDOM, WIDEST_JITTER, Scene
 from . import sockets
@@ -110,7 +110,8 @@ class InteractionScene(io.ComfyNode):
                     options=list(UPS),
                     optional=True,
                     advanced=True,
-                    tooltip="Which axis of your mesh points upwards: y in .glb.",
+                    tooltip="Which axis of your mesh points upwards. auto goes by the format: y in .glb, .gltf and "
+                    ".obj, z in .stl and .ply. Blender writes .obj with y upwards; choose z for one from CAD.",
                 ),
                 sockets.Robot.Input(
                     "custom_robot",
@@ -137,11 +138,11 @@ class InteractionScene(io.ComfyNode):
 
 
 def _in_input_folder(name):
-    """The whole path of a file in ComfyUI's input folder; empty for no name."""
-    folder = pathlib.Path(folder_paths.get_input_directory()).resolve()
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder):
-        raise InteractiveActionError(
-            f"{name!r} leads out of ComfyUI's input folder. Put the mesh into {folder} and give its name there."
-        )
-    return str(path) if name else ""
+    """The whole path of a mesh in ComfyUI's input folder, as are the files that it names; empty for no name."""
+    if not name:
+        return ""
+    folder = folder_paths.get_input_directory()
+    path = path_inside(folder, name, "mesh")
+    for file in files(path):
+        path_inside(folder, file, f"file that {path.name} names,")
+    return str(path)

@@ -7,6 +7,7 @@ from ..errors import InteractiveActionError
 from ..sim import urdf
 from ..sim.custom_object import FRONTS, LARGEST, SMALLEST, CustomObject
 from ..sim.custom_robot import AXES, FURTHEST, CustomRobot
+from ..sim.user_files import version
 from . import sockets
 from .interaction_scene import CATEGORY
 
@@ -20,8 +21,8 @@ def _meters(name, tooltip):
 
 
 def changed(name):
-    """When the URDF and what it names were last written, for ComfyUI's cache."""
-    return [file.stat().st_mtime_ns for file in urdf.files(folder_paths.get_input_directory(), name)]
+    """What is in the URDF and the files that it names, for ComfyUI's cache."""
+    return version(urdf.files(folder_paths.get_input_directory(), name))
 
 
 class OwnRobotNode(io.ComfyNode):

@@ -3,6 +3,7 @@
 import functools
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from ..errors import InteractiveActionError
 from . import meshes, urdf
 from .objects import ACROSS, FRONT, UP, Geometry, Joint, ObjectSpec
+from .user_files import version
 
 FRONTS = {"-x": 0, "y": 90, "x": 180, "-y": -90}  # degrees that turn that side to the robot, which looks along x
 SMALLEST, LARGEST = 0.1, 1.0  # meters of the longest side
@@ -75,13 +77,17 @@ class CustomObject:
             if self.handle.lower() in f"{link.get('name')} {shape.get('name', '')}".lower()
         ]
 
+    def files(self):
+        """The paths of all its files."""
+        return urdf.files(self.folder, self.urdf)
+
     def thing(self):
-        """The ``ObjectSpec``, measured once for each version of its file."""
-        return _measured(self, urdf.find(self.folder, self.urdf).stat().st_mtime_ns)
+        """The ``ObjectSpec``, measured once for each version of its files."""
+        return _measured(self, version(self.files()))
 
 
 @functools.lru_cache(4)
-def _measured(own, _changed):
+def _measured(own, _version):
     root, joint, handle = own.parts()
     kind = KINDS[joint.get("type")]
     axis, reach = _shut(joint)
@@ -128,7 +134,7 @@ def _measured(own, _changed):
 
 def _shut(joint):
     """Let the ``joint`` begin where it is shut, which is its limit nearer to 0, and go upwards from there; its axis (3,) and how far it goes."""
-    limits = [float(joint.find("limit").get(end, 0)) for end in ("lower", "upper")]
+    limits = [float(joint.find("limit").get(end)) for end in urdf.LIMITS]
     shut = min(limits, key=abs)
     wide = max(limits, key=lambda end: abs(end - shut)) - shut
     given = joint.find("axis")
@@ -216,7 +222,6 @@ def _corners(shape, pose):
 def _vertices(file):
     points, _ = meshes.read(file, process=False)
     if not len(points) or not np.isfinite(points).all():
-        raise InteractiveActionError(
-            f"The mesh {file!r} is empty, or has corners that are no numbers. Export it again."
-        )
+        name = Path(file).name
+        raise InteractiveActionError(f"The mesh {name!r} is empty or has corners that are no numbers. Export it again.")
     return points

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InteractiveActionError
 from . import urdf
 from .robots import Robot
+from .user_files import version
 
 AXES = {sign + name: (-1 if sign else 1) * np.eye(3)[number] for sign in ("", "-") for number, name in enumerate("xyz")}
 FURTHEST = 2.0  # meters by which it may be moved
@@ -55,10 +56,13 @@ class CustomRobot:
         if not self.caption_name.strip():
             raise InteractiveActionError("Say what the robot is called: captions name it.")
         for name in ("forward", "height"):
-            if not abs(getattr(self, name)) <= FURTHEST:
+            if not abs(getattr(self, name)) <= FURTHEST:  # nor is a NaN
                 raise InteractiveActionError(
                     f"{name} must be from {-FURTHEST} to {FURTHEST} meters, but is {getattr(self, name)}."
                 )
+
+        if not np.isfinite(self.rest).all():
+            raise InteractiveActionError(f"rest must be numbers of radians and meters, but is {list(self.rest)}.")
 
     def parts(self):
         """(root element, names of the joints that reach, of those that close): what can be told without simulating."""
@@ -74,7 +78,15 @@ class CustomRobot:
             raise InteractiveActionError(
                 f"No joint of {self.urdf!r} moves the link {self.tool!r}. Name the last link of the arm."
             )
-        if self.fingers and (len(self.fingers) < 2 or not closing):
+        for joint in root.findall("joint"):
+            limit = joint.find("limit")
+            lower, upper = (float(limit.get(end)) if limit is not None else 0.0 for end in urdf.LIMITS)
+            if lower > upper:
+                raise InteractiveActionError(
+                    f"The joint {joint.get('name')!r} of {self.urdf!r} has the limits {lower} and {upper}, the lower "
+                    f"one above the upper. Mend them."
+                )
+        if self.fingers and (len(set(self.fingers)) < 2 or not closing):
             raise InteractiveActionError(
                 "A hand needs two fingers or more, of which one at least moves on a joint of its own. Name the links of both, or of none."
             )
@@ -84,9 +96,13 @@ class CustomRobot:
             )
         return root, arm, closing
 
+    def files(self):
+        """The paths of all its files."""
+        return urdf.files(self.folder, self.urdf)
+
     def robot(self):
-        """The ``Robot``, measured once for each version of its file."""
-        return _measured(self, urdf.find(self.folder, self.urdf).stat().st_mtime_ns)
+        """The ``Robot``, measured once for each version of its files."""
+        return _measured(self, version(self.files()))
 
 
 def _moving(root, link):
@@ -94,10 +110,11 @@ def _moving(root, link):
 
 
 @functools.lru_cache(4)
-def _measured(own, _changed):
+def _measured(own, _version):
     import sapien
     import sapien.physx
 
+    sapien.physx.clear_cache()  # of an older version's meshes, which it keeps by their paths
     root, arm, closing = own.parts()
     bare = ET.fromstring(ET.tostring(root))
     for link in bare.findall("link"):  # what is only seen is not measured
@@ -213,6 +230,7 @@ def _posture(own, articulation, model, hand, mask, qpos, limits, stand):
     targets = [down(np.array([*place, ABOVE]) - stand, 0.0) @ inverse for place in PLACES]
 
     endless = mask & (np.ptp(limits, 1) >= 2 * np.pi)
+    bound = mask & ~endless & (np.ptp(limits, 1) > 0)
 
     def solve(target, start):
         return model.compute_inverse_kinematics(
@@ -229,9 +247,8 @@ def _posture(own, articulation, model, hand, mask, qpos, limits, stand):
             (link.compute_global_aabb_tight()[0][2] for link in articulation.links[1:] if link.collision_shapes),
             default=0.0,
         )
-        share = (np.minimum(found - limits[:, 0], limits[:, 1] - found) / np.ptp(limits, 1))[mask & ~endless].min(
-            initial=0.5
-        )
+        room = np.minimum(found - limits[:, 0], limits[:, 1] - found)
+        share = (room[bound] / np.ptp(limits[bound], 1)).min(initial=0.5)
         turned = np.abs(found[endless]).sum()
         around = sum(solve(target, found)[1] for target in targets)
         aside = np.mean(

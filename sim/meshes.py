@@ -1,15 +1,18 @@
 """A thing of one's own, from a mesh file: brought to size, set upright, and cut into the convex pieces that collide."""
 
 import functools
+import os
 import pathlib
 
 import numpy as np
 
 from ..errors import InteractiveActionError, MissingExtraError
 from .objects import Geometry, Grip, ObjectSpec
+from .user_files import version, with_named
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
-UPS = ("y", "z")
+Z_UP = (".ply", ".stl")  # as CAD and scanners write them; glTF demands y, and drawing programs write .obj with y
+UPS = ("auto", "y", "z")
 SMALLEST, LARGEST = 0.02, 0.5  # meters of the longest side
 THINNEST = 0.002  # meters of the shortest
 CONVEX = 0.9  # share of its hull that a mesh must fill to collide as one piece
@@ -35,19 +38,26 @@ def read(path, process=True):
 def mesh_object(path, size, up):
     """The ``ObjectSpec`` of a mesh file, ``size`` meters along its longest side, whose axis ``up`` points upwards.
 
-    Its narrower side lies across, for the fingers. Concave meshes are cut by CoACD if that is installed; otherwise the hull
-    collides, and a hollow thing is as good as full.
+    "auto" goes by its format: see ``Z_UP``. Its narrower side lies across, for the fingers. Concave meshes are cut by
+    CoACD if that is installed; otherwise the hull collides, and a hollow thing is as good as full.
     """
+    if up == "auto":
+        up = "z" if pathlib.Path(path).suffix.lower() in Z_UP else "y"
+    return _thing_of(str(path), version(files(path)), size, up)
+
+
+def files(path):
+    """The paths of a mesh file and of those that it names."""
     path = pathlib.Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InteractiveActionError(
             f"There is no mesh {path.name!r} in {path.parent}. Put it there, or leave the name empty."
         )
-    return _thing_of(str(path), path.stat().st_mtime_ns, size, up)
+    return with_named(path)
 
 
 @functools.lru_cache(4)
-def _thing_of(path, _changed, size, up):
+def _thing_of(path, _version, size, up):
     name = pathlib.Path(path).name
     corners, faces = read(path)
     if not len(faces) or not np.isfinite(corners).all():

@@ -89,13 +89,7 @@ def _render_episode(world, scene, plan, seed):
         world.restore(state)
         links = world.link_poses()
         for camera in range(plan.cameras):
-            try:
-                shot = rig.shoot(camera)
-            except RuntimeError as error:  # what is only seen is read with the first image
-                raise InteractiveActionError(
-                    f"Something cannot be drawn: {error}. Export the mesh or the image again."
-                ) from error
-            yield {"phase": moment, "time": state.time, "camera": camera, "link_poses": links, **shot}
+            yield {"phase": moment, "time": state.time, "camera": camera, "link_poses": links, **rig.shoot(camera)}
 
 
 def _generators(scene, seed):

@@ -10,6 +10,8 @@ import numpy as np
 import sapien
 import sapien.render
 
+from ..errors import InteractiveActionError
+
 SHADERS = str(pathlib.Path(__file__).with_name("shaders"))
 CHANNELS = {
     "Image": "r8g8b8a8unorm",
@@ -46,11 +48,27 @@ def add_sun(scene, direction, color, target):
 
 def near_first(scene):
     """Draw what was built last first: objects and robots, then furniture, then walls and floor, which they hide."""
-    for entity in reversed(scene.entities):
-        for body in entity.components:
-            if isinstance(body, sapien.render.RenderBodyComponent):
-                body.disable()
-                body.enable()
+    for body in reversed(_bodies(scene)):
+        body.disable()
+        body.enable()
+
+
+def read_meshes(scene):
+    """Read from files what will be drawn: SAPIEN would with the first image, when a file may be another than it was."""
+    for body in _bodies(scene):
+        for shape in body.render_shapes:
+            if isinstance(shape, sapien.render.RenderShapeTriangleMesh):
+                try:
+                    shape.parts  # noqa: B018 (makes it read)
+                except RuntimeError as error:
+                    raise InteractiveActionError(
+                        f"Something cannot be drawn: {error}. Export the mesh or the image again."
+                    ) from error
+
+
+def _bodies(scene):
+    components = [component for entity in scene.entities for component in entity.components]
+    return [component for component in components if isinstance(component, sapien.render.RenderBodyComponent)]
 
 
 def render_camera(scene, camera):

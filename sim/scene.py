@@ -9,7 +9,7 @@ from .actions.action import Action
 from .custom_object import CustomObject
 from .custom_robot import CustomRobot
 from .interiors import ROOMS
-from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS, mesh_object
+from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS, files, mesh_object
 from .objects import OBJECTS
 from .robots import ROBOTS
 
@@ -50,8 +50,9 @@ class Scene:
     ``size_jitter`` is the largest relative change of the object's size. The same scene with the same seed gives the same
     images, pixel by pixel, on the same machine. ``action_seed`` draws the motion apart from the rest: the same seed with
     another one, or with another action on the same object, has the same object, room, light and still cameras; -1 is the seed.
-    ``mesh`` is the file of a thing of one's own, ``mesh_size`` meters long and with its axis ``mesh_up`` upwards, which takes
-    the place of the object and is called as its file is, as ``custom_object``, which opens, does, and ``custom_robot`` that of the robot. ``stage`` is the action for which the place was prepared, if it is not the one that is done: see ``triples.py``.
+    ``mesh`` is the file of a thing of one's own, ``mesh_size`` meters long and with its axis ``mesh_up`` upwards
+    ("auto" goes by its format), which takes the place of the object and is called as its file is, as ``custom_object``, which
+    opens, does, and ``custom_robot`` that of the robot. ``stage`` is the action for which the place was prepared, if it is not the one that is done: see ``triples.py``.
     """
 
     robot: str = "panda"
@@ -67,7 +68,7 @@ class Scene:
     stage: str = ""
     mesh: str = ""
     mesh_size: float = 0.08
-    mesh_up: str = "y"
+    mesh_up: str = UPS[0]
     custom_robot: CustomRobot | None = None
     custom_object: CustomObject | None = None
 
@@ -110,6 +111,11 @@ class Scene:
         if self.custom_object:
             return self.custom_object.thing()
         return mesh_object(self.mesh, self.mesh_size, self.mesh_up) if self.mesh else OBJECTS[self.object]
+
+    def own_files(self):
+        """The paths of all files of the user's that it is made of."""
+        owned = [own for own in (self.custom_robot, self.custom_object) if own]
+        return [file for own in owned for file in own.files()] + (files(self.mesh) if self.mesh else [])
 
     def caption_name(self, color):
         """What the object of a ``color`` is called: one's own as one says, a mesh as its file, and all else by color and kind."""

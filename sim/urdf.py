@@ -6,21 +6,40 @@ import tempfile
 import xml.etree.ElementTree as ET
 
 from ..errors import InteractiveActionError
+from ..files import path_inside
+from .user_files import with_named
 
 MOVES = ("revolute", "continuous", "prismatic")
 PREFERRED = ("mobility_cvx.urdf", "mobility.urdf")  # of PartNet-Mobility, the first with convex pieces
-NUMBERS = {"xyz": 3, "rpy": 3, "size": 3, "scale": 3, "radius": 1, "length": 1, "lower": 1, "upper": 1, "value": 1}
+INERTIA = ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
+NUMBERS = {"xyz": 3, "rpy": 3, "size": 3, "scale": 3, "rgba": 4} | dict.fromkeys(
+    ("radius", "length", "lower", "upper", "value", "friction", "damping", "multiplier", "offset", *INERTIA), 1
+)
+NEEDED = {  # elements or attributes, one of each group
+    "visual": (("geometry",),),
+    "collision": (("geometry",),),
+    "geometry": (("mesh", "box", "sphere", "cylinder", "capsule"),),
+    "mesh": (("filename",),),
+    "texture": (("filename",),),
+    "color": (("rgba",),),
+    "box": (("size",),),
+    "sphere": (("radius",),),
+    "cylinder": (("radius",), ("length",)),
+    "inertial": (("mass",), ("inertia",)),
+    "mass": (("value",),),
+    "inertia": tuple((name,) for name in INERTIA),
+}
+LIMITS = ("lower", "upper")  # may be as good as infinite
+DEFAULTS = {"limit": dict.fromkeys(LIMITS, "0"), "axis": {"xyz": "1 0 0"}}  # as URDF has them where none is given
+LARGEST = 1e6  # meters, radians or kilograms: squares and cubes of more are no numbers in the simulator
 
 
 def find(folder, name):
     """The path of the URDF file ``name`` in ``folder``, or of the one in the folder of that name; it cannot lead out of ``folder``."""
-    folder = pathlib.Path(folder).resolve()
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder):
-        raise InteractiveActionError(f"{name!r} leads out of {folder}. Put the URDF with its meshes into that folder.")
+    path = path_inside(folder, name, "URDF")
     if path.is_dir():
         found = {file.name: file for file in sorted(path.glob("*.urdf"))}
-        path = next((found[name] for name in (*PREFERRED, *found) if name in found), path)
+        path = path_inside(folder, next((found[name] for name in (*PREFERRED, *found) if name in found), path), "URDF")
     if path.suffix.lower() != ".urdf" or not path.is_file():
         raise InteractiveActionError(
             f"There is no URDF {name!r} in {folder}. Put it there with its meshes: a file, or a folder with one."
@@ -36,25 +55,35 @@ def read(folder, name):
     path = find(folder, name)
     try:
         root = ET.parse(path).getroot()
-    except (ET.ParseError, UnicodeDecodeError) as error:
+        ET.tostring(root)  # as will be done for the simulator
+    except RecursionError as error:
+        raise _wrong(path, "has elements in elements, too deep to be read") from error
+    except (ET.ParseError, LookupError, ValueError) as error:  # the latter two of encodings that there are not
         raise _wrong(path, f"is no XML: {error}") from error
+    except OSError as error:
+        raise _wrong(path, f"cannot be read: {error.strerror}") from error
     if root.tag != "robot":
         raise _wrong(path, f"begins with <{root.tag}> instead of <robot>")
     for other in [part for part in root if part.tag not in ("link", "joint", "material")]:
         root.remove(other)
     _check_tree(path, root)
+    _check_parts(path, root)
     _check_numbers(path, root)
+    for tag, values in DEFAULTS.items():
+        for element in root.iter(tag):
+            element.attrib = {**values, **element.attrib}
     for tag in ("mesh", "texture"):
         for element in root.iter(tag):
-            element.set("filename", str(_file(pathlib.Path(folder).resolve(), path, element.get("filename", ""))))
+            element.set("filename", str(_file(pathlib.Path(folder).resolve(), path, element.get("filename"))))
     return root
 
 
 def files(folder, name):
-    """The paths of a URDF file in ``folder`` and of the meshes and textures that it names."""
+    """The paths of a URDF file and of the meshes and textures that it names, or that these name: all in ``folder``."""
     root = read(folder, name)
     named = {element.get("filename") for tag in ("mesh", "texture") for element in root.iter(tag)}
-    return [find(folder, name), *map(pathlib.Path, sorted(named))]
+    paths = [path for file in sorted(named) for path in with_named(file)]
+    return [path_inside(folder, path, "file") for path in (find(folder, name), *paths)]
 
 
 def load(loader, root, called):
@@ -90,10 +119,14 @@ def links_of(root):
 
 def _check_tree(path, root):
     links, joints = links_of(root), root.findall("joint")
-    if len(set(links)) < len(links) or None in links:
+    if len(set(links)) < len(links) or not all(links):
         raise _wrong(path, "has links without a name, or two of the same")
+    if not links:
+        raise _wrong(path, "has no links")
+    if not all(joint.get("name") for joint in joints):
+        raise _wrong(path, "has a joint without a name")
     for joint in joints:
-        called = joint.get("name", "without a name")
+        called = joint.get("name")
         for end in ("parent", "child"):
             link = joint.find(end).get("link") if joint.find(end) is not None else None
             if link not in links:
@@ -123,6 +156,13 @@ def _check_tree(path, root):
             link = joint.find("parent").get("link")
 
 
+def _check_parts(path, root):
+    for element in root.iter():
+        for group in NEEDED.get(element.tag, ()):
+            if not any(element.get(name) or element.find(name) is not None for name in group):
+                raise _wrong(path, f"has a <{element.tag}> without {' or '.join(group)}")
+
+
 def _check_numbers(path, root):
     for element in root.iter():
         for name, count in NUMBERS.items():
@@ -130,27 +170,27 @@ def _check_numbers(path, root):
             if text is None:
                 continue
             try:
-                good = len(text.split()) == count and all(math.isfinite(float(word)) for word in text.split())
+                numbers = [float(word) for word in text.split()]
             except ValueError:
-                good = False
-            if not good:
+                numbers = []
+            if len(numbers) != count or not all(map(math.isfinite, numbers)):
                 raise _wrong(
                     path, f"has a <{element.tag}> whose {name} is {text!r} and not {count} number{'s' * (count > 1)}"
                 )
+            if name not in LIMITS and max(map(abs, numbers)) > LARGEST:
+                raise _wrong(path, f"has a <{element.tag}> whose {name} is {text!r}, which is more than {LARGEST:.0f}")
 
 
 def _file(folder, path, name):
     """The whole path of a file that a URDF names relative to itself, or in a package of ROS, of which the folders above may be part."""
     plain = name.removeprefix("file://").removeprefix("package://")
-    tries = [path.parent / plain]
+    here = path.parent.relative_to(folder)
+    tries = [here / plain]
     if name.startswith("package://"):
-        shorter = [plain, plain.partition("/")[2]]
-        tries += [above / rest for above in path.parents if above.is_relative_to(folder) for rest in shorter]
-    tries = [found.resolve() for found in tries]
-    if not plain or not any(found.is_relative_to(folder) for found in tries):
-        raise _wrong(path, f"names the file {name!r}, which leads out of {folder}")
-    for found in tries:
-        if found.is_relative_to(folder) and found.is_file():
+        tries += [above / rest for above in (here, *here.parents) for rest in (plain, plain.partition("/")[2])]
+    for place in tries:
+        found = path_inside(folder, place, f"file of {path.name}")
+        if found.is_file():
             return found
     raise _wrong(path, f"names the file {name!r}, which is not there")
 

@@ -1,20 +1,23 @@
 """One scene as SAPIEN simulates and draws it: robot, object, ground and light. Physics and images are decoupled."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import sapien
 import sapien.physx
+import sapien.render
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
 from .builders import build_free, build_jointed, build_loaded
 from .interiors import ROOMS
 from .objects import FRONT, OBJECTS
-from .rendering import add_sun
+from .rendering import add_sun, read_meshes
 from .robots import ROBOTS
 from .scene import OBJECT_COLORS, PLACE_COLORS, PLAIN_COLORS, RANDOM
 from .scene_objects import SceneObject, upright
+from .user_files import version
 
 TIMESTEP = 1 / 200
 DEEPEST_START = 0.002  # meters of penetration that contact offsets alone can cause
@@ -52,6 +55,9 @@ class World:
     """
 
     def __init__(self, scene, rng):
+        owned = version(scene.own_files())
+        if owned:
+            _read_again(owned)
         self.robot = scene.custom_robot.robot() if scene.custom_robot else ROBOTS[scene.robot]
         self.scale = 1 + rng.uniform(-1, 1) * scene.size_jitter
         self.object_color = _choose(scene.object_color, PLAIN_COLORS, rng)
@@ -84,6 +90,8 @@ class World:
             ]
             lows, highs = zip(self._first_box, *boxes)
             self._first_box = np.array([np.min(lows, 0), np.max(highs, 0)])
+        if owned:
+            read_meshes(self.scene)
         self.links = {link.name: link for link in self.articulation.links}
         self.link_names = {
             link.entity: link.name + (f" {number}" if number else "")
@@ -203,6 +211,7 @@ class World:
                     )
         forces = {}
         for link, contacts in pressing.items():
+            contacts.sort(key=lambda contact: contact[2].tolist())  # they come in any order, and sums depend on it
             shares = np.linalg.norm(np.concatenate([impulses for _, impulses, _ in contacts]), axis=1)
             places = np.concatenate([places for *_, places in contacts])
             forces[link] = sum(force for force, *_ in contacts), shares @ places / shares.sum()
@@ -261,6 +270,17 @@ class World:
         """Segmentation ids of the robots' links (links,) and of the object's parts (parts,)."""
         links = [link.entity.per_scene_id for articulation in self.articulations for link in articulation.links]
         return links, [entity.per_scene_id for entity in self.item.entities]
+
+
+@functools.lru_cache(1)
+def _read_again(_version):
+    """Let SAPIEN forget what it has read if the user's files are others than last time.
+
+    It keeps meshes and textures by their paths as long as the process lives: a new one under the name of an old one
+    would not be seen, and the memory would grow with each.
+    """
+    sapien.render.clear_cache()
+    sapien.physx.clear_cache()
 
 
 def _body(entity):

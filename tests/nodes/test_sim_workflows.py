@@ -1,13 +1,17 @@
 """Recording on the real server: progress, Cancel, and a simulator that aborts while the server lives on."""
 
+import io
 import signal
 
+import numpy as np
 import psutil
 import pytest
+import trimesh
+from PIL import Image
 
 from interactive_action.client import Cancelled
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.sim.toys import arm, cupboard
+from interactive_action.tests.sim.toys import arm, cupboard, export
 from interactive_action.tools.demos.token import load_prompt, node
 
 
@@ -80,6 +84,18 @@ def test_an_action_is_recorded_kept_and_read_again(client, server):
     outputs = client.run(prompt)
     assert "16 images of 1 episodes; 'place into'" in outputs[node(prompt, "Load Recording")[0]]["text"][0]
     assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 16
+
+
+def test_a_mesh_that_was_exported_again_under_its_name_is_drawn_anew(client, server):
+    def drawn(mesh, name):
+        export(mesh, server.base / "input" / name)
+        outputs = client.run(recording(action="touch", mesh=name, mesh_size=0.07))
+        return [np.array(Image.open(io.BytesIO(client.view(file)))) for file in outputs["draw"]["images"]]
+
+    flat = trimesh.creation.cylinder(0.5, 0.3)
+    cube, again = drawn(trimesh.creation.box(), "thing.glb"), drawn(flat, "thing.glb")
+    assert np.array_equal(again, drawn(flat, "elsewhere/thing.glb"))
+    assert not np.array_equal(again, cube)
 
 
 def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(client, server):

@@ -41,6 +41,15 @@ def test_a_door_may_be_shut_at_its_upper_limit(partnet, tmp_path):
     )
 
 
+def test_what_urdf_lets_one_leave_out_is_taken_as_it_says(partnet, tmp_path):
+    own = CustomObject(str(tmp_path), cupboard(tmp_path), "cupboard")
+    path = tmp_path / "44853" / "mobility.urdf"
+    path.write_text(path.read_text().replace(' lower="0"', ""))
+    assert own.thing().joint == partnet.thing().joint
+    path.write_text(path.read_text().replace('<axis xyz="0 -1 0"/>', "<axis/>"))  # its own x, which looks at the robot
+    assert np.allclose(np.abs(own.thing().joint.axis), [0, 1, 0], atol=1e-6)
+
+
 def test_any_side_can_be_the_front_and_a_link_the_handle(folder):
     thing = CustomObject(folder, "drawer.urdf", "drawer", handle="knob", size=0.3, front="y").thing()
     assert np.allclose(thing.joint.axis, [-1, 0, 0], atol=1e-6) and thing.joint.reach == pytest.approx(0.16)

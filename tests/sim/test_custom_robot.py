@@ -1,11 +1,11 @@
 """Robots of one's own: measured on their URDF, they act as the others do, and what is wrong in a file is a sentence."""
 
 import importlib.util
-import os
 import pathlib
 
 import numpy as np
 import pytest
+import trimesh
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.nodes import load_urdf as nodes
@@ -101,9 +101,24 @@ def test_its_posture_is_as_asked_for(toy):
         ('lower="-2.9"', 'lower="nan"', "<limit> whose lower is 'nan' and not 1 number"),
         ('xyz="0 0 0.42"', 'xyz="0 0"', "<origin> whose xyz is '0 0' and not 3 numbers"),
         ("foot.stl", "boot.stl", "names the file 'package://toy_arm/meshes/boot.stl', which is not there"),
-        (MESH, '<mesh filename="../../secret.stl"/>', "names the file '../../secret.stl', which leads out of"),
-        (MESH, '<mesh filename="/etc/passwd"/>', "names the file '/etc/passwd', which leads out of"),
+        (MESH, '<mesh filename="../../secret.stl"/>', "file of toy.urdf 'toy_arm/../../secret.stl' leads out of"),
+        (MESH, '<mesh filename="/etc/passwd"/>', "file of toy.urdf '/etc/passwd' leads out of the folder"),
         ("<collision>", "<ghost>", "is no XML"),
+        ("<robot", '<?xml version="1.0" encoding="foo"?><robot', "is no XML: unknown encoding"),
+        ("<robot", '<?xml version="1.0" encoding="shift_jis"?><robot', "is no XML: multi-byte encodings"),
+        ('joint name="elbow"', "joint", "has a joint without a name"),
+        ('joint name="elbow"', 'joint name=""', "has a joint without a name"),
+        ('link name="fore"', "link", "has links without a name"),
+        ("foot.stl", "a" * 5000, "file of toy.urdf '.*' cannot be the name of a file: File name too long"),
+        (MESH, "<mesh/>", "has a <mesh> without filename"),
+        (MESH, '<mesh filename="package://"/>', "names the file 'package://', which is not there"),
+        (MESH, "", "has a <geometry> without mesh or box or sphere or cylinder"),
+        ("<geometry>", "<geometry><sphere/>", "has a <sphere> without radius"),
+        ("<collision>", "<inertial><mass value='1'/></inertial><collision>", "has a <inertial> without inertia"),
+        ('rgba="0.8 0.8 0.78 1"', 'rgba="white"', "<color> whose rgba is 'white' and not 4 numbers"),
+        ('xyz="0 0 0.42"', 'xyz="0 0 1e308"', "<origin> whose xyz is '0 0 1e308', which is more than 1000000"),
+        ("</robot>", "<link>" + "<b>" * 9999 + "</b>" * 9999 + "</link></robot>", "elements in elements, too deep"),
+        ('lower="-2.9"', 'lower="3.9"', "joint 'yaw' .* has the limits 3.9 and 2.9, the lower one above the upper"),
     ],
 )
 def test_a_urdf_that_is_wrong_is_a_sentence(tmp_path, old, new, sentence):
@@ -136,6 +151,10 @@ def test_the_next_run_works_after_a_urdf_without_its_mesh_and_after_one_with_a_b
         ({"urdf": "../toy.urdf"}, "'../toy.urdf' leads out of"),
         ({"urdf": "/etc"}, "'/etc' leads out of"),
         ({"urdf": "no_arm"}, "no URDF 'no_arm'"),
+        ({"urdf": "a\0b.urdf"}, "cannot be the name of a file: embedded null"),
+        ({"urdf": "a" * 5000}, "cannot be the name of a file: File name too long"),
+        ({"fingers": ("left", "left")}, "needs two fingers or more"),
+        ({"rest": (float("nan"),) * 6}, "rest must be numbers of radians and meters, but is .nan"),
         ({"forward": -1.5}, "cannot be held 0.2 m above the object.*Move the robot"),
     ],
 )
@@ -185,5 +204,5 @@ def test_a_mesh_that_was_exported_again_is_noticed(tmp_path, monkeypatch):
     settings = {"urdf": arm(tmp_path)}
     before = nodes.OwnRobotNode.fingerprint_inputs(**settings)
     assert nodes.OwnRobotNode.fingerprint_inputs(**settings) == before
-    os.utime(tmp_path / "toy_arm" / "meshes" / "foot.stl", ns=(0, 0))
+    trimesh.creation.cylinder(0.2, 0.06).export(tmp_path / "toy_arm" / "meshes" / "foot.stl")
     assert nodes.OwnRobotNode.fingerprint_inputs(**settings) != before

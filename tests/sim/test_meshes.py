@@ -14,6 +14,7 @@ from interactive_action.sim.meshes import mesh_object
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import perform
 from interactive_action.sim.scene import Scene
+from interactive_action.tests.sim.toys import export
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,18 @@ def test_a_mesh_is_brought_to_size_upright_with_its_narrow_side_across(folder):
     (piece,) = thing.parts[0].pieces
     assert np.allclose(np.ptp(piece, axis=0), [0.08, 0.04, 0.02])
     assert np.allclose(2 * mesh_object(folder / "toy_brick.glb", 0.08, "z").half, [0.04, 0.02, 0.08])
+
+
+@pytest.mark.parametrize("name, up", [("a.glb", "y"), ("a.gltf", "y"), ("a.OBJ", "y"), ("a.stl", "z"), ("a.PLY", "z")])
+def test_what_is_tall_stands_as_its_format_has_it_unless_one_says_otherwise(tmp_path, name, up):
+    tower = trimesh.creation.cylinder(0.5, 4)  # along z
+    if up == "y":
+        tower.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, (1, 0, 0)))
+    export(tower, tmp_path / name)
+    assert np.allclose(2 * mesh_object(tmp_path / name, 0.2, "auto").half, [0.05, 0.05, 0.2], atol=1e-3)
+    other = {"y": "z", "z": "y"}[up]
+    assert 2 * mesh_object(tmp_path / name, 0.2, other).half[2] == pytest.approx(0.05, abs=1e-3)
+    assert Scene(mesh=str(tmp_path / name)).mesh_up == "auto"
 
 
 def test_a_hollow_mesh_collides_in_convex_pieces_and_stays_hollow(folder):
@@ -93,10 +106,39 @@ def test_an_impossible_mesh_is_refused_before_anything_runs(wrong, sentence):
         Scene(**wrong)
 
 
-@pytest.mark.parametrize("name", ["../secret.glb", str(ROOT / "thing.glb")])
-def test_a_path_outside_the_input_folder_is_refused(name):
-    with pytest.raises(InteractiveActionError, match="leads out of ComfyUI's input folder"):
+@pytest.mark.parametrize(
+    "name, sentence",
+    [
+        ("../secret.glb", "leads out of the folder input"),
+        (str(ROOT / "thing.glb"), "leads out of the folder input"),
+        ("nowhere.glb", "no mesh 'nowhere.glb'"),
+        ("a\0b.glb", "cannot be the name of a file: embedded null"),
+        ("a" * 5000 + ".glb", "cannot be the name of a file: File name too long"),
+    ],
+)
+def test_a_path_that_is_no_file_of_the_input_folder_is_refused(name, sentence):
+    with pytest.raises(InteractiveActionError, match=sentence):
         sim.InteractionScene.execute(mesh=name)
+
+
+def test_a_mesh_in_the_input_folder_whose_texture_is_outside_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "input").mkdir()
+    monkeypatch.setattr(scene.folder_paths, "get_input_directory", lambda: str(tmp_path / "input"))
+    (tmp_path / "secret.png").write_bytes(b"")
+    (tmp_path / "input" / "a.obj").write_text("mtllib a.mtl\n")
+    (tmp_path / "input" / "a.mtl").write_text("newmtl x\nmap_Kd ../secret.png\n")
+    with pytest.raises(InteractiveActionError, match="file that a.obj names, .*secret.png' leads out of the folder"):
+        sim.InteractionScene.execute(mesh="a.obj")
+
+
+def test_links_that_lead_in_a_ring_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(scene.folder_paths, "get_input_directory", lambda: str(tmp_path))
+    try:
+        (tmp_path / "ring.glb").symlink_to(tmp_path / "ring.glb")
+    except OSError:
+        pytest.skip("this system makes no links")
+    with pytest.raises(InteractiveActionError, match="'ring.glb'"):
+        sim.InteractionScene.execute(mesh="ring.glb")
 
 
 def test_a_mesh_that_was_exported_again_is_noticed(folder, monkeypatch):

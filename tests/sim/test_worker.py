@@ -45,6 +45,13 @@ def test_the_same_seed_gives_the_same_pixels_again_and_in_another_process(simula
     assert_same(held, simulator.record(SCENE, PLAN))
 
 
+def test_so_do_the_places_of_many_contacts_which_physics_gives_in_any_order(simulator):
+    poured = Scene(action="pour", object="cup", seed=3)
+    first, *others = (simulator.record(poured, SHORT) for _ in range(3))
+    for other in others:
+        assert_same(first, other)
+
+
 def test_a_process_that_dies_in_the_middle_is_a_sentence_and_the_next_run_works(simulator):
     with pytest.raises(InteractiveActionError, match="ended in the middle of its work .SIGKILL"):
         simulator.record(SCENE, PLAN, at_the_third_image(lambda: simulator.process.kill()))

@@ -67,6 +67,17 @@ def make(folder):
     return folder
 
 
+def export(mesh, path):
+    """Write a mesh to ``path``, in the format of its ending; the path."""
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == ".gltf":  # a .bin beside it holds the corners
+        for name, content in trimesh.exchange.gltf.export_gltf(trimesh.Scene(mesh)).items():
+            path.with_name(path.name if name == "model.gltf" else name).write_bytes(content)
+    else:
+        mesh.export(path, file_type=path.suffix[1:].lower())
+    return path
+
+
 def cupboard(folder, closed_at="lower"):
     """Write a cupboard with a door, and a drawer that sticks, as PartNet-Mobility does (y up, a mesh a part) to ``folder``/44853; its name."""
     meshes = make(folder / "44853" / "textured_objs")

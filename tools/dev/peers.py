@@ -1,0 +1,32 @@
+"""What the benchmarks compare with: packages in folders apart from the pack's environment, made when first asked for.
+
+A process that is to run with them gets the folder as ``PYTHONPATH``; what they share with the pack is in ``.venv/``.
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+
+from .setup import ROOT, digest, stage
+
+PEERS = ROOT / ".peers"
+
+
+def provide(name, *installs):
+    """The folder of the peer ``name``: what ``pip install`` makes of each of ``installs``, lists of its arguments."""
+    folder = PEERS / name
+    stamp, key = folder / "installed", digest(sys.version, json.dumps(installs))
+    if not (stamp.exists() and stamp.read_text() == key):
+        PEERS.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=PEERS, prefix=f".{name}-") as temporary:
+            made, replaced = pathlib.Path(temporary, name), pathlib.Path(temporary, "replaced")
+            pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+            pip += ["--target", made]
+            for number, arguments in enumerate(installs, 1):
+                stage(f"what {name} needs, to compare with ({number} of {len(installs)})", [*pip, *arguments])
+            (made / stamp.name).write_text(key)
+            if folder.exists():
+                folder.rename(replaced)
+            made.rename(folder)
+    return folder
