@@ -34,7 +34,7 @@ SUMMARIES = {
 }
 EPILOG = """\
 examples:
-  interactive-action record recordings/lift --robot "unitree g1" --action "lift overhead" --object box
+  interactive-action record recordings/lift --robot "unitree g1" --action "lift overhead" --object "big cube"
   interactive-action train --print-config interactive-action > lift.toml
   interactive-action train lift.toml
   interactive-action score images --subject panda --object lemon --text "a panda picking up a lemon"

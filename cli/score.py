@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", default="", help="of all images that metadata.jsonl says nothing about")
     parser.add_argument("--phrase", default="", help="natural words in place of <v*> in the text")
     parser.add_argument(
-        "--detector", help="a GroundingDINO or OWLv2 of transformers, a folder or a hub name (default: the embedded one)"
+        "--detector",
+        help="a GroundingDINO or OWLv2 of transformers, a folder or a hub name (default: the embedded one)",
     )
     parser.add_argument(
         "--threshold", type=float, default=0.3, help="boxes with a lower score are dropped (default: 0.3)"
