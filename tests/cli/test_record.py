@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -63,13 +62,18 @@ def test_what_is_written_is_what_the_node_records(tmp_path, interactive_action):
 @pytest.mark.sim
 def test_ctrl_c_is_a_sentence_and_leaves_nothing(tmp_path):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # or a child of a background job ignores it
-    command = [sys.executable, str(ROOT), "record", str(tmp_path / "new"), *SMALL]
+    many = [*SMALL, "--num-episodes", "100"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, str(ROOT), "record", str(tmp_path / "new"), *many],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     signal.signal(signal.SIGINT, before)
-    while "/8" not in process.stderr.read(80):  # the bar: it simulates
-        time.sleep(0.01)
+    bar = ""
+    while "%|" not in bar and (character := process.stderr.read(1)):  # it simulates
+        bar += character
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the simulator gets it, too
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
