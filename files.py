@@ -53,18 +53,18 @@ def checked_name(name: object, what: str) -> str:
     length = len(name.encode("utf-8", "surrogatepass"))
     if length > LONGEST_NAME:
         raise InteractiveActionError(
-            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {LONGEST_NAME} are the limit. "
-            "Choose a shorter one."
+            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {LONGEST_NAME} are the "
+            "limit. Choose a shorter one."
         )
     if not _NAME.fullmatch(name) or ".." in name:
         raise InteractiveActionError(
-            f"The {what} cannot be called {name!r}: a name may hold letters, digits, '-', '_' and '.', must begin with a "
-            "letter or digit and cannot lead to another folder. Try a plain name such as 'pick-up'."
+            f"The {what} cannot be called {name!r}: a name may hold letters, digits, '-', '_' and '.', must begin with "
+            "a letter or digit and cannot lead to another folder. Try a plain name such as 'pick-up'."
         )
     if _RESERVED.fullmatch(name) or name.endswith("."):
         raise InteractiveActionError(
-            f"The {what} cannot be called {name!r}: Windows keeps such names for itself, and nobody there could open the "
-            "file. Try a plain name such as 'pick-up'."
+            f"The {what} cannot be called {name!r}: Windows keeps such names for itself, and nobody there could open "
+            "the file. Try a plain name such as 'pick-up'."
         )
     return name
 

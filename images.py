@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import pathlib
 import struct
-from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,10 +14,9 @@ from .files import StrPath
 
 LONGEST_SIDE = 8192  # pixels; larger ones unpack to gigabytes, though their files may be tiny
 BACKGROUNDS = {"RGB": "white", "L": "black"}  # behind what is transparent: paper for images, nothing for masks
-Mode = Literal["RGB", "L"]
 
 
-def read_image(path: StrPath, mode: Mode = "RGB") -> Image.Image:
+def read_image(path: StrPath, mode: str = "RGB") -> Image.Image:
     """Returns the image in a file as people see it, with 8 bits a channel.
 
     A camera's orientation is applied; 16-bit and float images keep their whole range; what is transparent shows white
@@ -74,7 +72,7 @@ def _eight_bits(image: Image.Image, path: pathlib.Path) -> Image.Image:
     return Image.fromarray((values / white * 255).round().astype(np.uint8))
 
 
-def _opaque(image: Image.Image, mode: Mode) -> Image.Image:
+def _opaque(image: Image.Image, mode: str) -> Image.Image:
     """The image in ``mode``, without transparency."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -86,5 +84,6 @@ def _too_large(path: pathlib.Path, size: tuple[int, int] | None = None) -> Inter
     """The error about an image of ``size`` (width, height), if that is known."""
     extent = f"has {size[0]} x {size[1]} pixels" if size else "has more pixels than fit into memory"
     return InteractiveActionError(
-        f"{path.name} {extent}, and {LONGEST_SIDE} a side are the limit. Make it smaller; models see 512 to 1024 pixels."
+        f"{path.name} {extent}, and {LONGEST_SIDE} a side are the limit. "
+        "Make it smaller; models see 512 to 1024 pixels."
     )

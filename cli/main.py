@@ -1,7 +1,7 @@
 """``interactive-action``: what the pack does without ComfyUI.
 
-A sub-command is a module beside this one with ``add_arguments(parser)``, ``run(arguments)`` and ``STOPPED``, the sentence
-after Ctrl-C. Only the one that is named is imported, so that ``--help`` answers at once.
+A sub-command is a module beside this one with ``add_arguments(parser)``, ``run(arguments)`` and ``STOPPED``, the
+sentence after Ctrl-C. Only the one that is named is imported, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations

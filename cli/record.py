@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from collections.abc import Iterable
 
 from ..errors import InteractiveActionError
 from ..sim import recording_folder
@@ -18,7 +19,7 @@ from .fields import add_fields, from_fields
 from .progress import progress_bar
 
 STOPPED = "Stopped. Nothing was written."
-CHOICES = {
+CHOICES: dict[str, Iterable[str]] = {
     "robot": ROBOTS,
     "action": ACTIONS,
     "object": OFFERED,
