@@ -45,8 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.print_config is not None:
         print(config_text(arguments.print_config), end="")
         return 0
+    from ..miniature.judges import load_judges
     from ..trainers.train import train
 
-    for path in train(arguments.file):
+    for path in train(arguments.file, load_judges):
         print(f"Saved {path}.")
     return 0

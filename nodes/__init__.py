@@ -1,4 +1,4 @@
-"""The ComfyUI rooms: each module lists its nodes in ``NODES``; no algorithm lives here."""
+"""The nodes: each module lists its own in ``NODES``; no algorithm lives here."""
 
 from comfy_api.latest import ComfyExtension
 
@@ -23,7 +23,7 @@ from . import train_lora, train_token, training_options, validation_images
 from . import voting_page as votes
 from . import write_report as reports
 
-ROOMS = (
+NODE_MODULES = (
     sim,
     own,
     triples,
@@ -54,7 +54,7 @@ class InteractiveActionExtension(ComfyExtension):
         style_editor.register()
 
     async def get_node_list(self):
-        return [node for room in ROOMS for node in room.NODES]
+        return [node for module in NODE_MODULES for node in module.NODES]
 
 
 async def comfy_entrypoint():

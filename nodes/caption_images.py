@@ -11,11 +11,12 @@ from ..captions.words import ACTION_WORDS, negative_words
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path
 from . import sockets
+from .node import Node
 
 CATEGORY = "Interactive Action/captions"
 
 
-class CaptionInteraction(io.ComfyNode):
+class CaptionInteraction(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -77,7 +78,7 @@ def _names(typed, recorded, count, what):
     return list(recorded)
 
 
-class InteractionWords(io.ComfyNode):
+class InteractionWords(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -109,7 +110,7 @@ def dataset_folder():
     return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action"
 
 
-class SaveDataset(io.ComfyNode):
+class SaveDataset(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -136,7 +137,7 @@ class SaveDataset(io.ComfyNode):
         return io.NodeOutput(dataset, ui=ui.PreviewText(f"{len(dataset)} images written to {folder}"))
 
 
-class LoadDataset(io.ComfyNode):
+class LoadDataset(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -165,9 +166,12 @@ class LoadDataset(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, name, **_):
-        path = dataset_folder() / checked_name(name, "dataset") / "metadata.jsonl"
-        return path.stat().st_mtime_ns
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "dataset")
+
+    @classmethod
+    def files_read(cls, name: str) -> list[pathlib.Path]:
+        return [dataset_folder() / checked_name(name, "dataset")]
 
     @classmethod
     def execute(cls, name, resolution=512):

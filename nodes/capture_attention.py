@@ -5,12 +5,13 @@ from comfy_api.latest import io, ui
 from ..errors import InteractiveActionError
 from ..files import filled_lines
 from . import sockets
+from .node import Node
 
 CATEGORY = "Interactive Action/scoring"
 PLACES, RESOLUTIONS = "down, middle, up", "resolutions"
 
 
-class RecordAttention(io.ComfyNode):
+class RecordAttention(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -58,7 +59,7 @@ class RecordAttention(io.ComfyNode):
         return io.NodeOutput(model, recorder)
 
 
-class DrawAttention(io.ComfyNode):
+class DrawAttention(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(

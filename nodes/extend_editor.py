@@ -15,12 +15,12 @@ from ..miniature import style_editor as edits
 from ..models.comfy_registration import IMAGE, STYLE
 from ..models.style_editor.extend import ORIGIN, check_plain, extended, fingerprint, write_checkpoint
 from ..models.style_editor.images import checked_images, fit_style, paired
-from .interactive_token import _sentence
+from .node import Node
 
 CATEGORY = "Interactive Action/editor"
 
 
-class ExtendEditor(io.ComfyNode):
+class ExtendEditor(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -53,8 +53,8 @@ class ExtendEditor(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name):
-        return name is None or _sentence(checked_name, name, "checkpoint")
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "checkpoint")
 
     @classmethod
     def execute(cls, ckpt_name, name):
@@ -85,7 +85,7 @@ class ExtendEditor(io.ComfyNode):
         return io.NodeOutput(model, clip, vae, path.name, ui=ui.PreviewText(done))
 
 
-class EditConditioning(io.ComfyNode):
+class EditConditioning(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -126,7 +126,7 @@ class EditConditioning(io.ComfyNode):
         return io.NodeOutput(positive, negative, {"samples": torch.zeros_like(image_latents)})
 
 
-class StyleSamples(io.ComfyNode):
+class StyleSamples(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -138,13 +138,13 @@ class StyleSamples(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "look",
-                    options=edits.looks(),
+                    options=edits.style_names(),
                     default="wood",
                     tooltip="The material. For your own, load images of it instead.",
                 ),
                 io.Int.Input(
                     "count",
-                    default=edits.STYLES_EACH,
+                    default=edits.IMAGES_PER_STYLE,
                     min=1,
                     max=4096,
                     tooltip="How many; there are five different ones, which take turns.",
@@ -158,8 +158,8 @@ class StyleSamples(io.ComfyNode):
 
     @classmethod
     def execute(cls, look, count):
-        style, mask = edits.load_styles(look, count)
-        return io.NodeOutput(style, mask, ui=ui.PreviewImage(style[: edits.STYLES_EACH], cls=cls))
+        style, mask = edits.load_style_images(look, count)
+        return io.NodeOutput(style, mask, ui=ui.PreviewImage(style[: edits.IMAGES_PER_STYLE], cls=cls))
 
 
 def _origin(path):

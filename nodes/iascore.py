@@ -5,13 +5,15 @@ import json
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
+from ..files import lines_of
 from . import sockets
+from .node import Node
 
 CATEGORY = "Interactive Action/scoring"
 EMBEDDED = "miniature (embedded)"
 
 
-class LoadDetector(io.ComfyNode):
+class LoadDetector(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -62,7 +64,7 @@ class LoadDetector(io.ComfyNode):
         return io.NodeOutput(load_detector(name.strip(), threshold))
 
 
-class LoadClipScorer(io.ComfyNode):
+class LoadClipScorer(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -110,7 +112,7 @@ class LoadClipScorer(io.ComfyNode):
         return io.NodeOutput(load_clip_scorer(name.strip(), pretrained.strip()))
 
 
-class IAScore(io.ComfyNode):
+class IAScore(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -152,10 +154,8 @@ class IAScore(io.ComfyNode):
                 sockets.Detector.Input(
                     "detector", optional=True, tooltip="From Load Detector. Not needed if boxes are connected."
                 ),
-                io.BoundingBox.Input(
+                sockets.boxes_input(
                     "boxes",
-                    optional=True,
-                    force_input=True,
                     tooltip="Boxes known from elsewhere (the simulator, another detector), one list "
                     "an image, labeled with the names of subject and object. They are used"
                     " in place of the detector.",
@@ -263,7 +263,7 @@ class IAScore(io.ComfyNode):
 
 
 def lines(text):
-    return text.strip().splitlines() or [""]
+    return list(lines_of(text.strip()))
 
 
 NODES = [LoadDetector, LoadClipScorer, IAScore]

@@ -9,9 +9,10 @@ from ..errors import InteractiveActionError
 from ..files import checked_name
 from . import sockets
 from .iascore import CATEGORY
+from .node import Node
 
 
-class IAScoreFolder(io.ComfyNode):
+class IAScoreFolder(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -80,8 +81,8 @@ class IAScoreFolder(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, folder, **_):
-        return [(path.name, path.stat().st_mtime_ns) for path in sorted(image_folder(folder).iterdir())]
+    def files_read(cls, folder: str) -> list[pathlib.Path]:
+        return [image_folder(folder)]
 
     @classmethod
     def execute(cls, folder, clip_scorer, detector, subject, object, text, phrase="", batch_size=16, save_as=""):

@@ -12,11 +12,12 @@ from ..sim.meshes import LARGEST, SMALLEST, UPS, files
 from ..sim.robots import ROBOTS
 from ..sim.scene import OBJECT_COLORS, OFFERED, PLACE_COLORS, RANDOM, WIDEST_JITTER, Scene
 from . import sockets
+from .node import Node
 
 CATEGORY = "Interactive Action/sim"
 
 
-class InteractionScene(io.ComfyNode):
+class InteractionScene(Node):
     @classmethod
     def define_schema(cls):
         defaults = Scene()
@@ -128,9 +129,9 @@ class InteractionScene(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, mesh="", **_):
+    def files_read(cls, mesh: str = "") -> list[pathlib.Path]:
         path = _in_input_folder(mesh.strip())
-        return pathlib.Path(path).stat().st_mtime_ns if path else None
+        return files(path) if path else []
 
     @classmethod
     def execute(cls, mesh="", **settings):

@@ -1,15 +1,17 @@
 """Robots and things of the user's own for the simulator."""
 
+import pathlib
+
 import folder_paths
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
-from ..sim import urdf
+from ..sim import urdf as urdf_module
 from ..sim.custom_object import FRONTS, LARGEST, SMALLEST, CustomObject
 from ..sim.custom_robot import AXES, FURTHEST, CustomRobot
-from ..sim.user_files import version
 from . import sockets
 from .interaction_scene import CATEGORY
+from .node import Node
 
 GROUNDS = ("table", "floor")
 
@@ -20,12 +22,7 @@ def _meters(name, tooltip):
     )
 
 
-def changed(name):
-    """What is in the URDF and the files that it names, for ComfyUI's cache."""
-    return version(urdf.files(folder_paths.get_input_directory(), name))
-
-
-class OwnRobotNode(io.ComfyNode):
+class OwnRobotNode(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -81,8 +78,8 @@ class OwnRobotNode(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, urdf, **_):
-        return changed(urdf)
+    def files_read(cls, urdf: str) -> list[pathlib.Path]:
+        return urdf_module.files(folder_paths.get_input_directory(), urdf)
 
     @classmethod
     def execute(cls, urdf, ee_link, gripper_links, approach_axis, name, stands_on, forward=0.0, height=0.0, rest=""):
@@ -108,7 +105,7 @@ class OwnRobotNode(io.ComfyNode):
         return io.NodeOutput(robot, ui=ui.PreviewText(told))
 
 
-class OwnObjectNode(io.ComfyNode):
+class OwnObjectNode(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -157,8 +154,8 @@ class OwnObjectNode(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, urdf, **_):
-        return changed(urdf)
+    def files_read(cls, urdf: str) -> list[pathlib.Path]:
+        return urdf_module.files(folder_paths.get_input_directory(), urdf)
 
     @classmethod
     def execute(cls, urdf, name, **settings):

@@ -5,6 +5,7 @@ from comfy_api.latest import io, ui
 from ..captions import prompt_sets
 from ..captions.words import ACTION_WORDS
 from ..files import filled_lines
+from .node import Node
 
 CATEGORY = "Interactive Action/prompts"
 EVERYDAY, EMBEDDED = "everyday (136 prompts)", "miniature (embedded, 64 prompts)"
@@ -93,7 +94,7 @@ def listed(prompts, images, seed, first, count):
     )
 
 
-class InteractionPrompts(io.ComfyNode):
+class InteractionPrompts(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -138,7 +139,7 @@ class InteractionPrompts(io.ComfyNode):
         return listed(prompts, images, seed, first, count)
 
 
-class ActionBenchPrompts(io.ComfyNode):
+class ActionBenchPrompts(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -176,7 +177,7 @@ class ActionBenchPrompts(io.ComfyNode):
         return listed(prompt_sets.action_bench(actions, word, filled_lines(names)), images, seed, first, count)
 
 
-class OwnPrompts(io.ComfyNode):
+class OwnPrompts(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(

@@ -18,6 +18,7 @@ from ..sim.plan import ANGLES, CAMERA_MODES, LIMITS, Plan
 from ..sim.pool import Pool
 from . import sockets
 from .interaction_scene import CATEGORY, InteractionScene
+from .node import Node
 
 
 def whole(name, tooltip, **how):
@@ -47,7 +48,7 @@ IMAGES = (
 )
 
 
-class RecordInteraction(io.ComfyNode):
+class RecordInteraction(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -116,7 +117,7 @@ def show_progress(total):
     return show
 
 
-class DrawRecording(io.ComfyNode):
+class DrawRecording(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -140,7 +141,7 @@ def recording_folder():
     return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action_recordings"
 
 
-class SaveRecording(io.ComfyNode):
+class SaveRecording(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -168,7 +169,7 @@ class SaveRecording(io.ComfyNode):
         return io.NodeOutput(recording, ui=ui.PreviewText(f"{len(recording)} images written to {folder}"))
 
 
-class LoadRecording(io.ComfyNode):
+class LoadRecording(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -186,8 +187,8 @@ class LoadRecording(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, name):
-        return (recording_folder() / checked_name(name, "recording") / recordings.METADATA).stat().st_mtime_ns
+    def files_read(cls, name: str) -> list[pathlib.Path]:
+        return [recording_folder() / checked_name(name, "recording")]
 
     @classmethod
     def execute(cls, name):

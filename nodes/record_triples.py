@@ -7,10 +7,11 @@ from ..sim.client import SIMULATOR
 from ..sim.plan import Plan
 from ..sim.triples import record_triples
 from . import sockets
+from .node import Node
 from .record_interaction import CATEGORY, IMAGES, image, show_progress, whole
 
 
-class RecordTriples(io.ComfyNode):
+class RecordTriples(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(

@@ -7,10 +7,11 @@ from comfy_api.latest import InputImpl, Types, io
 
 from ..errors import InteractiveActionError
 from . import sockets
+from .node import Node
 from .record_interaction import CATEGORY, image
 
 
-class FilmRecording(io.ComfyNode):
+class FilmRecording(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(

@@ -6,8 +6,10 @@ import pathlib
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
+from ..files import lines_of
 from . import sockets
 from .iascore import EMBEDDED
+from .node import Node
 
 CATEGORY = "Interactive Action/scoring"
 DEPTH = "depth-anything/Depth-Anything-V2-Small-hf"
@@ -15,7 +17,7 @@ KINDS = {EMBEDDED: None, "DINOv2": "facebook/dinov2-base", "CLIP": "openai/clip-
 BATCH = 16
 
 
-class GroundedMask(io.ComfyNode):
+class GroundedMask(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -49,12 +51,12 @@ class GroundedMask(io.ComfyNode):
         judge = load_segmenter(detector, segmenter.strip())
         try:
             judge.to(comfy.model_management.get_torch_device())
-            return io.NodeOutput(judge.segment(image[..., :3], text.strip().splitlines() or [""]))
+            return io.NodeOutput(judge.segment(image[..., :3], list(lines_of(text.strip()))))
         finally:
             judge.to("cpu")
 
 
-class EditingRewardNode(io.ComfyNode):
+class EditingRewardNode(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -104,7 +106,7 @@ class EditingRewardNode(io.ComfyNode):
         return io.NodeOutput(EditingReward(depth, seer, lambda_, alpha))
 
 
-class ScoreEdits(io.ComfyNode):
+class ScoreEdits(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(

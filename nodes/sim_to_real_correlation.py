@@ -8,6 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from ..files import checked_name
+from .node import Node
 
 TABLE_4 = """policy,real,SIMPLER variants,SIMPLER matching,edited
 RT-1 (Converged),0.870,0.323,0.730,0.640
@@ -17,7 +18,7 @@ RT-1 (Begin),0.000,0.069,0.139,0.040
 """
 
 
-class SimToReal(io.ComfyNode):
+class SimToReal(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -43,9 +44,9 @@ class SimToReal(io.ComfyNode):
         )  # fmt: skip
 
     @classmethod
-    def fingerprint_inputs(cls, table, file=""):
+    def files_read(cls, file: str = "") -> list[pathlib.Path]:
         path = _path(file)
-        return (table, path.stat().st_mtime_ns if path and path.is_file() else file)
+        return [path] if path else []
 
     @classmethod
     def execute(cls, table, file=""):

@@ -1,5 +1,9 @@
 """The sockets for things ComfyUI has no word for; their names are promises to saved workflows."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from comfy_api.latest import io
 
 Scene = io.Custom("INTERACTIVE_ACTION_SCENE")
@@ -15,3 +19,29 @@ TrainingOptions = io.Custom("INTERACTIVE_ACTION_TRAINING_OPTIONS")
 Validation = io.Custom("INTERACTIVE_ACTION_VALIDATION")
 Attention = io.Custom("INTERACTIVE_ACTION_ATTENTION")
 EditingReward = io.Custom("INTERACTIVE_ACTION_EDITING_REWARD")
+Boxes = io.Custom("INTERACTIVE_ACTION_BOXES")
+
+# which nodes such a link comes from
+SOURCES = {
+    "INTERACTIVE_ACTION_SCENE": "Interaction Scene",
+    "INTERACTIVE_ACTION_ROBOT": "Load Robot (URDF)",
+    "INTERACTIVE_ACTION_OBJECT": "Load Articulated Object (URDF)",
+    "INTERACTIVE_ACTION_RECORDING": "Record Interaction or Load Recording",
+    "INTERACTIVE_ACTION_DATASET": "Caption Images (Action) or Load Interaction Dataset",
+    "INTERACTIVE_ACTION_TOKEN": "a trainer or Save Interactive Token",
+    "INTERACTIVE_ACTION_DETECTOR": "Load Detector",
+    "INTERACTIVE_ACTION_CLIP_SCORER": "Load CLIP Scorer",
+    "INTERACTIVE_ACTION_GRADIENT_MASK": "ADI Gradient Mask",
+    "INTERACTIVE_ACTION_TRAINING_OPTIONS": "Training Options",
+    "INTERACTIVE_ACTION_VALIDATION": "Validation Images",
+    "INTERACTIVE_ACTION_ATTENTION": "Capture Attention",
+    "INTERACTIVE_ACTION_EDITING_REWARD": "Editing Reward",
+}
+
+
+def boxes_input(name: str, **details: Any) -> io.Input:
+    """Returns an optional socket for boxes of any detector.
+
+    Not BOUNDING_BOX alone: programs that fill in widgets take that for a rectangle to be typed in, and send one.
+    """
+    return io.MultiType.Input(name, types=[io.BoundingBox, Boxes], optional=True, **details)

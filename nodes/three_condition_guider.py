@@ -8,7 +8,7 @@ from ..errors import InteractiveActionError
 from ..models.comfy_registration import IMAGE, STYLE
 from ..models.style_editor.extend import EXTENDED
 from ..models.style_editor.guidance import S_IN, S_STY, S_T, check_mask, check_scale, combine, fitted_mask, weights
-from .interactive_token import _sentence
+from .node import Node
 
 FOR_TWO = (
     "sampler_cfg_function",
@@ -59,7 +59,7 @@ class ThreeConditions(comfy.samplers.CFGGuider):
         return guided
 
 
-class ThreeConditionGuider(io.ComfyNode):
+class ThreeConditionGuider(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -94,12 +94,9 @@ class ThreeConditionGuider(io.ComfyNode):
         )  # fmt: skip
 
     @classmethod
-    def validate_inputs(cls, s_in, s_sty, s_T):
+    def check_inputs(cls, s_in: float, s_sty: float, s_T: float) -> None:
         for name, scale in (("s_in", s_in), ("s_sty", s_sty), ("s_T", s_T)):
-            said = scale is None or _sentence(check_scale, name, scale)
-            if said is not True:
-                return said
-        return True
+            check_scale(name, scale)
 
     @classmethod
     def execute(cls, model, positive, negative, s_in, s_sty, s_T, mask=None):

@@ -13,9 +13,10 @@ from PIL import Image
 from ..trainers.loop import TrainingState, run_key
 from ..trainers.rlaif import D3POConfig, D3POTraining, EditTask, begin, reward_curve, training_steps
 from . import sockets
+from .node import Node
 
 
-class TrainEditor(io.ComfyNode):
+class TrainEditor(Node):
     @classmethod
     def define_schema(cls):
         defaults = D3POConfig()

@@ -11,6 +11,7 @@ from ..captions.templates import PLACEHOLDER
 from ..errors import InteractiveActionError
 from ..trainers.methods import METHODS
 from .config_inputs import inputs_of
+from .node import Node
 from .train_token import CATEGORY, action_input, loaded_inputs, session_inputs, token_output, training_outputs
 from .training_session import train
 
@@ -53,7 +54,7 @@ def class_dataset(images: Any, prompt: str) -> InteractionDataset | None:
     return InteractionDataset(images[..., :3], ((PLACEHOLDER,),) * len(images), ((prompt.strip(),),) * len(images))
 
 
-class TrainDreamBooth(io.ComfyNode):
+class TrainDreamBooth(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -74,10 +75,11 @@ class TrainDreamBooth(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, instance_token: str | None) -> bool | str:
-        if instance_token is not None and not instance_token.strip():
-            return "The instance token is empty. Write a word that the model hardly knows, such as 'sks'."
-        return True
+    def check_inputs(cls, instance_token: str) -> None:
+        if not instance_token.strip():
+            raise InteractiveActionError(
+                "The instance token is empty. Write a word that the model hardly knows, such as 'sks'."
+            )
 
     @classmethod
     def execute(
@@ -95,7 +97,7 @@ class TrainDreamBooth(io.ComfyNode):
         return io.NodeOutput(trained.lora, *trained.outputs, ui=trained.preview)
 
 
-class TrainCustomDiffusion(io.ComfyNode):
+class TrainCustomDiffusion(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -116,10 +118,9 @@ class TrainCustomDiffusion(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, initializer_token: str | None) -> bool | str:
-        if initializer_token is not None and not initializer_token.strip():
-            return "The initializer token is empty. Write a word to start from, such as 'ktn'."
-        return True
+    def check_inputs(cls, initializer_token: str) -> None:
+        if not initializer_token.strip():
+            raise InteractiveActionError("The initializer token is empty. Write a word to start from, such as 'ktn'.")
 
     @classmethod
     def execute(

@@ -7,9 +7,11 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..captions.words import ACTION_WORDS, negative_words
+from ..errors import InteractiveActionError
 from ..trainers.methods import METHODS
 from . import sockets
 from .config_inputs import inputs_of
+from .node import Node
 from .training_session import train
 
 CATEGORY = "Interactive Action/training"
@@ -64,7 +66,7 @@ def token_output() -> io.Output:
     return sockets.Token.Output(display_name="token", tooltip="For Save Interactive Token or Apply Interactive Token.")
 
 
-class TokenTrainer(io.ComfyNode):
+class TokenTrainer(Node):
     """What the nodes that train a token alone share; a node is a method, texts and what it adds."""
 
     METHOD = ""
@@ -106,10 +108,11 @@ class TokenTrainer(io.ComfyNode):
         return []
 
     @classmethod
-    def validate_inputs(cls, initializer_token: str | None) -> bool | str:
-        if initializer_token is not None and not initializer_token.strip():
-            return "The initializer token is empty. Write a vague word for an interaction, such as 'handling'."
-        return True
+    def check_inputs(cls, initializer_token: str) -> None:
+        if not initializer_token.strip():
+            raise InteractiveActionError(
+                "The initializer token is empty. Write a vague word for an interaction, such as 'handling'."
+            )
 
     @classmethod
     def execute(cls, model: Any, clip: Any, vae: Any, dataset: Any, **settings: Any) -> io.NodeOutput:

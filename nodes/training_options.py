@@ -11,11 +11,12 @@ from ..trainers.action_different import ActionDifferent
 from ..trainers.adi import ADIConfig
 from . import sockets
 from .config_inputs import inputs_of, options_inputs
+from .node import Node
 from .train_token import CATEGORY
 from .training_session import TrainingOptions
 
 
-class ADIGradientMask(io.ComfyNode):
+class ADIGradientMask(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -89,7 +90,7 @@ def _switch(name: str, tooltip: str) -> io.Input:
     return io.Boolean.Input(name, default=False, optional=True, advanced=True, tooltip=tooltip)
 
 
-class TrainingOptionsNode(io.ComfyNode):
+class TrainingOptionsNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -10,10 +10,11 @@ from ..errors import InteractiveActionError
 from ..files import filled_lines
 from ..trainers.validation import Validation
 from . import sockets
+from .node import Node
 from .train_token import CATEGORY
 
 
-class ValidationImages(io.ComfyNode):
+class ValidationImages(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

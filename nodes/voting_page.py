@@ -7,13 +7,14 @@ from io import BytesIO
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
-from ..files import checked_name, filled_lines, free_path, write_atomically
+from ..files import checked_name, filled_lines, free_path, read_text, write_atomically
+from .node import Node
 
 CATEGORY = "Interactive Action/scoring"
 MOST = 6
 
 
-class WriteVotingPage(io.ComfyNode):
+class WriteVotingPage(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -84,7 +85,7 @@ class WriteVotingPage(io.ComfyNode):
         return io.NodeOutput(path.stem, ui=ui.PreviewText(told))
 
 
-class ReadVotes(io.ComfyNode):
+class ReadVotes(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -122,20 +123,18 @@ class ReadVotes(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, folder, **_):
-        return [(path.name, path.stat().st_mtime_ns) for path in answer_files(folder)]
+    def files_read(cls, page: str, folder: str) -> list[pathlib.Path]:
+        return [key_path(page), *answer_files(folder)]
 
     @classmethod
     def execute(cls, page, folder, pasted=""):
-        import folder_paths
         import numpy
         import torch
         from PIL import Image
 
         from ..scoring import votes
 
-        name = checked_name(page.strip(), "voting page")
-        path = pathlib.Path(folder_paths.get_output_directory(), f"{name}.key.json")
+        path = key_path(page)
         if not path.is_file():
             raise InteractiveActionError(
                 f"There is no {path.name} in {path.parent}. Name the page as Write Voting Page named it, and put its key "
@@ -143,7 +142,7 @@ class ReadVotes(io.ComfyNode):
             )
         files = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in answer_files(folder)}
         files.update({f"pasted line {number}": line for number, line in enumerate(filled_lines(pasted), 1)})
-        report = votes.tally(votes.read_key(path.read_text(encoding="utf-8")), files)
+        report = votes.tally(votes.read_key(read_text(path)), files)
         text = votes.table(report)
         with Image.open(BytesIO(votes.plot(report))) as image:
             plot = torch.from_numpy(numpy.array(image.convert("RGB")))[None].float() / 255
@@ -155,12 +154,21 @@ class ReadVotes(io.ComfyNode):
         )
 
 
+def key_path(page):
+    """The file that tells which method is which, beside the page."""
+    import folder_paths
+
+    return pathlib.Path(folder_paths.get_output_directory(), f"{checked_name(page.strip(), 'voting page')}.key.json")
+
+
 def answer_files(folder):
+    """The voters' files in a folder of ComfyUI's input folder."""
     import folder_paths
 
     if not (folder := folder.strip()):
         return []
-    return sorted(pathlib.Path(folder_paths.get_input_directory(), checked_name(folder, "folder")).glob("*.json"))
+    files = pathlib.Path(folder_paths.get_input_directory(), checked_name(folder, "folder")).glob("*.json")
+    return sorted(file for file in files if file.is_file())
 
 
 NODES = [WriteVotingPage, ReadVotes]

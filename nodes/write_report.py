@@ -1,5 +1,6 @@
 """Put a run into one HTML file that can be sent to anybody."""
 
+import contextlib
 import itertools
 import json
 import pathlib
@@ -7,8 +8,9 @@ import pathlib
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
-from ..files import checked_name, filled_lines, free_path
+from ..files import checked_name, filled_lines, free_path, parse_json
 from .interactive_token import _token_path
+from .node import Node
 from .voting_page import CATEGORY, MOST
 
 COLUMNS = {  # of the table of scores: the names that readers know -> the names in IAScore's report
@@ -18,7 +20,7 @@ COLUMNS = {  # of the table of scores: the names that readers know -> the names 
 SHARES = {"boxes overlap": ".0%", "both found": ".0%", "entity": ".0%", "action": ".0%", "overall": ".0%"}
 
 
-class WriteReport(io.ComfyNode):
+class WriteReport(Node):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -106,15 +108,17 @@ class WriteReport(io.ComfyNode):
             raise InteractiveActionError(
                 f"There are {len(lines)} prompts, and other numbers of images: {', '.join(wrong)}. Write one line an image."
             )
-        told = {
-            name: json.loads(more[f"report_{number}"])
+        reports = {
+            name: parse_json(text, f"the text of report_{number}")
             for name, number in zip(names, batches)
-            if more.get(f"report_{number}")
+            if (text := more.get(f"report_{number}"))
         }
-        sections = [scores_table(told)] if told else []
-        if votes:
-            sections.append(votes_table(json.loads(votes)))
-        sections.append(image_grid(images, lines, told))
+        sections = []
+        with whole_report("the reports", "IAScore's output report"):
+            sections += [scores_table(reports)] if reports else []
+        with whole_report("votes", "Read Votes' output report"):
+            sections += [votes_table(parse_json(votes, "the text of votes"))] if votes else []
+        sections.append(image_grid(images, lines, reports))
         if plots is not None:
             sections += [Plot(f"Plot {number}", plot) for number, plot in enumerate(plots, 1)]
         files = [
@@ -123,10 +127,7 @@ class WriteReport(io.ComfyNode):
                 path.read_bytes(),
                 f"A token: put it into {path.parent.name} and write <{path.stem}> in a prompt.",
             )
-            for path in (
-                _token_path(f"{line.strip('<>').removesuffix('.safetensors')}.safetensors")
-                for line in filled_lines(tokens)
-            )
+            for path in map(_token_path, filled_lines(tokens))
         ]
         hidden = cls.hidden  # nothing of it is there outside a graph
         if hidden and (workflow := (hidden.extra_pnginfo or {}).get("workflow")):
@@ -149,8 +150,19 @@ class WriteReport(io.ComfyNode):
         return io.NodeOutput(path.stem, ui=ui.PreviewText(f"written to {path.name} in ComfyUI's output folder"))
 
 
-def scores_table(told):
-    """told: {method: IAScore's report}."""
+@contextlib.contextmanager
+def whole_report(what, source):
+    """Turns what is missing in a report that came as text into a sentence."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InteractiveActionError(
+            f"The text of {what} is not what it should be ({type(error).__name__}: {error}). Connect {source}."
+        ) from error
+
+
+def scores_table(reports):
+    """reports: {method: IAScore's report}."""
     from ..scoring.report import Score, Table
 
     rows = [
@@ -159,11 +171,11 @@ def scores_table(told):
             **{column: Score(report["scores"][key], report["intervals"][key]) for column, key in COLUMNS.items()},
             "images": report["scores"]["n"],
         }
-        for name, report in told.items()
+        for name, report in reports.items()
     ]
     judged = {
         name: ", ".join(f"{key} {value}" for key, value in report["how"].items() if value is not None)
-        for name, report in told.items()
+        for name, report in reports.items()
     }
     how = set(judged.values())
     by = (

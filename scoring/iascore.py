@@ -24,6 +24,7 @@ import torch
 from torchvision.ops import box_iou
 
 from ..errors import InteractiveActionError
+from .boxes import checked_boxes
 
 PLACEHOLDER = re.compile(r"<[^<>\s]+>")
 
@@ -69,10 +70,8 @@ def score_images(images, subjects, objects, texts, detector, clip_scorer, boxes=
                 f'The text "{text}" still holds {found.group()}, a learned word that CLIP cannot read. '
                 'Put a natural phrase in its place, for example "picking up".'
             )
-    if boxes is not None and len(boxes) != count:
-        raise InteractiveActionError(
-            f"There are {count} images but boxes for {len(boxes)}. Give one list of boxes for each image."
-        )
+    if boxes is not None:
+        boxes = checked_boxes(boxes, count)
     if boxes is None and detector is None:
         raise InteractiveActionError(
             "There is neither a detector nor boxes, so nobody can tell where things are. Connect one of them."

@@ -5,7 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from interactive_action.miniature.factory.everyday_world import render, sample_scene
+from interactive_action.miniature.factory.everyday_render import render
+from interactive_action.miniature.factory.everyday_world import sample_scene
 from interactive_action.miniature.factory.judge_images import CHECK_SEED
 
 WORDS = ("--subject", "panda", "--object", "strawberry", "--text", "a panda picking up a strawberry")

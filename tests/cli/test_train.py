@@ -13,7 +13,8 @@ import safetensors
 
 from interactive_action.captions.words import ACTION_WORDS
 from interactive_action.errors import InteractiveActionError
-from interactive_action.miniature.factory.export import FILE
+from interactive_action.miniature.judges import load_judges
+from interactive_action.miniature.weights import CHECKPOINT
 from interactive_action.tokens.token_file import load_token
 from interactive_action.trainers.methods import METHODS
 from interactive_action.trainers.run_file import Run, config_text
@@ -31,7 +32,14 @@ def write_run(folder, dataset, method="textual-inversion", hyperparameters=SETTI
     for name in ("dataset", "others"):
         if not (folder / name).exists():
             dataset.save(folder / name)
-    values = {"model": str(FILE), "dataset": "dataset", "action": "pick up", "method": method, "name": "lift", **more}
+    values = {
+        "model": str(CHECKPOINT),
+        "dataset": "dataset",
+        "action": "pick up",
+        "method": method,
+        "name": "lift",
+        **more,
+    }
     values |= {"action_different": "others"} if method == "adi" else {}
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     lines += ["[hyperparameters]", *(f"{key} = {json.dumps(value)}" for key, value in hyperparameters.items())]
@@ -136,7 +144,11 @@ def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
         "lambda_distill": 0.5,
     }
     [first] = train(write_run(tmp_path, dataset, "interactive-action", settings))
-    text = config_text(str(first)).replace(f'"{FILE.name}"', json.dumps(str(FILE))).replace('"pick-up"', '"lift"')
+    text = (
+        config_text(str(first))
+        .replace(f'"{CHECKPOINT.name}"', json.dumps(str(CHECKPOINT)))
+        .replace('"pick-up"', '"lift"')
+    )
     (tmp_path / "again").mkdir()
     dataset.save(tmp_path / "again" / "dataset")
     (tmp_path / "again" / "run.toml").write_text(text, encoding="utf-8")
@@ -174,7 +186,7 @@ def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
     with open(path, "a", encoding="utf-8") as file:
         file.write('\n[validation]\nprompts = ["a robot arm <v*> a red cube"]\nsample_every = 1\nsteps = 2\n')
         file.write('[judges]\nsubject = "robot arm"\nobject = "red cube"\nphrase = "picking up"\n')
-    token = load_token(train(path)[0])
+    token = load_token(train(path, load_judges)[0])
     assert token.provenance["interactive_action.step"] in "12"
     assert 0 <= float(token.provenance["interactive_action.score"]) <= 1
 

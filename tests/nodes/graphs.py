@@ -1,6 +1,9 @@
 """Small graphs in ComfyUI's API format that several server tests build on."""
 
+import io
+
 import torch
+from PIL import Image
 
 from interactive_action.captions.dataset import InteractionDataset
 
@@ -16,12 +19,17 @@ def save_noise_dataset(base, name="noise"):
     return name
 
 
+def pixels(client, file):
+    """The pixels of an image that the server saved; its file also holds the graph, so that equal images differ as files."""
+    return Image.open(io.BytesIO(client.view(file))).convert("RGB").tobytes()
+
+
 def training(dataset="noise", token="token", **settings):
     """Load the checkpoint and a saved dataset, train, save the token."""
     settings = {
         "action": "pick up", "steps": 6, "batch_size": 2, "learning_rate": 0.01, "seed": 1, "initializer_token": "handling",
         "timestep_sampling": "high noise", "steering_words": "handling\nusing", "lambda_steer": 0.01, "lambda_distill": 0.2,
-        "gamma": 0.07, "positives_per_image": 4, "vectors": 1, "weight_decay": 0.01, "save_state_every": 5, **settings,
+        "gamma": 0.07, "positives_per_image": 4, "num_vectors": 1, "weight_decay": 0.01, "save_state_every": 5, **settings,
     }  # fmt: skip
     return {
         "ckpt": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},

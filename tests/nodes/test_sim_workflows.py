@@ -110,14 +110,14 @@ def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(
     assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 4
     (given / "toy_arm" / "meshes" / "foot.stl").unlink()
     node(prompt, "Load Robot (URDF)")[1]["inputs"].update(name="arm")
-    with pytest.raises(InteractiveActionError, match="CustomRobot.*foot.stl', which is not there"):
+    with pytest.raises(InteractiveActionError, match="LoadRobot.*foot.stl', which is not there"):
         client.run(prompt)
     assert len(client.run(recording(num_episodes=3))["draw"]["images"]) == 12
 
 
 def test_a_data_set_of_triples_is_made_kept_and_taught(client, server):
     """The shipped workflow, with fewer images and steps."""
-    prompt = load_prompt("make-a-data-set-of-triples")
+    prompt = load_prompt("make-a-dataset-of-triples")
     node(prompt, "Record Triples")[1]["inputs"].update(num_episodes=2, frames_per_episode=1)
     node(prompt, "Train Token (ADI)")[1]["inputs"].update(steps=2, batch_size=2)
     node(prompt, "Save Interactive Token")[1]["inputs"].update(name="of-triples")

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.nodes.graphs import drawing, save_noise_dataset, training
+from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_dataset, training
 from interactive_action.tokens.token_file import load_token
 from interactive_action.tools.demos.token import load_prompt, node
 
@@ -27,8 +27,6 @@ def shortened(name, token, **more):
             value["inputs"].update(name="noise")
         if value["class_type"] == "InteractiveActionRecord":
             value["inputs"].update(num_episodes=1, cameras=4, frames_per_episode=1)
-        if value["class_type"] == "CLIPTextEncode":
-            value["inputs"]["text"] = value["inputs"]["text"].replace("<pick-up>", f"<{token}>")
     return prompt, key
 
 
@@ -105,7 +103,7 @@ def test_a_saved_layer_wise_token_draws_through_the_loader_and_changes_nothing_e
             graph["draw"]["inputs"]["model"] = ["load", 0]
             graph["yes"]["inputs"]["clip"] = graph["no"]["inputs"]["clip"] = ["load", 1]
         [image] = client.run(graph)["show"]["images"]
-        return client.view(image)
+        return pixels(client, image)
 
     plain = draw("a frog and a cup", loaded=False)
     assert draw("a frog <layers> a cup", loaded=True) != draw("a frog and a cup", loaded=True)
@@ -125,7 +123,7 @@ def test_a_layer_wise_token_is_not_among_the_embeddings(client, models):
         (adi_on_noise(strategy="most"), "most"),
         (adi_on_noise(beta=1.5), "beta"),
         (training(options=["options", 0]) | {"options": {"class_type": "InteractiveActionTrainingOptions", "inputs": {
-            "grad_accumulation_steps": 0, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_embedding_norm": 0.0, "outside": 0.0}}}, "grad_accumulation_steps"),
+            "grad_accumulation_steps": 0, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_embedding_norm": 0.0, "unmasked_weight": 0.0}}}, "grad_accumulation_steps"),
     ],
 )  # fmt: skip
 def test_bad_input_is_answered_with_a_sentence(client, models, graph, sentence):
@@ -144,7 +142,7 @@ def test_one_mask_for_many_images_is_answered_with_a_sentence(client, models):
             "ema_decay": 0.5,
             "max_embedding_norm": 1.5,
             "mask": ["mask", 0],
-            "outside": 0.1,
+            "unmasked_weight": 0.1,
         },
     }
     with pytest.raises(InteractiveActionError, match="1 masks for 4 images"):
@@ -211,6 +209,6 @@ def test_what_a_baseline_trains_draws_at_once_and_the_stock_loader_finds_it(
     }
     graph["draw"]["inputs"]["model"] = ["lora", 0]
     [changed] = client.run(graph)["show"]["images"]
-    assert client.view(changed) != client.view(plain)
+    assert pixels(client, changed) != pixels(client, plain)
     if name == "train-with-custom-diffusion":
         assert "Kept what scored best" in outputs[trainer]["text"][0]

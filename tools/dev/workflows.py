@@ -15,12 +15,14 @@ from .server import ROOT, ComfyServer
 
 WORKFLOWS = ROOT / "workflows"
 NOTES = {
-    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above its head in front of "
-    "four cameras; prompts are put to the images; a word for the action is learned and saved as `<pick-up>`; the last nodes draw "
-    "with it.\n\nFor your own checkpoint: choose it in **Load Checkpoint**, set width and height of **Record Interaction** to "
-    "512, steps to 3000, learning_rate to 0.00025 and lambda_distill to 0.2, and take the words of your action in **Steering Words**.",
-    "use-a-token": "## Use a token\n\n**Interactive Token Loader** teaches the prompt a new word; the lower half draws the same "
-    "seeds with plain words, and **IAScore** judges both.\n\nFor your own checkpoint and real images: choose an OWLv2 or "
+    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above its "
+    "head in front of four cameras; prompts are put to the images; a word for the action is learned and saved as `<pick-up>` "
+    "(after another run as `<pick-up-2>`); the last nodes put the saved word into a prompt and draw with it.\n\nFor your own "
+    "checkpoint: choose it in **Load Checkpoint**, set width and height of **Record Interaction** to 512, steps to 3000, "
+    "learning_rate to 0.00025 and lambda_distill to 0.2, and take the words of your action in **Steering Words**.",
+    "use-a-token": "## Use a token\n\n**Interactive Token Loader** teaches the prompt a new word, here `<lift-overhead>`, "
+    "which comes with the pack; choose your own there, and the prompt follows. The lower half draws the same seeds with "
+    "plain words, and **IAScore** judges both.\n\nFor your own checkpoint and real images: choose an OWLv2 or "
     "GroundingDINO in **Load Detector** and a real CLIP in **Load CLIP Scorer**.",
     "train-from-a-saved-dataset": "## Train from a saved dataset\n\n**Load Interaction Dataset** reads images and prompts "
     "from `datasets/interactive_action`: saved by *Teach an action from simulation*, or made by hand from photographs.",
@@ -45,7 +47,7 @@ NOTES = {
     "record-an-action": "## Record an action\n\nA simulated robot puts an apple into a basket or a bowl in a kitchen, four moments "
     "a take from four sides, and all that the simulator knows is kept in `datasets/interactive_action_recordings`.\n\nChoose another "
     "action, object or room in **Interaction Scene**; which objects an action is offered for is said when they do not fit.",
-    "make-a-data-set-of-triples": "## Make a dataset of triples\n\n**Record Triples** does other actions in exactly the context of each "
+    "make-a-dataset-of-triples": "## Make a dataset of triples\n\n**Record Triples** does other actions in exactly the context of each "
     "image. Both are kept, the action is captioned, and **Train Token (ADI)** learns what the others do not share with it.\n\nFor your own "
     "checkpoint: width and height 512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
     "film-an-action": "## Film an action\n\nA mobile robot puts an apple down, seen by four still cameras; **Recording to Video** makes a video of "
@@ -106,7 +108,7 @@ THUMBNAILS = {
     "use-a-token": ("before_after.png", None),
     "train-from-a-saved-dataset": ("loss.png", None),
     "record-an-action": ("../web/docs/actions.jpg", (0, 288, 864, 720)),
-    "make-a-data-set-of-triples": ("../web/docs/triples.jpg", None),
+    "make-a-dataset-of-triples": ("../web/docs/triples.jpg", None),
     "film-an-action": ("../web/docs/film.jpg", None),
     "act-with-your-own-robot": ("../web/docs/own-robot.jpg", None),
     "import-a-recording": ("../web/docs/actions.jpg", (432, 432, 1296, 864)),
