@@ -143,8 +143,8 @@ class ComfyClient:
             kind, data = record["status"]["messages"][-1]
             return kind, data
         raise InteractiveActionError(
-            f"ComfyUI at {self.address} no longer knows prompt {prompt_id}: it was taken from the queue, or ComfyUI was "
-            f"started again. Run it once more."
+            f"ComfyUI at {self.address} no longer knows prompt {prompt_id}: it was taken from the queue, or ComfyUI "
+            "was started again. Run it once more."
         )
 
     @contextlib.contextmanager

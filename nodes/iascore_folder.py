@@ -19,7 +19,8 @@ class IAScoreFolder(Node):
             node_id="InteractiveActionIAScoreFolder",
             display_name="IAScore (Folder)",
             category=CATEGORY,
-            description="IAScore of all images in a folder, of any sizes. An image that cannot be read is named and loses no other.",
+            description="IAScore of all images in a folder, of any sizes. An image that cannot be read is named and "
+            "loses no other.",
             search_aliases=["interaction score", "folder", "evaluate"],
             is_output_node=True,
             inputs=[
@@ -59,8 +60,8 @@ class IAScoreFolder(Node):
                     "save_as",
                     default="",
                     optional=True,
-                    tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are written to ComfyUI's output "
-                    "folder, numbered if it is taken. Empty writes nothing.",
+                    tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are written to "
+                    "ComfyUI's output folder, numbered if it is taken. Empty writes nothing.",
                 ),
             ],
             outputs=[

@@ -29,7 +29,8 @@ class Node(io.ComfyNode):
 
     * ``check_inputs`` raises a sentence for values that are wrong. It is asked before the graph runs for what is typed
       in, and before ``execute`` for all, since what comes along a link is known only then.
-    * ``files_read`` returns the files or folders that ``execute`` reads. ComfyUI runs the node again when their contents
+    * ``files_read`` returns the files or folders that ``execute`` reads. ComfyUI runs the node again when their
+      contents
       change, and only then.
     """
 
@@ -49,7 +50,10 @@ class Node(io.ComfyNode):
 
 
 def _validation(check: classmethod[Any, Any, None]) -> classmethod[Any, Any, bool | str]:
-    """ComfyUI's form of a check: True, or what is wrong. Values that are not known yet, which are None, are not checked."""
+    """ComfyUI's form of a check:
+
+    True, or what is wrong. Values that are not known yet, which are None, are not checked.
+    """
     names = list(inspect.signature(check.__func__).parameters)[1:]
 
     def validate_inputs(cls: Any, **inputs: Any) -> bool | str:

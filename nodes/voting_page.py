@@ -137,8 +137,8 @@ class ReadVotes(Node):
         path = key_path(page)
         if not path.is_file():
             raise InteractiveActionError(
-                f"There is no {path.name} in {path.parent}. Name the page as Write Voting Page named it, and put its key "
-                f"back there."
+                f"There is no {path.name} in {path.parent}. Name the page as Write Voting Page named it, and put its "
+                "key back there."
             )
         files = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in answer_files(folder)}
         files.update({f"pasted line {number}": line for number, line in enumerate(filled_lines(pasted), 1)})

@@ -14,9 +14,13 @@ from .node import Node
 from .voting_page import CATEGORY, MOST
 
 COLUMNS = {  # of the table of scores: the names that readers know -> the names in IAScore's report
-    "IAScore": "iascore_cosine", "IAScore, 2.5 x cosine": "iascore_2_5", "boxes overlap": "pass_rate", "both found": "both_found",
-    "mean IoU": "mean_iou", "CLIP cosine of those": "cosine_of_passed",
-}  # fmt: skip
+    "IAScore": "iascore_cosine",
+    "IAScore, 2.5 x cosine": "iascore_2_5",
+    "boxes overlap": "pass_rate",
+    "both found": "both_found",
+    "mean IoU": "mean_iou",
+    "CLIP cosine of those": "cosine_of_passed",
+}
 SHARES = {"boxes overlap": ".0%", "both found": ".0%", "entity": ".0%", "action": ".0%", "overall": ".0%"}
 
 
@@ -27,7 +31,8 @@ class WriteReport(Node):
             node_id="InteractiveActionWriteReport",
             display_name="Write Report",
             category=CATEGORY,
-            description="One HTML file with scores, votes, images by method and prompt, plots, tokens and every setting of the graph.",
+            description="One HTML file with scores, votes, images by method and prompt, plots, tokens and every "
+            "setting of the graph.",
             search_aliases=["HTML", "comparison", "image grid", "table"],
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
@@ -38,7 +43,8 @@ class WriteReport(Node):
                         io.Image.Input(
                             f"images_{number}",
                             optional=number > 1,
-                            tooltip=f"The images of the method in line {number} of methods, one for each line of prompts.",
+                            tooltip=f"The images of the method in line {number} of methods, one for each line of "
+                            "prompts.",
                         ),
                         io.String.Input(
                             f"report_{number}",
@@ -100,13 +106,14 @@ class WriteReport(Node):
         names, lines = filled_lines(methods), filled_lines(prompts)
         if len(names) != len(batches) or len(set(names)) != len(names):
             raise InteractiveActionError(
-                f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names are: "
-                f"{', '.join(names) or 'none'}. Write one different name a line for each batch."
+                f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names "
+                f"are: {', '.join(names) or 'none'}. Write one different name a line for each batch."
             )
         images = dict(zip(names, batches.values()))
         if wrong := [f"{name} {len(batch)}" for name, batch in images.items() if len(batch) != len(lines)]:
             raise InteractiveActionError(
-                f"There are {len(lines)} prompts, and other numbers of images: {', '.join(wrong)}. Write one line an image."
+                f"There are {len(lines)} prompts, and other numbers of images: {', '.join(wrong)}. Write one line an "
+                "image."
             )
         reports = {
             name: parse_json(text, f"the text of report_{number}")
@@ -203,7 +210,8 @@ def votes_table(report):
         "Votes",
         list(rows.values()),
         SHARES,
-        f"{report['voters']} voters chose among {report['groups']} groups; shares with 95 % intervals. Fleiss' kappa: {kappa}.",
+        f"{report['voters']} voters chose among {report['groups']} groups; shares with 95 % intervals. Fleiss' kappa: "
+        f"{kappa}.",
     )
 
 
@@ -233,7 +241,10 @@ def image_grid(images, lines, told):
 
 
 def settings_of(graph, node_id):
-    """{title of a node: {input: value}} for all nodes that ``node_id`` depends on, sources first. graph: in the API's format."""
+    """{title of a node:
+
+    {input: value}} for all nodes that ``node_id`` depends on, sources first. graph: in the API's format.
+    """
     order = []
 
     def visit(key):

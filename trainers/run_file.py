@@ -119,8 +119,8 @@ class Run:
             values = tomllib.loads(read_text(path))
         except tomllib.TOMLDecodeError as error:
             raise InteractiveActionError(
-                f"The file {path.name} could not be read: {error}. `interactive-action train --config METHOD` writes one "
-                f"to start from."
+                f"The file {path.name} could not be read: {error}. `interactive-action train --config METHOD` writes "
+                "one to start from."
             ) from error
         missing = [field.name for field in dataclasses.fields(cls) if _required(field) and field.name not in values]
         if missing:
@@ -163,7 +163,10 @@ def toml_reader() -> Any:
 
 
 def config_text(source: str) -> str:
-    """Returns a run file's text: with the defaults of the method ``source``, or the settings of the token in that file."""
+    """Returns a run file's text:
+
+    with the defaults of the method ``source``, or the settings of the token in that file.
+    """
     values = {"model": "sd15.safetensors", "dataset": "dataset", "action": "pick up"}
     if source in METHODS:
         method = source

@@ -70,7 +70,8 @@ class Session:
         Args:
             progress: called after each step with (steps done, all steps, preview); may raise to stop.
 
-        An exception, such as Cancel, leaves a state from which the same run goes on. A file that cannot be written, such
+        An exception, such as Cancel, leaves a state from which the same run goes on. A file that cannot be written,
+        such
         as a state on a full disk, is no reason to stop: it is said once in the log and stands in ``problems``.
         """
         state = self._load() or TrainingState.begin(self.objective.trainable.initial())
@@ -109,7 +110,8 @@ class Session:
             state: the last.
 
         Raises:
-            NotWrittenError: the block's, saying from where the same run goes on; the state is brought up to date before.
+            NotWrittenError: the block's, saying from where the same run goes on; the state is brought up to date
+                before.
         """
         try:
             yield

@@ -51,11 +51,15 @@ class Validation:
             )
         if min(self.sample_every, self.steps) < 1:
             raise InteractiveActionError(
-                f"Validation images have sample_every {self.sample_every} and steps {self.steps}. Both must be at least 1."
+                f"Validation images have sample_every {self.sample_every} and steps {self.steps}. Both must be at "
+                "least 1."
             )
 
     def due(self, state: TrainingState, total: int) -> bool:
-        """Whether images are due at this state of a run of ``total`` steps. Also asked before a resumed run's first step."""
+        """Whether images are due at this state of a run of ``total`` steps.
+
+        Also asked before a resumed run's first step.
+        """
         reached = state.step > 0 and (state.step % self.sample_every == 0 or state.step == total)
         return reached and str(state.step) not in state.scores
 
