@@ -29,10 +29,10 @@ _RESERVED = re.compile(
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which captions may hold
 
 
-def checked_name(name, what):
+def checked_name(name, what, longest=LONGEST_NAME):
     """Return ``name`` (NFC) if it can only ever name a file inside its own folder, on every system; a sentence otherwise.
 
-    Letters and digits of any script, '-', '_' and '.'; at most ``LONGEST_NAME`` bytes; no name that Windows keeps for itself.
+    Letters and digits of any script, '-', '_' and '.'; at most ``longest`` bytes; no name that Windows keeps for itself.
     """
     if not isinstance(name, str):
         raise InteractiveActionError(
@@ -40,9 +40,9 @@ def checked_name(name, what):
         )
     name = unicodedata.normalize("NFC", name)
     length = len(name.encode("utf-8", "surrogatepass"))
-    if length > LONGEST_NAME:
+    if length > longest:
         raise InteractiveActionError(
-            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {LONGEST_NAME} are the limit. Choose a shorter one."
+            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {longest} are the limit. Choose a shorter one."
         )
     if not _NAME.fullmatch(name) or ".." in name:
         raise InteractiveActionError(

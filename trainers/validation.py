@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import io
 import logging
+import math
 import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from PIL import Image
 from ..errors import InteractiveActionError
 from ..files import write_atomically
 from ..models.sampling import ddim
+from .hyperparameters import check_text
 from .loop import TrainingState
 from .objective import Objective
 
@@ -53,6 +55,14 @@ class Validation:
             raise InteractiveActionError(
                 f"Validation images have sample_every {self.sample_every} and steps {self.steps}. Both must be at least 1."
             )
+        if not 0 <= self.seed < 2**64:
+            raise InteractiveActionError(
+                f"The seed of validation images is {self.seed}. It must be at least 0 and less than 2^64."
+            )
+        if not math.isfinite(self.cfg):
+            raise InteractiveActionError(f"The cfg of validation images is {self.cfg}. It must be a finite number.")
+        for prompt in self.prompts:
+            check_text("A prompt for validation images", prompt)
 
     def due(self, state: TrainingState, total: int) -> bool:
         """Whether images are due at this state of a run of ``total`` steps. Also asked before a resumed run's first step."""
