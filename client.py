@@ -3,6 +3,8 @@
 The graph is in ComfyUI's API format (in the web page: File > Export (API)), a dict of node id to
 ``{"class_type": ..., "inputs": {...}}``. Nothing but urllib and websocket-client is needed:
 
+    from interactive_action.client import ComfyClient
+
     client = ComfyClient("127.0.0.1:8188")
     outputs = client.run(prompt, progress=lambda node, value, maximum: print(node, value, "/", maximum))
     for image in outputs["9"]["images"]:  # node "9" is a SaveImage
@@ -25,9 +27,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import websocket
+from .errors import InteractiveActionError, MissingExtraError
 
-from .errors import InteractiveActionError
+try:
+    import websocket
+except ImportError as error:  # ComfyUI does not bring it
+    raise MissingExtraError("websocket-client", "client") from error
 
 TIMEOUT = 300.0  # seconds; loading gigabytes from a cold disk can keep a server from answering for a while
 

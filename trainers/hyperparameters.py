@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InteractiveActionError
+from ..files import check_text
 from .timesteps import TIMESTEP_SAMPLING
 
 NOUNS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of texts"}
@@ -73,7 +74,7 @@ def check_value(name: str, value: Any, kind: type, details: Parameter) -> None:
     if not fits or (isinstance(value, bool) and kind is not bool):
         raise InteractiveActionError(f"{name} is {value!r}. It must be {NOUNS[kind]}.")
     for text in (value,) if kind is str else value if kind is tuple else ():
-        check_text(name, text)
+        check_text(text, name)
     if details.choices and value not in details.choices:
         raise InteractiveActionError(f"{name} is {value!r}. Choose one of: {', '.join(details.choices)}.")
     if kind not in (int, float):
@@ -84,18 +85,6 @@ def check_value(name: str, value: Any, kind: type, details: Parameter) -> None:
         raise InteractiveActionError(f"{name} is {value}. It must be at least {details.minimum:g}.")
     if details.maximum is not None and value > details.maximum:
         raise InteractiveActionError(f"{name} is {value}. It must be at most {details.maximum:g}.")
-
-
-def check_text(name: str, text: Any) -> None:
-    """Raises a sentence if ``text`` is none, or one that no tokenizer takes and no file holds."""
-    if not isinstance(text, str):
-        raise InteractiveActionError(f"{name} holds {text!r}. It must be text.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InteractiveActionError(
-            f"{name} is {text!r}, which holds half a character that no file can hold. Type it again."
-        ) from error
 
 
 # Parameters that several methods have

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from .hyperparameters import check_text
+from ..files import check_text
 from .loop import TrainingState
 from .objective import Objective
 
@@ -34,7 +34,7 @@ class Origin:
     processes: int = 1
 
     def __post_init__(self) -> None:
-        check_text("action", self.action)
+        check_text(self.action, "action")
 
 
 def provenance(objective: Objective, origin: Origin, state: TrainingState) -> dict[str, str]:

@@ -13,12 +13,13 @@ from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
 from ..errors import InteractiveActionError, MissingExtraError
 from ..files import LONGEST_NAME, checked_name, parse_json, read_text, write_atomically
-from ..scoring.keep_best import Judges
+from ..scoring.keep_best import Judges, LoadJudges, load_judges
 from ..tokens.token_file import load_token
 from .hyperparameters import Config
 from .methods import METHODS
 from .validation import Validation
 
+LONGEST_RUN_NAME = LONGEST_NAME - len("-100000-lora")  # bytes; as the files of checkpoints are called
 DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PATHS = ("model", "dataset", "action_different", "class_images", "output", "latent_cache", "tensorboard")
@@ -80,7 +81,7 @@ class Run:
     hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        checked_name(self.name, "token", LONGEST_NAME - len("-100000-lora"))  # as its checkpoints are called
+        checked_name(self.name, "token", LONGEST_RUN_NAME)
         for key, choices in (("method", tuple(METHODS)), ("dtype", DTYPES), ("device", DEVICES)):
             if getattr(self, key) not in choices:
                 raise InteractiveActionError(
@@ -145,15 +146,15 @@ class Run:
             settings.setdefault("steering_words", ACTION_WORDS.get(self.action, ()))
         return method.config(**settings)
 
-    def validation_images(self) -> Validation | None:
-        """Returns what [validation] asks for, with the judges of [judges], or None."""
+    def validation_images(self, load_judges: LoadJudges = load_judges) -> Validation | None:
+        """Returns what [validation] asks for, with the judges of [judges] as ``load_judges`` loads them, or None."""
         if not self.validation:
             return None
         validation = Validation(**_typed(Validation, self.validation, "[validation]"))
         if not self.judges:
             return validation
         judges = Judges(**_typed(Judges, self.judges, "[judges]"))
-        return dataclasses.replace(validation, score=judges.load(validation.prompts))
+        return dataclasses.replace(validation, score=judges.load(validation.prompts, load_judges))
 
 
 def toml_reader() -> Any:

@@ -14,6 +14,7 @@ from ..captions.dataset import InteractionDataset
 from ..errors import NotWrittenError
 from ..models.diffusers_engine import DiffusersEngine
 from ..models.single_file import load_single_file
+from ..scoring.keep_best import LoadJudges, load_judges
 from .action_different import ActionDifferent
 from .checkpoints import Checkpoints, Folders
 from .distributed import joined_processes
@@ -26,8 +27,12 @@ from .session import Preview, Session
 from .validation import save_images
 
 
-def train(path: str | pathlib.Path) -> list[pathlib.Path]:
+def train(path: str | pathlib.Path, load_judges: LoadJudges = load_judges) -> list[pathlib.Path]:
     """Trains what the run file ``path`` describes.
+
+    Args:
+        path: of the run file.
+        load_judges: loads the judges of its validation images by their names; the default knows no embedded ones.
 
     Returns:
         The written files: the token's, the LoRA's or both; none in a process that helps another.
@@ -37,7 +42,7 @@ def train(path: str | pathlib.Path) -> list[pathlib.Path]:
         NotWrittenError: what was learned could not be written; it says where it is kept.
     """
     run = Run.read(path)
-    config, validation = run.config(), run.validation_images()
+    config, validation = run.config(), run.validation_images(load_judges)
     output = pathlib.Path(run.output)
     with joined_processes() as process:
         engine = load_engine(run, process.device_index)
@@ -96,7 +101,7 @@ def load_datasets(run: Run) -> tuple[InteractionDataset, Any]:
 
 
 def _write(session: Session, checkpoints: Checkpoints, state: TrainingState) -> list[pathlib.Path]:
-    """Writes what was learned; to the system's folder for temporary files if nothing of it could be kept where it belongs."""
+    """Writes what was learned; if not even its state can be kept where it belongs, to the system's temporary folder."""
     try:
         with session.finishing(state):
             return checkpoints.save(state)

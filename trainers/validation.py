@@ -17,9 +17,8 @@ import torch
 from PIL import Image
 
 from ..errors import InteractiveActionError
-from ..files import write_atomically
+from ..files import check_text, write_atomically
 from ..models.sampling import ddim
-from .hyperparameters import check_text
 from .loop import TrainingState
 from .objective import Objective
 
@@ -53,7 +52,8 @@ class Validation:
             )
         if min(self.sample_every, self.steps) < 1:
             raise InteractiveActionError(
-                f"Validation images have sample_every {self.sample_every} and steps {self.steps}. Both must be at least 1."
+                f"Validation images have sample_every {self.sample_every} and steps {self.steps}. Both must be at least "
+                "1."
             )
         if not 0 <= self.seed < 2**64:
             raise InteractiveActionError(
@@ -62,7 +62,7 @@ class Validation:
         if not math.isfinite(self.cfg):
             raise InteractiveActionError(f"The cfg of validation images is {self.cfg}. It must be a finite number.")
         for prompt in self.prompts:
-            check_text("A prompt for validation images", prompt)
+            check_text(prompt, "A prompt for validation images")
 
     def due(self, state: TrainingState, total: int) -> bool:
         """Whether images are due at this state of a run of ``total`` steps. Also asked before a resumed run's first step."""

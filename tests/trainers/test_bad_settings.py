@@ -92,6 +92,14 @@ def test_a_text_that_no_tokenizer_takes_is_refused_with_its_name(method):
                 METHODS[method].config(**{name: ("hand", HALF_AN_EMOJI)})
 
 
+@pytest.mark.parametrize("group", ["prompts", "prompts_and"])
+def test_a_prompt_of_a_dataset_that_no_file_can_hold_is_refused(group):
+    dataset = noise_dataset()
+    prompts = tuple((f"{HALF_AN_EMOJI} {prompt}",) for (prompt, *_) in getattr(dataset, group))
+    with pytest.raises(InteractiveActionError, match="A prompt of the dataset is .* half a character"):
+        dataclasses.replace(dataset, **{group: prompts})
+
+
 def test_an_action_or_a_prompt_that_no_file_can_hold_is_refused():
     with pytest.raises(InteractiveActionError, match="action is .* half a character"):
         Origin("adi", HALF_AN_EMOJI, "tiny", "tiny")

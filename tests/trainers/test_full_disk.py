@@ -12,7 +12,7 @@ import torch
 
 from interactive_action.errors import InteractiveActionError, NotWrittenError
 from interactive_action.files import write_atomically
-from interactive_action.miniature.factory.export import FILE
+from interactive_action.miniature.weights import CHECKPOINT
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.tokens.token_file import load_token
 from interactive_action.trainers.checkpoints import Checkpoints, Folders
@@ -85,7 +85,7 @@ def train_on_a_disk_that_becomes_full(folder):
     session = session_in(folder, save_every=4, log_folder=folder / "log")
     with pytest.raises(NotWrittenError) as caught:
         finish(session, progress=fill_the_disk)
-    return str(caught.value), session.problems, session.saved_step()
+    return str(caught.value), session.failed_writes.sentences, session.saved_step()
 
 
 def test_training_goes_on_while_the_disk_is_full_and_the_same_run_goes_on_from_the_last_state(tmp_path, whole):
@@ -121,7 +121,7 @@ def test_a_failed_state_is_said_once_in_the_log(tmp_path, no_folder, caplog, who
         assert finish(session) == whole
     [record] = caplog.records
     assert "Training goes on, but its state could not be written: lift.state could not be written" in record.message
-    assert session.problems == {"state": record.message}
+    assert session.failed_writes.sentences == {"state": record.message}
 
 
 def test_images_that_cannot_be_written_stop_no_training(tmp_path, no_folder, whole):
@@ -130,7 +130,7 @@ def test_images_that_cannot_be_written_stop_no_training(tmp_path, no_folder, who
 
     session = session_in(tmp_path)
     assert finish(session, progress=progress) == whole
-    assert session.problems.keys() == {"validation images"}
+    assert session.failed_writes.sentences.keys() == {"validation images"}
 
 
 def test_cancel_remains_cancel_when_no_state_can_be_written(tmp_path, no_folder):
@@ -157,7 +157,7 @@ def test_the_command_line_puts_what_it_cannot_put_where_it_belongs_elsewhere(tmp
     monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
     dataset.save(tmp_path / "dataset")
     (tmp_path / "run.toml").write_text(
-        f'model = "{FILE}"\ndataset = "dataset"\naction = "lift"\nmethod = "textual-inversion"\nname = "lift"\n'
+        f'model = "{CHECKPOINT}"\ndataset = "dataset"\naction = "lift"\nmethod = "textual-inversion"\nname = "lift"\n'
         f'output = "{no_folder}"\n[hyperparameters]\nsteps = 2\nbatch_size = 1\ninitializer_token = "with"\n'
     )
     with pytest.raises(NotWrittenError) as caught:
