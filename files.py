@@ -35,15 +35,16 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which captions may hold
 
 
-def checked_name(name: object, what: str) -> str:
+def checked_name(name: object, what: str, longest: int = LONGEST_NAME) -> str:
     """Returns ``name`` in Unicode's form NFC if on every system it can only name a file inside its own folder.
 
-    Letters and digits of any script, '-', '_' and '.'; at most ``LONGEST_NAME`` bytes; no name that Windows keeps for
+    Letters and digits of any script, '-', '_' and '.'; at most ``longest`` bytes; no name that Windows keeps for
     itself.
 
     Args:
         name: from a person, a graph or a file.
         what: the kind of thing that is named, for the sentence.
+        longest: bytes of UTF-8.
 
     Raises:
         InteractiveActionError: it is not a text, is too long or could be another file somewhere.
@@ -54,9 +55,9 @@ def checked_name(name: object, what: str) -> str:
         )
     name = unicodedata.normalize("NFC", name)
     length = len(name.encode("utf-8", "surrogatepass"))
-    if length > LONGEST_NAME:
+    if length > longest:
         raise InteractiveActionError(
-            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {LONGEST_NAME} are the "
+            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {longest} are the "
             "limit. Choose a shorter one."
         )
     if not _NAME.fullmatch(name) or ".." in name:
@@ -70,6 +71,26 @@ def checked_name(name: object, what: str) -> str:
             "the file. Try a plain name such as 'pick-up'."
         )
     return name
+
+
+def check_text(text: object, what: str) -> None:
+    """Raises a sentence if ``text`` is none, or one that no tokenizer takes and no file holds.
+
+    Args:
+        text: from a person, a graph or a file.
+        what: names it in the sentence.
+
+    Raises:
+        InteractiveActionError: the sentence.
+    """
+    if not isinstance(text, str):
+        raise InteractiveActionError(f"{what} holds {text!r}. It must be text.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InteractiveActionError(
+            f"{what} is {text!r}, which holds half a character that no file can hold. Type it again."
+        ) from error
 
 
 def path_inside(folder: StrPath, name: StrPath, what: str) -> pathlib.Path:
@@ -241,7 +262,7 @@ def write_atomically(path: StrPath, data: bytes) -> None:
         data: the whole content.
 
     Raises:
-        InteractiveActionError: the system refuses; what was there before is unchanged.
+        NotWrittenError: the system refuses; what was there before is unchanged.
     """
     path = pathlib.Path(path)
     temporary = None
@@ -270,7 +291,8 @@ def new_folder(folder: StrPath, what: str) -> Iterator[pathlib.Path]:
         what: the kind of folder, for the sentence.
 
     Raises:
-        InteractiveActionError: there is such a folder already, or the system refuses to write; nothing is left.
+        InteractiveActionError: there is such a folder already.
+        NotWrittenError: the system refuses to write; nothing is left.
     """
     folder = pathlib.Path(folder)
     if folder.exists():
@@ -300,7 +322,7 @@ def write_errors(path: StrPath, size: int | None = None) -> Iterator[None]:
         size: bytes to be written, if that is known.
 
     Raises:
-        InteractiveActionError: in place of an OSError.
+        NotWrittenError: in place of an OSError.
     """
     path = pathlib.Path(path)
     try:

@@ -18,7 +18,7 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from ..errors import InteractiveActionError
-from ..files import new_folder, path_inside, read_json_lines
+from ..files import check_text, new_folder, path_inside, read_json_lines
 from ..images import read_image
 from .buckets import fit
 from .templates import PLACEHOLDER
@@ -58,6 +58,9 @@ class InteractionDataset:
             raise InteractiveActionError(
                 "The dataset's masks are not those of its images. Give each image one of its size, or none."
             )
+        for group in (*self.prompts, *self.prompts_and):
+            for prompt in group:
+                check_text(prompt, "A prompt of the dataset")
         for group in self.prompts:
             for prompt in group or ("",):
                 if prompt.count(PLACEHOLDER) != 1:

@@ -10,6 +10,7 @@ import torch
 from comfy_api.latest import io, ui
 from PIL import Image
 
+from ..trainers.failed_writes import FailedWrites
 from ..trainers.loop import TrainingState, run_key
 from ..trainers.rlaif import D3POConfig, D3POTraining, EditTask, begin, reward_curve, training_steps
 from . import sockets
@@ -131,7 +132,7 @@ class TrainEditor(Node):
         from ..models.comfy_style_editor import ComfyEditor
 
         config = D3POConfig(**settings)
-        bar = comfy.utils.ProgressBar(config.steps)
+        bar, failed_writes = comfy.utils.ProgressBar(config.steps), FailedWrites()
         with ComfyEditor(model, clip, vae) as engine:
             # clone: what came along a graph are inference tensors
             image, style, mask, style_mask = (
@@ -150,7 +151,8 @@ class TrainEditor(Node):
                 pair = None
                 for pair in training_steps(training, state, bar.update_absolute):
                     if state.step < config.steps:
-                        state.save(path, run)
+                        with failed_writes.tolerated("state"):
+                            state.save(path, run)
                     total = config.steps * training.ticks
                     image = feedback(pair, state.losses, config.steps, reward.alpha)
                     bar.update_absolute(state.step * training.ticks, total, ("JPEG", image, 960))
@@ -168,6 +170,7 @@ class TrainEditor(Node):
             f"{config.steps} steps of {config.pairs} pairs; reward {curve[-1]:+.2f} deviations since the first step, "
             f"{numpy.mean(state.losses['ties']):.0%} ties. The loss says nothing: it is always near 0.693."
         )
+        text = " ".join([text, *failed_writes.sentences.values()])
         ui_parts = {**ui.PreviewImage(shown, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()}
         return io.NodeOutput(taught, lora, shown, json.dumps(report, indent=1), ui=ui_parts)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InteractiveActionError
+from ..files import check_text
 from .timesteps import TIMESTEP_SAMPLING
 
 NOUNS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of texts"}
@@ -73,6 +74,8 @@ def check_value(name: str, value: Any, kind: type, details: Parameter) -> None:
     fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
     if not fits or (isinstance(value, bool) and kind is not bool):
         raise InteractiveActionError(f"{name} is {value!r}. It must be {NOUNS[kind]}.")
+    for text in (value,) if kind is str else value if kind is tuple else ():
+        check_text(text, name)
     if details.choices and value not in details.choices:
         raise InteractiveActionError(f"{name} is {value!r}. Choose one of: {', '.join(details.choices)}.")
     if kind not in (int, float):
