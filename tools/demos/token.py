@@ -146,8 +146,9 @@ def main() -> None:
     write_summary(DEMO, summarize(trigger_word, rows, reports, time.monotonic() - start))
     print(
         "\nLook at demo/before_after.png (same prompts and seeds without and with the token), demo/simulated.png\n"
-        f"(what it learned from) and demo/loss.png. The token is demo/{TOKEN}.safetensors. To use it in the web page: make\n"
-        f"serve, open the address it prints, choose the template 'Use a token' and write {trigger_word} in a prompt."
+        f"(what it learned from) and demo/loss.png. The token is demo/{TOKEN}.safetensors. To use it in the web page:\n"
+        f"make serve, open the address it prints, choose the template 'Use a token' and write {trigger_word} in a\n"
+        "prompt."
     )
 
 
