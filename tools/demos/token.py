@@ -58,7 +58,7 @@ def learn(client: ComfyClient, bar: tqdm) -> str:
     outputs = run(client, prompt, bar, TRAINING_SHARE)
     contact_sheet(fetch_images(client, outputs, prompt, "Save the simulated images"), DEMO / "simulated.png")
     fetch_images(client, outputs, prompt, "Save the loss curves")[0].save(DEMO / "loss.png")
-    return fetch_text(outputs, prompt, "Placeholder")
+    return fetch_text(outputs, prompt, "Trigger word")
 
 
 def use(
