@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from interactive_action.tools.demos.token import load_prompt
+from interactive_action.tools.dev.prompts import load_prompt
 from interactive_action.tools.dev import peers
 from interactive_action.tools.dev.workflows import NOTES, WORKFLOWS
 

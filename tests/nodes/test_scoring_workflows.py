@@ -9,7 +9,7 @@ from PIL import Image
 
 from interactive_action.captions import prompt_sets
 from interactive_action.tests.nodes.graphs import save_noise_dataset
-from interactive_action.tools.demos.token import load_prompt, node
+from interactive_action.tools.dev.prompts import load_prompt, node
 
 
 def saved(client, outputs, prompt, title):
