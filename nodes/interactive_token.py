@@ -12,14 +12,14 @@ from ..models.comfy_layerwise import cross_attention_layers, teach_layers
 from ..models.comfy_tokens import teach
 from ..tokens.token_file import load_token, save_token
 from . import sockets
-from .node import Node
+from .node import Node, SavingNode
 
 CATEGORY = "Interactive Action/tokens"
 LAYERS = "interactive_tokens"  # the folder of layer-wise tokens below models: where `embedding:` does not search
 folder_paths.add_model_folder_path(LAYERS, str(pathlib.Path(folder_paths.models_dir, LAYERS)))
 
 
-class SaveToken(Node):
+class SaveToken(SavingNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -30,7 +30,7 @@ class SaveToken(Node):
             "token to models/interactive_tokens, for Interactive Token Loader.",
             is_output_node=True,
             inputs=[
-                sockets.Token.Input("token", tooltip="A trained token."),
+                sockets.Token.Input("token", tooltip="A trained token.", lazy=True),
                 io.String.Input(
                     "name",
                     default="pick-up",
