@@ -117,7 +117,7 @@ def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(
 
 def test_a_data_set_of_triples_is_made_kept_and_taught(client, server):
     """The shipped workflow, with fewer images and steps."""
-    prompt = load_prompt("make-a-data-set-of-triples")
+    prompt = load_prompt("make-a-dataset-of-triples")
     node(prompt, "Record Triples")[1]["inputs"].update(num_episodes=2, frames_per_episode=1)
     node(prompt, "Train Token (ADI)")[1]["inputs"].update(steps=2, batch_size=2)
     node(prompt, "Save Interactive Token")[1]["inputs"].update(name="of-triples")

@@ -45,7 +45,7 @@ NOTES = {
     "record-an-action": "## Record an action\n\nA simulated robot puts an apple into a basket or a bowl in a kitchen, four moments "
     "a take from four sides, and all that the simulator knows is kept in `datasets/interactive_action_recordings`.\n\nChoose another "
     "action, object or room in **Interaction Scene**; which objects an action is offered for is said when they do not fit.",
-    "make-a-data-set-of-triples": "## Make a dataset of triples\n\n**Record Triples** does other actions in exactly the context of each "
+    "make-a-dataset-of-triples": "## Make a dataset of triples\n\n**Record Triples** does other actions in exactly the context of each "
     "image. Both are kept, the action is captioned, and **Train Token (ADI)** learns what the others do not share with it.\n\nFor your own "
     "checkpoint: width and height 512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
     "film-an-action": "## Film an action\n\nA mobile robot puts an apple down, seen by four still cameras; **Recording to Video** makes a video of "
@@ -106,7 +106,7 @@ THUMBNAILS = {
     "use-a-token": ("before_after.png", None),
     "train-from-a-saved-dataset": ("loss.png", None),
     "record-an-action": ("../web/docs/actions.jpg", (0, 288, 864, 720)),
-    "make-a-data-set-of-triples": ("../web/docs/triples.jpg", None),
+    "make-a-dataset-of-triples": ("../web/docs/triples.jpg", None),
     "film-an-action": ("../web/docs/film.jpg", None),
     "act-with-your-own-robot": ("../web/docs/own-robot.jpg", None),
     "import-a-recording": ("../web/docs/actions.jpg", (432, 432, 1296, 864)),
