@@ -4,6 +4,7 @@ import json
 import math
 import os
 import threading
+import traceback
 
 import pytest
 from PIL import Image
@@ -105,6 +106,47 @@ def test_a_license_with_half_an_emoji_is_written_as_its_code(server):
 
     token = load_token(server.base / "models" / "embeddings" / "licensed.safetensors")
     assert token.provenance["modelspec.license"] == "CC0 \\ud800"
+
+
+def test_a_report_with_half_an_emoji_is_written_with_its_code(server, client):
+    prompt, _ = unprintable_input("WriteReport")
+    prompt["page"]["inputs"]["methods"] = "half \ud83c"
+    prompt["show"] = {"class_type": "PreviewAny", "inputs": {"source": ["page", 0]}}
+    (name,) = client.run(prompt)["show"]["text"]
+    assert "half \\ud83c" in (server.base / "output" / f"{name}.html").read_text(encoding="utf-8")
+
+
+def test_images_with_names_of_another_encoding_are_judged_and_written(server, client):
+    folder = server.base / "input" / "old-archive"
+    folder.mkdir()
+    Image.new("RGB", (96, 96), "red").save(folder / "red.png")
+    os.rename(folder / "red.png", os.fsencode(folder) + b"/r\xf6t.png")
+    prompt, _ = unprintable_image(server)
+    prompt["score"]["inputs"] |= {"folder": "old-archive", "save_as": "old"}
+    assert "IAScore 0.000 of 1 images" in client.run(prompt)["score"]["text"][0]
+    assert "r\\udcf6t.png" in (server.base / "output" / "old.csv").read_text(encoding="utf-8")
+
+
+def test_an_error_of_a_library_that_cannot_be_printed_becomes_one_that_can():
+    from comfy_api.latest import io
+
+    from interactive_action.nodes.node import Node
+
+    class Reader(Node):
+        @classmethod
+        def define_schema(cls):
+            return io.Schema(node_id="Reader", inputs=[io.String.Input("name")])
+
+        @classmethod
+        def execute(cls, name):
+            try:
+                raise KeyError(name)
+            except KeyError as error:
+                raise ValueError(f"no W{chr(0xDCFC)}rfel") from error
+
+    with pytest.raises(InteractiveActionError, match=r"^ValueError: no W\\udcfcrfel$") as caught:
+        Reader.execute("x")
+    "".join(traceback.format_exception(caught.value)).encode()
 
 
 # What comes along a link
