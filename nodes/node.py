@@ -93,11 +93,9 @@ def _fingerprint(files_read: classmethod[Any, Any, Iterable[pathlib.Path]]) -> c
 
     def fingerprint_inputs(cls: Any, **inputs: Any) -> str:
         values = {name: inputs[name] for name in names if name in inputs}
-        if any(value is None for value in values.values()):  # comes along a link: what is behind it decides
-            return ""
         try:
             return contents_key(cls.files_read(**values))
-        except Exception:  # noqa: BLE001 (whatever a bad name or a broken file leads to: ComfyUI would run all anew)
+        except Exception:  # noqa: BLE001 (a linked value is None here, and names and files may be bad in any way)
             return ""
 
     return classmethod(fingerprint_inputs)

@@ -134,8 +134,8 @@ class ReadVotes(Node):
             checked_name(folder, "folder")
 
     @classmethod
-    def files_read(cls, page: str, folder: str) -> list[pathlib.Path]:
-        return [key_path(page), *answer_files(folder)]
+    def files_read(cls, page: str | None = None, folder: str | None = None) -> list[pathlib.Path]:
+        return [*([key_path(page)] if page else []), *(answer_files(folder) if folder else [])]
 
     @classmethod
     def execute(cls, page, folder, pasted=""):
