@@ -23,7 +23,7 @@ from .sockets import SOURCES
 
 LITERALS = (str, bool, int, float, list, dict, type(None))  # what a prompt in JSON can hold
 CONTAINERS = {"LATENT": dict, "CONDITIONING": list, "BOUNDING_BOX": (list, dict)}  # and what links carry all the same
-WORDS = {"STRING": (str, "text"), "BOOLEAN": (bool, "true or false")}
+WORDS: dict[str, tuple[type, str]] = {"STRING": (str, "text"), "BOOLEAN": (bool, "true or false")}
 
 
 class Node(io.ComfyNode):
@@ -184,7 +184,7 @@ def _check_choice(title: str, name: str, value: Any, entry: Any) -> None:
 
 
 def _check_number(title: str, name: str, value: Any, entry: Any) -> None:
-    kind = numbers.Integral if isinstance(entry, io.Int.Input) else numbers.Real
+    kind: Any = numbers.Integral if isinstance(entry, io.Int.Input) else numbers.Real
     if (
         isinstance(value, bool)
         or not isinstance(value, kind)

@@ -67,7 +67,7 @@ def read_votes(text: str, where: str) -> dict[str, Any]:
 
 
 def _read(text: str, where: str, fits: Callable[[Any], bool], source: str) -> dict[str, Any]:
-    report = parse_json(text, where)
+    report: dict[str, Any] = parse_json(text, where)
     try:
         good = isinstance(report, dict) and fits(report)
     except (KeyError, TypeError, AttributeError):

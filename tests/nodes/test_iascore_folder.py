@@ -14,6 +14,7 @@ from interactive_action.miniature.factory.judge_images import CHECK_SEED
 from interactive_action.nodes.iascore import EMBEDDED, LoadClipScorer, LoadDetector
 from interactive_action.nodes.iascore_folder import IAScoreFolder
 
+JUDGES = (object(), object())  # of whom nothing is asked
 WORDS = ("panda", "strawberry", "a panda picking up a strawberry")
 
 
@@ -48,8 +49,7 @@ def test_a_new_image_is_noticed_and_a_folder_that_is_not_there_is_a_sentence(fol
     before = IAScoreFolder.fingerprint_inputs(folder=folder)
     Image.new("RGB", (8, 8)).save(f"{folder_paths.get_input_directory()}/{folder}/d.png")
     assert IAScoreFolder.fingerprint_inputs(folder=folder) != before
-    judges = LoadClipScorer.execute(EMBEDDED).result[0], LoadDetector.execute(EMBEDDED, 0.3).result[0]
     with pytest.raises(InteractiveActionError, match=f"no folder nobody.*Found: .*{folder}"):
-        IAScoreFolder.execute("nobody", *judges, *WORDS)
+        IAScoreFolder.execute("nobody", *JUDGES, *WORDS)
     with pytest.raises(InteractiveActionError, match="cannot be called"):
-        IAScoreFolder.execute("../elsewhere", *judges, *WORDS)
+        IAScoreFolder.execute("../elsewhere", *JUDGES, *WORDS)

@@ -61,9 +61,9 @@ def test_the_pack_loads_without_a_warning(server):
 
 
 def test_every_node_is_there_under_a_name_of_its_own(client):
-    from interactive_action.nodes import ROOMS
+    from interactive_action.nodes import NODE_MODULES
 
-    ids = [node.define_schema().node_id for room in ROOMS for node in room.NODES]
+    ids = [node.define_schema().node_id for room in NODE_MODULES for node in room.NODES]
     assert len(set(ids)) == len(ids)
     assert set(our_nodes(client)) == set(ids)
     assert all(name.startswith("InteractiveAction") for name in set(ids) - {"InteractiveTokenLoader"})
