@@ -159,8 +159,7 @@ class WriteReport(SavingNode):
 
 def token_paths(tokens):
     """The files of saved tokens, one a line."""
-    names = (line.strip("<>").removesuffix(".safetensors") for line in filled_lines(tokens))
-    return [_token_path(f"{name}.safetensors") for name in names]
+    return [_token_path(line) for line in filled_lines(tokens)]
 
 
 def scores_table(reports):

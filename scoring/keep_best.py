@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import InteractiveActionError
 from ..files import lines_of
 from .iascore import score_images, speak, summarize
-
-EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
@@ -39,30 +38,40 @@ class IAScoreOfSamples:
         ]
 
 
+LoadJudges = Callable[[str, float, str, str], tuple[Any, Any]]
+"""(detector, threshold, clip, pretrained), as in ``Judges`` -> a ``detectors.Detector`` and a ``clip.ClipScorer``."""
+
+
 @dataclass(frozen=True)
 class Judges:
-    """Both judges by name, as a file tells them: ``embedded``, or what ``detectors.load_detector`` and ``clip.load_clip_scorer`` take."""
+    """Both judges by name, as a file tells them, and what they look for.
+
+    detector, clip, pretrained: as ``detectors.load_detector`` and ``clip.load_clip_scorer`` take them; empty: the judges that
+    the caller chooses.
+    """
 
     subject: str = ""
     object: str = ""
     phrase: str = ""
-    detector: str = EMBEDDED
+    detector: str = ""
     threshold: float = 0.3
-    clip: str = EMBEDDED
+    clip: str = ""
     pretrained: str = ""
 
-    def load(self, prompts):
-        """The ``IAScoreOfSamples`` of them."""
-        from ..miniature import judges
-        from .clip import load_clip_scorer
-        from .detectors import load_detector
-
-        detector = (
-            judges.load_detector(self.threshold)
-            if self.detector == EMBEDDED
-            else load_detector(self.detector, self.threshold)
-        )
-        clip_scorer = (
-            judges.load_clip_scorer() if self.clip == EMBEDDED else load_clip_scorer(self.clip, self.pretrained)
-        )
+    def load(self, prompts: tuple[str, ...], load_judges: LoadJudges) -> IAScoreOfSamples:
+        """Loads them for validation images of ``prompts``."""
+        detector, clip_scorer = load_judges(self.detector, self.threshold, self.clip, self.pretrained)
         return IAScoreOfSamples(prompts, self.subject, self.object, self.phrase, detector, clip_scorer)
+
+
+def load_judges(detector: str, threshold: float, clip: str, pretrained: str) -> tuple[Any, Any]:
+    """Loads both judges by name; there is no default here (``miniature.judges.load_judges`` has one)."""
+    from .clip import load_clip_scorer
+    from .detectors import load_detector
+
+    if not (detector and clip):
+        raise InteractiveActionError(
+            "[judges] names no detector or no clip, and there is no default. Write both, for example "
+            'detector = "google/owlv2-base-patch16-ensemble" and clip = "ViT-B-32".'
+        )
+    return load_detector(detector, threshold), load_clip_scorer(clip, pretrained)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from ..captions.dataset import InteractionDataset
+from ..models.adapters import CROSS_KEYS_AND_VALUES, weight_delta
 from ..models.protocol import Engine
-from ..models.weight_files import CROSS_KEYS_AND_VALUES, Difference
 from . import hyperparameters as hp
 from .batches import Batches
 from .objective import DenoisingObjective
@@ -51,5 +51,5 @@ def custom_diffusion(
     """Returns the objective: a token and keys and values, denoising and prior preservation. Arguments: ``dreambooth``."""
     batches = Batches(engine, dataset, config, loss_weights)
     token = Token(engine, config.initializer_token, config.num_vectors)
-    trainable = TokenAndAdapter(token, Difference(engine, CROSS_KEYS_AND_VALUES), config.seed)
+    trainable = TokenAndAdapter(token, weight_delta(engine, CROSS_KEYS_AND_VALUES), config.seed)
     return DenoisingObjective(config, batches, trainable, prior_preservation(engine, class_images, config))

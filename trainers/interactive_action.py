@@ -23,7 +23,7 @@ from torch.nn.functional import mse_loss
 
 from ..captions.dataset import InteractionDataset
 from ..errors import InteractiveActionError
-from ..models.lora import AuxiliaryLoRA
+from ..models.adapters import auxiliary_lora
 from ..models.protocol import Engine
 from . import hyperparameters as hp
 from .batches import Batches
@@ -108,7 +108,7 @@ def interactive_action(
     terms = [steering(engine, dataset, config), distillation(engine, dataset, config)]
     if not config.auxiliary_lora_rank:
         return DenoisingObjective(config, batches, token, terms)
-    lora = AuxiliaryLoRA(engine.attention_projections(), config.auxiliary_lora_rank)
+    lora = auxiliary_lora(engine, config.auxiliary_lora_rank)
     return DenoisingObjective(config, batches, TokenAndAdapter(token, lora, config.seed, temporary=True), terms)
 
 

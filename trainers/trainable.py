@@ -13,18 +13,8 @@ import torch
 from einops import repeat
 
 from ..errors import InteractiveActionError
+from ..models.adapters import Adapter
 from ..models.protocol import Engine
-
-
-class AdapterLike(Protocol):
-    """What ``models.adapters`` offers: a change of the U-Net whose weights are one flat vector (P,)."""
-
-    def start(self, generator: torch.Generator) -> torch.Tensor: ...
-    def active(self, weights: torch.Tensor) -> AbstractContextManager[None]: ...
-
-
-class ExportableAdapter(AdapterLike, Protocol):
-    def tensors(self, weights: torch.Tensor) -> dict[str, torch.Tensor]: ...
 
 
 class Trainable(Protocol):
@@ -123,7 +113,7 @@ class TokenAndAdapter:
 
     trains_token = True
 
-    def __init__(self, token: Token, adapter: ExportableAdapter, seed: int, temporary: bool = False) -> None:
+    def __init__(self, token: Token, adapter: Adapter, seed: int, temporary: bool = False) -> None:
         self._token, self._adapter, self._seed, self._temporary = token, adapter, seed, temporary
         self._shape = token.initial().shape
 
@@ -167,7 +157,7 @@ class AdapterOfWord:
 
     trains_token = False
 
-    def __init__(self, engine: Engine, word: str, adapter: ExportableAdapter, seed: int) -> None:
+    def __init__(self, engine: Engine, word: str, adapter: Adapter, seed: int) -> None:
         self._vectors, self._adapter, self._seed = engine.word_vectors(word), adapter, seed
         if len(self._vectors) == 0:
             raise InteractiveActionError(

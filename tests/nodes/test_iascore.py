@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError, MissingExtraError
-from interactive_action.miniature.factory.everyday_world import render, sample_scene
+from interactive_action.miniature.factory.everyday_render import render
+from interactive_action.miniature.factory.everyday_world import sample_scene
 from interactive_action.miniature.factory.judge_images import CHECK_SEED
 from interactive_action.nodes.iascore import EMBEDDED, NODES, IAScore, LoadClipScorer, LoadDetector
 
@@ -122,7 +123,7 @@ def test_empty_names_and_sources_are_sentences(images, clip_scorer, detector):
 
 def test_without_the_extra_the_loader_says_which_command_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(MissingExtraError, match=r"pip install \"\.\[score\]\""):
+    with pytest.raises(MissingExtraError, match=r"pip install -e \"\.\[score\]\""):
         LoadClipScorer.execute(EMBEDDED)
 
 

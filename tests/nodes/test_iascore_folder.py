@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.miniature.factory.everyday_world import render, sample_scene
+from interactive_action.miniature.factory.everyday_render import render
+from interactive_action.miniature.factory.everyday_world import sample_scene
 from interactive_action.miniature.factory.judge_images import CHECK_SEED
 from interactive_action.nodes.iascore import EMBEDDED, LoadClipScorer, LoadDetector
 from interactive_action.nodes.iascore_folder import IAScoreFolder
