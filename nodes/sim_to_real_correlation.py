@@ -56,6 +56,10 @@ class SimToReal(Node):
         )
 
     @classmethod
+    def check_inputs(cls, file: str) -> None:
+        _path(file)
+
+    @classmethod
     def files_read(cls, file: str = "") -> list[pathlib.Path]:
         path = _path(file)
         return [path] if path else []
