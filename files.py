@@ -15,7 +15,7 @@ import shutil
 import struct
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import InteractiveActionError, NotWrittenError

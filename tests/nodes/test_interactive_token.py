@@ -12,8 +12,8 @@ from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_da
 from interactive_action.tests.nodes.test_training_methods import shortened
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import load_token, save_token
-from interactive_action.tools.dev.prompts import load_prompt, node
 from interactive_action.tools.dev.browser import Browser
+from interactive_action.tools.dev.prompts import load_prompt, node
 from interactive_action.tools.dev.workflows import NOTES
 
 VECTORS = torch.randn(2, 128, generator=torch.Generator().manual_seed(3))
