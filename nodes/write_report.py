@@ -43,7 +43,8 @@ class WriteReport(SavingNode):
                             f"images_{number}",
                             optional=number > 1,
                             lazy=True,
-                            tooltip=f"The images of the method in line {number} of methods, one for each line of prompts.",
+                            tooltip=f"The images of the method in line {number} of methods, one for each line of "
+                            "prompts.",
                         ),
                         io.String.Input(
                             f"report_{number}",
@@ -196,6 +197,7 @@ def scores_table(reports):
 
 
 def votes_table(report):
+    """Returns the table of what ``read_votes`` has read."""
     from ..scoring.report import Score, Table
 
     rows = {}
@@ -241,9 +243,11 @@ def image_grid(images, lines, told):
 
 
 def settings_of(graph, node_id):
-    """{title of a node:
+    """Returns {title of a node: {input: value}} of all nodes that ``node_id`` depends on, sources first.
 
-    {input: value}} for all nodes that ``node_id`` depends on, sources first. graph: in the API's format.
+    Args:
+        graph: in the API's format.
+        node_id: of the node that asks.
     """
     order = []
 

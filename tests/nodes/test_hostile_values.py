@@ -196,11 +196,12 @@ def test_an_image_that_is_replaced_on_the_disk_is_read_again_and_nothing_else_is
 # Links that are missing, and numbers that are none
 
 LITERALS = [
-    ("SaveRecording", {"recording": "x", "name": "n"}, "recording wants a link from Record Interaction or Load Recording, and it holds 'x'"),
+    ("SaveRecording", {"recording": "x", "name": "n"}, "recording wants a link from Record Interaction .* holds 'x'"),
     ("VisualizeAnnotations", {"recording": 5}, "recording wants a link .* holds 5"),
     ("SaveToken", {"token": 5, "name": "n", "overwrite": False, "license": ""}, "token wants a link .* holds 5"),
     ("SaveDataset", {"dataset": None, "name": "n"}, "dataset wants a link from Caption Images .* holds None"),
-    ("IAScore", {"image": "x", "clip_scorer": "y", "subject": "a", "object": "b", "text": "c"}, "image wants a link from Load Image"),
+    ("IAScore", {"image": "x", "clip_scorer": "y", "subject": "a", "object": "b", "text": "c"},
+     "image wants a link from Load Image"),
 ]  # fmt: skip
 
 
