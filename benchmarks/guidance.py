@@ -50,14 +50,12 @@ def steps():
     from comfy.cli_args import args
 
     args.cpu = not torch.cuda.is_available()
-    from comfy import model_management, model_patcher, samplers, supported_models
+    from comfy import model_management, model_patcher, samplers
 
-    from ..models import comfy_registration as style_editor
+    from ..models.comfy_registration import IMAGE, STYLE, StyleSD15
     from ..nodes import three_condition_guider as guidance
 
-    style_editor.register()
-    [kind] = [model for model in supported_models.models if model.__name__ == "SD15Takes12"]
-    config = kind(UNET)
+    config = StyleSD15(UNET)
     device = model_management.get_torch_device()
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     config.set_inference_dtype(dtype, None)
@@ -71,7 +69,7 @@ def steps():
     x, image, style = torch.randn(3, 1, 4, LATENT, LATENT, device=device)
     sigma = torch.full((1,), 5.0, device=device)
     text, null = torch.randn(2, 1, 77, 768, device=device)
-    images = {style_editor.IMAGE: image, style_editor.STYLE: style}
+    images = {IMAGE: image, STYLE: style}
     guiders = []
     for s_in in (1.5, 1.0):
         guider = guidance.ThreeConditions(patcher)
