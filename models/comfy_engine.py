@@ -1,4 +1,4 @@
-"""ComfyUI's loaded MODEL, CLIP and VAE as an ``Engine``; ``comfy_gradients`` says what stands in the way of gradients."""
+"""ComfyUI's loaded MODEL, CLIP and VAE as an ``Engine``. ``comfy_gradients`` lets gradients through them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ class ComfyEngine:
             expected = self._model.model_config.unet_config.get("context_dim")
             if expected != self.width:
                 raise InteractiveActionError(
-                    f"This CLIP is {self.width} wide and the MODEL expects {expected}. Take MODEL and CLIP from the same "
+                    f"This CLIP is {self.width} wide and the MODEL expects {expected}. Take MODEL and CLIP from the "
+                    "same "
                     f"checkpoint."
                 )
             if self._checkpointing:
@@ -190,7 +191,7 @@ class ComfyEngine:
         return {theirs: ours for theirs, ours in sorted(names.items()) if ours in known}
 
     def fingerprint(self) -> str:
-        # CLIP's projection of the pooled text is not in a checkpoint's file; ComfyUI leaves in it what lay in that memory
+        # CLIP's projection of the pooled text is in no checkpoint's file; ComfyUI leaves in it what lay in that memory
         pooled = self._parts[-1:] if self._pooled else []
         unused = {f"{part}.transformer.text_projection.weight" for part in self._parts if part not in pooled}
         return sha256_of((self.unet, self._encoder, self._vae.first_stage_model), unused)
@@ -202,7 +203,7 @@ class ComfyEngine:
         return rows
 
     def _tokens(self, part: str, prompt: str, vectors: torch.Tensor | None) -> list[Any]:
-        """One row of tokens and vectors; these are cut in where the placeholder is, which the tokenizer need not know."""
+        """One row of tokens and vectors; these stand where the placeholder is, which the tokenizer need not know."""
         before, marker, after = prompt.partition(PLACEHOLDER)
         if not marker or vectors is None:
             rows = self._tokenize(part, prompt)

@@ -61,7 +61,7 @@ class LayerPatch:
 
 
 def enable_layerwise_tokens(model: ModelPatcher) -> ModelPatcher:
-    """Returns a clone of ComfyUI's MODEL that understands layer-wise conditionings; ordinary ones mean what they did."""
+    """Returns a clone of ComfyUI's MODEL that understands layer-wise conditionings; others mean what they did."""
     model = model.clone()
     patches = model.model_options["transformer_options"].get("patches", {}).get("attn2_patch", ())
     if not any(isinstance(patch, LayerPatch) for patch in patches):

@@ -33,7 +33,7 @@ STYLE_KEYS = {"{}style_attention.to_q.weight": None}  # what a checkpoint must h
 
 
 class StyleUNet(UNetModel):
-    """SD 1.x's U-Net behind a ``StyleAttention``: x holds noisy latents, the image's and the style image's encodings."""
+    """SD 1.x's U-Net behind a ``StyleAttention``; x holds noisy latents and the encodings of image and style image."""
 
     def __init__(
         self, *, context_dim: int, model_channels: int, dtype: Any, device: Any, operations: Any, **config: Any
@@ -58,9 +58,9 @@ class StyleModel(model_base.BaseModel):
         super().__init__(model_config, model_type, device=device, unet_model=StyleUNet)
 
     def concat_cond(self, **conditions: Any) -> torch.Tensor:
-        """Returns image and style image as the VAE encodes them, (B, 8, h, w): SD 1.5's InstructPix2Pix does not scale them.
+        """Returns image and style image as the VAE encodes them: (B, 8, h, w).
 
-        Absent ones are zero.
+        SD 1.5's InstructPix2Pix does not scale them. Absent ones are zero.
         """
         noise = conditions["noise"]
 

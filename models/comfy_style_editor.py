@@ -43,7 +43,8 @@ class ComfyEditor:
         channels = model.model.model_config.unet_config.get("in_channels")
         if channels != EXTENDED_CHANNELS:
             raise InteractiveActionError(
-                f"This MODEL takes {channels} input channels, and an editor with a style image {EXTENDED_CHANNELS}. Load a "
+                f"This MODEL takes {channels} input channels, and an editor with a style image {EXTENDED_CHANNELS}. "
+                "Load a "
                 "checkpoint made by Extend InstructPix2Pix for Style."
             )
         self._patcher = static(model)
@@ -75,12 +76,14 @@ class ComfyEditor:
 
     @torch.no_grad()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
-        return self._with_network_back(lambda: self._vae.encode(images).float().to(self.device))
+        encodings: torch.Tensor = self._with_network_back(lambda: self._vae.encode(images).float().to(self.device))
+        return encodings
 
     @torch.no_grad()
     def decode_latents(self, z_0: torch.Tensor) -> torch.Tensor:
         latents = self._model.process_latent_out(z_0)
-        return self._with_network_back(lambda: self._vae.decode(latents).float().cpu().clamp(0, 1))
+        images: torch.Tensor = self._with_network_back(lambda: self._vae.decode(latents).float().cpu().clamp(0, 1))
+        return images
 
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:

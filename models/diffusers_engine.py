@@ -32,8 +32,8 @@ PREDICTION_TYPES = ("epsilon", "v_prediction")
 class DiffusersEngine:
     """A frozen model, of which vectors and adapters alone get gradients; ``Engine`` says what its methods give.
 
-    It is open once it is made, like a file: use it as a context manager, or call ``close``, to give the U-Net back without
-    what was laid into it::
+    It is open once it is made, like a file: use it as a context manager, or call ``close``, to give the U-Net back
+    without what was laid into it::
 
         with load_single_file(path) as engine:
             ...
@@ -207,8 +207,10 @@ class DiffusersEngine:
         config = unet.config
         if config.in_channels != 4 or config.cross_attention_dim != self.width or self._pooled != (len(encoders) == 2):
             raise InteractiveActionError(
-                f"The U-Net takes {config.in_channels} channels and text of width {config.cross_attention_dim}, and the "
-                f"text {'encoders are' if self._pooled else 'encoder is'} {' + '.join(map(str, self.widths))} wide. Take "
+                f"The U-Net takes {config.in_channels} channels and text of width {config.cross_attention_dim}, and "
+                "the "
+                f"text {'encoders are' if self._pooled else 'encoder is'} {' + '.join(map(str, self.widths))} wide. "
+                "Take "
                 f"a text-to-image model of the SD 1.x, SD 2.x or SDXL family."
             )
 
@@ -261,7 +263,7 @@ def checkpointed_unet(unet: Any) -> AbstractContextManager[None]:
 
 
 def before_cross_attention(unet: Any) -> list[torch.nn.Module]:
-    """Returns what is worth sharing of the part of the U-Net that sees z_t and t alone: first residual and self-attention."""
+    """Returns what is worth sharing of the layers that see z_t and t alone: first residual block and self-attention."""
     first = unet.down_blocks[0]
     return [first.resnets[0], first.attentions[0].transformer_blocks[0].attn1] if hasattr(first, "attentions") else []
 

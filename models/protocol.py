@@ -52,8 +52,8 @@ class Engine(Protocol):
     def encode_prompts(self, prompts: Sequence[str], vectors: torch.Tensor | None = None) -> torch.Tensor:
         """Returns contexts (B, tokens, width) of B prompts; of layer-wise vectors (L, B, tokens, width).
 
-        What an SDXL U-Net is told beside the tokens, the pooled text, is one row more (``append_pooled``); trainers only
-        hand it on.
+        What an SDXL U-Net is told beside the tokens, the pooled text, is one row more (``append_pooled``); trainers
+        only hand it on.
 
         Args:
             prompts: B texts.
@@ -77,10 +77,10 @@ class Engine(Protocol):
         """
 
     def attention_projections(self) -> list[torch.nn.Module]:
-        """Returns the linear layers of the U-Net's self- and cross-attentions, as ``attention_projections`` finds them."""
+        """Returns the linear layers of the U-Net's attentions, as the function ``attention_projections`` finds them."""
 
     def unet_names(self) -> dict[str, str]:
-        """Returns diffusers' name -> the name in ``unet`` of each weight, sorted, so that engines agree on the order."""
+        """Returns diffusers' name -> the name in ``unet`` of each weight, sorted: engines agree on the order."""
 
     def fingerprint(self) -> str:
         """Returns sha256 over every weight that takes part, as loaded."""
@@ -98,7 +98,7 @@ def append_pooled(context: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
 
 
 def split_pooled(context: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns what ``append_pooled`` joined: (contexts, pooled texts (B, width)); of layer-wise contexts layer 0's texts."""
+    """Returns what ``append_pooled`` joined: (contexts, pooled texts (B, width)); of layer-wise ones layer 0's texts."""
     first = context[0] if context.ndim == 4 else context
     return context[..., :-1, :], first[:, -1, :width]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.style_editor.guidance import fitted_mask
+from interactive_action.models.style_editor.guidance import fit_mask
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_image_style_and_text_each_change_what_is_drawn(graph):
 def test_a_mask_limits_style_and_text(graph):
     mask = torch.zeros(1, 48, 48)
     mask[:, :, :24] = 1
-    fitted = fitted_mask(mask, 1, 8, 8)
+    fitted = fit_mask(mask, 1, 8, 8)
     found = sample(guider(*graph, mask=mask))
     assert torch.allclose(found, sample(slow(guider(*graph), mask=fitted)), rtol=1e-3, atol=1e-3)
     outside = sample(guider(*graph, s_sty=0.0, s_T=0.0))
