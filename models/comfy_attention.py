@@ -94,16 +94,13 @@ class AttentionCapture:
         if run is None:
             raise InteractiveActionError(
                 "It is not known where the words of these samples attended: the sampler that drew them does not use "
-                "the "
-                "MODEL of this Capture Attention, something changed them afterwards, or it was too long ago. Connect "
-                "the "
-                "sampler's own output, and draw again with another seed."
+                "the MODEL of this Capture Attention, something changed them afterwards, or it was too long ago. "
+                "Connect the sampler's own output, and draw again with another seed."
             )
         if not run.sums:
             raise InteractiveActionError(
                 "No step of this sampling was captured. Let start be smaller than end in Capture Attention, with at "
-                "least "
-                "one step between."
+                "least one step between."
             )
         return run
 
@@ -152,9 +149,8 @@ def capturing_model(model: Any, start: float = 0.0, end: float = 1.0) -> tuple[A
     unet = model.model.diffusion_model
     if not hasattr(unet, "input_blocks"):
         raise InteractiveActionError(
-            f"Attention is captured in the cross-attention layers of a U-Net, and this MODEL is a "
-            f"{type(unet).__name__}. "
-            f"Load a Stable Diffusion checkpoint of the 1.x, 2.x or XL kind."
+            "Attention is captured in the cross-attention layers of a U-Net, and this MODEL is a "
+            f"{type(unet).__name__}. Load a Stable Diffusion checkpoint of the 1.x, 2.x or XL kind."
         )
     capture, model = AttentionCapture(unet, start, end), model.clone()
     model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "interactive_action_attention", capture.sample)

@@ -71,8 +71,7 @@ class ComfyEngine:
             if expected != self.width:
                 raise InteractiveActionError(
                     f"This CLIP is {self.width} wide and the MODEL expects {expected}. Take MODEL and CLIP from the "
-                    "same "
-                    f"checkpoint."
+                    "same checkpoint."
                 )
             if self._checkpointing:
                 stack.enter_context(checkpointed(*checkpoint_levels(self.unet), ResBlock))
@@ -237,20 +236,20 @@ def _require_trainable(network: Any, clip: CLIP) -> list[str]:
         or bool(network.adm_channels) != isinstance(network, SDXL)
     ):
         raise InteractiveActionError(
-            f"Tokens can be trained on SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a "
+            "Tokens can be trained on SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a "
             f"{type(network.model_config).__name__}. Load one of those, or a fine-tune."
         )
     parts = encoder_names(clip)
     if parts is None or isinstance(network, SDXL) != (len(parts) == 2):
         raise InteractiveActionError(
-            f"Tokens can be trained with the text encoders of SD 1.x, SD 2.x and SDXL, and this CLIP is a "
+            "Tokens can be trained with the text encoders of SD 1.x, SD 2.x and SDXL, and this CLIP is a "
             f"{type(clip.cond_stage_model).__name__}. Connect the CLIP of the MODEL's checkpoint."
         )
     words = [vectors for part in parts for vectors in learned_words(getattr(clip.tokenizer, part)).values()]
     if any(vectors.ndim == 3 for vectors in words):
         raise InteractiveActionError(
-            "This CLIP already knows a layer-wise token, beside which no other can be trained. Connect the CLIP of the "
-            "checkpoint loader."
+            "This CLIP already knows a layer-wise token, beside which no other can be trained. Connect the CLIP of "
+            "the checkpoint loader."
         )
     return parts
 

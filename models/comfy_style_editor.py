@@ -44,8 +44,7 @@ class ComfyEditor:
         if channels != EXTENDED_CHANNELS:
             raise InteractiveActionError(
                 f"This MODEL takes {channels} input channels, and an editor with a style image {EXTENDED_CHANNELS}. "
-                "Load a "
-                "checkpoint made by Extend InstructPix2Pix for Style."
+                "Load a checkpoint made by Extend InstructPix2Pix for Style."
             )
         self._patcher = static(model)
         self._clip, self._vae = clip, vae

@@ -102,9 +102,8 @@ def add_tokens(clip: CLIP, tokens: Iterable[InteractiveToken]) -> CLIP:
     names = encoder_names(clip)
     if names is None:
         raise InteractiveActionError(
-            f"Interactive tokens work with the text encoders of SD 1.x, SD 2.x and SDXL checkpoints, and this CLIP "
-            "has a "
-            f"{type(clip.tokenizer).__name__}. Load one of those."
+            "Interactive tokens work with the text encoders of SD 1.x, SD 2.x and SDXL checkpoints, and this CLIP has "
+            f"a {type(clip.tokenizer).__name__}. Load one of those."
         )
     widths = tuple(
         getattr(clip.cond_stage_model, name).transformer.get_input_embeddings().weight.shape[-1] for name in names
@@ -131,8 +130,7 @@ def _require_fit(token: InteractiveToken, widths: tuple[int, ...]) -> None:
         base_model = token.provenance.get("interactive_action.base_model")
         raise InteractiveActionError(
             f"{token.trigger_word} was learned for text encoders of width {_sum(token.widths)}, and this CLIP has "
-            "width "
-            f"{_sum(widths)}. Load the kind of checkpoint that the token was trained on"
+            f"width {_sum(widths)}. Load the kind of checkpoint that the token was trained on"
             f"{f': {base_model}' if base_model else ''}."
         )
 

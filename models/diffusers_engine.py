@@ -117,7 +117,7 @@ class DiffusersEngine:
         if missing:
             raise InteractiveActionError(
                 f"{folder.name!r} cannot be trained on: it has no folder {', '.join(missing)}. Give a folder that "
-                f"diffusers saved of an SD 1.x, SD 2.x or SDXL model."
+                "diffusers saved of an SD 1.x, SD 2.x or SDXL model."
             )
         local = {"local_files_only": True, "use_safetensors": True}
         kind = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8")).get("_class_name")
@@ -208,10 +208,8 @@ class DiffusersEngine:
         if config.in_channels != 4 or config.cross_attention_dim != self.width or self._pooled != (len(encoders) == 2):
             raise InteractiveActionError(
                 f"The U-Net takes {config.in_channels} channels and text of width {config.cross_attention_dim}, and "
-                "the "
-                f"text {'encoders are' if self._pooled else 'encoder is'} {' + '.join(map(str, self.widths))} wide. "
-                "Take "
-                f"a text-to-image model of the SD 1.x, SD 2.x or SDXL family."
+                f"the text {'encoders are' if self._pooled else 'encoder is'} {' + '.join(map(str, self.widths))} "
+                "wide. Take a text-to-image model of the SD 1.x, SD 2.x or SDXL family."
             )
 
     def _select_layer(

@@ -55,7 +55,7 @@ def load_single_file(path: str | pathlib.Path, prediction_type: str | None = Non
     ):
         raise InteractiveActionError(
             f"{path.name} cannot be trained on: it is not an SD 1.x, SD 2.x or SDXL checkpoint with U-Net and text "
-            f"encoders. Choose one, or the folder of its diffusers form."
+            "encoders. Choose one, or the folder of its diffusers form."
         )
     compact, pair = is_compact(state), len(texts) == 2
     state = expanded_vocabulary(state)

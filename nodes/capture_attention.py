@@ -73,8 +73,7 @@ class VisualizeAttention(Node):
             display_name="Visualize Attention",
             category=CATEGORY,
             description="Overlays that show where the new word, or any word of the prompt, attended: for groups of "
-            "layers "
-            "and averaged over all.",
+            "layers and averaged over all.",
             search_aliases=["attention maps", "cross-attention", "DAAM", "heat map"],
             inputs=[
                 sockets.Attention.Input("attention", tooltip="From Capture Attention, whose MODEL drew the samples."),
@@ -99,8 +98,7 @@ class VisualizeAttention(Node):
                     "groups",
                     options=[PLACES, RESOLUTIONS],
                     tooltip="How layers are put together: by their place in the U-Net, or by the resolution at which "
-                    "they "
-                    "see the image.",
+                    "they see the image.",
                 ),
             ],
             outputs=[

@@ -40,8 +40,7 @@ class ExtendEditor(Node):
             category=CATEGORY,
             description="Give an InstructPix2Pix checkpoint of SD 1.x four input channels for a style image, and a "
             "cross-attention that finds the instruction's region in both images. Until it is trained it draws what it "
-            "drew "
-            "before.",
+            "drew before.",
             search_aliases=["instructpix2pix", "ip2p", "SPIE", "style"],
             is_output_node=True,
             inputs=[
@@ -54,8 +53,8 @@ class ExtendEditor(Node):
                     "name",
                     default="style-editor",
                     tooltip="The extended file's name in models/checkpoints. If that file exists and was made from "
-                    "the same "
-                    "checkpoint, it is loaded as it is; any other file stays, and you are asked for another name.",
+                    "the same checkpoint, it is loaded as it is; any other file stays, and you are asked for another "
+                    "name.",
                 ),
             ],
             outputs=[
@@ -83,8 +82,7 @@ class ExtendEditor(Node):
         if exists and _origin(path) != origin:
             raise InteractiveActionError(
                 f"{path.name} exists in {path.parent.name} and was not made from {ckpt_name}; it is kept. Choose "
-                "another "
-                f"name."
+                "another name."
             )
         if not exists:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,8 +117,7 @@ class EditConditioning(Node):
                 io.Image.Input(
                     "style",
                     tooltip="What it should look like. It may have any size: its middle is cut to the image's "
-                    "proportions "
-                    "and resized. Several style images give one edit each.",
+                    "proportions and resized. Several style images give one edit each.",
                 ),
             ],
             outputs=[
@@ -157,8 +154,7 @@ class StyleSamples(Node):
             display_name="Style Samples",
             category=CATEGORY,
             description="Style images of a material for the embedded editor: simulated objects made of it, and where "
-            "they "
-            "are.",
+            "they are.",
             search_aliases=["wood", "brick", "material", "texture"],
             inputs=[
                 io.Combo.Input(

@@ -81,11 +81,20 @@ class ThreeConditions(comfy.samplers.CFGGuider):
         predictions = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, model_options)
         denoised = combine(weights, predictions[::-1])
         for hook in model_options.get("sampler_post_cfg_function", ()):
-            denoised = hook({
-                "denoised": denoised, "cond": needed["positive"], "uncond": needed["none"], "cond_scale": self.cfg,
-                "cond_denoised": predictions[0], "uncond_denoised": predictions[-1], "model": self.inner_model,
-                "sigma": timestep, "model_options": model_options, "input": x,
-            })  # fmt: skip
+            denoised = hook(
+                {
+                    "denoised": denoised,
+                    "cond": needed["positive"],
+                    "uncond": needed["none"],
+                    "cond_scale": self.cfg,
+                    "cond_denoised": predictions[0],
+                    "uncond_denoised": predictions[-1],
+                    "model": self.inner_model,
+                    "sigma": timestep,
+                    "model_options": model_options,
+                    "input": x,
+                }
+            )
         return denoised
 
 
@@ -99,8 +108,7 @@ class ThreeConditionGuider(Node):
             display_name="Guider: Image + Style + Text",
             category="Interactive Action/guidance",
             description="Guidance for a style-conditioned InstructPix2Pix: how much to follow the image, the style "
-            "image "
-            "and the text. Connect it to SamplerCustomAdvanced.",
+            "image and the text. Connect it to SamplerCustomAdvanced.",
             search_aliases=["cfg", "guidance", "instructpix2pix", "SPIE"],
             inputs=[
                 io.Model.Input(
@@ -164,20 +172,18 @@ class ThreeConditionGuider(Node):
             raise InteractiveActionError(
                 f"This MODEL takes {getattr(unet, 'in_channels', 'other')} input channels and no style image; "
                 f"{EXTENDED_CHANNELS} are needed. Extend an InstructPix2Pix with Extend InstructPix2Pix for Style, or "
-                "load "
-                f"one that was extended."
+                "load one that was extended."
             )
         if any(model.model_options.get(hook) for hook in TWO_CONDITION_HOOKS):
             raise InteractiveActionError(
                 "This MODEL was given another kind of guidance, such as RescaleCFG, which is made for two conditions. "
-                "Connect "
-                "the MODEL from before that node."
+                "Connect the MODEL from before that node."
             )
         for name, conditioning in (("positive", positive), ("negative", negative)):
             if not all(IMAGE in values and STYLE in values for _, values in conditioning):
                 raise InteractiveActionError(
                     f"The {name} conditioning holds no image and style image. Connect it from Image and Style "
-                    f"Conditioning."
+                    "Conditioning."
                 )
         if mask is not None:
             mask = rearrange(mask, "... h w -> (...) h w")

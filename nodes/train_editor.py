@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..trainers.d3po import D3POConfig
 from ..trainers.edit_task import EditTask, Pair
+from ..trainers.failed_writes import FailedWrites
 from ..trainers.loop import TrainingState, run_key
 from ..trainers.rlaif import D3POTraining, begin, reward_curve, training_steps
 from . import sockets
@@ -35,8 +36,8 @@ class TrainEditor(Node):
             display_name="Train Editor from AI Feedback",
             category="Interactive Action/training",
             description="Teach an editor one edit without examples of it: it edits each image twice, the reward "
-            "chooses, "
-            "and the better edit becomes likelier. Look at the reward; the loss stays near 0.693 whatever is learned.",
+            "chooses, and the better edit becomes likelier. Look at the reward; the loss stays near 0.693 whatever is "
+            "learned.",
             search_aliases=["RLAIF", "D3PO", "DPO", "InstructPix2Pix", "reinforcement learning"],
             inputs=[
                 io.Model.Input("model", tooltip="MODEL of a style-conditioned InstructPix2Pix (12 input channels)."),
@@ -100,7 +101,9 @@ class TrainEditor(Node):
         import comfy.sd
 
         config = D3POConfig(**settings)
-        state, lora, preview = train((model, clip, vae), (image, style, instruction, mask, style_mask), reward, config)
+        failed_writes = FailedWrites()
+        task_parts = (image, style, instruction, mask, style_mask)
+        state, lora, preview = train((model, clip, vae), task_parts, reward, config, failed_writes)
         trained, _ = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)
         curve = reward_curve(state.losses, reward.alpha)
         report = {"steps": config.steps, "reward": curve, **state.losses}
@@ -108,13 +111,18 @@ class TrainEditor(Node):
             f"{config.steps} steps of {config.pairs} pairs; reward {curve[-1]:+.2f} deviations since the first step, "
             f"{np.mean(state.losses['ties']):.0%} ties. The loss says nothing: it is always near 0.693."
         )
+        text = " ".join([text, *failed_writes.sentences.values()])
         plot = rearrange(torch.from_numpy(np.array(preview)), "h w c -> 1 h w c").float() / 255
         ui_parts = {**ui.PreviewImage(plot, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()}
         return io.NodeOutput(trained, lora, plot, json.dumps(report, indent=1), ui=ui_parts)
 
 
 def train(
-    loaded: tuple[Any, Any, Any], task_parts: tuple[Any, ...], reward: Any, config: D3POConfig
+    loaded: tuple[Any, Any, Any],
+    task_parts: tuple[Any, ...],
+    reward: Any,
+    config: D3POConfig,
+    failed_writes: FailedWrites,
 ) -> tuple[TrainingState, dict[str, torch.Tensor], Image.Image]:
     """Trains to the end, from where the same run was interrupted if it was.
 
@@ -123,6 +131,7 @@ def train(
         task_parts: of ``EditTask``; what came along a graph are inference tensors, which are copied.
         reward: an ``EditingReward``.
         config: hyperparameters.
+        failed_writes: takes what is said of states that cannot be written.
 
     Returns:
         (the last state, the LoRA's tensors, the last preview).
@@ -145,7 +154,8 @@ def train(
             state = TrainingState.load(path, run) or begin(training)
             for pair in training_steps(training, state, bar.update_absolute):
                 if state.step < config.steps:
-                    state.save(path, run)
+                    with failed_writes.tolerated("state"):
+                        state.save(path, run)
                 calls = training.calls_per_step
                 preview = feedback(pair, state.losses, config.steps, reward.alpha)
                 bar.update_absolute(state.step * calls, config.steps * calls, ("JPEG", preview, PREVIEW_SIDE))

@@ -1,12 +1,9 @@
-"""IAScore over a folder of images, without ComfyUI:
-
-  python . scoring.image_folder images --subject panda --object lemon --text "a panda picking up a lemon" --save scores/pandas
+"""IAScore over a folder of images.
 
 A ``metadata.jsonl`` in the folder (``{"file_name", "subject", "object", "text"}``, Hugging Face's imagefolder) says what
-single images should show. The models are the embedded ones unless --detector and --clip name others.
+single images should show.
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from PIL import Image, ImageOps
 
 from ..errors import InteractiveActionError
 from . import why
-from .iascore import report, score_images, speak
+from .iascore import score_images, speak
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
@@ -92,45 +89,3 @@ def read_metadata(folder):
                 f'Line {number} of "{path}" is not a JSON object with a "file_name". Correct or remove it.'
             ) from error
     return said
-
-
-def main():
-    parser = argparse.ArgumentParser(prog="python . scoring.image_folder", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", help="the folder of images")
-    for name in ("subject", "object", "text"):
-        parser.add_argument(f"--{name}", default="", help="for all images that metadata.jsonl says nothing about")
-    parser.add_argument("--phrase", default="", help="natural words in place of <v*> in the text")
-    parser.add_argument("--detector", help="a GroundingDINO or OWLv2 of transformers: a folder or a hub name")
-    parser.add_argument("--threshold", type=float, default=0.3, help="boxes with a lower score are dropped")
-    parser.add_argument(
-        "--clip", nargs="+", metavar=("NAME", "PRETRAINED"), help="a model of open_clip and its weights"
-    )
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--save", type=Path, help="write the rows to SAVE.csv and SAVE.jsonl and a plot to SAVE.png")
-    given = parser.parse_args()
-
-    from ..miniature import judges
-    from .clip import load_clip_scorer
-    from .detectors import load_detector
-    from .tables import save
-
-    detector = (
-        load_detector(given.detector, given.threshold) if given.detector else judges.load_detector(given.threshold)
-    )
-    clip_scorer = load_clip_scorer(*given.clip) if given.clip else judges.load_clip_scorer()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    detector.to(device)
-    clip_scorer.to(device)
-    rows, names, broken = score_folder(
-        given.folder, given.subject, given.object, given.text, detector, clip_scorer, given.phrase, given.batch_size
-    )
-    told = report(rows, detector=detector.name, threshold=detector.threshold, clip=clip_scorer.name)
-    print(
-        json.dumps({key: told[key] for key in ("how", "scores", "intervals")} | {"could not be read": broken}, indent=1)
-    )
-    if given.save:
-        save(rows, names, given.save)
-
-
-if __name__ == "__main__":
-    main()

@@ -72,8 +72,7 @@ def require_instruct_pix2pix(state: Mapping[str, torch.Tensor]) -> None:
     if channels != PLAIN_CHANNELS:
         raise InteractiveActionError(
             f"This checkpoint's U-Net takes {channels} input channels{_OTHERS.get(channels, '')}. InstructPix2Pix "
-            "takes "
-            f"{PLAIN_CHANNELS}: choose such a checkpoint."
+            f"takes {PLAIN_CHANNELS}: choose such a checkpoint."
         )
 
 

@@ -62,8 +62,7 @@ def pair_batches(images: torch.Tensor, styles: torch.Tensor) -> tuple[torch.Tens
     if count % len(images) or count % len(styles):
         raise InteractiveActionError(
             f"There are {len(images)} images and {len(styles)} style images, which cannot be paired. Give one of "
-            "either, "
-            f"or as many of both."
+            "either, or as many of both."
         )
     long_images, long_styles = (
         repeat(batch, "b ... -> (times b) ...", times=count // len(batch)) for batch in (images, styles)

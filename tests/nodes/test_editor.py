@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.models.style_editor.extend import CONV_IN, PLAIN_CHANNELS, widen
-from interactive_action.tools.demos.token import load_prompt, node
+from interactive_action.tools.dev.prompts import load_prompt, node
 
 
 def small_instruct_pix2pix():

@@ -1,8 +1,6 @@
 """A folder of images, some of another size, some broken, judged by the embedded models."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
@@ -13,7 +11,6 @@ from interactive_action.miniature.factory.everyday_render import render
 from interactive_action.miniature.factory.everyday_world import sample_scene
 from interactive_action.miniature.factory.judge_images import CHECK_SEED
 from interactive_action.scoring.image_folder import score_folder
-from interactive_action.tools.dev.server import ROOT
 
 WORDS = ("panda", "strawberry", "a panda picking up a strawberry")
 
@@ -73,26 +70,3 @@ def test_empty_and_unreadable_folders_are_sentences(tmp_path, models):
     (tmp_path / "a.png").write_bytes(b"nothing")
     with pytest.raises(InteractiveActionError, match="None of the 1 images"):
         score_folder(tmp_path, *WORDS, *models)
-
-
-def test_the_command_prints_the_scores_and_writes_the_rows(folder):
-    command = [
-        sys.executable,
-        str(ROOT),
-        "scoring.image_folder",
-        str(folder),
-        "--save",
-        str(folder / "out" / "scores"),
-        "--subject",
-        WORDS[0],
-        "--object",
-        WORDS[1],
-        "--text",
-        WORDS[2],
-    ]
-    result = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    told = json.loads(result.stdout)
-    assert told["scores"]["pass_rate"] == pytest.approx(2 / 3)
-    assert list(told["could not be read"]) == ["b.png"]
-    assert {path.name for path in (folder / "out").iterdir()} == {"scores.csv", "scores.jsonl", "scores.png"}
