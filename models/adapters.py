@@ -42,7 +42,8 @@ class Adapter(Protocol):
     """
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """How many weights there are: P."""
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
         """Returns the weights (P,) that training starts from, with which the network is as it was."""
@@ -71,6 +72,7 @@ class LoRA:
 
     @property
     def size(self) -> int:
+        """How many weights there are: P."""
         return sum(self._sizes())
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
@@ -80,6 +82,7 @@ class LoRA:
 
     @contextlib.contextmanager
     def active(self, weights: torch.Tensor) -> Iterator[None]:
+        """See ``Adapter.active``."""
         handles = []
         try:
             for layer, (down, up) in zip(self.layers.values(), self._factors(weights)):
@@ -90,6 +93,7 @@ class LoRA:
                 handle.remove()
 
     def tensors(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+        """See ``Adapter.tensors``."""
         return {
             f"{self._key(name)}.lora_{side}.weight": factor.clone()
             for name, factors in zip(self.layers, self._factors(weights))
@@ -135,6 +139,7 @@ class WeightDelta:
 
     @property
     def size(self) -> int:
+        """How many weights there are: P."""
         return sum(parameter.numel() for parameter in self._parameters)
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
@@ -143,6 +148,7 @@ class WeightDelta:
 
     @contextlib.contextmanager
     def active(self, weights: torch.Tensor) -> Iterator[None]:
+        """See ``Adapter.active``."""
         try:
             for (owner, leaf), parameter, delta in zip(self._owners, self._parameters, self._split(weights)):
                 owner._parameters[leaf] = (parameter.to(delta) + delta).to(parameter)
@@ -152,6 +158,7 @@ class WeightDelta:
                 owner._parameters[leaf] = parameter
 
     def tensors(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+        """See ``Adapter.tensors``."""
         layers = [name.rpartition(".") for name in self.names]
         deltas = zip(layers, self._split(weights))
         return {f"{self._key(layer)}.{DELTA_KEYS[leaf]}": delta.clone() for (layer, _, leaf), delta in deltas}
@@ -174,19 +181,23 @@ class ComposedAdapter:
 
     @property
     def size(self) -> int:
+        """How many weights there are: P."""
         return sum(adapter.size for adapter in self.adapters)
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
+        """See ``Adapter.start``."""
         return torch.cat([adapter.start(generator) for adapter in self.adapters])
 
     @contextlib.contextmanager
     def active(self, weights: torch.Tensor) -> Iterator[None]:
+        """See ``Adapter.active``."""
         with contextlib.ExitStack() as stack:
             for adapter, part in self._parts(weights):
                 stack.enter_context(adapter.active(part))
             yield
 
     def tensors(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+        """See ``Adapter.tensors``."""
         return {
             name: tensor for adapter, part in self._parts(weights) for name, tensor in adapter.tensors(part).items()
         }

@@ -94,15 +94,18 @@ class CompactSD15(supported_models.SD15):
     base_checkpoint: ClassVar[pathlib.Path]  # whose autoencoder serves checkpoints that bring none
 
     def process_clip_state_dict(self, state_dict: Any) -> Any:
+        """Restores CLIP's full vocabulary."""
         return super().process_clip_state_dict(expanded_vocabulary(state_dict))
 
     def process_vae_state_dict(self, state_dict: Any) -> Any:
+        """Takes the base checkpoint's autoencoder where there is none."""
         if not state_dict:
             base = utils.load_torch_file(str(self.base_checkpoint), safe_load=True)
             state_dict = utils.state_dict_prefix_replace(base, {self.vae_key_prefix[0]: ""}, filter_keys=True)
         return super().process_vae_state_dict(state_dict)
 
     def clip_target(self, state_dict: Any = None) -> Any:
+        """Returns the tokenizer and text encoder."""
         return supported_models_base.ClipTarget(sd1_clip.SD1Tokenizer, CompactClip)
 
 
@@ -113,6 +116,7 @@ class StyleSD15(supported_models.SD15):
     required_keys: ClassVar = STYLE_KEYS
 
     def get_model(self, state_dict: Any, prefix: str = "", device: Any = None) -> Any:
+        """Returns the model without its weights."""
         return StyleModel(self, _model_type(state_dict), device=device)
 
 
@@ -123,6 +127,7 @@ class CompactStyleSD15(CompactSD15):
     required_keys: ClassVar = STYLE_KEYS
 
     def get_model(self, state_dict: Any, prefix: str = "", device: Any = None) -> Any:
+        """Returns the model without its weights."""
         return StyleModel(self, _model_type(state_dict), device=device)
 
 
@@ -133,6 +138,7 @@ class CompactInstructPix2Pix(CompactSD15):
     required_keys: ClassVar[dict[str, Any]] = {}
 
     def get_model(self, state_dict: Any, prefix: str = "", device: Any = None) -> Any:
+        """Returns the model without its weights."""
         return model_base.SD15_instructpix2pix(self, _model_type(state_dict), device=device)
 
 

@@ -71,21 +71,25 @@ class ComfyEditor:
     def predict(
         self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor, image: torch.Tensor, style: torch.Tensor
     ) -> torch.Tensor:
+        """See ``EditingEngine.predict``."""
         return predict_noise(self._model, z_t, t, c_concat=torch.cat([image, style], 1), c_crossattn=context)
 
     @torch.no_grad()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
+        """See ``EditingEngine.encode_images``."""
         encodings: torch.Tensor = self._with_network_back(lambda: self._vae.encode(images).float().to(self.device))
         return encodings
 
     @torch.no_grad()
     def decode_latents(self, z_0: torch.Tensor) -> torch.Tensor:
+        """See ``EditingEngine.decode_latents``."""
         latents = self._model.process_latent_out(z_0)
         images: torch.Tensor = self._with_network_back(lambda: self._vae.decode(latents).float().cpu().clamp(0, 1))
         return images
 
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+        """See ``EditingEngine.encode_prompts``."""
         contexts = self._with_network_back(
             lambda: [self._clip.encode_from_tokens(self._clip.tokenize(prompt)) for prompt in prompts]
         )
@@ -96,6 +100,7 @@ class ComfyEditor:
         return torch.cat(contexts).float().to(self.device)
 
     def fingerprint(self) -> str:
+        """See ``EditingEngine.fingerprint``."""
         encoder = self._clip.cond_stage_model
         # as in ``ComfyEngine``: this one is not in a checkpoint's file
         unused = {key for key in encoder.state_dict() if key.endswith("text_projection.weight")}

@@ -31,13 +31,16 @@ class Engine(Protocol):
     alphas_cumprod: torch.Tensor
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """The sum of ``widths``."""
 
     @property
-    def layers(self) -> int: ...
+    def layers(self) -> int:
+        """L, the number of cross-attention layers."""
 
     @property
-    def unet(self) -> torch.nn.Module: ...
+    def unet(self) -> torch.nn.Module:
+        """The U-Net's module."""
 
     def encode_images(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns (mean, std) of the latents, each (B, C, h, w), scaled as the U-Net wants them.
@@ -98,7 +101,7 @@ def append_pooled(context: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
 
 
 def split_pooled(context: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns what ``append_pooled`` joined: (contexts, pooled texts (B, width)); of layer-wise ones layer 0's texts."""
+    """Returns what ``append_pooled`` joined: (contexts, pooled texts (B, width)), of layer-wise ones layer 0's."""
     first = context[0] if context.ndim == 4 else context
     return context[..., :-1, :], first[:, -1, :width]
 

@@ -4,8 +4,7 @@ Each step edits some images twice from the same x_T with the editor as it is by 
 edit of each pair, and takes one D3PO step. The reference policy is the editor as it began, which is the same weights
 while the adapter is not active. Style images take turns. A tie teaches nothing and is left out.
 
-Everything is sampled from a generator seeded by (seed, step), so that weights, AdamW's moments and the history are all
-that a run needs to go on from.
+Random numbers follow from (seed, step): weights, AdamW's moments and the history are all that a run goes on from.
 Source: Benarous et al. 2025, section 3.
 """
 
@@ -35,13 +34,14 @@ TIE = 1e-6  # totals are about 1; this is their rounding
 
 
 class Progress(Protocol):
-    """Called with (calls of the network done, all calls) and maybe a preview; may raise to stop."""
+    """How far a run is."""
 
-    def __call__(self, done: int, total: int, preview: Any = None, /) -> Any: ...
+    def __call__(self, done: int, total: int, preview: Any = None, /) -> Any:
+        """Shows calls of the network, of ``total``; may raise to stop."""
 
 
 def _ignore(done: int, total: int, preview: Any = None) -> None:
-    """The progress of nobody who looks."""
+    """Shows nothing."""
 
 
 class D3POTraining:
@@ -89,8 +89,7 @@ class D3POTraining:
         Returns:
             (gradient (P,) or None if all pairs tie, numbers for the history, a ``Pair``).
         """
-        generator = step_generator(self.config.seed, index)
-        count, calls = self.config.pairs, itertools.count(1)
+        generator, count, calls = step_generator(self.config.seed, index), self.config.pairs, itertools.count(1)
 
         def advance() -> None:
             progress(next(calls), self.calls_per_step)
@@ -111,8 +110,8 @@ class D3POTraining:
         }
         example = int((~tie).float().argmax())
         best = int(winner[example])
-        original, style = self.task.images[images[example]], self.task.style_images[styles[example]]
-        pair = Pair(original, style, edits.rated(best, example), edits.rated(1 - best, example))
+        originals = self.task.images[images[example]], self.task.style_images[styles[example]]
+        pair = Pair(*originals, edits.rated(best, example), edits.rated(1 - best, example))
         return gradient, numbers, pair
 
     def edit(

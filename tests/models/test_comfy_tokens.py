@@ -1,5 +1,7 @@
 """Learned words in ComfyUI's own tokenizer."""
 
+import copy
+
 import pytest
 import torch
 
@@ -66,6 +68,23 @@ def test_a_taught_clip_survives_cloning_and_clip_skip(clip):
     assert (1.0, 1.0) in spoken(skipped, "a <pick-up> b")
     cond = skipped.encode_from_tokens(skipped.tokenize("a <pick-up> b"))
     assert cond.shape == (1, 77, 768)
+
+
+def test_tokenizers_keep_their_kind_and_get_one_class_for_each(clip):
+    one, other = add_tokens(clip, [UP]), add_tokens(clip, [DOWN])
+    for part in (lambda clip: clip.tokenizer, lambda clip: clip.tokenizer.clip_l):
+        assert isinstance(part(one), type(part(clip)))
+        assert type(part(one)) is type(part(other)) is type(part(add_tokens(one, [DOWN])))
+    assert type(clip.tokenizer).__name__ == "SD1Tokenizer"
+
+
+def test_a_copied_tokenizer_keeps_its_words_and_its_own_folders(clip):
+    with_tokens = add_tokens(clip, [UP])
+    copied = copy.deepcopy(with_tokens.tokenizer.clip_l)
+    copied.embedding_directory = ["elsewhere"]
+    assert with_tokens.tokenizer.clip_l.embedding_directory == []
+    assert torch.equal(copied.learned_words["<pick-up>"], UP.vectors)
+    assert [len(row) for row in copied.tokenize_with_weights("a <pick-up>")] == [77]
 
 
 def test_a_token_of_another_width_is_refused(clip):

@@ -159,7 +159,7 @@ def test_both_engines_give_the_same_loss_and_the_same_gradient(small, dataset):
 
 
 def test_what_is_trained_is_what_the_stock_nodes_draw_with(small, tmp_path):
-    """The noise for a prompt with v* equals what MODEL predicts for a CLIP that was taught the saved token, layer-wise or not."""
+    """The noise for a prompt with v* is what MODEL predicts for a CLIP with the saved token, layer-wise or not."""
     engine, (model, clip, _) = small.comfy, small.checkpoint
     z_t, t = torch.randn(1, 4, 8, 16, generator=torch.Generator().manual_seed(2)), torch.tensor([700])
     for shape in ((2, engine.width), (engine.layers, 1, engine.width)):

@@ -1,4 +1,4 @@
-"""Editing with text and style on the real server, from an InstructPix2Pix that is made here: small, of random weights."""
+"""Editing with text and style on the real server, from a small InstructPix2Pix of random weights."""
 
 import io
 

@@ -16,7 +16,7 @@ def test_the_log_ratio_is_that_of_two_gaussians():
 
 
 def test_eq_7_by_hand():
-    # -log(1 / (1 + exp(-0.1 (0.05 - -0.03))))
+    # minus the logarithm of 1 / (1 + exp(-0.1 (0.05 - -0.03)))
     loss = d3po_loss(torch.tensor([0.05]), torch.tensor([-0.03]))
     assert loss.item() == pytest.approx(math.log(1 + math.exp(-0.1 * 0.08)))
 

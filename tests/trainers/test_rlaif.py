@@ -1,4 +1,4 @@
-"""Reinforcement from AI feedback: its gradient against a slow version and finite differences, resuming, and that it learns."""
+"""Reinforcement from AI feedback: its gradient against a slow version and finite differences; resuming; learning."""
 
 import dataclasses
 import math
@@ -34,7 +34,7 @@ def run(training, state=None, until=None, progress=lambda done, total: None):
 def slow_loss(training, weights, trajectories, images, styles, winner, tie):
     """Eq. 7 with one image and one timestep at a time, written as it is printed."""
     task, config, engine, losses = training.task, training.config, training.engine, []
-    together = torch.cat([trajectory for trajectory in trajectories], 2)
+    together = torch.cat(list(trajectories), 2)
     for p in range(len(tie)):
         if tie[p]:
             continue

@@ -9,7 +9,7 @@ from interactive_action.models.style_editor.guidance import fit_mask
 
 @pytest.fixture(scope="module")
 def graph(load):
-    """model, positive, negative as the nodes before the guider give them, for an image and a style image of another size."""
+    """model, positive, negative as the nodes before the guider give them, for images of different sizes."""
     from interactive_action.nodes.extend_editor import EditConditioning
 
     model, clip, vae = load("taught")
@@ -225,8 +225,8 @@ def test_an_empty_mask_and_scales_that_mean_nothing_are_told(graph):
     for scale, sentence in ((-1.0, "s_sty is -1: a negative scale"), (float("nan"), "s_sty is nan")):
         with pytest.raises(InteractiveActionError, match=sentence):
             guider(*graph, s_sty=scale)
-        assert sentence in ThreeConditionGuider.validate_inputs(1.5, scale, 7.5)
-    assert ThreeConditionGuider.validate_inputs(None, 0.0, 1.0) is True  # None: comes along a link
+        assert sentence in ThreeConditionGuider.validate_inputs(s_in=1.5, s_sty=scale, s_T=7.5)
+    assert ThreeConditionGuider.validate_inputs(s_in=None, s_sty=0.0, s_T=1.0) is True  # None: comes along a link
 
 
 def test_images_that_are_none_are_told(graph, load):

@@ -76,4 +76,4 @@ def test_a_checkpoint_that_is_no_instruct_pix2pix_is_told_and_nothing_is_written
         with pytest.raises(InteractiveActionError, match=sentence):
             extend(f"{name}.safetensors")
     assert names(checkpoints) == ["plain.safetensors", "text.safetensors", "twelve.safetensors"]
-    assert "cannot be called" in ExtendEditor.validate_inputs("../elsewhere")
+    assert "cannot be called" in ExtendEditor.validate_inputs(name="../elsewhere")
