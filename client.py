@@ -106,8 +106,7 @@ class ComfyClient:
 
     def _connect(self) -> websocket.WebSocket:
         with self._sentences_about_the_connection():
-            connection = open_websocket(f"ws://{self.address}/ws?clientId={self._id}", self._timeout)
-        return connection
+            return open_websocket(f"ws://{self.address}/ws?clientId={self._id}", self._timeout)
 
     def _next_event(self, connection: websocket.WebSocket, prompt_id: str) -> Event:
         """The next event about a prompt. A long node sends nothing, nor does a dead server: in silence it is asked."""
@@ -143,8 +142,8 @@ class ComfyClient:
             kind, data = record["status"]["messages"][-1]
             return kind, data
         raise InteractiveActionError(
-            f"ComfyUI at {self.address} no longer knows prompt {prompt_id}: it was taken from the queue, or ComfyUI was "
-            f"started again. Run it once more."
+            f"ComfyUI at {self.address} no longer knows prompt {prompt_id}: it was taken from the queue, or ComfyUI "
+            f"was started again. Run it once more."
         )
 
     @contextlib.contextmanager
