@@ -105,14 +105,14 @@ class ComfyClient:
                 yield kind, data
 
     def _connect(self) -> websocket.WebSocket:
-        with self._sentences_about_the_connection():
+        with self._connection_errors():
             return open_websocket(f"ws://{self.address}/ws?clientId={self._id}", self._timeout)
 
     def _next_event(self, connection: websocket.WebSocket, prompt_id: str) -> Event:
         """The next event about a prompt. A long node sends nothing, nor does a dead server: in silence it is asked."""
         while True:
             message = None
-            with self._sentences_about_the_connection(), contextlib.suppress(websocket.WebSocketTimeoutException):
+            with self._connection_errors(), contextlib.suppress(websocket.WebSocketTimeoutException):
                 message = connection.recv()
             if message is None:
                 if end := self._end_of(prompt_id):
@@ -147,7 +147,7 @@ class ComfyClient:
         )
 
     @contextlib.contextmanager
-    def _sentences_about_the_connection(self) -> Iterator[None]:
+    def _connection_errors(self) -> Iterator[None]:
         try:
             yield
         except (websocket.WebSocketException, OSError) as error:
@@ -241,7 +241,7 @@ def open_websocket(url: str, timeout: float) -> websocket.WebSocket:
         url: "ws://host:port/...".
         timeout: seconds, also of each ``recv``.
     """
-    options = {}
+    options: dict[str, Any] = {}
     if _is_this_machine(url):  # the library leaves a connection that is there already as it is
         parts = urllib.parse.urlsplit(url)
         options["socket"] = socket.create_connection((parts.hostname, parts.port or 80), timeout)

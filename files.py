@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import hashlib
 import json
 import os
 import pathlib
@@ -15,9 +14,8 @@ import re
 import shutil
 import struct
 import tempfile
-import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import InteractiveActionError, NotWrittenError
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 StrPath = str | os.PathLike[str]
 
 LONGEST_NAME = 200  # bytes of UTF-8: file systems take 255, and a number, an ending or a temporary mark may be added
-SETTLED_NS = 2_000_000_000  # a file that old is not written twice in one tick of its time
 _NAME = re.compile(r"\w[\w.-]*")
 # Windows's devices
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
@@ -211,44 +208,6 @@ def parse_json(text: str, where: str) -> Any:
         raise InteractiveActionError(
             f"{where[:1].upper()}{where[1:]} is not JSON: {error}. Correct it, or leave it out."
         ) from error
-
-
-def content_digest(paths: Iterable[StrPath]) -> str:
-    """Returns a key that changes with the content and the name of any of these files.
-
-    Args:
-        paths: of files, and of folders, which stand for all files below them.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for path in map(pathlib.Path, paths):
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                digest.update(f"{os.fsencode(file)!r}".encode() + _file_digest(file))
-    return digest.hexdigest()
-
-
-# (path, size, time, number) -> digest, so that thousands of images are read once
-_DIGESTS: dict[tuple[str, int, int, int], bytes] = {}
-
-
-def _file_digest(path: pathlib.Path) -> bytes:
-    """SHA-256 of a file that exists."""
-    status = path.stat()
-    key = (str(path), status.st_size, status.st_mtime_ns, status.st_ino)
-    if key not in _DIGESTS:
-        digest = _sha256(path)
-        if time.time_ns() - status.st_mtime_ns < SETTLED_NS:  # it may change again within one tick of the clock
-            return digest
-        _DIGESTS[key] = digest
-    return _DIGESTS[key]
-
-
-def _sha256(path: pathlib.Path) -> bytes:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(2**20):  # Python 3.10 has no hashlib.file_digest
-            digest.update(block)
-    return digest.digest()
 
 
 # Writing

@@ -65,8 +65,8 @@ class InteractionDataset:
             for prompt in group or ("",):
                 if prompt.count(PLACEHOLDER) != 1:
                     raise InteractiveActionError(
-                        f"The prompt {prompt!r} holds {PLACEHOLDER} {prompt.count(PLACEHOLDER)} times. Write it exactly "
-                        f"once, where the new word belongs: 'a robot arm {PLACEHOLDER} a cube'."
+                        f"The prompt {prompt!r} holds {PLACEHOLDER} {prompt.count(PLACEHOLDER)} times. Write it "
+                        f"exactly once, where the new word belongs: 'a robot arm {PLACEHOLDER} a cube'."
                     )
         for group in self.prompts_and:
             if not group or any(not prompt.strip() or PLACEHOLDER in prompt for prompt in group):
@@ -160,8 +160,8 @@ class InteractionDataset:
             prompts_and.append(_texts(row, "prompts_and", where))
         if masks and [mask.size for mask in masks] != [image.size for image in images]:
             raise InteractiveActionError(
-                f"{folder.name} has masks for some images alone, or of other sizes. Give each image one of its size, or "
-                f"none."
+                f"{folder.name} has masks for some images alone, or of other sizes. Give each image one of its size, "
+                "or none."
             )
         sizes = sorted({image.size for image in images})
         if len(sizes) > 1 or any(width * height > resolution**2 for width, height in sizes):

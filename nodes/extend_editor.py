@@ -13,7 +13,13 @@ from ..errors import InteractiveActionError
 from ..files import checked_name
 from ..miniature import style_editor as edits
 from ..models.comfy_registration import IMAGE, STYLE
-from ..models.style_editor.extend import ORIGIN, check_plain, extended, fingerprint, write_checkpoint
+from ..models.style_editor.extend import (
+    ORIGIN,
+    extend_checkpoint,
+    fingerprint,
+    require_instruct_pix2pix,
+    write_checkpoint,
+)
 from ..models.style_editor.images import checked_images, fit_style, paired
 from .node import Node
 
@@ -27,8 +33,9 @@ class ExtendEditor(Node):
             node_id="InteractiveActionExtendEditor",
             display_name="Extend InstructPix2Pix for Style",
             category=CATEGORY,
-            description="Give an InstructPix2Pix checkpoint of SD 1.x four input channels for a style image, and a cross-attention "
-            "that finds the instruction's region in both images. Until it is taught it draws what it drew before.",
+            description="Give an InstructPix2Pix checkpoint of SD 1.x four input channels for a style image, and a "
+            "cross-attention that finds the instruction's region in both images. Until it is taught it draws what it "
+            "drew before.",
             search_aliases=["instructpix2pix", "ip2p", "SPIE", "style"],
             is_output_node=True,
             inputs=[
@@ -40,8 +47,9 @@ class ExtendEditor(Node):
                 io.String.Input(
                     "name",
                     default="style-editor",
-                    tooltip="The extended file's name in models/checkpoints. If that file exists and was made from the same checkpoint, "
-                    "it is loaded as it is; any other file is kept, and you are asked for another name.",
+                    tooltip="The extended file's name in models/checkpoints. If that file exists and was made from the "
+                    "same checkpoint, it is loaded as it is; any other file is kept, and you are asked for another "
+                    "name.",
                 ),
             ],
             outputs=[
@@ -61,18 +69,19 @@ class ExtendEditor(Node):
         state = comfy.utils.load_torch_file(
             folder_paths.get_full_path_or_raise("checkpoints", ckpt_name), safe_load=True
         )
-        check_plain(state)
+        require_instruct_pix2pix(state)
         path = pathlib.Path(
             folder_paths.get_folder_paths("checkpoints")[0], f"{checked_name(name, 'checkpoint')}.safetensors"
         )
         origin, known = fingerprint(state), path.exists()
         if known and _origin(path) != origin:
             raise InteractiveActionError(
-                f"{path.name} exists in {path.parent.name} and was not made from {ckpt_name}; it is kept. Choose another name."
+                f"{path.name} exists in {path.parent.name} and was not made from {ckpt_name}; it is kept. Choose "
+                "another name."
             )
         if not known:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_checkpoint(path, extended(state), {ORIGIN: origin})
+            write_checkpoint(path, extend_checkpoint(state), {ORIGIN: origin})
         del state
         model, clip, vae, *_ = comfy.sd.load_checkpoint_guess_config(
             str(path), embedding_directory=folder_paths.get_folder_paths("embeddings")
@@ -100,8 +109,8 @@ class EditConditioning(Node):
                 io.Image.Input("image", tooltip="The image to edit. Sides that are not divisible by 8 are cut."),
                 io.Image.Input(
                     "style",
-                    tooltip="What it should look like. It may have any size: its middle is cut to the image's proportions and resized. "
-                    "Several style images give one edit each.",
+                    tooltip="What it should look like. It may have any size: its middle is cut to the image's "
+                    "proportions and resized. Several style images give one edit each.",
                 ),
             ],
             outputs=[
@@ -133,7 +142,8 @@ class StyleSamples(Node):
             node_id="InteractiveActionStyleSamples",
             display_name="Style Samples",
             category=CATEGORY,
-            description="Style images of a material for the embedded editor: simulated things made of it, and where they are.",
+            description="Style images of a material for the embedded editor: simulated things made of it, and where "
+            "they are.",
             search_aliases=["wood", "brick", "material", "texture"],
             inputs=[
                 io.Combo.Input(
