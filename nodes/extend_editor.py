@@ -13,13 +13,7 @@ from ..errors import InteractiveActionError
 from ..files import checked_name
 from ..miniature import style_editor as edits
 from ..models.comfy_registration import IMAGE, STYLE
-from ..models.style_editor.extend import (
-    ORIGIN,
-    extend_checkpoint,
-    fingerprint,
-    require_instruct_pix2pix,
-    write_checkpoint,
-)
+from ..models.style_editor.extend import ORIGIN, check_plain, extended, fingerprint, write_checkpoint
 from ..models.style_editor.images import checked_images, fit_style, paired
 from .node import Node
 
@@ -69,7 +63,7 @@ class ExtendEditor(Node):
         state = comfy.utils.load_torch_file(
             folder_paths.get_full_path_or_raise("checkpoints", ckpt_name), safe_load=True
         )
-        require_instruct_pix2pix(state)
+        check_plain(state)
         path = pathlib.Path(
             folder_paths.get_folder_paths("checkpoints")[0], f"{checked_name(name, 'checkpoint')}.safetensors"
         )
@@ -81,7 +75,7 @@ class ExtendEditor(Node):
             )
         if not known:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_checkpoint(path, extend_checkpoint(state), {ORIGIN: origin})
+            write_checkpoint(path, extended(state), {ORIGIN: origin})
         del state
         model, clip, vae, *_ = comfy.sd.load_checkpoint_guess_config(
             str(path), embedding_directory=folder_paths.get_folder_paths("embeddings")
