@@ -29,11 +29,11 @@ from ...captions.dataset import InteractionDataset
 from ...captions.templates import PLACEHOLDER
 from ...files import safetensors_bytes, write_atomically
 from ...miniature.factory import sheets
+from ...models.sampling import ddim
 from ...scoring.report import Cell, File, Grid, Score, Table, write_report
 from ...trainers.action_different import ActionDifferent
 from ...trainers.loop import TrainingState, training_steps
 from ...trainers.methods import METHODS as LOSSES
-from ...trainers.validation import ddim
 from ..dev.server import ROOT
 from ..dev.sheets import row_each
 from .worlds import ACTIONS, METHODS, MiniatureWorld, OwnWorld, ablations, paired_dataset
