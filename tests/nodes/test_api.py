@@ -1,6 +1,8 @@
 """The headless client against the real server, with stock nodes."""
 
 import contextlib
+import functools
+import http.server
 import io
 import json
 import os
@@ -155,10 +157,8 @@ def test_how_a_prompt_ended_is_known_even_if_its_last_event_is_lost(server):
 
 
 def test_another_program_at_the_address_is_a_sentence(tmp_path):
-    import http.server
-
     (tmp_path / "object_info").write_text("a page")
-    handler = lambda *arguments: http.server.SimpleHTTPRequestHandler(*arguments, directory=str(tmp_path))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         with pytest.raises(InteractiveActionError, match="is no ComfyUI"):
