@@ -99,13 +99,11 @@ def steps() -> tuple[Callable[[], object], Callable[[], object], Callable[[], ob
 
 def untrained_model() -> tuple[Any, Any]:
     """Builds ComfyUI's model of an SD 1.5 editor with random weights, and its patcher."""
-    from comfy import model_management, model_patcher, supported_models
+    from comfy import model_management, model_patcher
 
-    from ..models import comfy_registration
+    from ..models.comfy_registration import StyleSD15
 
-    comfy_registration.register()
-    [kind] = [model for model in supported_models.models if model.__name__ == "SD15Takes12"]
-    config = kind(UNET)
+    config = StyleSD15(UNET)
     device = model_management.get_torch_device()
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     config.set_inference_dtype(dtype, None)
@@ -126,7 +124,8 @@ def guided_step(
     Args:
         patcher: of the model.
         s_in: the image's scale; at 1 a row is left out.
-        positive, negative: conditionings.
+        positive: conditioning with the instruction.
+        negative: conditioning with the empty prompt.
         x: noisy latents (1, 4, h, w).
         sigma: noise level (1,).
     """

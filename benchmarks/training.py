@@ -24,7 +24,7 @@ from torch.nn.functional import mse_loss
 from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
 from ..models.diffusers_engine import DiffusersEngine, checkpointed_unet
-from ..models.gradient_checkpointing import give_back
+from ..models.gradient_checkpointing import malloc_trim
 from ..models.single_file import SCHEDULE, clip_tokenizer
 from ..models.text_encoders import TextEncoder
 from ..trainers.action_different import ActionDifferent
@@ -215,7 +215,7 @@ class Memory(contextlib.AbstractContextManager[None]):
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
         else:
-            give_back()
+            malloc_trim()
             with open("/proc/self/clear_refs", "w") as file:
                 file.write("5")  # forgets the highest value so far
 

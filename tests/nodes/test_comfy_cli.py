@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from interactive_action.tools.dev.prompts import load_prompt
 from interactive_action.tools.dev import peers
+from interactive_action.tools.dev.prompts import load_prompt
 from interactive_action.tools.dev.workflows import NOTES, WORKFLOWS
 
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
