@@ -22,17 +22,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phrase", default="", help="natural words in place of <v*> in the text")
     parser.add_argument(
         "--detector",
+        default="",
         help="a GroundingDINO or OWLv2 of transformers, a folder or a hub name (default: the embedded one)",
     )
     parser.add_argument(
         "--threshold", type=float, default=0.3, help="boxes with a lower score are dropped (default: 0.3)"
     )
     parser.add_argument(
-        "--clip",
-        nargs="+",
-        metavar=("NAME", "PRETRAINED"),
-        help="a model of open_clip and its weights (default: the embedded one)",
+        "--clip", default="", help="a model of open_clip, or local-dir:FOLDER (default: the embedded one)"
     )
+    parser.add_argument("--pretrained", default="", help="open_clip's tag or file of its weights")
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="images at once (default: 16)")
     parser.add_argument(
         "--save", type=pathlib.Path, help="write the rows to SAVE.csv and SAVE.jsonl and a plot to SAVE.png"
@@ -43,21 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Judges the images and prints their scores as JSON; returns the exit status."""
     import torch
 
-    from ..miniature import judges
-    from ..scoring.clip import load_clip_scorer
-    from ..scoring.detectors import load_detector
+    from ..miniature.judges import load_judges
     from ..scoring.iascore import report
     from ..scoring.image_folder import score_folder
     from ..scoring.tables import save
     from .progress import progress_bar
 
     # The embedded judges are chosen here: nothing in scoring knows them.
-    detector = (
-        load_detector(arguments.detector, arguments.threshold)
-        if arguments.detector
-        else judges.load_detector(arguments.threshold)
-    )
-    clip_scorer = load_clip_scorer(*arguments.clip) if arguments.clip else judges.load_clip_scorer()
+    detector, clip_scorer = load_judges(arguments.detector, arguments.threshold, arguments.clip, arguments.pretrained)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     for judge in (detector, clip_scorer):
         judge.to(device)

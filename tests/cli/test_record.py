@@ -1,4 +1,4 @@
-"""``interactive-action record``: options are the fields of ``Scene`` and ``Plan``, the folder is as the node writes it."""
+"""``interactive-action record``: options are fields of ``Scene`` and ``Plan``; the folder is as the node writes it."""
 
 import argparse
 import dataclasses

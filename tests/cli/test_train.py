@@ -203,8 +203,10 @@ def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nsteps = "many"', "must be a whole number"),
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nstep = 3', "says step, which is unknown"),
         (
-            'model = "m"\ndataset = "d"\naction = "a"\ngradient_checkpointing = true\n'
-            "[hyperparameters]\nauxiliary_lora_rank = 4",
+            (
+                'model = "m"\ndataset = "d"\naction = "a"\ngradient_checkpointing = true\n'
+                "[hyperparameters]\nauxiliary_lora_rank = 4"
+            ),
             "does not go with an auxiliary LoRA",
         ),
         ('model = "m"\ndataset = "d"\naction = "a"\n[judges]\nsubject = "a"', "there are none. Write \\[validation\\]"),

@@ -1,4 +1,7 @@
-"""Editing with text and style on the real server, from an InstructPix2Pix that is made here: small, of random weights."""
+"""Editing with text and style on the real server, from an InstructPix2Pix that is made here:
+
+small, of random weights.
+"""
 
 import io
 

@@ -103,9 +103,13 @@ def test_every_workflow_that_saves_or_loads_a_token_and_draws_with_it_feeds_its_
                 assert origin in ("InteractiveActionSaveToken", *teachers)
                 followed.append(name)
     assert set(followed) == {
-        "teach-an-action-from-simulation", "use-a-token", "train-with-p-plus", "train-with-adi",
-        "train-with-custom-diffusion", "compare-methods",
-    }  # fmt: skip
+        "teach-an-action-from-simulation",
+        "use-a-token",
+        "train-with-p-plus",
+        "train-with-adi",
+        "train-with-custom-diffusion",
+        "compare-methods",
+    }
 
 
 def test_after_another_run_the_prompt_says_the_new_files_word(server, client):
