@@ -124,7 +124,8 @@ def guided_step(
     Args:
         patcher: of the model.
         s_in: the image's scale; at 1 a row is left out.
-        positive, negative: conditionings.
+        positive: conditioning with the instruction.
+        negative: conditioning with the empty prompt.
         x: noisy latents (1, 4, h, w).
         sigma: noise level (1,).
     """

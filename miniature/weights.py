@@ -1,4 +1,4 @@
-"""Where the embedded weights and style images are. Nothing is loaded here."""
+"""Where the embedded weights, style images and token are. Nothing is loaded here."""
 
 from pathlib import Path
 
@@ -9,6 +9,9 @@ CHECKPOINT = MODELS / "checkpoints" / "interactive-action-miniature.safetensors"
 
 STYLE_EDITOR = MODELS / "checkpoints" / "interactive-action-miniature-editor.safetensors"
 """A style-conditioned InstructPix2Pix without an autoencoder of its own: it uses the base model's."""
+
+EXAMPLE_TOKEN = MODELS / "embeddings" / "lift-overhead.safetensors"
+"""A ready token for the base model, so that the workflow *Use a token* works before any training."""
 
 DETECTOR = MODELS / "detector"
 CLIP = MODELS / "clip"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import folder_paths
 
-from ..miniature.weights import CHECKPOINT
+from ..miniature.weights import CHECKPOINT, EXAMPLE_TOKEN
 from ..models import comfy_registration
 
 FOLDER = CHECKPOINT.resolve().parent
-EMBEDDINGS = FOLDER.parent / "embeddings"  # a ready token, so that *Use a token* works before any training
+EMBEDDINGS = EXAMPLE_TOKEN.resolve().parent
 
 NODES: list[type] = []
 

@@ -110,7 +110,8 @@ def sample(
     """Samples latents by DDIM with classifier-free guidance.
 
     Args:
-        unet, text_encoder: the base model.
+        unet: the base model's U-Net.
+        text_encoder: its text encoder.
         prompts: N of them.
         seed: of the noise.
         steps: of the sampler.

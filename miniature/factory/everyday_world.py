@@ -114,9 +114,12 @@ def sample_scene(
     """Samples a scene.
 
     Args:
-        seed: decides everything that the other arguments leave open.
-        subject, object, color, place: fixed where they are named.
-        relation: "and", one of ``INTERACTIONS``, "subject" or "object" (alone); None samples one of ``KINDS``.
+        seed: decides everything that the other arguments leave open (None).
+        subject: one of ``SUBJECTS``.
+        object: one of ``OBJECTS``.
+        relation: "and", one of ``INTERACTIONS``, "subject" or "object" (alone).
+        color: one of the object's.
+        place: one of ``PLACES``.
         held_out: allows the combinations of ``HELD_OUT``.
 
     Raises:

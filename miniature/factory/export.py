@@ -74,7 +74,9 @@ def checkpoint_state(
     """Builds one state dict under a checkpoint's names.
 
     Args:
-        unet, text_encoder, autoencoder: the trained parts.
+        unet: the U-Net.
+        text_encoder: the text encoder.
+        autoencoder: the autoencoder, thin.
         token_ids: CLIP's ids of the rows of the text encoder's table after the first.
     """
     state = unet_and_text_state(unet, text_encoder)

@@ -1,4 +1,4 @@
-"""Do the judges see what a person sees in what the base model generates? ``python . miniature.factory.human_labels``
+"""Compares judges and people on images of the base model: ``python . miniature.factory.human_labels``.
 
 A hundred images of all words, shuffled, were named by eye from numbered sheets that do not say which word they are
 of; the labels are in ``human_labels.json`` beside the interaction classifiers. With ``--sheets FOLDER`` the sheets

@@ -40,8 +40,7 @@ def _record(
         if cube.mean() < MIN_CUBE or robot.mean() < MIN_ROBOT:
             continue
         robot_box, cube_box = box_of(robot), box_of(cube)
-        assert robot_box and cube_box  # the masks are not empty
-        if (box_gap(robot_box, cube_box) >= 0) == (key_frames == APART):
+        if robot_box and cube_box and (box_gap(robot_box, cube_box) >= 0) == (key_frames == APART):
             yield (
                 image,
                 Facts(

@@ -39,7 +39,8 @@ def sample_batch(
         latents: (N, 4, h, w).
         facts: of each of the N images.
         size: of the whole batch.
-        step, seed: decide it.
+        step: decides it,
+        seed: and so does this.
         part: only this part of the batch is made.
 
     Returns:
@@ -56,8 +57,9 @@ def sample_batch(
 
 
 def sample_timesteps(batch_size: int, generator: torch.Generator) -> torch.Tensor:
-    """Samples timesteps (batch_size,): half of them uniform, half from the noisy part, where it is decided who stands
-    where and does what.
+    """Samples timesteps (batch_size,): half of them uniform, half from the noisy part.
+
+    There it is decided who stands where and does what.
     """
     uniform = torch.randint(0, 1000, (batch_size,), generator=generator)
     noisy = torch.randint(400, 1000, (batch_size,), generator=generator)

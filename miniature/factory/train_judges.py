@@ -28,7 +28,7 @@ TRAININGS: dict[str, Callable[[Renders], None]] = {
     "classifiers": train_classifiers,
     "clip": train_clip,
 }
-MATERIAL: Renders  # set by ``main`` before it forks
+MATERIAL: dict[str, Renders] = {}  # "renders" is set by ``main`` before it forks
 
 
 def learning_material(num_shards: int = NUM_SHARDS) -> Renders:
@@ -63,14 +63,13 @@ def learning_material(num_shards: int = NUM_SHARDS) -> Renders:
 
 def train(name: str) -> None:
     """Trains one of ``TRAININGS`` on the material of the process that forked this one."""
-    TRAININGS[name](MATERIAL)
+    TRAININGS[name](MATERIAL["renders"])
 
 
 def main(names: Sequence[str]) -> None:
     """Trains the judges of these names side by side."""
-    global MATERIAL
     torch.set_num_threads(1)
-    MATERIAL = learning_material()
+    MATERIAL["renders"] = learning_material()
     with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:  # forked: all read the same images
         pool.map(train, names, chunksize=1)
 

@@ -130,7 +130,8 @@ def run(num_scenes: int, editor_steps: int, judge_steps: int, stages: Sequence[s
 
     Args:
         num_scenes: of the simulator.
-        editor_steps, judge_steps: of the trainings.
+        editor_steps: of the editor's training.
+        judge_steps: of each judge's training.
         stages: some of ``STAGES``.
     """
     generate(FOLDER, num_scenes, lambda line: print(line, flush=True))

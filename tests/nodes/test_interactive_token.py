@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.miniature.factory.example_token import FILE
+from interactive_action.miniature.weights import EXAMPLE_TOKEN
 from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_dataset
 from interactive_action.tests.nodes.test_training_methods import shortened
 from interactive_action.tokens.token import InteractiveToken
@@ -51,19 +51,19 @@ def listed(client):
 
 
 def test_a_ready_token_comes_with_the_pack_and_the_users_folder_stays_as_it_was(client, embeddings):
-    assert FILE.name in listed(client)
-    assert not (embeddings / FILE.name).exists()
+    assert EXAMPLE_TOKEN.name in listed(client)
+    assert not (embeddings / EXAMPLE_TOKEN.name).exists()
     prompt = load_prompt("use-a-token")
     node(prompt, "Empty Latent")[1]["inputs"]["batch_size"] = 2
     log = client.run(prompt)
     shown = [pixels(client, log[node(prompt, f"Save ({kind})")[0]]["images"][0]) for kind in ("token", "plain words")]
     assert shown[0] != shown[1]
     assert log[node(prompt, "Interactive Token Loader")[0]]["text"] == ["Write <lift-overhead> in a prompt."]
-    assert not (embeddings / FILE.name).exists()
+    assert not (embeddings / EXAMPLE_TOKEN.name).exists()
 
 
 def test_the_ready_token_says_how_it_was_made():
-    provenance = load_token(FILE).provenance
+    provenance = load_token(EXAMPLE_TOKEN).provenance
     assert provenance["interactive_action.action"] == "lift overhead"
     assert provenance["interactive_action.base_model"] == "interactive-action-miniature.safetensors"
     assert provenance["interactive_action.images"] == "96"
@@ -75,10 +75,10 @@ def test_the_ready_token_says_how_it_was_made():
 
 
 def test_a_users_file_of_the_same_name_comes_first(client, embeddings):
-    ready = image(client, loading(FILE.name, "a panda <lift-overhead> a cup"))
-    own = save_token(InteractiveToken(FILE.stem, VECTORS), embeddings)
+    ready = image(client, loading(EXAMPLE_TOKEN.name, "a panda <lift-overhead> a cup"))
+    own = save_token(InteractiveToken(EXAMPLE_TOKEN.stem, VECTORS), embeddings)
     try:
-        assert image(client, loading(FILE.name, "a panda <lift-overhead> a cup")) != ready
+        assert image(client, loading(EXAMPLE_TOKEN.name, "a panda <lift-overhead> a cup")) != ready
     finally:
         own.unlink()
 

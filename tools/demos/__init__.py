@@ -1,0 +1,1 @@
+"""Whole programs on the shipped workflows: learn and use a token, teach and compare an edit."""

@@ -62,7 +62,8 @@ def score(client: ComfyClient, bar: tqdm, training: dict[str, Any], lora: str | 
     """Edits and scores the held-out images, with the same noise whatever the LoRA.
 
     Args:
-        client, bar: of the demo.
+        client: of ComfyUI.
+        bar: the demo's progress.
         training: the inputs of the training node, whose instruction and guidance are used.
         lora: the file of a LoRA among ComfyUI's; None: none.
     """

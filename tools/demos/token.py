@@ -67,7 +67,8 @@ def use(
     """Generates every pair with plain words and with the token, with the same seeds, and scores both.
 
     Args:
-        client, bar: of the demo.
+        client: of ComfyUI.
+        bar: the demo's progress.
         trigger_word: the token's.
         share: of the bar.
 

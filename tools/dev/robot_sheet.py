@@ -47,7 +47,8 @@ def cell(action: str, robot: str, number: int) -> np.ndarray:
     """Performs an action.
 
     Args:
-        action, robot: names.
+        action: its name.
+        robot: its name.
         number: the first seed; objects are tried in turn until one succeeds.
 
     Returns:

@@ -79,7 +79,8 @@ def before_and_after(
 
     Args:
         rows: (prompt with "..." in place of the word, images before, images after).
-        before, after: the two words.
+        before: the word on the left.
+        after: the word on the right.
         path: of the sheet.
         columns: images of each half.
         side: of an image on the sheet, in pixels.
