@@ -10,7 +10,7 @@ from PIL import Image
 from interactive_action.errors import InteractiveActionError
 from interactive_action.scoring.sim_to_real import compare, mmrv, pearson, plot, read_table, table
 
-# Table 4 of 004: success rates of RT-1 (Converged), RT-1 (15%), RT-1-X, RT-1 (Begin); open drawer, close drawer, average.
+# Table 4 of Benarous et al. 2025: success rates of RT-1 (Converged), RT-1 (15%), RT-1-X, RT-1 (Begin); open drawer, close drawer, average.
 REAL = [(0.815, 0.704, 0.519, 0.000), (0.926, 0.889, 0.741, 0.000), (0.870, 0.796, 0.630, 0.000)]
 TABLE_4 = {
     "Variant Aggregation": (
@@ -79,7 +79,16 @@ def test_the_report_names_each_simulation():
     assert "undefined" in table(flat)
 
 
-def test_the_plot_is_a_image():
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_a_table_may_come_from_any_system(end):
+    assert read_table(CSV.replace("\n", end)) == read_table(CSV)
+
+
+def test_policies_may_be_called_as_formulas_are():
+    assert plot(["$x_{", "B"], [0.1, 0.2], {"$\\frac": [0.3, 0.4]})[:4] == b"\x89PNG"
+
+
+def test_the_plot_is_an_image():
     with Image.open(io.BytesIO(plot(*read_table(CSV)))) as image:
         assert image.size == (640, 520)
 
@@ -92,8 +101,15 @@ def test_the_plot_is_a_image():
     ("policy,real,sim\nA,0.5,0.4\nB,0.4,high", "'B' in the column 'sim' is 'high'"),
     ("policy,real,sim\nA,0.5,0.4\nB,nan,0.1", "'B' in the column 'real' is 'nan'"),
     ("policy,real,sim,sim\nA,0.5,0.4,1\nB,1,0.1,0", "Two columns have one name"),
-    ('[{"policy": "A", "real": 0.1, "sim": 0.2}, {"policy": "B"}]', "not a list of JSON objects"),
-    ("{", "not a list of JSON objects"),
+    ('[{"policy": "A", "real": 0.1, "sim": 0.2}, {"policy": "B"}]', "object 2 has no 'real'"),
+    ("{", "not JSON"),
+    ("[" * 100_000, "not JSON"),
+    ("{}", "not a list of JSON objects"),
+    ("[]", "not a list of JSON objects"),
+    ("[[0, 1, 2], [0, 1, 2], [0, 1, 2]]", "not a list of JSON objects"),
+    ("[1, 2, 3]", "not a list of JSON objects"),
+    ('[{"policy": "A", "real": {}, "sim": 0.2}, {"policy": "B", "real": 1, "sim": null}]', "'A' in the column 'real' is"),
+    ("policy,real,sim\nA,0.5,0.4\nB," + "9" * 200_000, "not CSV: field larger"),
 ])  # fmt: skip
 def test_a_table_that_cannot_be_read_is_a_sentence(text, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):

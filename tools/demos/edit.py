@@ -17,6 +17,7 @@ import time
 import numpy
 from tqdm import tqdm
 
+from ...scoring.statistics import normal_interval
 from ..dev.server import ROOT, ComfyServer, comfyui_version
 from ..dev.sheets import edit_sheet
 from .token import images, load_prompt, node, run
@@ -78,8 +79,7 @@ def rewards(report, reference):
 
 def interval(values):
     """95 % interval [low, high] of the mean of independent ``values``."""
-    half = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
-    return [round(float(values.mean() + side * half), 4) for side in (-1, 1)]
+    return [round(end, 4) for end in normal_interval(values)]
 
 
 def main():

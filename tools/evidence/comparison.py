@@ -30,6 +30,7 @@ from ...captions.templates import PLACEHOLDER
 from ...files import safetensors_bytes, write_atomically
 from ...miniature.factory import sheets
 from ...scoring.report import Cell, File, Grid, Score, Table, write_report
+from ...scoring.statistics import bootstrap_interval
 from ...trainers.action_different import ActionDifferent
 from ...trainers.loop import TrainingState, training_steps
 from ...trainers.methods import METHODS as LOSSES
@@ -45,7 +46,6 @@ TAKES = 12
 BATCH, STEPS = 20, 20  # of the sampler
 SHOWN = 16
 LARGEST = 100_000  # bytes of a file that goes into the page: tokens do, weights do not
-RESAMPLES = 2000
 
 
 def simulated(action, side, key_frames="held"):
@@ -178,9 +178,7 @@ def interval(rows, value):
     for row in rows:
         by_prompt.setdefault((row["action"], row["prompt"]), []).append(float(value(row)))
     means = numpy.array([numpy.mean(values) for values in by_prompt.values()])
-    draws = numpy.random.default_rng(0).integers(len(means), size=(RESAMPLES, len(means)))
-    low, high = numpy.quantile(means[draws].mean(1), (0.025, 0.975))
-    return {"mean": float(means.mean()), "interval": [float(low), float(high)]}
+    return {"mean": float(means.mean()), "interval": bootstrap_interval(means)}
 
 
 def table(rows):
