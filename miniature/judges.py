@@ -5,18 +5,28 @@ transformers and open_clip. ``python . miniature.factory.train_judges`` remakes 
 measures them.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from .factory.interactions import INTERACTIONS
 
+if TYPE_CHECKING:
+    from ..scoring.clip import ClipScorer
+    from ..scoring.detectors import Detector
+
 MODELS = Path(__file__).parent / "models"
 DETECTOR, CLIP, JUDGE = MODELS / "detector", MODELS / "clip", MODELS / "judge"
 
 RELATIONS = ("and", *INTERACTIONS, "alone")
 """What the classifier tells apart: apart, the interactions, and a subject or an object by itself."""
+
+EMBEDDED = "embedded"
+"""Stands for the embedded judge where another one's name may be written."""
 
 
 def load_detector(threshold=0.55):
@@ -36,6 +46,29 @@ def load_clip_scorer():
     scorer = load_clip_scorer(f"local-dir:{CLIP}")
     scorer.name = "miniature"
     return scorer
+
+
+def load_judges(
+    detector: str = EMBEDDED, threshold: float = 0.3, clip: str = EMBEDDED, pretrained: str = ""
+) -> tuple[Detector, ClipScorer]:
+    """Loads the two judges of IAScore by name: those of a file or a command line.
+
+    Args:
+        detector: a folder or hub name of transformers, or "embedded".
+        threshold: boxes with a lower score are dropped, 0..1.
+        clip: open_clip's name of a model or ``local-dir:FOLDER``, or "embedded".
+        pretrained: open_clip's tag or file of weights; empty for a folder and for "embedded".
+
+    Returns:
+        The detector and the CLIP scorer.
+    """
+    from ..scoring import clip as clip_scorers
+    from ..scoring import detectors
+
+    return (
+        load_detector(threshold) if detector == EMBEDDED else detectors.load_detector(detector, threshold),
+        load_clip_scorer() if clip == EMBEDDED else clip_scorers.load_clip_scorer(clip, pretrained),
+    )
 
 
 class InteractionJudge(nn.Module):

@@ -40,11 +40,12 @@ def main(arguments: list[str]) -> int:
     if chosen.command == "config":
         print(config_text(chosen.source), end="")
         return 0
+    from ..miniature.judges import load_judges
     from .train import train
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's scheduler says it so
     try:
-        paths = train(chosen.file)
+        paths = train(chosen.file, load_judges)
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
         return 130

@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
 from ..errors import InteractiveActionError, MissingExtraError
 from ..files import checked_name, read_text, write_atomically
-from ..scoring.keep_best import Judges
+from ..scoring.keep_best import Judges, load_judges
 from ..tokens.token_file import load_token
 from .hyperparameters import Config
 from .methods import METHODS
 from .validation import Validation
+
+if TYPE_CHECKING:
+    from ..scoring.keep_best import LoadJudges
 
 DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -139,15 +142,20 @@ class Run:
             settings.setdefault("steering_words", ACTION_WORDS.get(self.action, ()))
         return method.config(**settings)
 
-    def validation_images(self) -> Validation | None:
-        """Returns what [validation] asks for, with the judges of [judges], or None."""
+    def validation_images(self, load_judges: LoadJudges = load_judges) -> Validation | None:
+        """Returns what [validation] asks for, with the judges of [judges], or None.
+
+        Args:
+            load_judges: from (detector, threshold, clip, pretrained) to the two judges; the default knows names of models
+                alone.
+        """
         if not self.validation:
             return None
         validation = Validation(**_typed(Validation, self.validation, "[validation]"))
         if not self.judges:
             return validation
         judges = Judges(**_typed(Judges, self.judges, "[judges]"))
-        return dataclasses.replace(validation, score=judges.load(validation.prompts))
+        return dataclasses.replace(validation, score=judges.load(validation.prompts, load_judges))
 
 
 def toml_reader() -> Any:

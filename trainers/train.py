@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
@@ -11,6 +11,7 @@ from tqdm import tqdm
 from ..captions.dataset import InteractionDataset
 from ..models.diffusers_engine import DiffusersEngine
 from ..models.single_file import load_single_file
+from ..scoring.keep_best import load_judges
 from .action_different import ActionDifferent
 from .checkpoints import Checkpoints, Folders
 from .distributed import joined_processes
@@ -22,15 +23,22 @@ from .run_file import Run
 from .session import Preview, Session
 from .validation import save_images
 
+if TYPE_CHECKING:
+    from ..scoring.keep_best import LoadJudges
 
-def train(path: str | pathlib.Path) -> list[pathlib.Path]:
+
+def train(path: str | pathlib.Path, load_judges: LoadJudges = load_judges) -> list[pathlib.Path]:
     """Trains what the run file ``path`` describes.
+
+    Args:
+        path: of the run file.
+        load_judges: loads what [judges] names; see ``Run.validation_images``.
 
     Returns:
         The written files: the token's, the LoRA's or both; none in a process that helps another.
     """
     run = Run.read(path)
-    config, validation = run.config(), run.validation_images()
+    config, validation = run.config(), run.validation_images(load_judges)
     output = pathlib.Path(run.output)
     with joined_processes() as process:
         engine = load_engine(run, process.device_index)

@@ -14,6 +14,7 @@ import safetensors
 from interactive_action.captions.words import ACTION_WORDS
 from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature.factory.export import FILE
+from interactive_action.miniature.judges import load_judges
 from interactive_action.tokens.token_file import load_token
 from interactive_action.trainers.methods import METHODS
 from interactive_action.trainers.run_file import Run, config_text
@@ -181,7 +182,7 @@ def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
     with open(path, "a", encoding="utf-8") as file:
         file.write('\n[validation]\nprompts = ["a robot arm <v*> a red cube"]\nsample_every = 1\nsteps = 2\n')
         file.write('[judges]\nsubject = "robot arm"\nobject = "red cube"\nphrase = "picking up"\n')
-    token = load_token(train(path)[0])
+    token = load_token(train(path, load_judges)[0])
     assert token.provenance["interactive_action.step"] in "12"
     assert 0 <= float(token.provenance["interactive_action.score"]) <= 1
 
