@@ -111,7 +111,7 @@ class DrawAttention(Node):
         import torch
 
         from ..models import comfy_attention as maps_of
-        from ..scoring.attention_overlay import overlay, sheets, stretched
+        from ..scoring.attention_overlay import normalize_maps, overlay, sheets
 
         named = filled_lines(words)
         if not named:
@@ -132,7 +132,7 @@ class DrawAttention(Node):
                 f"There are {len(images)} images, and {count} samples. Connect what the samples were decoded to."
             )
         images = images[..., :3].float().cpu()
-        means = [stretched(groups["all layers"], *images.shape[1:3]) for groups in found.values()]
+        means = [normalize_maps(groups["all layers"], *images.shape[1:3]) for groups in found.values()]
         shown = sheets(images, found)
         return io.NodeOutput(
             shown,

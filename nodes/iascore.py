@@ -205,7 +205,7 @@ class IAScore(Node):
 
         from ..files import checked_name, free_path
         from ..scoring import iascore, tables
-        from ..scoring.box_overlay import draw_rows
+        from ..scoring.box_overlay import overlay_boxes
 
         if save_as := save_as.strip():
             checked_name(save_as, "file of scores")
@@ -219,7 +219,7 @@ class IAScore(Node):
                 image,
                 lines(subject),
                 lines(object),
-                [iascore.speak(line, phrase.strip()) for line in lines(text)],
+                [iascore.replace_placeholder(line, phrase.strip()) for line in lines(text)],
                 detector,
                 clip_scorer,
                 boxes,
@@ -235,7 +235,7 @@ class IAScore(Node):
             threshold=None if boxes is not None else detector.threshold,
             clip=clip_scorer.name,
         )
-        overlay, scores = draw_rows(image, rows), report["scores"]
+        overlay, scores = overlay_boxes(image, rows), report["scores"]
 
         def told(name, form):
             low_high = report["intervals"][name]

@@ -92,8 +92,8 @@ class IAScoreFolder(Node):
 
         from ..files import free_path
         from ..scoring import iascore, tables
-        from ..scoring.box_overlay import draw_rows
-        from ..scoring.image_folder import read_image, score_folder
+        from ..scoring.box_overlay import overlay_boxes
+        from ..scoring.image_folder import load_image, score_folder
 
         if save_as := save_as.strip():
             checked_name(save_as, "file of scores")
@@ -120,7 +120,7 @@ class IAScoreFolder(Node):
             entry["image"] = name
         report["could not be read"] = broken
         scores = report["scores"]
-        overlays = [draw_rows(read_image(path / name)[None], [row]) for row, name in zip(rows, names)]
+        overlays = [overlay_boxes(load_image(path / name)[None], [row]) for row, name in zip(rows, names)]
         told = f"IAScore {scores['iascore_cosine']:.3f} of {scores['n']} images, passed {scores['pass_rate']:.0%}"
         told += "".join(f"\n{name} is left out: {reason}" for name, reason in broken.items())
         if save_as:

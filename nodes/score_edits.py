@@ -98,12 +98,12 @@ class EditingRewardNode(Node):
             edits.load_depth_model() if depth_model.strip() in ("", EMBEDDED) else load_depth_model(depth_model.strip())
         )
         if encoder == EMBEDDED:
-            seer = edits.load_encoder()
+            encoder_ = edits.load_encoder()
         elif encoder == "DreamSim":
-            seer = load_encoder(encoder, str(pathlib.Path(folder_paths.models_dir, "dreamsim")))
+            encoder_ = load_encoder(encoder, str(pathlib.Path(folder_paths.models_dir, "dreamsim")))
         else:
-            seer = load_encoder(encoder, encoder_model.strip() or KINDS[encoder])
-        return io.NodeOutput(EditingReward(depth, seer, lambda_, alpha))
+            encoder_ = load_encoder(encoder, encoder_model.strip() or KINDS[encoder])
+        return io.NodeOutput(EditingReward(depth, encoder_, lambda_, alpha))
 
 
 class ScoreEdits(Node):

@@ -119,7 +119,7 @@ def check_clip(images, facts, choices=32):
         torch.cat(parts)
         for parts in zip(
             *(
-                (scorer.see(images[k : k + BATCH]), scorer.read([text for text, _ in told[k : k + BATCH]]))
+                (scorer.encode_image(images[k : k + BATCH]), scorer.encode_text([text for text, _ in told[k : k + BATCH]]))
                 for k in range(0, len(facts), BATCH)
             )
         )
@@ -132,7 +132,7 @@ def check_clip(images, facts, choices=32):
     actions = []
     for k in both:  # only the relation differs
         texts = [caption({**facts[k], "relation": r}, np.random.default_rng(k), full=True)[0] for r in RELATIONS[:-1]]
-        actions.append(int((scorer.read(texts) @ seen[k]).argmax()) == RELATIONS.index(facts[k]["relation"]))
+        actions.append(int((scorer.encode_text(texts) @ seen[k]).argmax()) == RELATIONS.index(facts[k]["relation"]))
     return {
         "clip_retrieval_32": float(np.mean(wins)),
         "clip_names_the_action": float(np.mean(actions)),
@@ -150,7 +150,7 @@ def sheet(path, rows=6, columns=8):
     """A sheet of held-out renders with the boxes that the detector finds."""
     from PIL import Image
 
-    from ...scoring.box_overlay import draw_rows
+    from ...scoring.box_overlay import overlay_boxes
     from ...scoring.iascore import score_images
 
     renders = shoot(CHECK_SEED + 10_000, 3 * rows * columns)
@@ -161,7 +161,7 @@ def sheet(path, rows=6, columns=8):
     scores = score_images(
         images, [f["subject"] for f in facts], [f["object"] for f in facts], texts, load_detector(), load_clip_scorer()
     )
-    drawn = (draw_rows(images, scores) * 255).byte().numpy()
+    drawn = (overlay_boxes(images, scores) * 255).byte().numpy()
     size = drawn.shape[1]
     grid = drawn.reshape(rows, columns, size, size, 3).transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, 3)
     Image.fromarray(grid).resize((columns * 192, rows * 192)).save(path)

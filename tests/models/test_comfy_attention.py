@@ -11,7 +11,7 @@ from interactive_action.models.comfy_attention import Run, grouped, word_maps, w
 from interactive_action.models.comfy_layerwise import CHUNK, teach_layers
 from interactive_action.models.comfy_tokens import teach
 from interactive_action.nodes.capture_attention import PLACES, RESOLUTIONS, DrawAttention, RecordAttention
-from interactive_action.scoring.attention_overlay import overlay, stretched
+from interactive_action.scoring.attention_overlay import normalize_maps, overlay
 from interactive_action.tokens.token import InteractiveToken
 
 PROMPT = "a panda <lift> a red ball"
@@ -177,7 +177,7 @@ def test_maps_by_hand():
 
 
 def test_overlays_run_from_dark_to_light():
-    maps = stretched(torch.tensor([[[0.1, 0.3]], [[0.2, 0.2]]]), 1, 2)
+    maps = normalize_maps(torch.tensor([[[0.1, 0.3]], [[0.2, 0.2]]]), 1, 2)
     assert maps.flatten().tolist() == pytest.approx([0, 1, 0, 0])
     drawn = overlay(torch.full((1, 1, 2, 3), 0.5), maps[:1])
     assert drawn[0, 0, 0].tolist() == pytest.approx([0.5 * 0.35 + 0.65 * c for c in (0.05, 0.03, 0.3)])
