@@ -10,6 +10,10 @@ class InteractiveActionError(Exception):
         super().__init__(sentence.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
+class NotWrittenError(InteractiveActionError):
+    """A file or folder could not be written: the disk is full, for example."""
+
+
 class MissingExtraError(InteractiveActionError):
     """A part that is installed separately is not there."""
 

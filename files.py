@@ -18,7 +18,7 @@ import unicodedata
 
 import safetensors.torch
 
-from .errors import InteractiveActionError
+from .errors import InteractiveActionError, NotWrittenError
 
 LONGEST_NAME = 200  # bytes of UTF-8: file systems take 255, and a number, an ending or a temporary mark may be added
 SETTLED_NS = 2_000_000_000  # a file that old is not written twice in one tick of its time
@@ -232,9 +232,9 @@ def told_in_a_sentence(path, size=None):
         yield
     except OSError as error:
         needed = f" It takes {_size(size)}." if size else ""
-        raise InteractiveActionError(
+        raise NotWrittenError(
             f"{path.name} could not be written to the folder {path.parent.name}: {_reason(error)}.{needed}{_free(path.parent)} "
-            f"Nothing half written is left. Make room or allow writing there, and run again."
+            f"Nothing half written is left. Make room or allow writing there, and try again."
         ) from error
 
 

@@ -1,47 +1,62 @@
-"""The embedded editor, its judges and its style images: small models that the project trained on its simulator's drawings.
+"""The embedded style editor's assets: its depth model, its encoder and its style images.
 
-``python . miniature.factory.train_style_editor`` remakes them all. The editor is a style-conditioned InstructPix2Pix of SD 1.x for the stock
-checkpoint loader; depth model and encoder are ordinary folders of transformers.
+The editor itself is an ordinary checkpoint, ``weights.STYLE_EDITOR``: a style-conditioned InstructPix2Pix of SD 1.x
+for the stock checkpoint loader. Depth model and encoder are ordinary folders of transformers.
+``python . miniature.factory.train_style_editor`` makes all of them again.
 """
 
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from einops import rearrange
 from PIL import Image
 
-MODELS = Path(__file__).parent / "models"
-EDITOR = MODELS / "checkpoints" / "interactive-action-miniature-editor.safetensors"
-DEPTH, ENCODER, STYLES = MODELS / "depth", MODELS / "encoder", MODELS / "styles"
-STYLES_EACH = 5
+from .weights import DEPTH, ENCODER, STYLES
+
+if TYPE_CHECKING:
+    from ..scoring.encoders import Encoder
+    from ..scoring.structure import DepthModel
+
+IMAGES_PER_STYLE = 5
 
 
-def looks():
-    """Names of the materials of which there are style images."""
+def style_names() -> list[str]:
+    """Lists the materials that have style images, sorted."""
     return sorted(path.stem for path in STYLES.glob("*.png"))
 
 
-def load_styles(look, count=STYLES_EACH):
-    """Style images float (count, 96, 96, 3) in 0..1 and masks (count, 96, 96), 1 where the look is; the five take turns."""
-    sheet = np.asarray(Image.open(STYLES / f"{look}.png")).copy()
-    tiles = torch.from_numpy(sheet).unflatten(1, (-1, sheet.shape[0])).movedim(1, 0)
+def load_style_images(style: str, count: int = IMAGES_PER_STYLE) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loads style images of one material; the five repeat where more are asked for.
+
+    Args:
+        style: one of ``style_names()``.
+        count: how many images.
+
+    Returns:
+        Images, float (count, 96, 96, 3) in 0..1, and masks, float (count, 96, 96), 1 where the style is.
+    """
+    sheet = torch.from_numpy(np.asarray(Image.open(STYLES / f"{style}.png")).copy())
+    tiles = rearrange(sheet, "h (n w) c -> n h w c", w=sheet.shape[0])
     tiles = tiles[torch.arange(count) % len(tiles)]
     return tiles[..., :3].float() / 255, (tiles[..., 3] == 255).float()
 
 
-def load_depth_model():
-    """The embedded depth model, as ``scoring.structure.DepthModel``: inverse depth from 0, the farthest, to 1."""
+def load_depth_model() -> DepthModel:
+    """Loads the embedded depth model, called "miniature": inverse depth from 0, the farthest, to 1, the nearest."""
     from ..scoring.structure import load_depth_model
 
-    model = load_depth_model(DEPTH)
+    model: DepthModel = load_depth_model(DEPTH)
     model.name = "miniature"
     return model
 
 
-def load_encoder():
-    """The embedded encoder of looks, as ``scoring.encoders.Encoder``."""
+def load_encoder() -> Encoder:
+    """Loads the embedded encoder of styles, called "miniature"."""
     from ..scoring.encoders import load_encoder
 
-    encoder = load_encoder("DINOv2", str(ENCODER))
+    encoder: Encoder = load_encoder("DINOv2", str(ENCODER))
     encoder.name = "miniature"
     return encoder

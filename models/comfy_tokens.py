@@ -1,49 +1,83 @@
 """Teach a ComfyUI tokenizer new words without touching ComfyUI or the tokenizer that others hold.
 
-ComfyUI already knows how to put vectors into a prompt: ``embedding:name``. A trigger_word such as ``<pick-up>``
+ComfyUI already knows how to put vectors into a prompt: ``embedding:name``. A trigger word such as ``<pick-up>``
 is therefore rewritten to that syntax under a name no file can have, and only the look-up of that name is ours.
 Prompt weights, ``embedding:`` files, line breaks and the splitting of long prompts stay ComfyUI's own.
 """
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..errors import InteractiveActionError
+from ..tokens.token import InteractiveToken, unknown_words
+from .comfy_messages import warn, withdraw_warning
+
+if TYPE_CHECKING:
+    from comfy.sd import CLIP
 
 _MARK = "\ue000"  # a private-use character: it cannot stand at the start of a file's name by accident
 
 
 class _LearnedWords:
-    """Mixed into a copy of ComfyUI's ``SDTokenizer``. Once it knows a layer-wise word, every prompt gets one version a layer."""
+    """Mixed into a copy of ComfyUI's ``SDTokenizer`` of one text encoder.
+
+    Once it knows a layer-wise word, every prompt gets one version a layer.
+    """
 
     learned_words: dict[str, torch.Tensor]
+    embedding_identifier: str
 
-    def tokenize_with_weights(self, text, *args, **kwargs):
+    def tokenize_with_weights(self, text: str, *args: Any, **kwargs: Any) -> list:
         layers = max((len(vectors) for vectors in self.learned_words.values() if vectors.ndim == 3), default=0)
         if layers:
             versions = [self._of_layer(layer).tokenize_with_weights(text, *args, **kwargs) for layer in range(layers)]
-            return [row for chunk in zip(*versions) for row in chunk]  # the order that tokens.layers describes
+            return [row for chunk in zip(*versions) for row in chunk]  # the order that comfy_layerwise describes
         for index, trigger_word in enumerate(self.learned_words):
             text = text.replace(trigger_word, f" {self.embedding_identifier}{_MARK}{index} ")
-        return super().tokenize_with_weights(text, *args, **kwargs)
+        return super().tokenize_with_weights(text, *args, **kwargs)  # type: ignore[misc, no-any-return]
 
-    def _of_layer(self, layer):
+    def _of_layer(self, layer: int) -> _LearnedWords:
         """A copy that knows one layer's vectors of each layer-wise word."""
         words = {word: vectors[layer] if vectors.ndim == 3 else vectors for word, vectors in self.learned_words.items()}
         version = copy.copy(self)
         version.learned_words = words
         return version
 
-    def _try_get_embedding(self, embedding_name):
+    def _try_get_embedding(self, embedding_name: str) -> tuple:
         name, *rest = embedding_name.split()
         if name.startswith(_MARK):
             return list(self.learned_words.values())[int(name[len(_MARK) :])], name, " ".join(rest)
-        return super()._try_get_embedding(embedding_name)
+        return super()._try_get_embedding(embedding_name)  # type: ignore[misc, no-any-return]
 
 
-def encoder_names(clip):
-    """The names of the text encoders of ``clip`` (ComfyUI's CLIP), ["clip_l"], ["clip_h"] or SDXL's ["clip_l", "clip_g"]; None of others."""
+class _WarnsOfUnknownWords:
+    """Mixed into a copy of the tokenizer of a whole CLIP, which sees each text once, however many encoders it has."""
+
+    trigger_words: tuple[str, ...]
+
+    def tokenize_with_weights(self, text: str, *args: Any, **kwargs: Any) -> dict[str, list]:
+        known = ", ".join(self.trigger_words)
+        if unknown := unknown_words(text, self.trigger_words):
+            warn(f"This CLIP was not taught {', '.join(unknown)} and reads plain letters. It knows {known}.")
+        else:
+            withdraw_warning(f"This CLIP knows {known}.")
+        return super().tokenize_with_weights(text, *args, **kwargs)  # type: ignore[misc, no-any-return]
+
+
+def encoder_names(clip: CLIP) -> list[str] | None:
+    """Returns the names of the text encoders of ``clip``, or None where they are not those of Stable Diffusion.
+
+    Args:
+        clip: ComfyUI's CLIP.
+
+    Returns:
+        ["clip_l"] of SD 1.x, ["clip_h"] of SD 2.x, ["clip_l", "clip_g"] of SDXL.
+    """
     names = [name for name, _ in clip.cond_stage_model.named_children()]
     known = names in (["clip_l"], ["clip_h"], ["clip_l", "clip_g"]) and all(
         hasattr(clip.tokenizer, name) for name in names
@@ -51,11 +85,19 @@ def encoder_names(clip):
     return names if known else None
 
 
-def teach(clip, tokens):
-    """A clone of ``clip`` (ComfyUI's CLIP of an SD 1.x, SD 2.x or SDXL checkpoint) that also knows ``tokens``.
+def teach(clip: CLIP, tokens: Iterable[InteractiveToken]) -> CLIP:
+    """Returns a clone of ``clip`` that also knows ``tokens``, and that warns of trigger words that nobody taught it.
 
-    Words taught earlier stay known; a trigger_word that is already known gets the new vectors.
+    Words taught earlier stay known; a trigger word that is already known gets the new vectors.
+
+    Args:
+        clip: ComfyUI's CLIP of an SD 1.x, SD 2.x or SDXL checkpoint; it learns nothing itself.
+        tokens: learned for text encoders of the same widths.
+
+    Raises:
+        InteractiveActionError: the CLIP is of another kind, a token of other widths, or its vectors are broken.
     """
+    tokens = list(tokens)
     names = encoder_names(clip)
     if names is None:
         raise InteractiveActionError(
@@ -66,25 +108,40 @@ def teach(clip, tokens):
         getattr(clip.cond_stage_model, name).transformer.get_input_embeddings().weight.shape[-1] for name in names
     )
     for token in tokens:
-        if token.widths != widths:
-            raise InteractiveActionError(
-                f"{token.trigger_word} was learned for text encoders of width {_sum(token.widths)}, and this CLIP has width "
-                f"{_sum(widths)}. Load the kind of checkpoint that the token was trained on."
-            )
+        _require_fit(token, widths)
     clip = clip.clone()
-    clip.tokenizer = copy.copy(clip.tokenizer)
+    clip.tokenizer = _mixed(_WarnsOfUnknownWords, clip.tokenizer)
     for number, name in enumerate(names):
         inner = getattr(clip.tokenizer, name)
-        taught = copy.copy(inner)
         learned = {token.trigger_word: token.vectors.split(widths, -1)[number] for token in tokens}
+        taught = _mixed(_LearnedWords, inner)
         taught.learned_words = {**getattr(inner, "learned_words", {}), **learned}
         # ComfyUI only looks for embeddings where a folder is set
         taught.embedding_directory = inner.embedding_directory if inner.embedding_directory is not None else []
-        if not isinstance(inner, _LearnedWords):
-            taught.__class__ = type(f"Learned{type(inner).__name__}", (_LearnedWords, type(inner)), {})
+        clip.tokenizer.trigger_words = tuple(taught.learned_words)
         setattr(clip.tokenizer, name, taught)
     return clip
 
 
-def _sum(widths):
+def _require_fit(token: InteractiveToken, widths: tuple[int, ...]) -> None:
+    """Refuses a token for text encoders of other widths, and broken vectors."""
+    token.require_usable()
+    if token.widths != widths:
+        base_model = token.provenance.get("interactive_action.base_model")
+        raise InteractiveActionError(
+            f"{token.trigger_word} was learned for text encoders of width {_sum(token.widths)}, and this CLIP has width "
+            f"{_sum(widths)}. Load the kind of checkpoint that the token was trained on"
+            f"{f': {base_model}' if base_model else ''}."
+        )
+
+
+def _mixed(mixin: type, tokenizer: Any) -> Any:
+    """Returns a copy of ``tokenizer`` of a class with ``mixin`` before its own; a copy of the same class if it is there."""
+    mixed = copy.copy(tokenizer)
+    if not isinstance(tokenizer, mixin):
+        mixed.__class__ = type(f"Learned{type(tokenizer).__name__}", (mixin, type(tokenizer)), {})
+    return mixed
+
+
+def _sum(widths: tuple[int, ...]) -> str:
     return " + ".join(map(str, widths))

@@ -11,8 +11,7 @@ import re
 import safetensors
 
 from ..errors import InteractiveActionError, MissingExtraError
-from ..miniature.factory.base_model import END, HEAD, START
-from ..miniature.factory.export import TABLE_IDS, expanded_vocabulary
+from .compact_vocabulary import END, HEAD_CHANNELS, START, expanded_vocabulary, is_compact
 from .diffusers_engine import DiffusersEngine, libraries
 from .text_encoders import TextEncoder
 
@@ -45,7 +44,7 @@ def load_single_file(path, prediction_type=None, **options):
             f"{path.name} cannot be trained on: it is not an SD 1.x, SD 2.x or SDXL checkpoint with U-Net and text encoders. Choose one, or "
             f"the folder of its diffusers form."
         )
-    miniature, pair = TABLE_IDS in state, len(texts) == 2
+    miniature, pair = is_compact(state), len(texts) == 2
     state = expanded_vocabulary(state)
     return DiffusersEngine(
         read_unet(state, miniature),
@@ -110,7 +109,7 @@ def read_unet(state, miniature):
         "cross_attention_dim": context,
         "use_linear_projection": linear,
         # diffusers' name is wrong: it is the number of heads, 8 in SD 1.x; later ones have heads of 64 channels
-        "attention_head_dim": [count // (HEAD if miniature else 64) for count in channels]
+        "attention_head_dim": [count // (HEAD_CHANNELS if miniature else 64) for count in channels]
         if miniature or linear
         else 8,
     }
@@ -147,7 +146,7 @@ def read_text_encoder(state, miniature, prefix=TEXT):
         intermediate_size=len(text[f"{layers}.0.{inner}.weight"]),
         # SD 2.x does without the last layer
         num_hidden_layers=len(_numbers(text, layers)) - (prefix == OPEN_TEXT),
-        num_attention_heads=width // (HEAD if miniature else CLIP_HEAD),
+        num_attention_heads=width // (HEAD_CHANNELS if miniature else CLIP_HEAD),
         max_position_embeddings=len(text[places]),
         hidden_act="gelu" if opened else "quick_gelu",
         projection_dim=width,

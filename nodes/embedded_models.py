@@ -2,9 +2,11 @@
 
 from typing import ClassVar
 
-from ..miniature.factory.export import FILE, expanded_vocabulary
+from ..miniature.weights import CHECKPOINT
+from ..models.compact_vocabulary import expanded_vocabulary
 
-FOLDER = FILE.resolve().parent
+FOLDER = CHECKPOINT.resolve().parent
+EMBEDDINGS = FOLDER.parent / "embeddings"  # a ready token, so that *Use a token* works before any training
 CLIP_CONFIG = {
     "hidden_size": 128,
     "intermediate_size": 512,
@@ -36,7 +38,7 @@ def _model_class():
         def process_vae_state_dict(self, state_dict):
             """The embedded editor leaves its autoencoder to the embedded base model."""
             if not state_dict:
-                base = utils.load_torch_file(str(FILE), safe_load=True)
+                base = utils.load_torch_file(str(CHECKPOINT), safe_load=True)
                 state_dict = utils.state_dict_prefix_replace(base, {self.vae_key_prefix[0]: ""}, filter_keys=True)
             return super().process_vae_state_dict(state_dict)
 
@@ -47,10 +49,11 @@ def _model_class():
 
 
 def register():
-    """Add the model class and the folder of the shipped checkpoint to ComfyUI's; doing it again changes nothing."""
+    """Add the model class and the folders of the shipped checkpoint and token to ComfyUI's; again changes nothing."""
     import folder_paths
     from comfy import supported_models
 
     if not any(model.__name__ == "InteractiveActionMiniature" for model in supported_models.models):
         supported_models.models.insert(0, _model_class())
     folder_paths.add_model_folder_path("checkpoints", str(FOLDER))
+    folder_paths.add_model_folder_path("embeddings", str(EMBEDDINGS))  # last: a user's file of that name comes first

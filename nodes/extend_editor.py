@@ -138,13 +138,13 @@ class StyleSamples(Node):
             inputs=[
                 io.Combo.Input(
                     "look",
-                    options=edits.looks(),
+                    options=edits.style_names(),
                     default="wood",
                     tooltip="The material. For your own, load images of it instead.",
                 ),
                 io.Int.Input(
                     "count",
-                    default=edits.STYLES_EACH,
+                    default=edits.IMAGES_PER_STYLE,
                     min=1,
                     max=4096,
                     tooltip="How many; there are five different ones, which take turns.",
@@ -158,8 +158,8 @@ class StyleSamples(Node):
 
     @classmethod
     def execute(cls, look, count):
-        style, mask = edits.load_styles(look, count)
-        return io.NodeOutput(style, mask, ui=ui.PreviewImage(style[: edits.STYLES_EACH], cls=cls))
+        style, mask = edits.load_style_images(look, count)
+        return io.NodeOutput(style, mask, ui=ui.PreviewImage(style[: edits.IMAGES_PER_STYLE], cls=cls))
 
 
 def _origin(path):

@@ -1,7 +1,10 @@
-"""Nodes that keep, load and speak learned tokens."""
+"""Nodes that save learned tokens, load them and teach them to MODEL and CLIP."""
+
+from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import TYPE_CHECKING
 
 import folder_paths
 from comfy_api.latest import io, ui
@@ -10,9 +13,14 @@ from ..errors import InteractiveActionError
 from ..files import checked_name
 from ..models.comfy_layerwise import cross_attention_layers, teach_layers
 from ..models.comfy_tokens import teach
-from ..tokens.token_file import load_token, save_token
+from ..tokens.token import InteractiveToken
+from ..tokens.token_file import SUFFIXES, load_token, save_token
 from . import sockets
 from .node import Node
+
+if TYPE_CHECKING:
+    from comfy.model_patcher import ModelPatcher
+    from comfy.sd import CLIP
 
 CATEGORY = "Interactive Action/tokens"
 LAYERS = "interactive_tokens"  # the folder of layer-wise tokens below models: where `embedding:` does not search
@@ -20,36 +28,44 @@ folder_paths.add_model_folder_path(LAYERS, str(pathlib.Path(folder_paths.models_
 
 
 class SaveToken(Node):
+    """Writes a token to the folder of models in which the loader finds it."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionSaveToken",
             display_name="Save Interactive Token",
             category=CATEGORY,
-            description="Write a token to models/embeddings as one small file that ComfyUI, A1111 and diffusers load; a layer-wise "
-            "token to models/interactive_tokens, for Interactive Token Loader.",
+            description="Write a token to models/embeddings as one small file that ComfyUI, A1111 and diffusers load; "
+            "a layer-wise token to models/interactive_tokens, for Interactive Token Loader.",
+            search_aliases=["embedding", "textual inversion", "trigger word"],
             is_output_node=True,
             inputs=[
                 sockets.Token.Input("token", tooltip="A trained token."),
                 io.String.Input(
                     "name",
                     default="pick-up",
-                    tooltip="The file's name; the word in prompts is the name in angle brackets: <pick-up>.",
+                    tooltip="The file's name; the word in prompts is the name in angle brackets: <pick-up>. Who renames "
+                    "the file renames the word.",
                 ),
                 io.Boolean.Input(
                     "overwrite",
                     default=False,
-                    tooltip="Off: an existing file is kept and a number is added to the name. On: it is replaced.",
+                    tooltip="Off: an existing file stays, and a number is added to the name and so to the word: "
+                    "<pick-up-2>. On: it is replaced.",
                 ),
                 io.String.Input(
                     "license",
                     default="",
-                    tooltip="Under which licence you share the token, written into the file. May stay empty.",
+                    tooltip="Under which license you share the token, written into the file. May stay empty.",
                 ),
             ],
             outputs=[
-                sockets.Token.Output(display_name="token"),
-                io.String.Output(display_name="trigger_word"),
+                sockets.Token.Output(display_name="token", tooltip="The token as it was saved."),
+                io.String.Output(
+                    display_name="trigger_word",
+                    tooltip="The word of the saved file. Feed it into prompts: after another run it may be <pick-up-2>.",
+                ),
             ],
         )
 
@@ -58,27 +74,28 @@ class SaveToken(Node):
         checked_name(name, "token")
 
     @classmethod
-    def execute(cls, token, name, overwrite, license):
+    def execute(cls, token: InteractiveToken, name: str, overwrite: bool, license: str) -> io.NodeOutput:
         provenance = {**token.provenance, **({"modelspec.license": license} if license.strip() else {})}
         token = dataclasses.replace(token, name=checked_name(name, "token"), provenance=provenance)
         folder = folder_paths.get_folder_paths(LAYERS if token.layers else "embeddings")[0]
         path = save_token(token, folder, overwrite)
         saved = load_token(path)
-        return io.NodeOutput(
-            saved, saved.trigger_word, ui=ui.PreviewText(f"Saved {path.name}. Write {saved.trigger_word} in a prompt.")
-        )
+        summary = f"Saved {path.name}. Write {saved.trigger_word} in a prompt."
+        return io.NodeOutput(saved, saved.trigger_word, ui=ui.PreviewText(summary))
 
 
 class InteractiveTokenLoader(Node):
+    """Teaches MODEL and CLIP a token from a file."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveTokenLoader",
             display_name="Interactive Token Loader",
             category=CATEGORY,
             description="Teach MODEL and CLIP a saved token: afterwards its word, such as <pick-up>, works in every prompt. "
             "Several loaders in a row teach several tokens.",
-            search_aliases=["embedding", "textual inversion", "interactive action"],
+            search_aliases=["embedding", "textual inversion", "interactive action", "trigger word"],
             inputs=[
                 io.Model.Input(
                     "model", tooltip="The MODEL that will draw; only layer-wise tokens change what comes out."
@@ -89,8 +106,10 @@ class InteractiveTokenLoader(Node):
                 io.Combo.Input(
                     "token_name",
                     options=_token_files(),
-                    tooltip="A file in models/embeddings, or a layer-wise one in models/interactive_tokens. Its word is its name "
-                    "in angle brackets.",
+                    tooltip="A .safetensors, .pt or .bin file in models/embeddings, or a layer-wise token in "
+                    "models/interactive_tokens. Its word is the file's name in angle brackets, whatever is written in "
+                    "the file: lift.safetensors is <lift>. Rename a copy to use two versions together. Code in .pt and "
+                    ".bin files is never run; those that need it are refused.",
                 ),
             ],
             outputs=[
@@ -101,22 +120,30 @@ class InteractiveTokenLoader(Node):
         )
 
     @classmethod
+    def check_inputs(cls, token_name: str) -> None:
+        _token_path(token_name)
+
+    @classmethod
     def files_read(cls, token_name: str) -> list[pathlib.Path]:
         return [_token_path(token_name)]
 
     @classmethod
-    def execute(cls, model, clip, token_name):
+    def execute(cls, model: ModelPatcher, clip: CLIP, token_name: str) -> io.NodeOutput:
         return _taught(model, clip, load_token(_token_path(token_name)))
 
 
 class ApplyToken(Node):
+    """Teaches MODEL and CLIP a token of the same graph."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionApplyToken",
             display_name="Apply Interactive Token",
             category=CATEGORY,
-            description="Teach MODEL and CLIP a token straight from the trainer or from Save Interactive Token, in the same graph.",
+            description="Teach MODEL and CLIP a token straight from the trainer or from Save Interactive Token, in the "
+            "same graph.",
+            search_aliases=["embedding", "textual inversion", "trigger word"],
             inputs=[
                 io.Model.Input("model", tooltip="The MODEL that will draw."),
                 io.Clip.Input(
@@ -132,43 +159,51 @@ class ApplyToken(Node):
         )
 
     @classmethod
-    def execute(cls, model, clip, token):
+    def execute(cls, model: ModelPatcher, clip: CLIP, token: InteractiveToken) -> io.NodeOutput:
         return _taught(model, clip, token)
 
 
-def _taught(model, clip, token):
+def _taught(model: ModelPatcher, clip: CLIP, token: InteractiveToken) -> io.NodeOutput:
+    """The outputs of both loaders: MODEL, CLIP and the trigger word."""
+    taught = teach(clip, [token])
     if token.layers:
         layers = len(cross_attention_layers(model.model.diffusion_model))
         if token.layers != layers:
             raise InteractiveActionError(
-                f"{token.trigger_word} was learned for {token.layers} cross-attention layers, and this MODEL has {layers}. Load the kind "
-                f"of checkpoint that the token was trained on."
+                f"{token.trigger_word} was learned for {token.layers} cross-attention layers, and this MODEL has {layers}. "
+                f"Load the kind of checkpoint that the token was trained on."
             )
         model = teach_layers(model)
     else:
         model = model.clone()
-    return io.NodeOutput(
-        model, teach(clip, [token]), token.trigger_word, ui=ui.PreviewText(f"Write {token.trigger_word} in a prompt.")
-    )
+    summary = f"Write {token.trigger_word} in a prompt."
+    return io.NodeOutput(model, taught, token.trigger_word, ui=ui.PreviewText(summary))
 
 
-def _token_files():
+def _token_files() -> list[str]:
     """Names of plain tokens as they are, of layer-wise ones with their folder before them."""
     names = [
         *folder_paths.get_filename_list("embeddings"),
         *(f"{LAYERS}/{name}" for name in folder_paths.get_filename_list(LAYERS)),
     ]
-    return [name for name in names if name.endswith(".safetensors")]
+    return [name for name in names if name.lower().endswith(SUFFIXES)]
 
 
-def _token_path(name):
-    """The file that one of ``_token_files`` names."""
-    folder, slash, rest = name.partition("/")
-    layered = slash and folder == LAYERS
-    path = folder_paths.get_full_path(LAYERS, rest) if layered else folder_paths.get_full_path("embeddings", name)
+def _token_path(name: str) -> pathlib.Path:
+    """The file of this name, one of ``_token_files``, or of this word, with or without its brackets."""
+    files = _token_files()
+    words = {f"<{pathlib.PurePath(file).stem}>": file for file in reversed(files)}  # of equal words the first counts
+    listed = name if name in files else words.get(f"<{str(name).strip('<>')}>", str(name))
+    inside = listed.removeprefix(f"{LAYERS}/")
+    path = folder_paths.get_full_path(LAYERS, inside) if inside != listed else None
+    path = path or folder_paths.get_full_path("embeddings", listed)
     if path is None:
         raise InteractiveActionError(
-            f"There is no token file {name!r} in models/embeddings or models/{LAYERS}. Found: {', '.join(_token_files()) or 'none'}."
+            f"There is no token {name!r} in models/embeddings or models/{LAYERS}. Found: {', '.join(files)}. Choose one of "
+            f"these; press R in the web page to read the list anew."
+            if files
+            else f"There is no token {name!r}, nor any other, in models/embeddings or models/{LAYERS}. Train one and keep "
+            f"it with Save Interactive Token, or put an embedding into models/embeddings."
         )
     return pathlib.Path(path)
 

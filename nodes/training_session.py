@@ -138,6 +138,7 @@ def train(
         text += f" Checkpoints: {checkpoints.subfolder} in {place}."
     if exported:
         text += f" Written for the command line: {exported}."
+    text = " ".join([text, *session.problems.values()])
     curves = torch.from_numpy(np.array(loss_curves(_plotted(state.losses), config.steps, 1200, 400))).float() / 255
     return Trained(token, lora, ({"loss": state.losses["total"]}, curves[None]), ui.PreviewText(text))
 

@@ -127,10 +127,7 @@ class WriteReport(Node):
                 path.read_bytes(),
                 f"A token: put it into {path.parent.name} and write <{path.stem}> in a prompt.",
             )
-            for path in (
-                _token_path(f"{line.strip('<>').removesuffix('.safetensors')}.safetensors")
-                for line in filled_lines(tokens)
-            )
+            for path in map(_token_path, filled_lines(tokens))
         ]
         hidden = cls.hidden  # nothing of it is there outside a graph
         if hidden and (workflow := (hidden.extra_pnginfo or {}).get("workflow")):

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from .clip import ClipScorer
     from .detectors import Detector
 
-    LoadJudges = Callable[[str, float, str, str], tuple[Detector, ClipScorer]]
-
-EMBEDDED = "embedded"  # for a loader that brings judges of its own; ``load_judges`` below has none
+LoadJudges = Callable[[str, float, str, str], "tuple[Detector, ClipScorer]"]
+"""From (detector, threshold, clip, pretrained), as in ``Judges``, to the two judges."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,8 @@ class Judges:
 
     Args:
         subject, object, phrase: of ``ValidationIAScore``.
-        detector, clip: names for a loader of judges.
+        detector, clip: as ``detectors.load_detector`` and ``clip.load_clip_scorer`` take them; empty: the judges that the
+            caller's loader chooses.
         threshold: of the detector, 0..1.
         pretrained: open_clip's tag or file of weights.
     """
@@ -70,9 +70,9 @@ class Judges:
     subject: str = ""
     object: str = ""
     phrase: str = ""
-    detector: str = EMBEDDED
+    detector: str = ""
     threshold: float = 0.3
-    clip: str = EMBEDDED
+    clip: str = ""
     pretrained: str = ""
 
     def load(self, prompts: tuple[str, ...], load_judges: LoadJudges) -> ValidationIAScore:
@@ -80,16 +80,30 @@ class Judges:
 
         Args:
             prompts: one an image.
-            load_judges: from (detector, threshold, clip, pretrained) to a detector and a CLIP scorer, such as
-                ``load_judges`` of this module.
+            load_judges: loads the judges, such as ``load_judges`` of this module.
         """
         detector, clip_scorer = load_judges(self.detector, self.threshold, self.clip, self.pretrained)
         return ValidationIAScore(prompts, self.subject, self.object, self.phrase, detector, clip_scorer)
 
 
-def load_judges(detector: str, threshold: float, clip: str, pretrained: str = "") -> tuple[Detector, ClipScorer]:
-    """Loads judges by the names of ``detectors.load_detector`` and ``clip.load_clip_scorer``."""
+def load_judges(detector: str, threshold: float, clip: str, pretrained: str) -> tuple[Detector, ClipScorer]:
+    """Loads both judges by name; there is no default here (``miniature.judges.load_judges`` has one).
+
+    Args:
+        detector: a folder or hub name of transformers.
+        threshold: boxes with a lower score are dropped, 0..1.
+        clip: open_clip's name of a model, or ``local-dir:FOLDER``.
+        pretrained: open_clip's tag or file of weights; empty for a folder.
+
+    Raises:
+        InteractiveActionError: a name is missing, or there is no such model.
+    """
     from .clip import load_clip_scorer
     from .detectors import load_detector
 
+    if not (detector and clip):
+        raise InteractiveActionError(
+            "[judges] names no detector or no clip, and there is no default. Write both, for example "
+            'detector = "google/owlv2-base-patch16-ensemble" and clip = "ViT-B-32".'
+        )
     return load_detector(detector, threshold), load_clip_scorer(clip, pretrained)

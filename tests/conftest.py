@@ -39,12 +39,12 @@ def checkpoint():
     """(MODEL, CLIP, VAE) of the embedded checkpoint, loaded in inference mode as ComfyUI does while it executes a graph."""
     import comfy.sd
 
-    from interactive_action.miniature.factory.export import FILE
+    from interactive_action.miniature.weights import CHECKPOINT
     from interactive_action.nodes import embedded_models as miniature
 
     miniature.register()
     with torch.inference_mode():
-        return comfy.sd.load_checkpoint_guess_config(str(FILE))[:3]
+        return comfy.sd.load_checkpoint_guess_config(str(CHECKPOINT))[:3]
 
 
 @pytest.fixture

@@ -1,17 +1,30 @@
 """A token's file: for a plain token one that ComfyUI's ``embedding:``, A1111 and diffusers load too.
 
+The word of a token is the name of its file, for our files and foreign ones: ``lift.safetensors`` is ``<lift>``. Who
+renames a file renames the word, so that two versions of one token can stand in one prompt.
+
 The common ground of the three is a safetensors file with exactly ONE tensor (n, d): ComfyUI takes the first
 tensor it finds, A1111 and diffusers insist on a single key, and diffusers takes that key as the word.
 Everything else is string metadata, which all of them ignore. For SDXL all of them know the pair ``clip_l`` and
-``clip_g``, the vectors for its two text encoders; diffusers is given them one by one.
+``clip_g``, the vectors for its two text encoders; diffusers is given them one by one. The key and the metadata's
+``modelspec.trigger_phrase`` say the word at the time of saving to those who ask them; here they decide nothing.
 
-A layer-wise token means nothing to any of them, so it is kept apart, in a folder that they do not search, and its
+Read are also what others write: OneTrainer's additional vectors behind the text encoder (``*_out``) are left out, as
+ComfyUI does; ``.pt`` of A1111 and ``.bin`` of diffusers are unpickled as numbers only, so that no code in them runs.
+
+A layer-wise token means nothing to any of the three, so it is kept apart, in a folder that they do not search, and its
 numbers lie in one row (L * n * d,) under the key ``interactive_action.layers``: one that is copied to the embeddings
 nonetheless has a width that no model has, and ComfyUI says so and leaves it out instead of drawing with it. The shape
 is metadata, ``interactive_action.shape``: "L,n,d"; so are the encoders' widths, ``interactive_action.widths``.
 """
 
+from __future__ import annotations
+
+import os
 import pathlib
+import unicodedata
+import zipfile
+from collections.abc import Collection, Mapping
 
 import safetensors
 import torch
@@ -24,13 +37,26 @@ FORMAT = "interactive-action-token-1"
 LAYERS_FORMAT = "interactive-action-layers-1"
 LAYERS_KEY = "interactive_action.layers"
 PAIR = ("clip_l", "clip_g")
+PICKLED = (".pt", ".bin")
+SUFFIXES = (".safetensors", *PICKLED)  # in lower case; files may have them in any
+LARGEST = 256_000_000  # bytes of a pickled file and of its tensors; an embedding has some thousands
 
 
-def save_token(token, folder, overwrite=False):
-    """Write ``token`` to ``folder/<name>.safetensors`` and return the path.
+def save_token(token: InteractiveToken, folder: str | os.PathLike[str], overwrite: bool = False) -> pathlib.Path:
+    """Writes ``token`` to ``folder/<name>.safetensors``.
 
-    Without ``overwrite`` an existing file is kept and the next free name is taken (``pick-up-2``, ``pick-up-3``, ...).
+    Args:
+        token: plain or layer-wise.
+        folder: is made if need be.
+        overwrite: False: an existing file stays and the next free name is taken (``pick-up-2``, ``pick-up-3``, ...).
+
+    Returns:
+        The path of the file, whose stem is the word.
+
+    Raises:
+        InteractiveActionError: the name cannot be a file's, the vectors are broken, or the disk refuses.
     """
+    token.require_usable()
     name = checked_name(token.name, "token")
     path = pathlib.Path(folder, f"{name}.safetensors") if overwrite else free_path(folder, name, ".safetensors")
     trigger_word = f"<{path.stem}>"
@@ -38,7 +64,6 @@ def save_token(token, folder, overwrite=False):
         **token.provenance,
         "format": "pt",  # what A1111 and diffusers look for
         "interactive_action.format": FORMAT,
-        "interactive_action.trigger_word": trigger_word,
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.title": path.stem,
         "modelspec.trigger_phrase": trigger_word,
@@ -58,48 +83,130 @@ def save_token(token, folder, overwrite=False):
     return path
 
 
-def load_token(path):
-    """Read a token, layer-wise or not, or any plain embedding from ``path``: one (n, d) or (d,) tensor, or SDXL's pair of such."""
+def load_token(path: str | os.PathLike[str]) -> InteractiveToken:
+    """Reads a token, layer-wise or not, or anybody's embedding: one tensor (n, d) or (d,), or SDXL's pair of such.
+
+    Args:
+        path: a ``.safetensors``, ``.pt`` or ``.bin`` file.
+
+    Returns:
+        The token, called as the file is.
+
+    Raises:
+        InteractiveActionError: the file is gone, unreadable, no token, or its vectors are broken.
+    """
     path = pathlib.Path(path)
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            keys, metadata = sorted(file.keys(), reverse=True), file.metadata() or {}
-            tensors = [file.get_tensor(key) for key in keys[:2]]
-    except (OSError, safetensors.SafetensorError) as error:
+        read = _read_pickled if path.suffix.lower() in PICKLED else _read_safetensors
+        tensors, metadata = read(path)
+    except FileNotFoundError as error:
         raise InteractiveActionError(
-            f"The token {path.name} could not be read: {error}. Save it again, or copy the file anew."
+            f"The token {path.name} is not there any more. Press R in the web page to read the list anew, and choose "
+            f"another, or put the file back."
         ) from error
-    readable = all(tensor.ndim in (1, 2) and tensor.is_floating_point() for tensor in tensors)
-    if (
-        not (len(keys) == 1 or keys == list(PAIR))
-        or not readable
-        or len({len(torch.atleast_2d(tensor)) for tensor in tensors}) != 1
-    ):
-        found = ", ".join(f"{key}" for key in sorted(keys)) or "nothing"
+    except (OSError, safetensors.SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error  # without the path
         raise InteractiveActionError(
-            f"{path.name} is not a token: such a file holds one tensor (vectors, width), or clip_l and clip_g for SDXL, "
-            f"and this one holds {found}. Choose a file written by Save Interactive Token."
-        )
-    trigger_word = metadata.get("interactive_action.trigger_word", f"<{path.stem}>")
-    vectors = [torch.atleast_2d(tensor.float()) for tensor in tensors]
-    learned, widths = torch.cat(vectors, -1), tuple(part.shape[-1] for part in vectors)
-    if keys == [LAYERS_KEY]:
-        learned, widths = _layers(path, learned, metadata)
-    return InteractiveToken(
-        name=trigger_word.strip("<>"),
-        vectors=learned,
+            f"The token {path.name} could not be read: {reason}. Save it again, or copy the file anew."
+        ) from error
+    parts = [torch.atleast_2d(tensor.detach().float()) for tensor in tensors.values()]
+    if len({len(part) for part in parts}) != 1:
+        raise _no_token(path, tensors)
+    vectors, widths = torch.cat(parts, -1), tuple(part.shape[-1] for part in parts)
+    if list(tensors) == [LAYERS_KEY]:
+        vectors, widths = _layers(path, vectors, metadata)
+    token = InteractiveToken(
+        name=unicodedata.normalize("NFC", path.stem),
+        vectors=vectors,
         provenance={key: value for key, value in metadata.items() if key != "format"},
         widths=widths,
     )
+    token.require_usable(path.name)
+    return token
 
 
-def _layers(path, numbers, metadata):
-    """A layer-wise token's numbers in their shape (L, n, d), and the widths that d is the sum of."""
+def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Returns (tensors by key, metadata); of a file that is no token nothing but the keys is read."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in _vector_keys(path, file.keys())}
+        return _checked(path, tensors), file.metadata() or {}
+
+
+def _read_pickled(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Returns (tensors by key, no metadata) of A1111's or diffusers' file, without running code that it may hold."""
+    try:
+        if (size := _unpacked_size(path)) > LARGEST:
+            raise InteractiveActionError(
+                f"{path.name} is not a token: it takes {size / 1e6:.0f} MB, and an embedding far less than one. Models "
+                f"belong into other folders, such as models/checkpoints."
+            )
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (InteractiveActionError, OSError):
+        raise
+    except Exception as error:  # zipfile and torch raise whatever a damaged or hostile file provokes
+        # torch's own words advise to run the file's code
+        raise InteractiveActionError(
+            f"{path.name} could not be read: it is damaged, or holds more than numbers, which only code in the file "
+            f"could read, and that is never run. Look for the same embedding as a .safetensors file."
+        ) from error
+    named = content.get("string_to_param", content) if isinstance(content, Mapping) else {}
+    entries = named.items() if isinstance(named, Mapping) else ()
+    tensors = {str(key): value for key, value in entries if isinstance(value, torch.Tensor)}
+    return _checked(path, {key: tensors[key] for key in _vector_keys(path, tensors)}), {}
+
+
+def _unpacked_size(path: pathlib.Path) -> int:
+    """Returns the bytes that a file says it takes in memory."""
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
+
+
+def _vector_keys(path: pathlib.Path, keys: Collection[str]) -> list[str]:
+    """Returns the one key or the pair under which a token's vectors lie."""
+    inputs = [key for key in keys if not key.endswith("_out")]  # those of OneTrainer act behind the text encoder
+    if len(inputs) == 1:
+        return inputs
+    if set(inputs) == set(PAIR):
+        return list(PAIR)
+    raise _no_token(path, keys)
+
+
+def _checked(path: pathlib.Path, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Returns ``tensors`` if each is vectors; pickled ones may pretend to any shape."""
+    if all(
+        tensor.ndim in (1, 2)
+        and tensor.is_floating_point()
+        and tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and tensor.numel() * 4 <= LARGEST
+        for tensor in tensors.values()
+    ):
+        return tensors
+    raise _no_token(path, tensors)
+
+
+def _no_token(path: pathlib.Path, keys: Collection[str]) -> InteractiveActionError:
+    names = sorted(keys)
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return InteractiveActionError(
+        f"{path.name} is not a token: such a file holds one tensor (vectors, width), or clip_l and clip_g of as many "
+        f"vectors for SDXL, and this one holds {shown or 'nothing'}. Choose a file written by Save Interactive Token or "
+        f"an embedding for SD 1.x, SD 2.x or SDXL."
+    )
+
+
+def _layers(
+    path: pathlib.Path, numbers: torch.Tensor, metadata: dict[str, str]
+) -> tuple[torch.Tensor, tuple[int, ...]]:
+    """Returns a layer-wise token's numbers in their shape (L, n, d), and the widths that d is the sum of."""
     try:
         layers, count, width = map(int, metadata["interactive_action.shape"].split(","))
-        return numbers.view(layers, count, width), tuple(
-            map(int, metadata.get("interactive_action.widths", str(width)).split(","))
-        )
+        widths = tuple(map(int, metadata.get("interactive_action.widths", str(width)).split(",")))
+        if sum(widths) != width:
+            raise ValueError(f"widths {widths} do not add up to {width}")
+        return numbers.view(layers, count, width), widths
     except (KeyError, ValueError, RuntimeError) as error:
         raise InteractiveActionError(
             f"The layer-wise token {path.name} holds {numbers.numel()} numbers, and their shape cannot be told ({error}). "

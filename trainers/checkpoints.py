@@ -56,14 +56,23 @@ class Checkpoints:
         return token, trainable.lora_tensors(state.result), facts
 
     def save(self, state: TrainingState, overwrite: bool = False) -> list[pathlib.Path]:
-        """Writes token, LoRA or both, and returns their paths."""
+        """Writes token, LoRA or both, and returns their paths.
+
+        Raises:
+            NotWrittenError: one could not be written; then no new file is there.
+        """
         token, lora, facts = self.learned(state)
         paths = []
         if token is not None:
             folder = self.folders.layerwise if token.layers else self.folders.embeddings
             paths.append(save_token(token, folder, overwrite))
         if lora:
-            paths.append(save_lora(f"{self.name}-lora", lora, facts, self.folders.loras, overwrite))
+            try:
+                paths.append(save_lora(f"{self.name}-lora", lora, facts, self.folders.loras, overwrite))
+            except BaseException:
+                for path in () if overwrite else paths:  # token and LoRA belong together
+                    path.unlink()
+                raise
         return paths
 
     def save_step(self, state: TrainingState) -> list[pathlib.Path]:

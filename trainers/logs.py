@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import pathlib
 from collections.abc import Callable, Iterator
 
 import torch
 
 from ..errors import MissingExtraError
+from ..files import told_in_a_sentence
 from .loop import TrainingState
 
+LOGGER = logging.getLogger(__name__)
 Log = Callable[[TrainingState, "torch.Tensor | None"], None]
 
 
@@ -24,6 +27,7 @@ def tensorboard(folder: str | pathlib.Path | None, state: TrainingState) -> Iter
 
     Raises:
         MissingExtraError: tensorboard is not installed.
+        NotWrittenError: the log could not be begun; from the function: a step could not be written.
     """
     if folder is None:
         yield lambda state, images: None
@@ -32,9 +36,12 @@ def tensorboard(folder: str | pathlib.Path | None, state: TrainingState) -> Iter
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MissingExtraError("tensorboard", "train") from error
-    with SummaryWriter(str(folder), purge_step=state.step + 1) as writer:
+    folder = pathlib.Path(folder)
+    with told_in_a_sentence(folder):
+        writer = SummaryWriter(str(folder), purge_step=state.step + 1)
 
-        def write(state: TrainingState, images: torch.Tensor | None) -> None:
+    def write(state: TrainingState, images: torch.Tensor | None) -> None:
+        with told_in_a_sentence(folder):
             for name, values in state.losses.items():
                 writer.add_scalar(f"loss/{name}", values[-1], state.step)
             if str(state.step) in state.scores:
@@ -42,4 +49,10 @@ def tensorboard(folder: str | pathlib.Path | None, state: TrainingState) -> Iter
             if images is not None:
                 writer.add_images("samples", images, state.step, dataformats="NHWC")
 
+    try:
         yield write
+    finally:
+        try:
+            writer.close()
+        except OSError as error:  # a log's last lines are not worth what was learned
+            LOGGER.warning("The end of the log in the folder %s could not be written: %s.", folder.name, error.strerror)

@@ -81,14 +81,24 @@ class TrainingState:
 
     @classmethod
     def load(cls, path: str | pathlib.Path, run: str) -> TrainingState | None:
-        """Returns the state that ``run`` left at ``path``, or None if there is none or it belongs to another run."""
-        if not pathlib.Path(path).is_file():
+        """Returns the state that ``run`` left at ``path``, or None if there is none or it belongs to another run.
+
+        Raises:
+            InteractiveActionError: the file is none of this pack's, or broken.
+        """
+        path = pathlib.Path(path)
+        if not path.is_file():
             return None
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            if metadata.get("run") != run:
-                return None
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("run") != run:
+                    return None
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        except (safetensors.SafetensorError, OSError) as error:
+            raise InteractiveActionError(
+                f"The state {path} of this run could not be read: {error}. Remove the file to begin anew."
+            ) from error
         return cls(
             **tensors,
             step=int(metadata["step"]),

@@ -5,20 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
 from ..errors import InteractiveActionError, MissingExtraError
 from ..files import checked_name, read_text, write_atomically
-from ..scoring.keep_best import Judges, load_judges
+from ..scoring.keep_best import Judges, LoadJudges, load_judges
 from ..tokens.token_file import load_token
 from .hyperparameters import Config
 from .methods import METHODS
 from .validation import Validation
-
-if TYPE_CHECKING:
-    from ..scoring.keep_best import LoadJudges
 
 DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -143,12 +140,7 @@ class Run:
         return method.config(**settings)
 
     def validation_images(self, load_judges: LoadJudges = load_judges) -> Validation | None:
-        """Returns what [validation] asks for, with the judges of [judges], or None.
-
-        Args:
-            load_judges: from (detector, threshold, clip, pretrained) to the two judges; the default knows names of models
-                alone.
-        """
+        """Returns what [validation] asks for, with the judges of [judges] as ``load_judges`` loads them, or None."""
         if not self.validation:
             return None
         validation = Validation(**_typed(Validation, self.validation, "[validation]"))

@@ -5,12 +5,15 @@ Trainer nodes, the command line and the evidence all call this: resuming, valida
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import pathlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import torch
 
+from ..errors import NotWrittenError
 from .checkpoints import Checkpoints
 from .distributed import DistributedObjective, Process
 from .logs import tensorboard
@@ -28,6 +31,7 @@ class Preview:
     fresh: bool = False
 
 
+LOGGER = logging.getLogger(__name__)
 ALONE = Process()
 Progress = Callable[[int, int, Preview], None]
 
@@ -46,6 +50,7 @@ class Session:
         validation: images while it trains; None: none.
         log_folder: of TensorBoard; None: no log.
         process: this process; only the one of rank 0 writes.
+        problems: what could not be written so far, by what it is; filled while it trains.
     """
 
     objective: Objective
@@ -57,6 +62,7 @@ class Session:
     validation: Validation | None = None
     log_folder: str | pathlib.Path | None = None
     process: Process = ALONE
+    problems: dict[str, str] = field(default_factory=dict)
 
     def train(self, progress: Progress = lambda done, total, preview: None) -> TrainingState:
         """Trains to the end and returns the last state.
@@ -64,7 +70,8 @@ class Session:
         Args:
             progress: called after each step with (steps done, all steps, preview); may raise to stop.
 
-        An exception, such as Cancel, leaves a state from which the same run goes on.
+        An exception, such as Cancel, leaves a state from which the same run goes on. A file that cannot be written, such
+        as a state on a full disk, is no reason to stop: it is said once in the log and stands in ``problems``.
         """
         state = self._load() or TrainingState.begin(self.objective.trainable.initial())
         total = self.objective.config.steps
@@ -74,33 +81,78 @@ class Session:
             with tensorboard(self.log_folder if writes else None, state) as log:
                 images = self._validate(state)  # a run that goes on may have stopped just before it
                 if images is not None:
-                    progress(state.step, total, Preview(state, images, fresh=True))
+                    with self._tolerant("validation images"):
+                        progress(state.step, total, Preview(state, images, fresh=True))
                 for _ in training_steps(objective, state):
                     fresh = self._validate(state)
                     images = images if fresh is None else fresh
-                    log(state, fresh)
+                    with self._tolerant("curves"):
+                        log(state, fresh)
                     if writes and state.step % self.save_state_every == 0:
                         self._save(state)
                     if writes and self.checkpoints and self.save_every and state.step % self.save_every == 0:
-                        self.checkpoints.save_step(state)
-                    progress(state.step, total, Preview(state, images, fresh is not None))
+                        with self._tolerant("checkpoints"):
+                            self.checkpoints.save_step(state)
+                    with self._tolerant("validation images"):
+                        progress(state.step, total, Preview(state, images, fresh is not None))
         except BaseException:
             if writes and state.step:
                 self._save(state)
             raise
         return state
 
+    @contextlib.contextmanager
+    def finishing(self, state: TrainingState) -> Iterator[None]:
+        """Removes the state once the ``with`` block has written what was learned.
+
+        Args:
+            state: the last.
+
+        Raises:
+            NotWrittenError: the block's, saying from where the same run goes on; the state is brought up to date before.
+        """
+        try:
+            yield
+        except NotWrittenError as error:
+            self._save(state)
+            step = self.saved_step()
+            if step == state.step:
+                kept = f"What was learned is kept in {self.state_path}: the same run writes it without training again."
+            elif step:
+                kept = f"The state after step {step} is kept in {self.state_path}: the same run goes on from there."
+            else:
+                kept = "No state could be written, either: the same run begins anew."
+            raise NotWrittenError(f"{error} {kept}") from error
+        self.finish()
+
     def finish(self) -> None:
         """Removes the state of a run whose result is kept elsewhere."""
         if self.state_path and self.process.rank == 0:
-            self.state_path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # one that stays gives the same run the same result
+                self.state_path.unlink()
+
+    def saved_step(self) -> int:
+        """Returns the step of the state that lies on the disk; 0 if there is none."""
+        state = self._load()
+        return state.step if state else 0
+
+    @contextlib.contextmanager
+    def _tolerant(self, what: str) -> Iterator[None]:
+        """Takes a failed write for a warning, given once for each kind of file."""
+        try:
+            yield
+        except NotWrittenError as error:
+            if what not in self.problems:
+                self.problems[what] = f"Training goes on, but its {what} could not be written: {error}"
+                LOGGER.warning(self.problems[what])
 
     def _load(self) -> TrainingState | None:
         return TrainingState.load(self.state_path, self.run) if self.state_path else None
 
     def _save(self, state: TrainingState) -> None:
         if self.state_path:
-            state.save(self.state_path, self.run)
+            with self._tolerant("state"):
+                state.save(self.state_path, self.run)
 
     def _validate(self, state: TrainingState) -> torch.Tensor | None:
         due = self.process.rank == 0 and self.validation and self.validation.due(state, self.objective.config.steps)

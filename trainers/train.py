@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
-from typing import TYPE_CHECKING, Any
+import tempfile
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from ..captions.dataset import InteractionDataset
+from ..errors import NotWrittenError
 from ..models.diffusers_engine import DiffusersEngine
 from ..models.single_file import load_single_file
-from ..scoring.keep_best import load_judges
+from ..scoring.keep_best import LoadJudges, load_judges
 from .action_different import ActionDifferent
 from .checkpoints import Checkpoints, Folders
 from .distributed import joined_processes
 from .latents import LatentCache
-from .loop import run_key
+from .loop import TrainingState, run_key
 from .methods import METHODS
 from .provenance import Origin
 from .run_file import Run
 from .session import Preview, Session
 from .validation import save_images
-
-if TYPE_CHECKING:
-    from ..scoring.keep_best import LoadJudges
 
 
 def train(path: str | pathlib.Path, load_judges: LoadJudges = load_judges) -> list[pathlib.Path]:
@@ -32,10 +32,14 @@ def train(path: str | pathlib.Path, load_judges: LoadJudges = load_judges) -> li
 
     Args:
         path: of the run file.
-        load_judges: loads what [judges] names; see ``Run.validation_images``.
+        load_judges: loads the judges of its validation images by their names; the default knows no embedded ones.
 
     Returns:
         The written files: the token's, the LoRA's or both; none in a process that helps another.
+
+    Raises:
+        InteractiveActionError: the run file makes no run.
+        NotWrittenError: what was learned could not be written; it says where it is kept.
     """
     run = Run.read(path)
     config, validation = run.config(), run.validation_images(load_judges)
@@ -69,9 +73,7 @@ def train(path: str | pathlib.Path, load_judges: LoadJudges = load_judges) -> li
             state = session.train(_progress(bar, output / f"{run.name}-validation"))
         if process.rank:
             return []
-        paths = checkpoints.save(state)
-        session.finish()
-        return paths
+        return _write(session, checkpoints, state)
 
 
 def load_engine(run: Run, device_index: int = 0) -> Any:
@@ -98,14 +100,33 @@ def load_datasets(run: Run) -> tuple[InteractionDataset, Any]:
     return dataset, None
 
 
+def _write(session: Session, checkpoints: Checkpoints, state: TrainingState) -> list[pathlib.Path]:
+    """Writes what was learned; to the system's folder for temporary files if nothing of it could be kept where it belongs."""
+    try:
+        with session.finishing(state):
+            return checkpoints.save(state)
+    except NotWrittenError as error:
+        if session.saved_step() == state.step:
+            raise
+        try:
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="interactive-action-"))
+            paths = dataclasses.replace(checkpoints, folders=Folders(folder, folder, folder)).save(state)
+        except (OSError, NotWrittenError):
+            raise error from None
+        names = " and ".join(map(str, paths))
+        raise NotWrittenError(
+            f"{error} What was learned was written to {names} instead: move it from there."
+        ) from error
+
+
 def _progress(bar: tqdm, folder: pathlib.Path) -> Any:
     """A progress callback that moves the bar and writes validation images to ``folder``."""
 
     def progress(done: int, total: int, preview: Preview) -> None:
-        if preview.fresh and preview.images is not None:
-            save_images(preview.images, folder, done)
         losses = {name: f"{values[-1]:.4f}" for name, values in preview.state.losses.items()}
         bar.set_postfix(losses, refresh=False)
         bar.update(done - bar.n)
+        if preview.fresh and preview.images is not None:
+            save_images(preview.images, folder, done)
 
     return progress

@@ -1,86 +1,23 @@
-"""What stands in the everyday images: nine subjects and eight objects, each a short list of primitives.
+"""The subjects of the everyday images: eight creatures and a robot arm, each a short list of primitives.
 
 A subject's frame: it stands on z = 0 at the origin and looks along +y; a length unit is about half its height.
 A subject is built for two hand points, so that its limbs reach whatever it handles.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from .raycast import Geometry, affine
-
-COLORS = {"red": (0.86, 0.1, 0.1), "green": (0.1, 0.62, 0.16), "blue": (0.14, 0.25, 0.88), "yellow": (0.96, 0.8, 0.08)}
-WHITE, BLACK, ORANGE = (0.96, 0.96, 0.95), (0.07, 0.07, 0.08), (0.97, 0.55, 0.08)
+from .primitives import BLACK, COLORS, ORANGE, WHITE, Hands, arms, ball, box, eyes, feet, frustum, limb, mirrored
+from .raycast import Color, Geometry, affine
 
 
-def ball(center, radius, color, kind="ellipsoid", **more):
-    scale = (radius,) * 3 if np.isscalar(radius) else radius
-    return Geometry(kind, affine(scale, center), color, **more)
-
-
-def box(center, half, color, **more):
-    return ball(center, half, color, kind="box", **more)
-
-
-def frustum(center, radius, half_height, taper, color, **more):
-    return Geometry("frustum", affine((radius, radius, half_height), center), color, taper=taper, **more)
-
-
-def limb(start, end, radius, color, taper=1.0, square=False):
-    """A round (or square) limb between two points."""
-    start, end = np.asarray(start, float), np.asarray(end, float)
-    along = end - start
-    length = np.linalg.norm(along) + 1e-6
-    z = along / length
-    x = np.cross(z, (0.0, 1.0, 0.0) if abs(z[1]) < 0.9 else (1.0, 0.0, 0.0))
-    x /= np.linalg.norm(x)
-    rotation = np.stack([x, np.cross(z, x), z], axis=1)
-    kind = "box" if square else "frustum"
-    return Geometry(kind, affine((radius, radius, length / 2), (start + end) / 2, rotation), color, taper=taper)
-
-
-def mirrored(make):
-    return [part for side in (-1, 1) for part in make(side)]
-
-
-def eyes(x, y, z, radius, white=WHITE, pupil=BLACK):
-    return mirrored(
-        lambda s: [ball((s * x, y, z), radius, white), ball((s * x * 0.97, y + radius * 0.62, z), radius * 0.62, pupil)]
-    )
-
-
-def arms(shoulder_x, shoulder_z, hands, radius, color, hand_color=None, square=False):
-    """Two straight arms from the shoulders to ``hands`` ((3,), (3,)), left first (negative x)."""
-    hand_color = hand_color or color
-    return mirrored(
-        lambda s: [
-            ball((s * shoulder_x, 0, shoulder_z), radius * 1.1, color),
-            limb((s * shoulder_x, 0, shoulder_z), hands[s > 0], radius, color, square=square),
-            ball(hands[s > 0], radius * 1.25, hand_color),
-        ]
-    )
-
-
-def feet(x, color, seated, size=(0.2, 0.3, 0.14), leg=None):
-    """Two feet under the body, or stretched out in front of it when ``seated``; ``leg`` colors the legs."""
-    if seated:
-        return mirrored(
-            lambda s: [
-                limb((s * x, 0.1, 0.24), (s * x * 1.7, 0.66, 0.2), 0.15, leg or color),
-                ball((s * x * 1.7, 0.72, 0.22), (size[0], size[2], size[1] * 0.85), color),
-            ]
-        )
-    return mirrored(
-        lambda s: [
-            limb((s * x, 0, 0.12), (s * x, 0, 0.55), 0.15, leg or color),
-            ball((s * x, 0.1, size[2]), size, color),
-        ]
-    )
-
-
-def panda(hands, seated):
+def panda(hands: Hands, seated: bool) -> list[Geometry]:
+    """Builds a panda."""
     return [
         ball((0, 0, 0.7), (0.52, 0.46, 0.56), WHITE),
         ball((0, 0.05, 1.45), (0.5, 0.45, 0.43), WHITE),
@@ -97,7 +34,8 @@ def panda(hands, seated):
     ]
 
 
-def penguin(hands, seated):
+def penguin(hands: Hands, seated: bool) -> list[Geometry]:
+    """Builds a penguin."""
     navy = (0.1, 0.12, 0.22)
     return [
         ball((0, 0, 0.82), (0.52, 0.45, 0.74), navy),
@@ -117,7 +55,8 @@ def penguin(hands, seated):
     ]
 
 
-def elephant(hands, seated):
+def elephant(hands: Hands, seated: bool) -> list[Geometry]:
+    """Builds an elephant."""
     grey, pink = (0.52, 0.58, 0.72), (0.86, 0.62, 0.68)
     trunk = [(0, 0.46, 1.38), (0, 0.56, 1.2), (0, 0.6, 1.0), (0, 0.64, 0.82), (0, 0.74, 0.7)]
     return [
@@ -136,7 +75,16 @@ def elephant(hands, seated):
     ]
 
 
-def _person(hands, seated, hair, torso, legs, shoes, skin):
+def _person(
+    hands: Hands,
+    seated: bool,
+    hair: list[Geometry],
+    torso: list[Geometry],
+    legs: Color,
+    shoes: Color,
+    skin: Color,
+) -> list[Geometry]:
+    """Builds a person around a torso."""
     return [
         *torso,
         ball((0, 0.04, 1.58), (0.39, 0.37, 0.39), skin),
@@ -149,7 +97,8 @@ def _person(hands, seated, hair, torso, legs, shoes, skin):
     ]
 
 
-def man(hands, seated):
+def man(hands: Hands, seated: bool) -> list[Geometry]:
+    """Builds a man."""
     skin, hair, shirt, jeans = (0.93, 0.72, 0.56), (0.33, 0.18, 0.1), (0.16, 0.34, 0.78), (0.24, 0.24, 0.32)
     return _person(
         hands,
@@ -165,7 +114,8 @@ def man(hands, seated):
     )
 
 
-def woman(hands, seated):
+def woman(hands: Hands, seated: bool) -> list[Geometry]:
+    """Builds a woman."""
     skin, hair, dress = (0.96, 0.78, 0.66), (0.94, 0.7, 0.2), (0.82, 0.16, 0.56)
     return _person(
         hands,
@@ -181,7 +131,8 @@ def woman(hands, seated):
     )
 
 
-def robot(hands, seated):
+def robot(hands: Hands, seated: bool) -> list[Geometry]:
+    """Builds a robot."""
     metal, dark, cyan = (0.7, 0.73, 0.77), (0.42, 0.45, 0.5), (0.1, 0.9, 0.95)
     legs = mirrored(
         lambda s: [
@@ -203,7 +154,8 @@ def robot(hands, seated):
     ]
 
 
-def frog(hands, seated):
+def frog(hands: Hands, seated: bool) -> list[Geometry]:
+    """Builds a frog."""
     green, light = (0.22, 0.7, 0.18), (0.8, 0.9, 0.5)
     return [
         ball((0, 0, 0.7), (0.5, 0.45, 0.56), green),
@@ -222,7 +174,8 @@ def frog(hands, seated):
     ]
 
 
-def monkey(hands, seated):
+def monkey(hands: Hands, seated: bool) -> list[Geometry]:
+    """Builds a monkey."""
     brown, tan = (0.45, 0.26, 0.13), (0.92, 0.74, 0.54)
     tail = [(0.3, -0.45, 0.45), (0.5, -0.62, 0.6), (0.6, -0.68, 0.82), (0.55, -0.68, 1.04)]
     return [
@@ -245,7 +198,7 @@ def monkey(hands, seated):
     ]
 
 
-ARM_COLORS = {
+ARM_COLORS: dict[str, Color] = {
     "orange": (0.95, 0.5, 0.1),
     "white": (0.88, 0.88, 0.9),
     "blue": (0.25, 0.45, 0.85),
@@ -255,8 +208,8 @@ ARM_COLORS = {
 }
 
 
-def robot_arm(hands, color):
-    """A thick arm on a round foot; its two fingers end at ``hands``, its wrist is above or behind their middle."""
+def robot_arm(hands: Hands, color: Color) -> list[Geometry]:
+    """Builds a thick arm on a round foot; two fingers end at ``hands``, the wrist is above or behind their middle."""
     dark = (0.2, 0.21, 0.24)
     tip = (np.asarray(hands[0]) + hands[1]) / 2
     wrist = tip + (np.array([0, 0, 0.42]) if np.ptp([hands[0][2], hands[1][2]]) < 0.02 else 0)
@@ -280,12 +233,14 @@ def robot_arm(hands, color):
     ]
 
 
-def robot_hand(hands, look):
-    """What a close-up shows of a robot arm: a forearm that leaves the image, a palm, two fingers to ``hands``.
+def robot_hand(hands: Hands, color: Color, size: float) -> list[Geometry]:
+    """Builds what a close-up shows of a robot arm: a forearm that leaves the image, a palm, two fingers.
 
-    look: (color, size); a large hand holds an object by its fingertips, a small one is hardly wider than the object.
+    Args:
+        hands: where the fingers end.
+        color: of forearm and palm.
+        size: a large hand holds an object by its fingertips, a small one is hardly wider than the object.
     """
-    color, size = look
     dark = (0.2, 0.21, 0.24)
     tip = (np.asarray(hands[0]) + hands[1]) / 2
     palm, wide = tip + (0, 0, 0.35 + 0.2 * size), max(abs(hands[1][0] - hands[0][0]) / 2 + 0.1, 0.6) * size
@@ -298,15 +253,24 @@ def robot_hand(hands, look):
     ]
 
 
-HAND_PARTS = 4  # of ``robot_hand``: the ones that a close-up is framed by
+HAND_PARTS = 4
+"""How many parts of ``robot_hand``, the first ones, a close-up is framed by."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Where a body can touch: shoulder and belly for the arms, the top of its head, the underside it sits on."""
+    """What acts, and where its body can touch.
 
-    build: object
-    shoulder: tuple = (0.44, 1.04)
+    Attributes:
+        build: (hands, whether it sits) -> parts; None for the robot arm, whose parts need a color, too.
+        shoulder: x and z.
+        top: z of the top of its head.
+        front: y of its belly.
+        seat: z of the underside that it sits on.
+    """
+
+    build: Callable[[Hands, bool], list[Geometry]] | None
+    shoulder: tuple[float, float] = (0.44, 1.04)
     top: float = 1.95
     front: float = 0.5
     seat: float = 0.14
@@ -324,115 +288,4 @@ SUBJECTS = {
     "robot arm": Subject(None),
 }
 
-
-def _cube(color):
-    return [box((0, 0, 0.4), (0.42, 0.42, 0.4), color)]
-
-
-def _gift(color):
-    ribbon = tuple(0.55 * c + 0.45 for c in color)
-    return [
-        box(
-            (0, 0, 0.4),
-            (0.42, 0.42, 0.4),
-            color,
-            second=ribbon,
-            pattern=lambda p: (
-                (np.abs(p[0]) < 0.2) & (np.abs(p[2]) < 2) & (np.abs(p[1]) > 0.9)
-                | (np.abs(p[1]) < 0.2) & (np.abs(p[0]) > 0.9)
-            ),
-        )
-    ]
-
-
-def _ball(color):
-    return [ball((0, 0, 0.43), 0.43, color, second=WHITE, pattern=lambda p: np.abs(p[2] + 0.35 * p[0]) < 0.22)]
-
-
-def _strawberry(color):
-    red, green = (0.88, 0.08, 0.16), (0.14, 0.6, 0.14)
-    return [
-        frustum((0, 0, 0.3), 0.12, 0.28, 3.3, red),
-        ball((0, 0, 0.04), 0.13, red),
-        ball((0, 0, 0.6), (0.42, 0.42, 0.26), red),
-        ball((0, 0, 0.82), (0.34, 0.34, 0.09), green),
-        limb((0, 0, 0.82), (0.06, 0, 1.0), 0.06, green),
-    ]
-
-
-def _lemon(color):
-    yellow = (0.98, 0.88, 0.12)
-    return [
-        ball((0, 0, 0.36), (0.46, 0.36, 0.36), yellow),
-        ball((-0.45, 0, 0.36), 0.11, yellow),
-        ball((0.45, 0, 0.36), 0.11, yellow),
-        ball((0.5, 0, 0.47), (0.14, 0.09, 0.05), (0.2, 0.6, 0.15)),
-    ]
-
-
-def _lamp(color):
-    dark, shade = (0.28, 0.17, 0.12), (1.0, 0.86, 0.5)
-    return [
-        frustum((0, 0, 0.06), 0.3, 0.06, 0.8, dark),
-        limb((0, 0, 0.1), (0, 0, 0.6), 0.085, dark),
-        frustum((0, 0, 0.74), 0.45, 0.27, 0.5, shade),
-    ]
-
-
-def _cup(color):
-    teal, tea = (0.08, 0.6, 0.6), (0.35, 0.2, 0.1)
-    ring = [(0.38 + 0.22 * np.cos(a), 0, 0.4 + 0.22 * np.sin(a)) for a in np.linspace(-1.5, 1.5, 5)]
-    return [
-        frustum((0, 0, 0.4), 0.32, 0.4, 1.25, teal),
-        frustum((0, 0, 0.8), 0.35, 0.012, 1.0, tea),
-        *[limb(a, b, 0.065, teal) for a, b in pairwise(ring)],
-    ]
-
-
-def _cart(color):
-    wood, dark = (0.75, 0.45, 0.2), (0.2, 0.2, 0.22)
-    on_side = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0.0]])
-    wheels = [
-        Geometry("frustum", affine((0.17, 0.17, 0.06), (x, y, 0.17), on_side), dark)
-        for x in (-0.32, 0.32)
-        for y in (-0.36, 0.36)
-    ]
-    return [
-        box((0, 0, 0.5), (0.52, 0.32, 0.22), wood, second=(0.5, 0.28, 0.12), pattern=lambda p: np.abs(p[2]) < 0.22),
-        *wheels,
-    ]
-
-
-def _chair(color):
-    brown, seat = (0.5, 0.3, 0.16), (0.72, 0.2, 0.3)
-    legs = [box((x, y, 0.24), (0.08, 0.08, 0.24), brown) for x in (-0.4, 0.4) for y in (-0.4, 0.4)]
-    return [box((0, 0, 0.55), (0.48, 0.48, 0.09), seat), box((0, -0.42, 0.96), (0.48, 0.07, 0.34), brown), *legs]
-
-
-@dataclass(frozen=True)
-class ObjectSpec:
-    """An object: its builder and the half width, half depth and height of its hull; ``seat`` is what one sits on."""
-
-    build: object
-    half: tuple
-    height: float
-    colors: tuple = ("",)
-    seat: float | None = None
-
-
-OBJECTS = {
-    "box": ObjectSpec(_gift, (0.42, 0.42), 0.8, tuple(COLORS)),
-    "ball": ObjectSpec(_ball, (0.43, 0.43), 0.86, tuple(COLORS)),
-    "strawberry": ObjectSpec(_strawberry, (0.41, 0.41), 0.92),
-    "lemon": ObjectSpec(_lemon, (0.5, 0.36), 0.72),
-    "lamp": ObjectSpec(_lamp, (0.42, 0.42), 1.01),
-    "cup": ObjectSpec(_cup, (0.4, 0.4), 0.81),
-    "cart": ObjectSpec(_cart, (0.52, 0.42), 0.72),
-    "chair": ObjectSpec(_chair, (0.48, 0.48), 1.3, seat=0.64),
-}
-
-
-def object_parts(name, color, plain=False):
-    """The primitives of an object; a ``plain`` box has no ribbon."""
-    build = _cube if plain and name == "box" else OBJECTS[name].build
-    return build(COLORS.get(color))
+CREATURES = [name for name in SUBJECTS if name != "robot arm"]

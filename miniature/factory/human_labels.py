@@ -1,102 +1,134 @@
-"""``python . miniature.factory.human_labels``: do the judges see what a person sees in what the base model draws?
+"""Do the judges see what a person sees in what the base model generates? ``python . miniature.factory.human_labels``
 
-A hundred images of all words, shuffled, were named by eye from numbered sheets that do not say what was asked for; the answers
-are in ``eye.json`` beside the judges. With ``--sheets FOLDER`` the sheets are drawn again, for other eyes: a text file with
-one line an image, "lift" or "lift broken" (a face or a limb is not whole), becomes the answers with ``--read FILE``.
+A hundred images of all words, shuffled, were named by eye from numbered sheets that do not say which word they are
+of; the labels are in ``human_labels.json`` beside the interaction classifiers. With ``--sheets FOLDER`` the sheets
+are made again, for other eyes: a text file with one line an image, "lift" or "lift broken" (a face or a limb is not
+whole), becomes the labels with ``--read FILE``.
 """
+
+from __future__ import annotations
 
 import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
-from PIL import Image, ImageDraw
+import torch
 
 from ...errors import InteractiveActionError
-from ..judges import JUDGE, RELATIONS
-from . import check
-from .export import FILE
-from .nonce_tokens import HIDDEN_WORDS
+from ...files import read_text
+from ...tools.dev.sheets import numbered_grid
+from ..judges import RELATIONS, load_interaction_classifier
+from ..weights import CHECKPOINT, INTERACTION_CLASSIFIER
+from .cache import save_text
+from .evaluation import BaseModel, eval_pairs, generate
+from .export import read_modules
+from .nonce_tokens import NONCE_TOKENS
 
-ANSWERS = JUDGE / "eye.json"
-ASKED = {"and": 20, "with": 10, "handling": 20, **dict.fromkeys(HIDDEN_WORDS.values(), 10)}  # word -> images
-# Every ninth of a set: neither always the same creature nor only combinations that training never saw.
-ACROSS, EACH, SCALE = 5, 20, 2  # of a sheet
-
-
-def images():
-    """The hundred images (100, 96, 96, 3) in 0..1 in the order of the sheets."""
-    models, drawn = check.load(), []
-    for word, count in ASKED.items():
-        relation = next((name for name, hidden in HIDDEN_WORDS.items() if hidden == word), None)
-        drawn += check.draw(models, word, check.questions(9 * count, relation)[::9], lambda done: None)
-    return [drawn[k] for k in np.random.default_rng(0).permutation(len(drawn))]
+LABELS = INTERACTION_CLASSIFIER / "human_labels.json"
+IMAGES_PER_WORD = {"and": 20, "with": 10, "handling": 20, **dict.fromkeys(NONCE_TOKENS.values(), 10)}
+EVERY = 9  # image of a set: neither always the same creature nor only combinations that training never saw
+IMAGES_PER_SHEET = 20
 
 
-def sheet(some, first):
-    """Numbered images as one image."""
-    side = SCALE * some[0].shape[0]
-    image = Image.new("RGB", (ACROSS * side, -(-len(some) // ACROSS) * side))
-    draw = ImageDraw.Draw(image)
-    for k, image in enumerate(some):
-        at = (k % ACROSS * side, k // ACROSS * side)
-        image.paste(Image.fromarray((image.numpy() * 255).astype(np.uint8)).resize((side, side), Image.LANCZOS), at)
-        draw.text((at[0] + 4, at[1] + 2), str(first + k), fill="black", stroke_width=2, stroke_fill="white")
-    return image
+class Labels(TypedDict):
+    """The relation in each image, and the numbers of those in which a face or a limb is not whole, by eye."""
+
+    relations: list[str]
+    broken: list[int]
 
 
-def read(path, count):
-    """The answers of a text file: {"seen": [relation, ...], "broken": [numbers]}."""
-    lines = [line.split() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+def generate_images() -> list[torch.Tensor]:
+    """Generates the hundred images (96, 96, 3) in 0..1, in the order of the sheets."""
+    model, images = BaseModel(*read_modules()), []
+    interactions = {word: interaction for interaction, word in NONCE_TOKENS.items()}
+    for word, count in IMAGES_PER_WORD.items():
+        pairs = eval_pairs(EVERY * count, interactions.get(word))[::EVERY]
+        images += list(generate(model, word, pairs))
+    return [images[k] for k in np.random.default_rng(0).permutation(len(images))]
+
+
+def write_sheets(images: Sequence[torch.Tensor], folder: Path) -> None:
+    """Writes numbered sheets of images (H, W, 3) in 0..1."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = [(image.numpy() * 255).astype(np.uint8) for image in images]
+    for first in range(0, len(pixels), IMAGES_PER_SHEET):
+        sheet = numbered_grid(pixels[first : first + IMAGES_PER_SHEET], columns=5, first=first)
+        sheet.save(folder / f"{first:03d}.png")
+
+
+def read_labels(path: Path, count: int) -> Labels:
+    """Reads the labels of a text file.
+
+    Args:
+        path: a line an image.
+        count: how many images there are.
+
+    Raises:
+        InteractiveActionError: there are more or fewer lines, or one that names no relation.
+    """
+    lines = [line.split() for line in read_text(path).splitlines() if line.strip()]
     wrong = [" ".join(line) for line in lines if line[0] not in RELATIONS or line[1:] not in ([], ["broken"])]
     if wrong or len(lines) != count:
         raise InteractiveActionError(
             f'{path} must have {count} lines, each one of {", ".join(RELATIONS)}, perhaps with "broken" behind it. '
             f"It has {len(lines)}" + (f", and this one among them: {wrong[0]!r}." if wrong else ".")
         )
-    return {"seen": [line[0] for line in lines], "broken": [k for k, line in enumerate(lines) if line[1:]]}
+    return Labels(relations=[line[0] for line in lines], broken=[k for k, line in enumerate(lines) if line[1:]])
 
 
-def agreement(seen, named):
-    """(share of equal names, Cohen's kappa)."""
-    same = np.mean([a == b for a, b in zip(seen, named, strict=True)])
-    chance = sum(seen.count(name) * named.count(name) for name in RELATIONS) / len(seen) ** 2
-    return float(same), float((same - chance) / (1 - chance))
+def agreement(labels: Sequence[str], predictions: Sequence[str]) -> tuple[float, float]:
+    """Compares two lists of relations: the share of equal ones, and Cohen's kappa."""
+    same = float(np.mean([a == b for a, b in zip(labels, predictions, strict=True)]))
+    chance = sum(labels.count(name) * predictions.count(name) for name in RELATIONS) / len(labels) ** 2
+    return same, (same - chance) / (1 - chance)
 
 
-def main(sheets=None, read_from=None):
-    with open(FILE, "rb") as file:
-        checkpoint = hashlib.file_digest(file, "sha256").hexdigest()
-    shown = images()
+def compare(sheets: Path | None = None, text_file: Path | None = None) -> None:
+    """Prints how far the classifiers agree with a person.
+
+    Args:
+        sheets: a folder: only the numbered sheets are written to it.
+        text_file: new labels, which replace the old ones.
+    """
+    checkpoint = hashlib.sha256(CHECKPOINT.read_bytes()).hexdigest()
+    images = generate_images()
     if sheets:
-        sheets.mkdir(parents=True, exist_ok=True)
-        for first in range(0, len(shown), EACH):
-            sheet(shown[first : first + EACH], first).save(sheets / f"{first:03d}.png")
+        write_sheets(images, sheets)
         return
-    if read_from:
-        ANSWERS.write_text(
-            json.dumps({"checkpoint": checkpoint, **read(read_from, len(shown))}) + "\n", encoding="utf-8"
-        )
-    answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
-    if answers["checkpoint"] != checkpoint:
+    if text_file:
+        save_text(LABELS, json.dumps({"checkpoint": checkpoint, **read_labels(text_file, len(images))}) + "\n")
+    labels = json.loads(LABELS.read_text(encoding="utf-8"))
+    if labels["checkpoint"] != checkpoint:
         raise InteractiveActionError(
-            f"The answers in {ANSWERS.name} are about images of another base model. Draw new sheets with --sheets FOLDER, look "
-            "at them, and read the answers with --read FILE."
+            f"The labels in {LABELS.name} are about images of another base model. Make new sheets with "
+            "--sheets FOLDER, look at them, and read the labels with --read FILE."
         )
     for number in (1, 2):
-        judge = check.load_interaction_judge(number)
-        same, kappa = agreement(answers["seen"], [name for image in shown for name in judge.classify(image[None])])
-        print(f"classifier {number} and the eye name the same in {same:.0%} of {len(shown)} images (kappa {kappa:.2f})")
-    print(f"faces and limbs are whole, by eye, in {1 - len(answers['broken']) / len(shown):.0%}")
+        classifier = load_interaction_classifier(number)
+        same, kappa = agreement(
+            labels["relations"], [name for image in images for name in classifier.classify(image[None])]
+        )
+        print(
+            f"classifier {number} and a person name the same in {same:.0%} of {len(images)} images (kappa {kappa:.2f})"
+        )
+    print(f"faces and limbs are whole, by eye, in {1 - len(labels['broken']) / len(images):.0%}")
+
+
+def main() -> None:
+    """Reads the command line and compares."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sheets", type=Path, help="write the numbered sheets to this folder and stop")
+    parser.add_argument("--read", type=Path, dest="text_file", help="take the labels from this text file")
+    try:
+        compare(**vars(parser.parse_args()))
+    except InteractiveActionError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sheets", type=Path, help="draw the numbered sheets into this folder and stop")
-    parser.add_argument("--read", type=Path, dest="read_from", help="take the answers from this text file")
-    try:
-        main(**vars(parser.parse_args()))
-    except InteractiveActionError as error:
-        sys.exit(str(error))
+    main()

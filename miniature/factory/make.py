@@ -1,107 +1,147 @@
-"""The miniature base model from its seed to the shipped file: ``make miniature``.
+"""Makes the miniature base model, from its seed to the shipped file: ``make miniature``.
 
-Every stage keeps what it has in ``miniature/.cache`` and goes on from there when run again; sample sheets land beside it.
-Without a GPU one process a core trains: ``torchrun --nproc-per-node N . miniature.make``, each takes its part of a batch.
+Every stage keeps what it has in ``miniature/.cache`` and goes on from there when run again; sample sheets land beside
+it. Without a GPU one process a core trains, and each has its part of a batch:
+``torchrun --nproc-per-node N . miniature.factory.make``.
 """
+
+from __future__ import annotations
 
 import argparse
 import datetime
 import functools
 import json
 import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.distributed as dist
 
-from . import autoencoder, export, sheets, simulated
-from . import base_model as base
-from . import world_images as dataset
+from ..weights import CHECKPOINT
+from . import export, simulated, train_autoencoder, train_base_model, world_images
+from .autoencoder import Autoencoder, encode_all
+from .base_model import vocabulary
+from .cache import CACHE, save_array
+from .everyday_render import Facts
+from .sample_sheets import autoencoder_sheet, base_model_sheet
+
+log = functools.partial(print, flush=True)
 
 
-def make_latents(model, images, path):
-    """Latents fp16 (N, 4, 12, 12) of images, kept in ``path``; only images beyond those already there are encoded."""
-    known = torch.from_numpy(np.load(path)) if path.exists() else torch.zeros(0, 4, 12, 12, dtype=torch.float16)
-    if len(known) < len(images):
-        known = torch.cat([known, autoencoder.encode_all(model, images[len(known) :])])
-        dataset.save_array(path, known.numpy())
-    return known
+@dataclass(frozen=True)
+class Steps:
+    """How long each stage trains."""
+
+    autoencoder: int = 8000
+    base: int = 14000
+    words: int = 6000
+    decoder: int = 2000
 
 
-def _first(work):
-    """Run ``work`` in the first process while the others wait."""
+def make_latents(model: Autoencoder, images: np.ndarray, path: Path) -> torch.Tensor:
+    """Encodes images, keeping the latents on disk; only images beyond those already there are encoded.
+
+    Args:
+        model: the autoencoder.
+        images: uint8 (N, 96, 96, 3).
+        path: of the latents.
+
+    Returns:
+        fp16 (N, 4, 12, 12).
+    """
+    latents = torch.from_numpy(np.load(path)) if path.exists() else torch.zeros(0, 4, 12, 12, dtype=torch.float16)
+    if len(latents) < len(images):
+        latents = torch.cat([latents, encode_all(model, images[len(latents) :])])
+        save_array(path, latents.numpy())
+    return latents
+
+
+def _first(work: Callable[[], object]) -> None:
+    """Runs ``work`` in the first process while the others wait."""
     if not dist.is_initialized() or dist.get_rank() == 0:
         work()
     if dist.is_initialized():
         dist.barrier()
 
 
-def run(shards, autoencoder_steps, base_steps, word_steps, decoder_steps, seed, cache=dataset.CACHE, out=export.FILE):
-    """All stages, each from where it stopped."""
-    report = functools.partial(print, flush=True)
+def run(num_shards: int, steps: Steps, seed: int, cache: Path = CACHE, path: Path = CHECKPOINT) -> None:
+    """Runs all stages, each from where it stopped.
+
+    Args:
+        num_shards: thousands of rendered images.
+        steps: of each stage.
+        seed: decides everything.
+        cache: where the stages keep what they have.
+        path: of the shipped file.
+    """
     _first(
-        lambda: dataset.generate(shards, cache / "world", progress=lambda *n: report("world shard {} of {}".format(*n)))
+        lambda: world_images.generate(
+            num_shards, cache / "world", progress=lambda done, total: log(f"world shard {done} of {total}")
+        )
     )
     _first(lambda: simulated.generate(cache / "simulated"))
-    images, facts = dataset.load(cache / "world")
+    images, facts = world_images.load(cache / "world")
     apart, apart_facts, lifted = simulated.load(cache / "simulated")
 
-    # The autoencoder must be able to draw simulated images too and sees them about one time in eight. The base model
+    # The autoencoder must be able to show simulated images too and sees them about one time in eight. The base model
     # never does: what it knows of robots is the everyday domain's.
     repeats = max(1, len(images) // 7 // (len(apart) + len(lifted)))
-    seen = np.concatenate([images, *[apart, lifted] * repeats])
-    seen_facts = facts + (apart_facts + [{}] * len(lifted)) * repeats
-    model = autoencoder.train(
-        seen, seen_facts, cache / "autoencoder.pt", autoencoder_steps, seed=seed, progress=report
-    ).eval()
-    _first(lambda: make_latents(model, images, cache / "latents.npy"))
-    latents = torch.from_numpy(np.load(cache / "latents.npy"))
-    models = base.train(latents, facts, cache / "base.pt", base_steps, seed=seed, progress=report)
-    unet, text = base.train(
-        latents,
-        facts,
-        cache / "words.pt",
-        word_steps,
-        rate=5e-4,
-        seed=seed + 1,
-        start=models,
-        stress=base.STRESS,
-        progress=report,
-    ).eval()
-    model = autoencoder.train(
-        seen, seen_facts, cache / "decoder.pt", decoder_steps, rate=1e-3, seed=seed, start=model, progress=report
-    ).eval()
+    all_images = np.concatenate([images, *[apart, lifted] * repeats])
+    lifted_facts: list[Facts] = [{} for _ in lifted]
+    all_facts = facts + (apart_facts + lifted_facts) * repeats
+    fit_autoencoder = functools.partial(train_autoencoder.train, all_images, all_facts, log=log)
+    settings = train_autoencoder.Settings(steps.autoencoder, seed=seed)
+    autoencoder = fit_autoencoder(cache / "autoencoder.pt", settings).eval()
 
-    def ship():
-        sheets.autoencoder_sheet(model, np.concatenate([images[:8], lifted[:4]]), cache / "autoencoder.png")
-        sheets.base_sheet(unet, text, model, cache / "base.png")
-        steps = dict(autoencoder=autoencoder_steps, base=base_steps, words=word_steps, decoder=decoder_steps)
-        export.write(
-            out,
-            export.checkpoint_state(unet, text, model, base.words()),
-            dict(
-                license="Apache-2.0",
-                made_by="python . miniature.factory.make",
-                seed=seed,
-                steps=json.dumps(steps),
-                architecture="SD1.x",
-                images=f"{len(images)} rendered by miniature/factory/everyday_world.py, {len(apart)} recorded by sim, all by this project",
-            ),
+    _first(lambda: make_latents(autoencoder, images, cache / "latents.npy"))
+    latents = torch.from_numpy(np.load(cache / "latents.npy"))
+    fit_base_model = functools.partial(train_base_model.train, latents, facts, log=log)
+    models = fit_base_model(cache / "base.pt", train_base_model.Settings(steps.base, seed=seed))
+    words = train_base_model.Settings(
+        steps.words, rate=5e-4, seed=seed + 1, nonce_weights=train_base_model.NONCE_WEIGHTS
+    )
+    unet, text_encoder = fit_base_model(cache / "words.pt", words, start=models).eval()
+
+    settings = train_autoencoder.Settings(steps.decoder, rate=1e-3, seed=seed)
+    autoencoder = fit_autoencoder(cache / "decoder.pt", settings, start=autoencoder).eval()
+
+    def ship() -> None:
+        autoencoder_sheet(autoencoder, np.concatenate([images[:8], lifted[:4]]), cache / "autoencoder.png")
+        base_model_sheet(unet, text_encoder, autoencoder, cache / "base.png")
+        metadata = dict(
+            license="Apache-2.0",
+            made_by="python . miniature.factory.make",
+            seed=seed,
+            steps=json.dumps(asdict(steps)),
+            architecture="SD1.x",
+            images=f"{len(images)} rendered by miniature/factory/everyday_world.py, {len(apart)} recorded by sim, "
+            "all by this project",
         )
-        report(f"Written: {out}")
+        export.write(path, export.checkpoint_state(unet, text_encoder, autoencoder, vocabulary().ids), metadata)
+        log(f"Written: {path}")
 
     _first(ship)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Reads the command line and runs all stages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=int, default=40, help="thousands of rendered images")
-    parser.add_argument("--autoencoder-steps", type=int, default=8000)
-    parser.add_argument("--base-steps", type=int, default=14000)
-    parser.add_argument("--word-steps", type=int, default=6000, help="of the base model with the hidden words stressed")
-    parser.add_argument("--decoder-steps", type=int, default=2000)
+    parser.add_argument("--autoencoder-steps", type=int, default=Steps.autoencoder)
+    parser.add_argument("--base-steps", type=int, default=Steps.base)
+    parser.add_argument("--word-steps", type=int, default=Steps.words, help="with the nonce tokens weighing more")
+    parser.add_argument("--decoder-steps", type=int, default=Steps.decoder)
     parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
     if "RANK" in os.environ:
         torch.set_num_threads(1)
         dist.init_process_group("gloo", timeout=datetime.timedelta(hours=3))
-    run(**vars(parser.parse_args()))
+    steps = Steps(arguments.autoencoder_steps, arguments.base_steps, arguments.word_steps, arguments.decoder_steps)
+    run(arguments.shards, steps, arguments.seed)
+
+
+if __name__ == "__main__":
+    main()

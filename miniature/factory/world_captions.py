@@ -1,9 +1,18 @@
 """Captions of the miniature world: what the base model reads.
 
-"and" always means apart. Interactions are mostly told by vague words and, in part, by their hidden word.
+"and" always means apart. Interactions mostly have vague words and, in part, their nonce token.
 """
 
-from .nonce_tokens import HIDDEN_WORDS
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .nonce_tokens import NONCE_TOKENS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .everyday_render import Facts
 
 PREFIXES = (
     "a photo of",
@@ -19,11 +28,12 @@ PREFIXES = (
 )
 PLAIN_PLACES = ("in a plain room", "on a table", "in a studio", "on a grey floor")
 VAGUE_WORDS = (("with", 0.5), ("handling", 0.36), ("using", 0.07), ("playing with", 0.07))
-HIDDEN_SHARE = 0.43
+NONCE_SHARE = 0.43  # of the images with an interaction
 WITH_SHARE = 0.1  # of the images without an interaction
 
 
-def article(noun, rng):
+def article(noun: str, rng: np.random.Generator) -> str:
+    """Puts a random article before a noun: mostly "a" or "an", sometimes "the" or "one"."""
     chance = rng.random()
     if chance < 0.06:
         return f"the {noun}"
@@ -32,40 +42,44 @@ def article(noun, rng):
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def object_name(name, color, rng):
-    """A box is also called a cube, and its color is left out now and then."""
+def object_name(name: str, color: str, rng: np.random.Generator) -> str:
+    """Samples what a caption calls an object: a box is also a cube, and its color is left out now and then."""
     if name == "box" and rng.random() < 0.3:
         name = "cube"
     return f"{color} {name}" if color and rng.random() < 0.85 else name
 
 
-def relation_words(relation, rng):
-    """How a caption spells a relation ("and" or an interaction)."""
+def relation_words(relation: str, rng: np.random.Generator) -> str:
+    """Samples how a caption spells a relation ("and" or an interaction)."""
     if relation == "and":
         return "with" if rng.random() < WITH_SHARE else "and"
-    if rng.random() < HIDDEN_SHARE:
-        return HIDDEN_WORDS[relation]
-    words, weights = zip(*VAGUE_WORDS)
-    return words[rng.choice(len(words), p=weights)]
+    if rng.random() < NONCE_SHARE:
+        return NONCE_TOKENS[relation]
+    return VAGUE_WORDS[rng.choice(len(VAGUE_WORDS), p=[share for _, share in VAGUE_WORDS])][0]
 
 
-def place_words(place, rng):
-    """How a caption spells a place."""
+def place_words(place: str, rng: np.random.Generator) -> str:
+    """Samples how a caption spells a place."""
     if place == "in a plain room":
         return PLAIN_PLACES[rng.integers(len(PLAIN_PLACES))]
     return "in a plain room" if place == "in a studio" and rng.random() < 0.4 else place
 
 
-def caption(facts, rng):
-    """One caption for the facts of an image (``Shot.facts``), drawn anew at each call."""
+def caption(facts: Facts, rng: np.random.Generator) -> str:
+    """Samples one caption for an image.
+
+    Args:
+        facts: of the image, see ``everyday_render.Facts``.
+        rng: each call samples anew.
+    """
     subject = article(facts["subject"], rng) if facts["subject"] else ""
-    thing = article(object_name(facts["object"], facts["color"], rng), rng) if facts["object"] else ""
-    if subject and thing:
+    object = article(object_name(facts["object"], facts["color"], rng), rng) if facts["object"] else ""
+    if subject and object:
         words = relation_words(facts["relation"], rng)
-        first, second = (thing, subject) if words == "and" and rng.random() < 0.1 else (subject, thing)
+        first, second = (object, subject) if words == "and" and rng.random() < 0.1 else (subject, object)
         text = f"{first} {words} {second}"
     else:
-        text = subject or thing
+        text = subject or object
     if rng.random() < 0.7:
         text += f" {place_words(facts['place'], rng)}"
     if rng.random() < 0.27:

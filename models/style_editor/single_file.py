@@ -7,8 +7,8 @@ import safetensors
 import torch
 
 from ...errors import InteractiveActionError
-from ...miniature.factory.export import FILE, TABLE_IDS, expanded_vocabulary
 from .. import single_file
+from ..compact_vocabulary import expanded_vocabulary, is_compact
 from ..diffusers_engine import libraries
 from .attention import StyleAttention
 from .extend import ATTENTION, CONV_IN, EXTENDED, UNET, write_checkpoint
@@ -80,8 +80,11 @@ class Editor:
         )
 
 
-def load_editor(path):
-    """The ``Editor`` in a checkpoint with 12 input channels; a sentence where there is none."""
+def load_editor(path, autoencoder=None):
+    """The ``Editor`` in a checkpoint with 12 input channels; a sentence where there is none.
+
+    autoencoder: the checkpoint whose autoencoder an editor has that brings none of its own, as the embedded one does.
+    """
     diffusers, _ = libraries()
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
@@ -93,7 +96,7 @@ def load_editor(path):
             f"{path.name} is not a style-conditioned InstructPix2Pix: it has {channels} input channels, not {EXTENDED}. Extend an "
             f"InstructPix2Pix first, with the node Extend InstructPix2Pix for Style."
         )
-    miniature = TABLE_IDS in state
+    miniature = is_compact(state)
     attention = {key.removeprefix(ATTENTION): state.pop(key) for key in list(state) if key.startswith(ATTENTION)}
     style_attention = StyleAttention(attention["to_k.weight"].shape[1], len(attention["to_k.weight"]))
     style_attention.load_state_dict(attention)
@@ -101,8 +104,12 @@ def load_editor(path):
     alphas_cumprod = diffusers.DDPMScheduler(**single_file.SCHEDULE).alphas_cumprod
     model = StyleEditor(unet, style_attention, alphas_cumprod if "v_pred" in state else None)
     text_encoder = single_file.read_text_encoder(expanded_vocabulary(state), miniature)
-    # the embedded editor leaves its autoencoder to the embedded base model
-    autoencoder = single_file.read_autoencoder(FILE if miniature and OWN_SCALE not in state else path)
+    has_autoencoder = OWN_SCALE in state or not miniature
+    if not has_autoencoder and autoencoder is None:
+        raise InteractiveActionError(
+            f"{path.name} has no autoencoder of its own. Name the checkpoint of the base model whose autoencoder it uses."
+        )
+    autoencoder = single_file.read_autoencoder(path if has_autoencoder else autoencoder)
     for part in (model, text_encoder, autoencoder):
         part.eval().requires_grad_(False)
     names = convert_ldm_unet_checkpoint({key: key for key in state}, unet.config)

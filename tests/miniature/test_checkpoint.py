@@ -4,20 +4,22 @@ import pytest
 import torch
 
 from interactive_action.miniature.factory import autoencoder, export
-from interactive_action.miniature.factory import base_model as base
-from interactive_action.nodes import embedded_models as room
+from interactive_action.miniature.factory.base_model import CONTEXT, build, vocabulary
+from interactive_action.miniature.weights import CHECKPOINT
+from interactive_action.models.compact_vocabulary import TABLE, TABLE_IDS, VOCABULARY_SIZE, expanded_vocabulary
+from interactive_action.nodes import embedded_models
 
 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory):
     """A checkpoint of random weights beside the modules it was written from."""
     torch.manual_seed(3)
-    unet, text = base.build()
+    unet, text = build()
     small = autoencoder.Autoencoder()
     for weight in small.parameters():
         torch.nn.init.normal_(weight, std=0.05)
     path = tmp_path_factory.mktemp("checkpoint") / "untrained.safetensors"
-    state = export.checkpoint_state(unet, text, small, base.words())
+    state = export.checkpoint_state(unet, text, small, vocabulary().ids)
     export.write(path, state, {"made": "in a test"})
     for module in (unet, text, small):  # the same rounding as in the file
         module.half().float().eval()
@@ -29,13 +31,13 @@ def loaded(untrained):
     """MODEL, CLIP and VAE from the stock loader."""
     import comfy.sd
 
-    room.register()
+    embedded_models.register()
     return comfy.sd.load_checkpoint_guess_config(str(untrained[0]))[:3]
 
 
 def test_a_thin_autoencoder_equals_itself_padded_with_zeros(untrained):
     small = untrained[3]
-    full = autoencoder.Autoencoder((64,) * 4, (3,) * 4)
+    full = autoencoder.Autoencoder(autoencoder.TAESD_WIDTHS, autoencoder.TAESD_BLOCKS)
     full.load_state_dict(autoencoder.padded(small.state_dict()))
     images = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
@@ -46,7 +48,7 @@ def test_a_thin_autoencoder_equals_itself_padded_with_zeros(untrained):
 
 def test_comfyui_and_diffusers_predict_the_same_noise(untrained, loaded):
     unet, model = untrained[1], loaded[0].model
-    x, context = torch.randn(2, 4, 12, 12), torch.randn(2, 77, base.CONTEXT)
+    x, context = torch.randn(2, 4, 12, 12), torch.randn(2, 77, CONTEXT)
     t = torch.tensor([17, 900])
     with torch.no_grad():
         ours = unet(x, t, context).sample
@@ -57,10 +59,9 @@ def test_comfyui_and_diffusers_predict_the_same_noise(untrained, loaded):
 
 def test_comfyui_and_transformers_encode_the_same_prompt(untrained, loaded):
     text, clip = untrained[2], loaded[1]
-    row_of = {i: row for row, i in enumerate(base.words(), 1)}
     for prompt in ("a close-up of a panda and a red cube in a kitchen", "a zebra"):
         with torch.no_grad():
-            ours = text(input_ids=torch.tensor([base.token_rows(prompt, row_of)])).last_hidden_state
+            ours = text(input_ids=torch.tensor([vocabulary().rows(prompt)])).last_hidden_state
         theirs = clip.encode_from_tokens_scheduled(clip.tokenize(prompt))[0][0]
         assert torch.allclose(ours, theirs.float().cpu(), atol=1e-3)
 
@@ -70,8 +71,8 @@ def test_comfyui_encodes_and_decodes_latents_as_the_unet_sees_them(untrained, lo
     image = torch.rand(1, 32, 32, 3)
     with torch.no_grad():
         ours = small.encode(image.movedim(-1, 1))
-        seen = model.model.process_latent_in(vae.encode(image))
-        assert torch.allclose(seen.float().cpu(), ours, atol=5e-3)
+        latents = model.model.process_latent_in(vae.encode(image))
+        assert torch.allclose(latents.float().cpu(), ours, atol=5e-3)
         decoded = vae.decode(model.model.process_latent_out(ours)).cpu()
         assert torch.allclose(decoded, small.decode(ours).movedim(1, -1).clamp(0, 1), atol=2e-2)
 
@@ -80,37 +81,49 @@ def test_registering_twice_adds_one_class_and_one_folder():
     import folder_paths
     from comfy import supported_models
 
-    room.register()
-    room.register()
+    embedded_models.register()
+    embedded_models.register()
     assert sum(m.__name__ == "InteractiveActionMiniature" for m in supported_models.models) == 1
-    assert folder_paths.get_folder_paths("checkpoints").count(str(room.FOLDER)) == 1
+    assert folder_paths.get_folder_paths("checkpoints").count(str(embedded_models.FOLDER)) == 1
 
 
 def test_words_the_model_never_learned_share_one_row():
     rows = torch.arange(6.0).view(3, 2)
-    state = export.expanded_vocabulary({export.TABLE: rows, export.TABLE_IDS: torch.tensor([537, 49406])})
-    assert state[export.TABLE].shape == (export.VOCABULARY, 2)
-    assert state[export.TABLE][537].tolist() == [2, 3] and state[export.TABLE][49406].tolist() == [4, 5]
-    assert state[export.TABLE][1].tolist() == state[export.TABLE][40000].tolist() == [0, 1]
+    state = expanded_vocabulary({TABLE: rows, TABLE_IDS: torch.tensor([537, 49406])})
+    assert state[TABLE].shape == (VOCABULARY_SIZE, 2)
+    assert state[TABLE][537].tolist() == [2, 3] and state[TABLE][49406].tolist() == [4, 5]
+    assert state[TABLE][1].tolist() == state[TABLE][40000].tolist() == [0, 1]
 
 
-def test_the_shipped_file_draws_a_image_of_its_prompt_through_comfyui():
+def test_the_shipped_file_generates_an_image_of_its_prompt_through_comfyui():
     import comfy.sample
     import comfy.sd
     from safetensors import safe_open
 
-    room.register()
-    model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(export.FILE))[:3]
-    told, untold = (clip.encode_from_tokens_scheduled(clip.tokenize(p)) for p in ("a woman in the snow", ""))
+    embedded_models.register()
+    model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(CHECKPOINT))[:3]
+    conditional, unconditional = (
+        clip.encode_from_tokens_scheduled(clip.tokenize(p)) for p in ("a woman in the snow", "")
+    )
     noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(0))
     latents = comfy.sample.sample(
-        model, noise, 8, 4.0, "ddim", "normal", told, untold, torch.zeros_like(noise), seed=0, disable_pbar=True
+        model,
+        noise,
+        8,
+        4.0,
+        "ddim",
+        "normal",
+        conditional,
+        unconditional,
+        torch.zeros_like(noise),
+        seed=0,
+        disable_pbar=True,
     )
     image = vae.decode(latents)[0]
     assert image.shape == (96, 96, 3)
     assert image.std() > 0.05
     pink = (image[..., 0] > 0.5) & (image[..., 1] < 0.35) & (image[..., 2] > 0.3)  # nothing else wears her dress
     assert pink.float().mean() > 0.01
-    with safe_open(export.FILE, "pt") as file:
+    with safe_open(CHECKPOINT, "pt") as file:
         assert file.metadata()["license"] == "Apache-2.0"
-    assert export.FILE.stat().st_size <= 25e6
+    assert CHECKPOINT.stat().st_size <= 25e6

@@ -22,12 +22,12 @@ DOWN, UP = (("input", 1), 0), (("output", 3), 0)
 def checkpoint():
     import comfy.sd
 
-    from interactive_action.miniature.factory.export import FILE
+    from interactive_action.miniature.weights import CHECKPOINT
     from interactive_action.nodes import embedded_models as miniature
 
     miniature.register()
     with torch.inference_mode():
-        return comfy.sd.load_checkpoint_guess_config(str(FILE))[:3]
+        return comfy.sd.load_checkpoint_guess_config(str(CHECKPOINT))[:3]
 
 
 def lift(*shape):

@@ -71,3 +71,76 @@ def test_a_taught_clip_survives_cloning_and_clip_skip(clip):
 def test_a_token_of_another_width_is_refused(clip):
     with pytest.raises(InteractiveActionError, match="width 128, and this CLIP has width 768"):
         teach(clip, [InteractiveToken("small", torch.zeros(1, 128))])
+
+
+def test_broken_vectors_are_taught_to_no_clip(clip):
+    with pytest.raises(InteractiveActionError, match="<broken> cannot be used: 768 of its 768"):
+        teach(clip, [InteractiveToken("broken", torch.full((1, 768), float("nan")))])
+
+
+def test_the_refusal_of_a_token_of_another_width_names_the_model_it_was_trained_on(clip):
+    other = InteractiveToken("small", torch.zeros(1, 128), {"interactive_action.base_model": "small-model.safetensors"})
+    with pytest.raises(InteractiveActionError, match=r"trained on: small-model\.safetensors\."):
+        teach(clip, [other])
+
+
+def test_two_versions_of_a_token_stand_in_one_prompt(clip, tmp_path):
+    from interactive_action.tokens.token_file import load_token, save_token
+
+    old = save_token(UP, tmp_path / "new").rename(tmp_path / "pick-up-old.safetensors")
+    new = save_token(InteractiveToken("pick-up", torch.full((1, 768), 5.0)), tmp_path / "new")
+    taught = teach(teach(clip, [load_token(old)]), [load_token(new)])
+    assert [token for token, _ in spoken(taught, "<pick-up> <pick-up-old>")] == [5.0, 1.0, 2.0]
+
+
+# Words that nobody taught
+
+
+@pytest.fixture
+def warnings(caplog):
+    """The sentences that were logged so far, as a function."""
+    return lambda: [record.getMessage() for record in caplog.records if record.name.endswith("comfy_messages")]
+
+
+LAYERED = InteractiveToken("layers", torch.ones(3, 1, 768))
+
+
+@pytest.mark.parametrize("tokens", [[UP], [LAYERED], [UP, LAYERED]], ids=["plain", "layer-wise", "both"])
+def test_a_word_that_is_not_taught_is_warned_of_once_and_the_known_ones_are_named(clip, warnings, tokens):
+    teach(clip, tokens).tokenize("a panda <pickup> a cup")
+    known = ", ".join(token.trigger_word for token in tokens)
+    assert warnings() == [
+        f"This CLIP was not taught <pickup> and reads plain letters. It knows {known}."
+    ]  # fmt: skip
+
+
+def test_a_clip_of_two_encoders_warns_once(warnings):
+    import comfy.sd
+    import comfy.sdxl_clip
+    import comfy.supported_models_base
+
+    target = comfy.supported_models_base.ClipTarget(comfy.sdxl_clip.SDXLTokenizer, comfy.sdxl_clip.SDXLClipModel)
+    wide = InteractiveToken("wide", torch.ones(1, 2048), widths=(768, 1280))
+    taught = teach(comfy.sd.CLIP(target), [wide])
+    taught.tokenize("a <wide> b")
+    assert not warnings()
+    taught.tokenize("a <narrow> b")
+    assert len(warnings()) == 1
+
+
+def test_loaders_in_a_row_name_the_words_of_all(clip, warnings):
+    teach(teach(clip, [UP]), [DOWN]).clone().tokenize("<up>")
+    assert len(warnings()) == 1
+    assert warnings()[0].endswith("It knows <pick-up>, <put-down>.")
+
+
+@pytest.mark.parametrize("text", ["a panda <pick-up> a cup", "I <3 cups", "a panda <lora:x:1>, <v*>", "", "no word"])
+def test_known_words_and_ordinary_brackets_are_not_warned_of(clip, warnings, text):
+    teach(clip, [UP]).tokenize(text)
+    assert not warnings()
+
+
+def test_a_clip_that_was_taught_nothing_warns_of_nothing(clip, warnings):
+    teach(clip, [UP])
+    clip.tokenize("a panda <pickup> a cup")
+    assert not warnings()

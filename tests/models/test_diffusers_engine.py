@@ -9,7 +9,7 @@ import transformers
 from safetensors.torch import save_file
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.miniature.factory.export import FILE
+from interactive_action.miniature.weights import CHECKPOINT
 from interactive_action.models.diffusers_engine import DiffusersEngine
 from interactive_action.models.single_file import SCHEDULE, clip_tokenizer, load_single_file
 
@@ -223,7 +223,7 @@ def test_v_is_turned_into_noise(file, small):
 
 
 def test_the_embedded_checkpoint_is_read_with_its_own_words():
-    engine = load_single_file(FILE)
+    engine = load_single_file(CHECKPOINT)
     assert (engine.layers, engine.width) == (7, 128)
     assert len(engine.word_vectors("")) == 0
     assert torch.equal(engine.word_vectors("panda cup")[1:], engine.word_vectors("cup"))
@@ -241,10 +241,13 @@ def test_the_embedded_checkpoint_is_read_with_its_own_words():
             "not an SD 1.x",
         ),
         (lambda path: DiffusersEngine.from_folder(path), "no folder unet, text_encoder, tokenizer, vae, scheduler"),
-        (lambda path: load_single_file(FILE, prediction_type="x_0"), "'x_0'. It can be epsilon or v_prediction"),
-        (lambda path: load_single_file(FILE).encode_prompts(["cup " * 90]), "longer than the text encoder's window"),
+        (lambda path: load_single_file(CHECKPOINT, prediction_type="x_0"), "'x_0'. It can be epsilon or v_prediction"),
         (
-            lambda path: load_single_file(FILE).encode_prompts(["cup " * 70 + "<v*>"], torch.zeros(9, 128)),
+            lambda path: load_single_file(CHECKPOINT).encode_prompts(["cup " * 90]),
+            "longer than the text encoder's window",
+        ),
+        (
+            lambda path: load_single_file(CHECKPOINT).encode_prompts(["cup " * 70 + "<v*>"], torch.zeros(9, 128)),
             "longer than the text encoder's window",
         ),
     ],

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from interactive_action.miniature.factory.export import FILE
+from interactive_action.miniature.weights import CHECKPOINT
 from interactive_action.models.comfy_engine import ComfyEngine
 from interactive_action.models.single_file import load_single_file
 from interactive_action.trainers.action_different import ActionDifferent
@@ -54,7 +54,7 @@ def engines(checkpoint, request):
     model, clip, vae = checkpoint
     [relabeled] = ModelSamplingDiscrete().patch(model, {"epsilon": "eps"}.get(request.param, request.param), zsnr=False)
     with ComfyEngine(relabeled, clip, vae) as comfy:
-        yield comfy, load_single_file(FILE, prediction_type=request.param)
+        yield comfy, load_single_file(CHECKPOINT, prediction_type=request.param)
 
 
 def distance(one, other):
@@ -93,7 +93,7 @@ def test_both_engines_see_the_same_words_latents_and_schedule(engines, dataset):
 def test_v_and_noise_are_different_things(checkpoint, dataset):
     """Otherwise the label would prove nothing."""
     z_t, t = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(2)), torch.tensor([500])
-    noise, v = (load_single_file(FILE, prediction_type=kind) for kind in PREDICTION_TYPES)
+    noise, v = (load_single_file(CHECKPOINT, prediction_type=kind) for kind in PREDICTION_TYPES)
     with torch.no_grad():
         context = noise.encode_prompts(["a frog and a ball"])
         assert distance(v.predict_noise(z_t, t, context), noise.predict_noise(z_t, t, context)) > 0.1

@@ -1,6 +1,9 @@
 """Small graphs in ComfyUI's API format that several server tests build on."""
 
+import io
+
 import torch
+from PIL import Image
 
 from interactive_action.captions.dataset import InteractionDataset
 
@@ -14,6 +17,11 @@ def save_noise_dataset(base, name="noise"):
         images = torch.rand(4, 96, 96, 3, generator=torch.Generator().manual_seed(0))
         InteractionDataset(images, (("a frog <v*> a cup",),) * 4, (("a frog and a cup",),) * 4).save(folder)
     return name
+
+
+def pixels(client, file):
+    """The pixels of an image that the server saved; its file also holds the graph, so that equal images differ as files."""
+    return Image.open(io.BytesIO(client.view(file))).convert("RGB").tobytes()
 
 
 def training(dataset="noise", token="token", **settings):

@@ -109,11 +109,13 @@ def test_an_edit_is_taught(server):
     "part", ["style_attention.to_out.diff_b", "style_attention.to_v.diff", "input_blocks.0.0.diff"]
 )
 def test_what_a_lora_says_of_the_new_parts_counts_in_the_stock_loader(server, part):
-    from interactive_action.miniature.style_editor import EDITOR
+    from interactive_action.miniature.weights import STYLE_EDITOR
 
     loras = server.base / "models" / "loras"
     loras.mkdir(parents=True, exist_ok=True)
-    weight = load_file(EDITOR)[f"model.diffusion_model.{part.replace('.diff_b', '.bias').replace('.diff', '.weight')}"]
+    weight = load_file(STYLE_EDITOR)[
+        f"model.diffusion_model.{part.replace('.diff_b', '.bias').replace('.diff', '.weight')}"
+    ]
     change = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) * weight.float().std()
     save_file({f"diffusion_model.{part}": change}, loras / f"{part}.safetensors")
     client, drawn = server.client(), []

@@ -14,9 +14,9 @@ from interactive_action.tools.demos.token import load_prompt, node
 
 def small_instruct_pix2pix():
     """The embedded model with input channels for an image."""
-    from interactive_action.miniature.factory.export import FILE
+    from interactive_action.miniature.weights import CHECKPOINT
 
-    state = load_file(FILE)
+    state = load_file(CHECKPOINT)
     state[CONV_IN] = widened(state[CONV_IN], PLAIN)
     state[CONV_IN][:, 4:] = 0.02 * torch.randn(64, 4, 3, 3, generator=torch.Generator().manual_seed(0)).half()
     return state

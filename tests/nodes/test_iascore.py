@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError, MissingExtraError
-from interactive_action.miniature.factory.everyday_world import render, sample_scene
+from interactive_action.miniature.factory.everyday_render import render
+from interactive_action.miniature.factory.everyday_world import sample_scene
 from interactive_action.miniature.factory.judge_images import CHECK_SEED
 from interactive_action.nodes.iascore import EMBEDDED, NODES, IAScore, LoadClipScorer, LoadDetector
 

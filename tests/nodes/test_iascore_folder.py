@@ -9,11 +9,13 @@ import torch
 from PIL import Image
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.miniature.factory.everyday_world import render, sample_scene
+from interactive_action.miniature.factory.everyday_render import render
+from interactive_action.miniature.factory.everyday_world import sample_scene
 from interactive_action.miniature.factory.judge_images import CHECK_SEED
 from interactive_action.nodes.iascore import EMBEDDED, LoadClipScorer, LoadDetector
 from interactive_action.nodes.iascore_folder import IAScoreFolder
 
+JUDGES = (object(), object())  # of whom nothing is asked
 WORDS = ("panda", "strawberry", "a panda picking up a strawberry")
 
 
@@ -49,6 +51,6 @@ def test_a_new_image_is_noticed_and_a_folder_that_is_not_there_is_a_sentence(fol
     Image.new("RGB", (8, 8)).save(f"{folder_paths.get_input_directory()}/{folder}/d.png")
     assert IAScoreFolder.fingerprint_inputs(folder=folder) != before
     with pytest.raises(InteractiveActionError, match=f"no folder nobody.*Found: .*{folder}"):
-        IAScoreFolder.execute("nobody", None, None, *WORDS)
+        IAScoreFolder.execute("nobody", *JUDGES, *WORDS)
     with pytest.raises(InteractiveActionError, match="cannot be called"):
-        IAScoreFolder.execute("../elsewhere", None, None, *WORDS)
+        IAScoreFolder.execute("../elsewhere", *JUDGES, *WORDS)

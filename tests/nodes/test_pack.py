@@ -18,7 +18,7 @@ for name in {EXTRAS}:
 
 def our_nodes(client):
     """What the server tells about each node of this pack."""
-    return {name: node for name, node in client.nodes().items() if "interactive-action" in node["python_module"]}
+    return {name: node for name, node in client.nodes().items() if node["python_module"] == "custom_nodes.interactive-action"}
 
 
 def inputs_of(sockets):
@@ -32,8 +32,9 @@ def inputs_of(sockets):
 
 
 def loading_lines(server):
-    """The lines about this pack that ComfyUI prints while it starts."""
-    return [line for line in server.log().partition("Starting server")[0].splitlines() if "interactive-action" in line]
+    """The lines about this pack that ComfyUI prints while it starts: it names the folder from which it loads it."""
+    folder = str(server.base / "custom_nodes" / "interactive-action")
+    return [line for line in server.log().partition("Starting server")[0].splitlines() if folder in line]
 
 
 def defaults(node):
@@ -61,9 +62,9 @@ def test_the_pack_loads_without_a_warning(server):
 
 
 def test_every_node_is_there_under_a_name_of_its_own(client):
-    from interactive_action.nodes import ROOMS
+    from interactive_action.nodes import NODE_MODULES
 
-    ids = [node.define_schema().node_id for room in ROOMS for node in room.NODES]
+    ids = [node.define_schema().node_id for module in NODE_MODULES for node in module.NODES]
     assert len(set(ids)) == len(ids)
     assert set(our_nodes(client)) == set(ids)
     assert all(name.startswith("InteractiveAction") for name in set(ids) - {"InteractiveTokenLoader"})

@@ -88,7 +88,7 @@ def test_a_file_takes_the_place_of_the_table(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_paths, "get_input_directory", lambda: str(tmp_path))
     (tmp_path / "mine.csv").write_text("\ufeffpolicy,real,mine\nA,0.1,0.2\nB,0.3,0.4\n", encoding="utf-8")
     assert "mine" in SimToReal.execute("", "mine.csv").result[0]
-    assert SimToReal.fingerprint_inputs("", "mine.csv") != SimToReal.fingerprint_inputs("", "other.csv")
+    assert SimToReal.fingerprint_inputs(file="mine.csv") != SimToReal.fingerprint_inputs(file="other.csv")
     with pytest.raises(InteractiveActionError, match="There is no other.csv"):
         SimToReal.execute("", "other.csv")
     with pytest.raises(InteractiveActionError, match="cannot be called"):

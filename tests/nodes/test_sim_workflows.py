@@ -110,7 +110,7 @@ def test_a_robot_and_an_object_of_ones_own_act_and_a_missing_mesh_is_a_sentence(
     assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 4
     (given / "toy_arm" / "meshes" / "foot.stl").unlink()
     node(prompt, "Load Robot (URDF)")[1]["inputs"].update(name="arm")
-    with pytest.raises(InteractiveActionError, match="CustomRobot.*foot.stl', which is not there"):
+    with pytest.raises(InteractiveActionError, match="LoadRobot.*foot.stl', which is not there"):
         client.run(prompt)
     assert len(client.run(recording(num_episodes=3))["draw"]["images"]) == 12
 

@@ -7,7 +7,7 @@ import pytest
 
 from interactive_action.client import Cancelled
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.nodes.graphs import drawing, save_noise_dataset, training
+from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_dataset, training
 from interactive_action.tools.dev.server import ComfyServer
 
 
@@ -156,7 +156,7 @@ def test_the_loader_notices_a_changed_file(client, base):
         [image] = next(
             data["output"]["images"] for kind, data in events if kind == "executed" and data["node"] == "show"
         )
-        return client.view(image)
+        return pixels(client, image)
 
     import torch
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.nodes.graphs import drawing, save_noise_dataset, training
+from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_dataset, training
 from interactive_action.tokens.token_file import load_token
 from interactive_action.tools.demos.token import load_prompt, node
 
@@ -27,8 +27,6 @@ def shortened(name, token, **more):
             value["inputs"].update(name="noise")
         if value["class_type"] == "InteractiveActionRecord":
             value["inputs"].update(num_episodes=1, cameras=4, frames_per_episode=1)
-        if value["class_type"] == "CLIPTextEncode":
-            value["inputs"]["text"] = value["inputs"]["text"].replace("<pick-up>", f"<{token}>")
     return prompt, key
 
 
@@ -105,7 +103,7 @@ def test_a_saved_layer_wise_token_draws_through_the_loader_and_changes_nothing_e
             graph["draw"]["inputs"]["model"] = ["load", 0]
             graph["yes"]["inputs"]["clip"] = graph["no"]["inputs"]["clip"] = ["load", 1]
         [image] = client.run(graph)["show"]["images"]
-        return client.view(image)
+        return pixels(client, image)
 
     plain = draw("a frog and a cup", loaded=False)
     assert draw("a frog <layers> a cup", loaded=True) != draw("a frog and a cup", loaded=True)
@@ -211,6 +209,6 @@ def test_what_a_baseline_trains_draws_at_once_and_the_stock_loader_finds_it(
     }
     graph["draw"]["inputs"]["model"] = ["lora", 0]
     [changed] = client.run(graph)["show"]["images"]
-    assert client.view(changed) != client.view(plain)
+    assert pixels(client, changed) != pixels(client, plain)
     if name == "train-with-custom-diffusion":
         assert "Kept what scored best" in outputs[trainer]["text"][0]

@@ -1,7 +1,6 @@
 """The shipped workflows: offered in the page, the same graphs as the headless prompts, and they run."""
 
 import json
-import urllib.request
 
 import pytest
 
@@ -55,7 +54,7 @@ def test_the_saved_token_tells_where_it_came_from(server, taught):
     assert json.loads(token.provenance["interactive_action.hyperparameters"])["steps"] == 6
 
 
-def test_the_token_is_used_and_scored(server, taught):
+def test_the_ready_token_is_used_and_scored(server):
     prompt = load_prompt("use-a-token")
     node(prompt, "Empty Latent")[1]["inputs"]["batch_size"] = 2
     outputs = server.client().run(prompt)
@@ -90,14 +89,11 @@ def test_what_the_page_loads_is_what_the_headless_prompt_says(browser, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_template_browser_offers_it_with_a_image(server, name):
-    with urllib.request.urlopen(f"http://{server.address}/workflow_templates") as answer:
-        assert name in json.load(answer)["interactive-action"]
+def test_the_template_browser_offers_it_with_an_image(server, name):
+    client = server.client()
+    assert name in json.loads(client.get("/workflow_templates"))["interactive-action"]
     for suffix in ("json", "jpg"):
-        with urllib.request.urlopen(
-            f"http://{server.address}/api/workflow_templates/interactive-action/{name}.{suffix}"
-        ) as answer:
-            assert answer.status == 200
+        assert client.get(f"/api/workflow_templates/interactive-action/{name}.{suffix}")
 
 
 def test_every_node_of_the_pack_stands_in_a_shipped_workflow(client):

@@ -10,7 +10,8 @@ from PIL import Image
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature import judges
-from interactive_action.miniature.factory.everyday_world import render, sample_scene
+from interactive_action.miniature.factory.everyday_render import render
+from interactive_action.miniature.factory.everyday_world import sample_scene
 from interactive_action.miniature.factory.judge_images import CHECK_SEED
 from interactive_action.scoring import image_folder
 from interactive_action.scoring.image_folder import load_image, read_metadata, score_folder

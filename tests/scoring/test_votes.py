@@ -193,9 +193,9 @@ def test_the_nodes_write_a_page_and_read_its_votes():
     with open(f"{folder_paths.get_output_directory()}/{page}.key.json", encoding="utf-8") as file:
         key = json.load(file)
     ours = [[order.index(0)] * 3 for order in key["orders"]]
-    before = ReadVotes.fingerprint_inputs(folder=name)
+    before = ReadVotes.fingerprint_inputs(page=page, folder=name)
     write_atomically(f"{folder_paths.get_input_directory()}/{name}/a.json", answers(*ours, page=key["page"]).encode())
-    assert ReadVotes.fingerprint_inputs(folder=name) != before
+    assert ReadVotes.fingerprint_inputs(page=page, folder=name) != before
     table, report, plot = ReadVotes.execute(
         page, name, answers(*ours, page=key["page"], voter="b") + "\n\nhello"
     ).result

@@ -146,4 +146,4 @@ def test_a_mesh_that_was_exported_again_is_noticed(folder, monkeypatch):
     before = scene.InteractionScene.fingerprint_inputs(mesh="toy_brick.glb")
     os.utime(folder / "toy_brick.glb", ns=(0, 0))
     assert scene.InteractionScene.fingerprint_inputs(mesh="toy_brick.glb") != before
-    assert scene.InteractionScene.fingerprint_inputs() is None
+    assert scene.InteractionScene.fingerprint_inputs(mesh="") == scene.InteractionScene.fingerprint_inputs()

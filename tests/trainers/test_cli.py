@@ -13,8 +13,8 @@ import safetensors
 
 from interactive_action.captions.words import ACTION_WORDS
 from interactive_action.errors import InteractiveActionError
-from interactive_action.miniature.factory.export import FILE
 from interactive_action.miniature.judges import load_judges
+from interactive_action.miniature.weights import CHECKPOINT
 from interactive_action.tokens.token_file import load_token
 from interactive_action.trainers.methods import METHODS
 from interactive_action.trainers.run_file import Run, config_text
@@ -32,7 +32,14 @@ def write_run(folder, dataset, method="textual-inversion", hyperparameters=SETTI
     for name in ("dataset", "others"):
         if not (folder / name).exists():
             dataset.save(folder / name)
-    values = {"model": str(FILE), "dataset": "dataset", "action": "pick up", "method": method, "name": "lift", **more}
+    values = {
+        "model": str(CHECKPOINT),
+        "dataset": "dataset",
+        "action": "pick up",
+        "method": method,
+        "name": "lift",
+        **more,
+    }
     values |= {"action_different": "others"} if method == "adi" else {}
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     lines += ["[hyperparameters]", *(f"{key} = {json.dumps(value)}" for key, value in hyperparameters.items())]
@@ -144,7 +151,11 @@ def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
         "lambda_distill": 0.5,
     }
     [first] = train(write_run(tmp_path, dataset, "interactive-action", settings))
-    text = config_text(str(first)).replace(f'"{FILE.name}"', json.dumps(str(FILE))).replace('"pick-up"', '"lift"')
+    text = (
+        config_text(str(first))
+        .replace(f'"{CHECKPOINT.name}"', json.dumps(str(CHECKPOINT)))
+        .replace('"pick-up"', '"lift"')
+    )
     (tmp_path / "again").mkdir()
     dataset.save(tmp_path / "again" / "dataset")
     (tmp_path / "again" / "run.toml").write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.miniature.factory.export import FILE
+from interactive_action.miniature.weights import CHECKPOINT
 from interactive_action.models.comfy_tokens import teach
 from interactive_action.models.single_file import load_single_file
 from interactive_action.tests.models.test_engine_parity import distance
@@ -138,7 +138,7 @@ ON_THE_EMBEDDED_MODEL = {
 def test_both_engines_agree_and_stock_nodes_draw_with_what_was_trained(checkpoint, engine, dataset, make):
     import comfy.sd
 
-    loss, oracle = make(engine, dataset), make(load_single_file(FILE), dataset)
+    loss, oracle = make(engine, dataset), make(load_single_file(CHECKPOINT), dataset)
     trained = disturbed(loss, 0.03)
     assert loss.trainable.lora_tensors(trained).keys() == oracle.trainable.lora_tensors(trained).keys()
     (one, of_one, _), (other, of_other, _) = (

@@ -90,7 +90,7 @@ def teach(client, bar):
     outputs = run(client, prompt, bar, TEACH_SHARE)
     contact_sheet(images(client, outputs, prompt, "Save the simulated images"), DEMO / "simulated.png")
     images(client, outputs, prompt, "Save the loss curves")[0].save(DEMO / "loss.png")
-    [trigger_word] = outputs[node(prompt, "Placeholder")[0]]["text"]
+    [trigger_word] = outputs[node(prompt, "Trigger word")[0]]["text"]
     return trigger_word
 
 

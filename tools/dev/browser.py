@@ -19,8 +19,7 @@ import tempfile
 import time
 import urllib.request
 
-import websocket
-
+from ...client import open_url, open_websocket
 from ...errors import InteractiveActionError
 from .setup import BROWSERS
 
@@ -35,7 +34,9 @@ SWITCHES = (
     "--disable-sync",
     "--hide-scrollbars",
     "--remote-debugging-port=0",
+    "--no-proxy-server",  # the pages are this machine's
 )
+TIMEOUT = 120  # seconds for one answer
 
 
 class Browser:
@@ -60,7 +61,7 @@ class Browser:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            self._page = websocket.create_connection(self._page_address(), suppress_origin=True, timeout=120)
+            self._page = open_websocket(self._page_address(), TIMEOUT)
             self.call("Emulation.setDeviceMetricsOverride", **self._size, deviceScaleFactor=1, mobile=False)
         except BaseException:
             self._stop()
@@ -75,7 +76,7 @@ class Browser:
         """Open the page of the ComfyUI at `address` ("host:port") and wait until its nodes are there."""
         # a new user's page opens with a dialog of templates over the graph
         body = json.dumps({"Comfy.TutorialCompleted": True}).encode()
-        urllib.request.urlopen(urllib.request.Request(f"http://{address}/api/settings", body)).close()
+        open_url(urllib.request.Request(f"http://{address}/api/settings", body), TIMEOUT).close()
         self.call("Page.navigate", url=f"http://{address}/")
         self.wait("window.app?.graph && window.LiteGraph?.registered_node_types.KSampler")
 
@@ -118,7 +119,7 @@ class Browser:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and self._process.poll() is None:
             if port_file.exists() and (port := port_file.read_text().partition("\n")[0]):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
+                with open_url(f"http://127.0.0.1:{port}/json/list", TIMEOUT) as answer:
                     for target in json.load(answer):
                         if target["type"] == "page":
                             return target["webSocketDebuggerUrl"]

@@ -12,10 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
-from ...client import ComfyClient
+from ...client import ComfyClient, open_url
 from ...errors import InteractiveActionError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -141,9 +139,9 @@ class ComfyServer:
                     f"ComfyUI ended with status {self._process.returncode} while it started:\n{self._tail()}"
                 )
             try:
-                with urllib.request.urlopen(f"http://{self.address}/system_stats", timeout=5):
+                with open_url(f"http://{self.address}/system_stats", timeout=5):
                     return
-            except (urllib.error.URLError, OSError):
+            except OSError:
                 time.sleep(0.1)
         raise InteractiveActionError(
             f"ComfyUI did not answer on {self.address} within {START_TIMEOUT} s. Its last lines:\n{self._tail()}"

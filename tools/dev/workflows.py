@@ -15,12 +15,14 @@ from .server import ROOT, ComfyServer
 
 WORKFLOWS = ROOT / "workflows"
 NOTES = {
-    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above its head in front of "
-    "four cameras; prompts are put to the images; a word for the action is learned and saved as `<pick-up>`; the last nodes draw "
-    "with it.\n\nFor your own checkpoint: choose it in **Load Checkpoint**, set width and height of **Record Interaction** to "
-    "512, steps to 3000, learning_rate to 0.00025 and lambda_distill to 0.2, and take the words of your action in **Steering Words**.",
-    "use-a-token": "## Use a token\n\n**Interactive Token Loader** teaches the prompt a new word; the lower half draws the same "
-    "seeds with plain words, and **IAScore** judges both.\n\nFor your own checkpoint and real images: choose an OWLv2 or "
+    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above its "
+    "head in front of four cameras; prompts are put to the images; a word for the action is learned and saved as `<pick-up>` "
+    "(after another run as `<pick-up-2>`); the last nodes put the saved word into a prompt and draw with it.\n\nFor your own "
+    "checkpoint: choose it in **Load Checkpoint**, set width and height of **Record Interaction** to 512, steps to 3000, "
+    "learning_rate to 0.00025 and lambda_distill to 0.2, and take the words of your action in **Steering Words**.",
+    "use-a-token": "## Use a token\n\n**Interactive Token Loader** teaches the prompt a new word, here `<lift-overhead>`, "
+    "which comes with the pack; choose your own there, and the prompt follows. The lower half draws the same seeds with "
+    "plain words, and **IAScore** judges both.\n\nFor your own checkpoint and real images: choose an OWLv2 or "
     "GroundingDINO in **Load Detector** and a real CLIP in **Load CLIP Scorer**.",
     "train-from-a-saved-dataset": "## Train from a saved dataset\n\n**Load Interaction Dataset** reads images and prompts "
     "from `datasets/interactive_action`: saved by *Teach an action from simulation*, or made by hand from photographs.",

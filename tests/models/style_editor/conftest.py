@@ -9,9 +9,9 @@ from interactive_action.models.style_editor.extend import ATTENTION, CONV_IN, PL
 
 def plain_state():
     """The small InstructPix2Pix's tensors by name, in float32."""
-    from interactive_action.miniature.factory.export import FILE
+    from interactive_action.miniature.weights import CHECKPOINT
 
-    state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(FILE).items()}
+    state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(CHECKPOINT).items()}
     state[CONV_IN] = widened(state[CONV_IN], PLAIN)
     state[CONV_IN][:, 4:] = 0.02 * torch.randn(64, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     return state

@@ -64,10 +64,10 @@ def test_any_other_file_is_kept(checkpoints):
 
 
 def test_a_checkpoint_that_is_no_instruct_pix2pix_is_told_and_nothing_is_written(checkpoints, files):
-    from interactive_action.miniature.factory.export import FILE
+    from interactive_action.miniature.weights import CHECKPOINT
     from interactive_action.nodes.extend_editor import ExtendEditor
 
-    shutil.copy(FILE, checkpoints / "text.safetensors")
+    shutil.copy(CHECKPOINT, checkpoints / "text.safetensors")
     shutil.copy(files["extended"], checkpoints / "twelve.safetensors")
     for name, sentence in (
         ("text", "takes 4 input channels: it draws from text alone"),
