@@ -5,7 +5,6 @@ Equal content gives equal bytes. Every failure is a sentence that names the file
 
 import codecs
 import contextlib
-import hashlib
 import json
 import os
 import pathlib
@@ -13,7 +12,6 @@ import re
 import shutil
 import struct
 import tempfile
-import time
 import unicodedata
 
 import safetensors.torch
@@ -21,7 +19,6 @@ import safetensors.torch
 from .errors import InteractiveActionError, NotWrittenError
 
 LONGEST_NAME = 200  # bytes of UTF-8: file systems take 255, and a number, an ending or a temporary mark may be added
-SETTLED_NS = 2_000_000_000  # a file that old is not written twice in one tick of its time
 _NAME = re.compile(r"\w[\w.-]*")
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE
@@ -139,41 +136,6 @@ def parse_json(text, where):
         raise InteractiveActionError(
             f"{where[:1].upper()}{where[1:]} is not JSON: {error}. Correct it, or leave it out."
         ) from error
-
-
-def content_digest(paths):
-    """A key of the contents and names of files, and of all files in folders below, that changes with any of them."""
-    digest = hashlib.blake2b(digest_size=16)
-    for path in map(pathlib.Path, paths):
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                digest.update(f"{os.fsencode(file)!r}".encode() + _file_digest(file))
-    return digest.hexdigest()
-
-
-_DIGESTS = {}  # (path, size, time, number) -> digest, so that thousands of images are read once
-
-
-def _file_digest(path):
-    status = path.stat()
-    key = (str(path), status.st_size, status.st_mtime_ns, status.st_ino)
-    if key not in _DIGESTS:
-        with open(path, "rb") as file:
-            digest = (
-                hashlib.file_digest(file, "sha256").digest() if hasattr(hashlib, "file_digest") else _slow_digest(file)
-            )
-        if time.time_ns() - status.st_mtime_ns < SETTLED_NS:  # it may change again within one tick of the clock
-            return digest
-        _DIGESTS[key] = digest
-    return _DIGESTS[key]
-
-
-def _slow_digest(file):
-    """Python 3.10 has no ``file_digest``."""
-    digest = hashlib.sha256()
-    while block := file.read(2**20):
-        digest.update(block)
-    return digest.digest()
 
 
 # Writing

@@ -9,9 +9,10 @@ from ..captions.dataset import InteractionDataset
 from ..captions.templates import TEMPLATES, paired_prompts, parse_templates
 from ..captions.words import ACTION_WORDS, negative_words
 from ..errors import InteractiveActionError
+from ..file_digests import files_below
 from ..files import checked_name, free_path
 from . import sockets
-from .node import Node
+from .node import Node, SavingNode
 
 CATEGORY = "Interactive Action/captions"
 
@@ -110,7 +111,7 @@ def dataset_folder():
     return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action"
 
 
-class SaveDataset(Node):
+class SaveDataset(SavingNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -120,7 +121,7 @@ class SaveDataset(Node):
             description="Write images and prompts to a folder: numbered PNGs and metadata.jsonl, as Hugging Face image folders are.",
             is_output_node=True,
             inputs=[
-                sockets.Dataset.Input("dataset", tooltip="The captioned images."),
+                sockets.Dataset.Input("dataset", tooltip="The captioned images.", lazy=True),
                 io.String.Input(
                     "name",
                     default="pick-up",
@@ -129,6 +130,10 @@ class SaveDataset(Node):
             ],
             outputs=[sockets.Dataset.Output(display_name="dataset")],
         )
+
+    @classmethod
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "dataset")
 
     @classmethod
     def execute(cls, dataset, name):
@@ -171,7 +176,7 @@ class LoadDataset(Node):
 
     @classmethod
     def files_read(cls, name: str) -> list[pathlib.Path]:
-        return [dataset_folder() / checked_name(name, "dataset")]
+        return files_below(dataset_folder() / checked_name(name, "dataset"))
 
     @classmethod
     def execute(cls, name, resolution=512):

@@ -6,6 +6,7 @@ import pathlib
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
+from ..file_digests import files_below
 from ..files import checked_name
 from . import sockets
 from .iascore import CATEGORY
@@ -81,8 +82,14 @@ class IAScoreFolder(Node):
         )
 
     @classmethod
+    def check_inputs(cls, folder: str, save_as: str) -> None:
+        checked_name(folder.strip(), "folder")
+        if save_as := save_as.strip():
+            checked_name(save_as, "file of scores")
+
+    @classmethod
     def files_read(cls, folder: str) -> list[pathlib.Path]:
-        return [image_folder(folder)]
+        return files_below(image_folder(folder))
 
     @classmethod
     def execute(cls, folder, clip_scorer, detector, subject, object, text, phrase="", batch_size=16, save_as=""):
@@ -95,8 +102,7 @@ class IAScoreFolder(Node):
         from ..scoring.box_overlay import overlay_boxes
         from ..scoring.image_folder import load_image, score_folder
 
-        if save_as := save_as.strip():
-            checked_name(save_as, "file of scores")
+        save_as = save_as.strip()
         path, bar = image_folder(folder), comfy.utils.ProgressBar(1)
         try:
             for judge in (clip_scorer, detector):

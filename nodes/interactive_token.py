@@ -16,7 +16,7 @@ from ..models.comfy_tokens import teach
 from ..tokens.token import InteractiveToken
 from ..tokens.token_file import SUFFIXES, load_token, save_token
 from . import sockets
-from .node import Node
+from .node import Node, SavingNode
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
@@ -27,7 +27,7 @@ LAYERS = "interactive_tokens"  # the folder of layer-wise tokens below models: w
 folder_paths.add_model_folder_path(LAYERS, str(pathlib.Path(folder_paths.models_dir, LAYERS)))
 
 
-class SaveToken(Node):
+class SaveToken(SavingNode):
     """Writes a token to the folder of models in which the loader finds it."""
 
     @classmethod
@@ -41,7 +41,7 @@ class SaveToken(Node):
             search_aliases=["embedding", "textual inversion", "trigger word"],
             is_output_node=True,
             inputs=[
-                sockets.Token.Input("token", tooltip="A trained token."),
+                sockets.Token.Input("token", tooltip="A trained token.", lazy=True),
                 io.String.Input(
                     "name",
                     default="pick-up",

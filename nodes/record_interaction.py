@@ -10,6 +10,7 @@ from comfy_api.latest import io, ui
 from PIL import Image
 
 from ..errors import InteractiveActionError
+from ..file_digests import files_below
 from ..files import checked_name, free_path
 from ..sim import recording_folder as recordings
 from ..sim.client import SIMULATOR
@@ -18,7 +19,7 @@ from ..sim.plan import ANGLES, CAMERA_MODES, LIMITS, Plan
 from ..sim.pool import Pool
 from . import sockets
 from .interaction_scene import CATEGORY, InteractionScene
-from .node import Node
+from .node import Node, SavingNode
 
 
 def whole(name, tooltip, **how):
@@ -141,7 +142,7 @@ def recording_folder():
     return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action_recordings"
 
 
-class SaveRecording(Node):
+class SaveRecording(SavingNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -152,7 +153,7 @@ class SaveRecording(Node):
             search_aliases=["export", "simulation", "dataset"],
             is_output_node=True,
             inputs=[
-                sockets.Recording.Input("recording", tooltip="What to keep, from Record Interaction."),
+                sockets.Recording.Input("recording", tooltip="What to keep, from Record Interaction.", lazy=True),
                 io.String.Input(
                     "name",
                     default="pick-up",
@@ -161,6 +162,10 @@ class SaveRecording(Node):
             ],
             outputs=[sockets.Recording.Output(display_name="recording")],
         )
+
+    @classmethod
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "recording")
 
     @classmethod
     def execute(cls, recording, name):
@@ -187,8 +192,12 @@ class LoadRecording(Node):
         )
 
     @classmethod
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "recording")
+
+    @classmethod
     def files_read(cls, name: str) -> list[pathlib.Path]:
-        return [recording_folder() / checked_name(name, "recording")]
+        return files_below(recording_folder() / checked_name(name, "recording"))
 
     @classmethod
     def execute(cls, name):

@@ -44,6 +44,10 @@ class SimToReal(Node):
         )  # fmt: skip
 
     @classmethod
+    def check_inputs(cls, file: str) -> None:
+        _path(file)
+
+    @classmethod
     def files_read(cls, file: str = "") -> list[pathlib.Path]:
         path = _path(file)
         return [path] if path else []
