@@ -93,7 +93,9 @@ class ValidationImages(Node):
         from ..scoring.keep_best import ValidationIAScore
 
         return io.NodeOutput(
-            Validation(lines, **sampling, score=ValidationIAScore(lines, subject, object, phrase, detector, clip_scorer))
+            Validation(
+                lines, **sampling, score=ValidationIAScore(lines, subject, object, phrase, detector, clip_scorer)
+            )
         )
 
 

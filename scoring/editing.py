@@ -11,7 +11,9 @@ Source: Benarous et al. 2025, section 3.2.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -101,6 +103,71 @@ class EditingReward:
     def total(self, structure: torch.Tensor, semantics: torch.Tensor) -> torch.Tensor:
         """Returns L_total (B,) of the scores of one batch."""
         return advantage(structure) + self.alpha * advantage(semantics)
+
+
+@dataclass(frozen=True)
+class EditScores:
+    """What a reward says of N edits.
+
+    Args:
+        structure, semantics, total: float (N,), of which less is better.
+        depth_change: (N, H, W) in 0..1, where 1 is the largest difference of all.
+    """
+
+    structure: torch.Tensor
+    semantics: torch.Tensor
+    total: torch.Tensor
+    depth_change: torch.Tensor
+
+    @property
+    def best(self) -> int:
+        """The index of the edit with the lowest total."""
+        return int(self.total.argmin())
+
+    def report(self) -> dict[str, Any]:
+        """Returns everything as plain data for JSON; edits are numbered from 1."""
+        columns = (self.structure.tolist(), self.semantics.tolist(), self.total.tolist())
+        return {
+            "structure": self.structure.mean().item(),
+            "semantics": self.semantics.mean().item(),
+            "best": self.best + 1,
+            "edits": [dict(zip(("structure", "semantics", "total"), row)) for row in zip(*columns)],
+        }
+
+
+def score_batches(
+    reward: EditingReward,
+    generated: torch.Tensor,
+    original: torch.Tensor,
+    style: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    style_mask: torch.Tensor | None = None,
+    batch_size: int = 16,
+    progress: Callable[[int, int], object] | None = None,
+) -> EditScores:
+    """Scores N edits, some at a time; see ``EditingReward.scores``.
+
+    Args:
+        reward: the judges.
+        generated, original, style, mask, style_mask: of ``EditingReward.scores``, for N edits.
+        batch_size: how many edits the judges see at once; the result is the same.
+        progress: called as ``progress(done, N)``; may raise to stop.
+    """
+    count, scores, depths = len(generated), [], []
+    original_depth = reward.depth_model.depth(original)
+    for rows in torch.arange(count).split(batch_size):
+        before, image, look = (part[rows] if len(part) == count else part for part in (original_depth, original, style))
+        inside, style_inside = (
+            part[rows] if part is not None and len(part) == count else part for part in (mask, style_mask)
+        )
+        depths.append(reward.depth_model.depth(generated[rows]))
+        scores.append(reward.scores(generated[rows], image, look, inside, style_inside, (before, depths[-1])))
+        if progress:
+            progress(int(rows[-1]) + 1, count)
+    structure, semantics = (torch.cat(column) for column in zip(*scores))
+    change = (original_depth - torch.cat(depths)).abs()
+    change = change / change.max().clamp(min=1e-8)
+    return EditScores(structure, semantics, reward.total(structure, semantics), change)
 
 
 def advantage(scores: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """What images show, as one vector each: the encoders that may compare regions in Eq. 9 of Benarous et al. 2025.
 
-In the paper DreamSim is best; DINOv2 made grainy edits, CLIP smooth and tinted ones. A ``clip.ClipScorer`` serves as well.
-An image is squeezed into the model's square rather than cropped, so that no part of a mask is lost.
+In the paper DreamSim is best; DINOv2 made grainy edits, CLIP smooth and tinted ones. A ``clip.ClipScorer`` serves as
+well. An image is squeezed into the model's square rather than cropped, so that no part of a mask is lost.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def _load_transformers(class_name: str, example: str) -> Callable[[str], Encoder
         except (OSError, ValueError, KeyError) as error:
             raise InteractiveActionError(
                 f'The encoder "{name}" could not be loaded: {first_line(error)} Give a folder with the model in '
-                "transformers' format (config.json, model.safetensors, preprocessor_config.json), or a hub name such as "
+                "transformers' format (config.json, model.safetensors, preprocessor_config.json), or a hub name such "
+                "as "
                 f'"{example}".'
             ) from error
         return TransformersEncoder(model, processor, str(name))
@@ -139,17 +140,17 @@ def _load_dreamsim(folder: str) -> Encoder:
         from dreamsim import dreamsim
     except ImportError as error:
         raise InteractiveActionError(
-            "DreamSim is not installed. Install its authors' package into ComfyUI's Python with: pip install dreamsim. At "
-            "its first use it fetches weights and, through torch.hub, code of DINO's authors. Or choose DINOv2 or CLIP, "
-            "which need neither."
+            "DreamSim is not installed. Install its authors' package into ComfyUI's Python with: pip install "
+            "dreamsim. At its first use it fetches weights and, through torch.hub, code of DINO's authors. Or choose "
+            "DINOv2 or CLIP, which need neither."
         ) from error
     try:
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         model, _ = dreamsim(device="cpu", cache_dir=str(folder))  # fetches its weights if the folder has none
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise InteractiveActionError(
-            f'DreamSim could not be loaded from "{folder}": {first_line(error)} Its weights are fetched into that folder '
-            "at the first use, or put there by hand."
+            f'DreamSim could not be loaded from "{folder}": {first_line(error)} Its weights are fetched into that '
+            "folder at the first use, or put there by hand."
         ) from error
     return DreamSimEncoder(model, "DreamSim")
 

@@ -123,8 +123,8 @@ def closest_pair(boxes: Sequence[Box], subject: str, object: str) -> tuple[float
     """Finds the subject's and the object's box of one image that overlap most.
 
     Returns:
-        (IoU, the subject's box, the object's box). Without any overlap these are the boxes with the highest scores; None
-        stands for a class without a box.
+        (IoU, the subject's box, the object's box). Without any overlap these are the boxes with the highest scores;
+        None stands for a class without a box.
     """
     subject_boxes, object_boxes = _boxes_of(boxes, subject), _boxes_of(boxes, object)
     same_class = subject.strip().lower() == object.strip().lower()

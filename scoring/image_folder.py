@@ -1,7 +1,7 @@
 """IAScore over a folder of images, whatever their sizes.
 
-A ``metadata.jsonl`` in the folder (``{"file_name", "subject", "object", "text"}``, Hugging Face's imagefolder) says what
-single images should show.
+A ``metadata.jsonl`` in the folder (``{"file_name", "subject", "object", "text"}``, Hugging Face's imagefolder) says
+what single images should show.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def score_folder(
         progress: called as ``progress(done, total)``; may raise to stop.
 
     Returns:
-        The rows and their file names, both in the order of the names, and for each image that cannot be read, or is only
-        named in the metadata, a sentence that says so.
+        The rows and their file names, both in the order of the names, and for each image that cannot be read, or is
+        only named in the metadata, a sentence that says so.
 
     Raises:
         InteractiveActionError: no image can be read, or a line of the metadata is wrong.
@@ -120,7 +120,8 @@ def read_metadata(folder: str | Path) -> dict[str, dict[str, str]]:
         name = row.get("file_name")
         if not isinstance(name, str):
             raise InteractiveActionError(
-                f'Line {number} of {path.parent.name}/{METADATA} has no "file_name" that is a text. Correct or remove it.'
+                f'Line {number} of {path.parent.name}/{METADATA} has no "file_name" that is a text. Correct it, or '
+                "remove it."
             )
         words[name] = {key: row[key] for key in WORDS if key in row}
         for key, word in words[name].items():

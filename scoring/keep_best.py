@@ -61,8 +61,8 @@ class Judges:
 
     Args:
         subject, object, phrase: of ``ValidationIAScore``.
-        detector, clip: as ``detectors.load_detector`` and ``clip.load_clip_scorer`` take them; empty: the judges that the
-            caller's loader chooses.
+        detector, clip: as ``detectors.load_detector`` and ``clip.load_clip_scorer`` take them; empty: the judges that
+            the caller's loader chooses.
         threshold: of the detector, 0..1.
         pretrained: open_clip's tag or file of weights.
     """

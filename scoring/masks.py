@@ -53,8 +53,8 @@ class GroundedSegmenter:
         for number, (boxes, label) in enumerate(zip(boxes_of_images, labels), 1):
             if not boxes:
                 raise InteractiveActionError(
-                    f'The detector finds no "{label}" in image {number} of {len(images)}. Lower its threshold, name the '
-                    "thing otherwise, connect a mask of your own, or leave the mask out to judge the full frame."
+                    f'The detector finds no "{label}" in image {number} of {len(images)}. Lower its threshold, name '
+                    "the thing otherwise, connect a mask of your own, or leave the mask out to judge the full frame."
                 )
         return torch.stack([self._fill(image, boxes) for image, boxes in zip(images, boxes_of_images)])
 
@@ -65,7 +65,8 @@ class GroundedSegmenter:
         inputs = self.processor(images=pixels, input_boxes=[corners(boxes).tolist()], return_tensors="pt")
         outputs = self.model(**inputs.to(self.model.device), multimask_output=False)
         masks = self.processor.post_process_masks(outputs.pred_masks.cpu(), inputs["original_sizes"].cpu())[0]
-        return reduce(masks.float(), "box mask h w -> h w", "max")
+        mask: torch.Tensor = reduce(masks.float(), "box mask h w -> h w", "max")
+        return mask
 
 
 def load_segmenter(detector: Detector, name: str) -> GroundedSegmenter:
@@ -88,6 +89,7 @@ def load_segmenter(detector: Detector, name: str) -> GroundedSegmenter:
     except (OSError, ValueError, KeyError) as error:
         raise InteractiveActionError(
             f'The SAM 2 "{name}" could not be loaded: {first_line(error)} Give a folder with a SAM 2 in transformers\' '
-            'format (config.json, model.safetensors, its processor), or a hub name such as "facebook/sam2.1-hiera-small".'
+            "format (config.json, model.safetensors, its processor), or a hub name such as "
+            '"facebook/sam2.1-hiera-small".'
         ) from error
     return GroundedSegmenter(detector, model, processor, str(name))

@@ -3,8 +3,8 @@
     L_sem = D(m_in I_gen, m_sty I_sty, f) + lambda mean((1 - m_in) (I_in - I_gen)^2)
 
 D is the cosine distance of two embeddings f of masked images. As printed, the first term has I_in in the place of I_gen
-and would be the same for every edit; the text says "patches in the generated image", which is followed here. The squared
-norm is a mean over all pixels and channels of the image. Lower is better.
+and would be the same for every edit; the text says "patches in the generated image", which is followed here. The
+squared norm is a mean over all pixels and channels of the image. Lower is better.
 
 Source: Benarous et al. 2025, Eq. 9.
 """
@@ -71,8 +71,8 @@ def checked_mask(mask: torch.Tensor, images: torch.Tensor, what: str) -> torch.T
     """
     if mask.shape[1:] != images.shape[1:3]:
         raise InteractiveActionError(
-            f"The {what} is {mask.shape[2]} x {mask.shape[1]} and the image {images.shape[2]} x {images.shape[1]}. Make "
-            "the mask of this image, or scale it to the same size."
+            f"The {what} is {mask.shape[2]} x {mask.shape[1]} and the image {images.shape[2]} x {images.shape[1]}. "
+            "Make the mask of this image, or scale it to the same size."
         )
     if len(mask) not in (1, len(images)):
         raise InteractiveActionError(

@@ -28,7 +28,7 @@ MARKERS = "osD^vP"
 
 
 def mmrv(real: ArrayLike, simulated: ArrayLike) -> float:
-    """Returns the Mean Maximum Rank Violation of two sequences of N success rates, in the unit of ``real``; 0 is best."""
+    """Returns the Mean Maximum Rank Violation of N success rates each, in the unit of ``real``; 0 is best."""
     real, simulated = np.asarray(real, float), np.asarray(simulated, float)
     gap = np.abs(real[:, None] - real)
     swapped = (simulated[:, None] < simulated) != (real[:, None] < real)
@@ -60,8 +60,8 @@ def read_table(text: str) -> tuple[list[str], list[float], dict[str, list[float]
     if len(rows) < 3 or len(rows[0]) < 3:
         raise InteractiveActionError(
             f"A table of success rates has a line of names (policy, real, one or more simulations) and at least two "
-            f"policies; this one has {max(len(rows) - 1, 0)} policies and {len(rows[0]) if rows else 0} columns. Add what "
-            f"is missing."
+            f"policies; this one has {max(len(rows) - 1, 0)} policies and {len(rows[0]) if rows else 0} columns. Add "
+            f"what is missing."
         )
     names = [name.strip() for name in rows[0]]
     if len(set(names)) != len(names):
@@ -70,8 +70,8 @@ def read_table(text: str) -> tuple[list[str], list[float], dict[str, list[float]
     for row in rows[1:]:
         if len(row) != len(names):
             raise InteractiveActionError(
-                f"The line of {row[0]!r} has {len(row)} entries, and the first line names {len(names)} columns. Give one "
-                f"for each."
+                f"The line of {row[0]!r} has {len(row)} entries, and the first line names {len(names)} columns. Give "
+                f"one for each."
             )
         rates.append([_rate(entry, row[0], name) for entry, name in zip(row[1:], names[1:])])
     columns = [list(column) for column in zip(*rates)]
@@ -88,7 +88,8 @@ def _json_rows(text: str) -> list[list[str]]:
     for number, line in enumerate(lines, 1):
         if missing := [name for name in names if name not in line]:
             raise InteractiveActionError(
-                f"The table is not a list of JSON objects with the same keys: object {number} has no {missing[0]!r}. Add it."
+                f"The table is not a list of JSON objects with the same keys: object {number} has no {missing[0]!r}. "
+                "Add it."
             )
     return [names, *([str(line[name]) for name in names] for line in lines)]
 

@@ -22,8 +22,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 def percentile_interval(samples: ArrayLike) -> list[float] | None:
     """Returns the 95 % interval [low, high] of resampled values (R,), or None if there are none."""
-    samples = np.asarray(samples)
-    return [float(end) for end in np.percentile(samples, PERCENTILES)] if len(samples) else None
+    values = np.asarray(samples, dtype=float)
+    return [float(end) for end in np.percentile(values, PERCENTILES)] if len(values) else None
 
 
 def bootstrap_means(values: ArrayLike, seed: int = 0) -> Array:
@@ -36,11 +36,11 @@ def bootstrap_means(values: ArrayLike, seed: int = 0) -> Array:
     Returns:
         Means (``RESAMPLES``, K).
     """
-    values = np.asarray(values, dtype=float)
-    generator, count = np.random.default_rng(seed), len(values)
+    rows = np.asarray(values, dtype=float)
+    generator, count = np.random.default_rng(seed), len(rows)
     # how often each row is taken says everything about a resample
     return np.concatenate(
-        [_multiplicities(generator, count, AT_ONCE) @ values / count for _ in range(RESAMPLES // AT_ONCE)]
+        [_multiplicities(generator, count, AT_ONCE) @ rows / count for _ in range(RESAMPLES // AT_ONCE)]
     )
 
 
@@ -49,9 +49,9 @@ def bootstrap_interval(values: ArrayLike, seed: int = 0) -> list[float]:
 
     Rows are taken one by one, not by their multiplicities: published comparisons rest on this stream of random numbers.
     """
-    values = np.asarray(values, dtype=float)
-    rows = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    return percentile_interval(values[rows].mean(1)) or []
+    rows = np.asarray(values, dtype=float)
+    indices = np.random.default_rng(seed).integers(len(rows), size=(RESAMPLES, len(rows)))
+    return percentile_interval(rows[indices].mean(1)) or []
 
 
 def pigeonhole_bootstrap(counts: np.ndarray[Any, Any], seed: int = 0) -> np.ndarray[Any, Any]:
@@ -69,14 +69,15 @@ def pigeonhole_bootstrap(counts: np.ndarray[Any, Any], seed: int = 0) -> np.ndar
     of_first = _multiplicities(generator, first, RESAMPLES)
     of_second = _multiplicities(generator, second, RESAMPLES)
     by_second = (of_first @ counts.reshape(first, -1)).reshape(RESAMPLES, second, -1)
-    return np.einsum("rm,rmk->rk", of_second, by_second).reshape(RESAMPLES, *rest)
+    sums: np.ndarray[Any, Any] = np.einsum("rm,rmk->rk", of_second, by_second)
+    return sums.reshape(RESAMPLES, *rest)
 
 
 def normal_interval(values: ArrayLike) -> list[float]:
-    """Returns the 95 % interval [low, high] of the mean of independent values (N,), N > 1, by the normal distribution."""
-    values = np.asarray(values, dtype=float)
-    half = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
-    return [float(values.mean() + side * half) for side in (-1, 1)]
+    """Returns the 95 % interval [low, high] of the mean of N > 1 independent values, by the normal distribution."""
+    rows = np.asarray(values, dtype=float)
+    half = 1.96 * rows.std(ddof=1) / math.sqrt(len(rows))
+    return [float(rows.mean() + side * half) for side in (-1, 1)]
 
 
 def fleiss_kappa(counts: ArrayLike) -> float | None:
@@ -86,13 +87,13 @@ def fleiss_kappa(counts: ArrayLike) -> float | None:
         counts: (groups, methods), how many voters chose each. Groups with fewer than two votes do not count; the others
             may have different numbers of votes and weigh the same.
     """
-    counts = np.asarray(counts, dtype=float)
-    counts = counts[counts.sum(1) >= 2]
-    if not len(counts):
+    votes = np.asarray(counts, dtype=float)
+    votes = votes[votes.sum(1) >= 2]
+    if not len(votes):
         return None
-    sizes = counts.sum(1)
-    observed = ((counts * (counts - 1)).sum(1) / (sizes * (sizes - 1))).mean()
-    expected = ((counts.sum(0) / counts.sum()) ** 2).sum()
+    sizes = votes.sum(1)
+    observed = ((votes * (votes - 1)).sum(1) / (sizes * (sizes - 1))).mean()
+    expected = ((votes.sum(0) / votes.sum()) ** 2).sum()
     return None if expected == 1 else float((observed - expected) / (1 - expected))
 
 

@@ -70,14 +70,15 @@ def write_page(images: Mapping[str, Any], prompts: Sequence[str], seed: int) -> 
         ],
     }
     text = json.dumps(content).replace("<", "\\u003c")  # no prompt can end the script that holds it
+    digest = hashlib.sha256(text.encode()).hexdigest()
     key = {
-        "page": hashlib.sha256(text.encode()).hexdigest(),
+        "page": digest,
         "methods": list(images),
         "prompts": list(prompts),
         "orders": orders,
     }
     template = pathlib.Path(__file__).with_name("voting_page.html").read_text(encoding="utf-8")
-    return template.replace("{{hash}}", key["page"]).replace("{{page}}", text), key
+    return template.replace("{{hash}}", digest).replace("{{page}}", text), key
 
 
 def _data_url(image: Any) -> str:
@@ -97,27 +98,27 @@ def read_key(text: str) -> dict[str, Any]:
         key = parse_json(text, "the key")
     except InteractiveActionError:
         key = None
-    if isinstance(key, dict) and isinstance(key.get("page"), str):
-        methods, prompts, orders = (key.get(name) for name in ("methods", "prompts", "orders"))
-        if _are_texts(methods) and _are_texts(prompts) and len(set(methods)) == len(methods) > 1:
-            indices = list(range(len(methods)))
-            if (
-                isinstance(orders, list)
-                and len(orders) == len(prompts)
-                and all(
-                    isinstance(order, list) and all(type(index) is int for index in order) and sorted(order) == indices
-                    for order in orders
-                )
-            ):
-                return key
+    if isinstance(key, dict) and _fits(key):
+        return key
     raise InteractiveActionError(
         "This is not the key of a voting page. Name the page as Write Voting Page named it, and leave its .key.json as "
         "it was written."
     )
 
 
-def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and len(values) > 0 and all(isinstance(value, str) for value in values)
+def _fits(key: Mapping[str, Any]) -> bool:
+    """Whether a key has all its parts, and each order is one of all methods."""
+    page, methods, prompts, orders = (key.get(name) for name in ("page", "methods", "prompts", "orders"))
+    if not (isinstance(methods, list) and isinstance(prompts, list) and isinstance(orders, list)):
+        return False
+    indices = list(range(len(methods)))
+    return (
+        all(isinstance(text, str) for text in (page, *methods, *prompts))
+        and len(set(methods)) == len(methods) > 1
+        and len(orders) == len(prompts) > 0
+        and all(isinstance(order, list) and all(type(index) is int for index in order) for order in orders)
+        and all(sorted(order) == indices for order in orders)
+    )
 
 
 def read_answer_files(paths: Iterable[pathlib.Path]) -> tuple[dict[str, str], list[str]]:

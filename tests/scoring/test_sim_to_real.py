@@ -10,7 +10,8 @@ from PIL import Image
 from interactive_action.errors import InteractiveActionError
 from interactive_action.scoring.sim_to_real import compare, mmrv, pearson, plot, read_table, table
 
-# Table 4 of Benarous et al. 2025: success rates of RT-1 (Converged), RT-1 (15%), RT-1-X, RT-1 (Begin); open drawer, close drawer, average.
+# Table 4 of Benarous et al. 2025: success rates of RT-1 (Converged), RT-1 (15%), RT-1-X, RT-1 (Begin); open drawer,
+# close drawer, average.
 REAL = [(0.815, 0.704, 0.519, 0.000), (0.926, 0.889, 0.741, 0.000), (0.870, 0.796, 0.630, 0.000)]
 TABLE_4 = {
     "Variant Aggregation": (
@@ -108,7 +109,7 @@ def test_the_plot_is_an_image():
     ("[]", "not a list of JSON objects"),
     ("[[0, 1, 2], [0, 1, 2], [0, 1, 2]]", "not a list of JSON objects"),
     ("[1, 2, 3]", "not a list of JSON objects"),
-    ('[{"policy": "A", "real": {}, "sim": 0.2}, {"policy": "B", "real": 1, "sim": null}]', "'A' in the column 'real' is"),
+    ('[{"policy": "A", "real": {}, "sim": 0.2}, {"policy": "B", "real": 1, "sim": 1}]', "'A' in the column 'real' is"),
     ("policy,real,sim\nA,0.5,0.4\nB," + "9" * 200_000, "not CSV: field larger"),
 ])  # fmt: skip
 def test_a_table_that_cannot_be_read_is_a_sentence(text, sentence):
