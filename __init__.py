@@ -1,10 +1,11 @@
 """Interactive Action: teach a text-to-image model an interaction from simulated images.
 
-ComfyUI imports this file as a package; everything else (pytest, ``python .``) must be able to
-look at it without ComfyUI being there, hence the guard.
+This file is two doors. ComfyUI loads the folder under a name made of its path, and finds the nodes here. Everybody else
+imports ``interactive_action`` (``pip install -e .``, or ``python <this folder>``), which must need neither ComfyUI nor
+its nodes.
 """
 
-if __package__:
+if __name__ != "interactive_action" and __package__:
     from .nodes import comfy_entrypoint  # noqa: F401
 
 WEB_DIRECTORY = "./web"

@@ -1,34 +1,38 @@
-"""``python . <module> [arguments]`` runs a module of the pack without ComfyUI, for example ``python . tools.demos.token``.
+"""The command ``interactive-action`` without its installation: ``python <this folder> ...``.
 
-The folder may have any name and must never lie on ``sys.path`` (its ``nodes`` would hide ComfyUI's),
-so the pack is entered under one fixed package name instead.
+``python -m interactive_action ...`` is the same where the pack is installed, and what torchrun's ``-m`` wants.
 """
 
+from __future__ import annotations
+
+import importlib.util
 import pathlib
-import runpy
 import sys
-import types
 
 ROOT = pathlib.Path(__file__).resolve().parent
 PACKAGE = "interactive_action"
 
 
-def enter_pack():
-    """Make the pack importable as ``interactive_action`` and nothing of it importable as a top-level name."""
+def enter_pack() -> None:
+    """Makes this folder importable as ``interactive_action``, and nothing of it as a top-level name.
+
+    A clone in ComfyUI's custom_nodes has a name of its own and is seldom installed, but the simulator's process, a node
+    of a Ray cluster and the tests have to start from its path alone. And the folder must leave ``sys.path``, where
+    Python puts a folder that it runs: its ``nodes`` would hide ComfyUI's.
+    """
     sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry or ".").resolve() != ROOT]
-    package = types.ModuleType(PACKAGE)
-    package.__path__ = [str(ROOT)]
+    if PACKAGE in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(PACKAGE, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    assert spec is not None  # there is a loader for every .py
+    assert spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
     sys.modules[PACKAGE] = package
+    spec.loader.exec_module(package)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("Name the module to run, for example: python . tools.demos.token")
     enter_pack()
-    module = sys.argv.pop(1)
-    from interactive_action.errors import InteractiveActionError
+    from interactive_action.cli.main import main
 
-    try:
-        runpy.run_module(f"{PACKAGE}.{module}", run_name="__main__", alter_sys=True)
-    except InteractiveActionError as error:
-        sys.exit(str(error))
+    sys.exit(main())

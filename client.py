@@ -3,6 +3,8 @@
 The graph is in ComfyUI's API format (in the web page: File > Export (API)), a dict of node id to
 ``{"class_type": ..., "inputs": {...}}``. Nothing but urllib and websocket-client is needed:
 
+    from interactive_action.client import ComfyClient
+
     client = ComfyClient("127.0.0.1:8188")
     outputs = client.run(prompt, progress=lambda node, value, maximum: print(node, value, "/", maximum))
     for image in outputs["9"]["images"]:  # node "9" is a SaveImage
@@ -25,9 +27,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import websocket
+from .errors import InteractiveActionError, MissingExtraError
 
-from .errors import InteractiveActionError
+try:
+    import websocket
+except ImportError as error:  # ComfyUI does not bring it
+    raise MissingExtraError("websocket-client", "client") from error
 
 TIMEOUT = 300.0  # seconds; loading gigabytes from a cold disk can keep a server from answering for a while
 
@@ -100,15 +105,14 @@ class ComfyClient:
                 yield kind, data
 
     def _connect(self) -> websocket.WebSocket:
-        with self._sentences_about_the_connection():
-            connection = open_websocket(f"ws://{self.address}/ws?clientId={self._id}", self._timeout)
-        return connection
+        with self._connection_errors():
+            return open_websocket(f"ws://{self.address}/ws?clientId={self._id}", self._timeout)
 
     def _next_event(self, connection: websocket.WebSocket, prompt_id: str) -> Event:
         """The next event about a prompt. A long node sends nothing, nor does a dead server: in silence it is asked."""
         while True:
             message = None
-            with self._sentences_about_the_connection(), contextlib.suppress(websocket.WebSocketTimeoutException):
+            with self._connection_errors(), contextlib.suppress(websocket.WebSocketTimeoutException):
                 message = connection.recv()
             if message is None:
                 if end := self._end_of(prompt_id):
@@ -138,12 +142,12 @@ class ComfyClient:
             kind, data = record["status"]["messages"][-1]
             return kind, data
         raise InteractiveActionError(
-            f"ComfyUI at {self.address} no longer knows prompt {prompt_id}: it was taken from the queue, or ComfyUI was "
-            f"started again. Run it once more."
+            f"ComfyUI at {self.address} no longer knows prompt {prompt_id}: it was taken from the queue, or ComfyUI "
+            f"was started again. Run it once more."
         )
 
     @contextlib.contextmanager
-    def _sentences_about_the_connection(self) -> Iterator[None]:
+    def _connection_errors(self) -> Iterator[None]:
         try:
             yield
         except (websocket.WebSocketException, OSError) as error:
@@ -237,7 +241,7 @@ def open_websocket(url: str, timeout: float) -> websocket.WebSocket:
         url: "ws://host:port/...".
         timeout: seconds, also of each ``recv``.
     """
-    options = {}
+    options: dict[str, Any] = {}
     if _is_this_machine(url):  # the library leaves a connection that is there already as it is
         parts = urllib.parse.urlsplit(url)
         options["socket"] = socket.create_connection((parts.hostname, parts.port or 80), timeout)

@@ -1,12 +1,16 @@
-"""The one base of every error that this pack raises on purpose."""
+"""The errors that this pack raises on purpose: sentences for the user, all of one base."""
 
 
 class InteractiveActionError(Exception):
-    """A sentence for the user: what was wrong, what was found, what to do."""
+    """A sentence for the user: what was wrong, what was found, what to do.
 
-    def __init__(self, sentence):
-        # Names of files and texts of users stand in sentences. Half an emoji or a name from another encoding (a lone
-        # surrogate) cannot be printed, and ComfyUI's worker dies of an error that it cannot log.
+    Args:
+        sentence: may hold names of files and texts of users.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        # Half an emoji or a name from another encoding (a lone surrogate) cannot be printed, and ComfyUI's worker dies
+        # of an error that it cannot log.
         super().__init__(sentence.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
@@ -15,11 +19,16 @@ class NotWrittenError(InteractiveActionError):
 
 
 class MissingExtraError(InteractiveActionError):
-    """A part that is installed separately is not there."""
+    """A part that is installed separately is not there.
 
-    def __init__(self, need, extra):
+    Args:
+        need: what is missing, as the subject of a sentence.
+        extra: the extra of pyproject.toml that brings it.
+    """
+
+    def __init__(self, need: str, extra: str) -> None:
+        robots = " && pip install --no-deps mani_skill==3.0.1" if extra == "sim" else ""
         super().__init__(
-            f"{need} is not installed, and this cannot run without it. Install it into ComfyUI's Python, in the folder of this pack, "
-            f'with: pip install ".[{extra}]"'
-            + (" && pip install --no-deps mani_skill==3.0.1." if extra == "sim" else ".")
+            f"{need} is not installed, and this cannot run without it. Install it into ComfyUI's Python, in the folder "
+            f'of this pack, with: pip install -e ".[{extra}]"{robots}.'
         )

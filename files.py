@@ -3,6 +3,8 @@
 Equal content gives equal bytes. Every failure is a sentence that names the file.
 """
 
+from __future__ import annotations
+
 import codecs
 import contextlib
 import json
@@ -13,23 +15,36 @@ import shutil
 import struct
 import tempfile
 import unicodedata
-
-import safetensors.torch
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from .errors import InteractiveActionError, NotWrittenError
 
+if TYPE_CHECKING:
+    import torch
+
+StrPath = str | os.PathLike[str]
+
 LONGEST_NAME = 200  # bytes of UTF-8: file systems take 255, and a number, an ending or a temporary mark may be added
 _NAME = re.compile(r"\w[\w.-]*")
-_RESERVED = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE
-)  # Windows's devices
+# Windows's devices
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which captions may hold
 
 
-def checked_name(name, what):
-    """Return ``name`` (NFC) if it can only ever name a file inside its own folder, on every system; a sentence otherwise.
+def checked_name(name: object, what: str, longest: int = LONGEST_NAME) -> str:
+    """Returns ``name`` in Unicode's form NFC if on every system it can only name a file inside its own folder.
 
-    Letters and digits of any script, '-', '_' and '.'; at most ``LONGEST_NAME`` bytes; no name that Windows keeps for itself.
+    Letters and digits of any script, '-', '_' and '.'; at most ``longest`` bytes; no name that Windows keeps for
+    itself.
+
+    Args:
+        name: from a person, a graph or a file.
+        what: the kind of thing that is named, for the sentence.
+        longest: bytes of UTF-8.
+
+    Raises:
+        InteractiveActionError: it is not a text, is too long or could be another file somewhere.
     """
     if not isinstance(name, str):
         raise InteractiveActionError(
@@ -37,25 +52,55 @@ def checked_name(name, what):
         )
     name = unicodedata.normalize("NFC", name)
     length = len(name.encode("utf-8", "surrogatepass"))
-    if length > LONGEST_NAME:
+    if length > longest:
         raise InteractiveActionError(
-            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {LONGEST_NAME} are the limit. Choose a shorter one."
+            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {longest} are the "
+            "limit. Choose a shorter one."
         )
     if not _NAME.fullmatch(name) or ".." in name:
         raise InteractiveActionError(
-            f"The {what} cannot be called {name!r}: a name may hold letters, digits, '-', '_' and '.', must begin with a "
-            f"letter or digit and cannot lead to another folder. Try a plain name such as 'pick-up'."
+            f"The {what} cannot be called {name!r}: a name may hold letters, digits, '-', '_' and '.', must begin with "
+            "a letter or digit and cannot lead to another folder. Try a plain name such as 'pick-up'."
         )
     if _RESERVED.fullmatch(name) or name.endswith("."):
         raise InteractiveActionError(
-            f"The {what} cannot be called {name!r}: Windows keeps such names for itself, and nobody there could open the file. "
-            f"Try a plain name such as 'pick-up'."
+            f"The {what} cannot be called {name!r}: Windows keeps such names for itself, and nobody there could open "
+            "the file. Try a plain name such as 'pick-up'."
         )
     return name
 
 
-def path_inside(folder, name, what):
-    """The whole path of the file ``name`` (which may lie in folders below) of ``folder``; a sentence if it leads elsewhere."""
+def check_text(text: object, what: str) -> None:
+    """Raises a sentence if ``text`` is none, or one that no tokenizer takes and no file holds.
+
+    Args:
+        text: from a person, a graph or a file.
+        what: names it in the sentence.
+
+    Raises:
+        InteractiveActionError: the sentence.
+    """
+    if not isinstance(text, str):
+        raise InteractiveActionError(f"{what} holds {text!r}. It must be text.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InteractiveActionError(
+            f"{what} is {text!r}, which holds half a character that no file can hold. Type it again."
+        ) from error
+
+
+def path_inside(folder: StrPath, name: StrPath, what: str) -> pathlib.Path:
+    """Returns the absolute path of the file ``name`` of ``folder``, links followed.
+
+    Args:
+        folder: which the path may not leave.
+        name: relative to it; may lie in folders below.
+        what: the kind of thing that is named, for the sentence.
+
+    Raises:
+        InteractiveActionError: the path leads out of the folder, or no file can have it.
+    """
     folder = pathlib.Path(folder).resolve()
     try:
         path = (folder / name).resolve()
@@ -64,15 +109,22 @@ def path_inside(folder, name, what):
             return path
     except (OSError, ValueError, TypeError, RuntimeError) as error:  # the last of links that lead in a ring
         raise InteractiveActionError(
-            f"The {what} {str(name)[:80]!r} cannot be the name of a file: {_reason(error)}. Give a file of {folder.name}."
+            f"The {what} {str(name)[:80]!r} cannot be the name of a file: {_reason(error)}. "
+            f"Give a file of {folder.name}."
         ) from error
     raise InteractiveActionError(
         f"The {what} {str(name)!r} leads out of the folder {folder.name}. Put the file into it and give its name there."
     )
 
 
-def free_path(folder, name, suffix=""):
-    """The first of name, name-2, name-3, ... (with ``suffix``) that does not exist in ``folder``."""
+def free_path(folder: StrPath, name: str, suffix: str = "") -> pathlib.Path:
+    """Returns the first of name, name-2, name-3, ... that does not exist in ``folder``.
+
+    Args:
+        folder: need not exist.
+        name: of the file, without its suffix.
+        suffix: with its dot.
+    """
     path, count = pathlib.Path(folder, f"{name}{suffix}"), 2
     while path.exists():
         path = path.with_name(f"{name}-{count}{suffix}")
@@ -83,8 +135,12 @@ def free_path(folder, name, suffix=""):
 # Reading
 
 
-def read_text(path):
-    """The text of a file in UTF-8, with or without a byte order mark, or in UTF-16 or UTF-32 with one."""
+def read_text(path: StrPath) -> str:
+    """Returns the text of a file in UTF-8, with or without a byte order mark, or in UTF-16 or UTF-32 with one.
+
+    Raises:
+        InteractiveActionError: the file cannot be read, or is in another encoding.
+    """
     path = pathlib.Path(path)
     try:
         data = path.read_bytes()
@@ -101,22 +157,30 @@ def read_text(path):
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise InteractiveActionError(
-            f"{path.name} is not written in UTF-8: byte {error.start} is {data[error.start]:#04x}. Save it again as UTF-8, which every editor offers."
+            f"{path.name} is not written in UTF-8: byte {error.start} is {data[error.start]:#04x}. "
+            "Save it again as UTF-8, which every editor offers."
         ) from error
 
 
-def lines_of(text):
-    """The lines of ``text`` whatever system it was written on; nothing but line feed and carriage return ends one."""
+def lines_of(text: str) -> list[str]:
+    """Returns the lines of ``text``, whatever system it was written on.
+
+    Nothing but line feed and carriage return ends a line.
+    """
     return _LINE_END.split(text)
 
 
-def filled_lines(text):
-    """The lines of ``text`` that hold something, each without the blanks around it."""
+def filled_lines(text: str) -> tuple[str, ...]:
+    """Returns the lines of ``text`` that hold something, each without the blanks around it."""
     return tuple(line.strip() for line in lines_of(text) if line.strip())
 
 
-def read_json_lines(path):
-    """(number, object) for each filled line of a .jsonl file, numbered from 1."""
+def read_json_lines(path: StrPath) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields (number, object) for each filled line of a .jsonl file; lines are numbered from 1.
+
+    Raises:
+        InteractiveActionError: the file cannot be read, or a line is no JSON object.
+    """
     path = pathlib.Path(path)
     for number, line in enumerate(lines_of(read_text(path)), 1):
         if line.strip():
@@ -128,8 +192,16 @@ def read_json_lines(path):
             yield number, row
 
 
-def parse_json(text, where):
-    """What ``text`` says in JSON; ``where`` names it in the sentence if it does not."""
+def parse_json(text: str, where: str) -> Any:
+    """Returns the value of ``text`` in JSON.
+
+    Args:
+        text: to be parsed.
+        where: names it in the sentence.
+
+    Raises:
+        InteractiveActionError: it is not JSON.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -141,11 +213,19 @@ def parse_json(text, where):
 # Writing
 
 
-def write_atomically(path, data):
-    """Write ``data`` (bytes) to ``path``: a crash leaves the old file or the new one, never a part."""
+def write_atomically(path: StrPath, data: bytes) -> None:
+    """Writes a file; a crash leaves the old one or the new one, never a part.
+
+    Args:
+        path: whose folder is made if need be.
+        data: the whole content.
+
+    Raises:
+        NotWrittenError: the system refuses; what was there before is unchanged.
+    """
     path = pathlib.Path(path)
     temporary = None
-    with told_in_a_sentence(path, len(data)):
+    with write_errors(path, len(data)):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -162,15 +242,24 @@ def write_atomically(path, data):
 
 
 @contextlib.contextmanager
-def new_folder(folder, what):
-    """A hidden folder to write into, which takes the name ``folder`` once all is written; one that exists is not touched."""
+def new_folder(folder: StrPath, what: str) -> Iterator[pathlib.Path]:
+    """Yields a hidden folder to write into, which takes its name once the ``with`` block has ended well.
+
+    Args:
+        folder: the name; a folder that exists is not touched.
+        what: the kind of folder, for the sentence.
+
+    Raises:
+        InteractiveActionError: there is such a folder already.
+        NotWrittenError: the system refuses to write; nothing is left.
+    """
     folder = pathlib.Path(folder)
     if folder.exists():
         raise InteractiveActionError(
             f"There is already a {what} called {folder.name!r}. Choose another name or remove it first."
         )
     temporary = None
-    with told_in_a_sentence(folder):
+    with write_errors(folder):
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -184,10 +273,15 @@ def new_folder(folder, what):
 
 
 @contextlib.contextmanager
-def told_in_a_sentence(path, size=None):
-    """Turns what the system says of a write to ``path`` (a full disk, a folder that may not be written) into a sentence.
+def write_errors(path: StrPath, size: int | None = None) -> Iterator[None]:
+    """Turns the system's errors in the ``with`` block (a full disk, a read-only folder) into sentences.
 
-    size: bytes to be written, if that is known.
+    Args:
+        path: what is written.
+        size: bytes to be written, if that is known.
+
+    Raises:
+        NotWrittenError: in place of an OSError.
     """
     path = pathlib.Path(path)
     try:
@@ -195,33 +289,40 @@ def told_in_a_sentence(path, size=None):
     except OSError as error:
         needed = f" It takes {_size(size)}." if size else ""
         raise NotWrittenError(
-            f"{path.name} could not be written to the folder {path.parent.name}: {_reason(error)}.{needed}{_free(path.parent)} "
-            f"Nothing half written is left. Make room or allow writing there, and try again."
+            f"{path.name} could not be written to the folder {path.parent.name}: {_reason(error)}.{needed}"
+            f"{_free_space(path.parent)} Nothing half written is left. Make room or allow writing there, and try again."
         ) from error
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     """The system's own words for an error, without paths."""
-    return (getattr(error, "strerror", None) or str(error)).rstrip(".")
+    return str(getattr(error, "strerror", None) or error).rstrip(".")
 
 
-def _free(folder):
+def _free_space(folder: pathlib.Path) -> str:
+    """A sentence about the room on the disk; empty if the system does not say."""
     with contextlib.suppress(OSError):
         return f" {_size(shutil.disk_usage(folder).free)} are free there."
     return ""
 
 
-def _size(count):
+def _size(count: int) -> str:
     """Bytes as a person reads them."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
-def safetensors_bytes(tensors, metadata):
-    """Serialize as safetensors with a sorted header.
+def safetensors_bytes(tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None) -> bytes:
+    """Returns a .safetensors file whose header is sorted, so that equal content gives equal bytes.
 
-    The library writes metadata in the random order of a hash map, so the same content would give other
-    bytes in every process; a token must be reproducible byte for byte.
+    The library writes metadata in the random order of a hash map, so the same content would give other bytes in every
+    process; a token must be reproducible byte for byte.
+
+    Args:
+        tensors: by name, of any shape and strides.
+        metadata: texts by name; None: no metadata.
     """
+    import safetensors.torch  # brings torch, which nothing else here needs
+
     data = safetensors.torch.save({key: value.contiguous() for key, value in tensors.items()}, metadata=metadata)
     (length,) = struct.unpack("<Q", data[:8])
     header = json.dumps(
@@ -231,7 +332,8 @@ def safetensors_bytes(tensors, metadata):
     return struct.pack("<Q", len(header)) + header + data[8 + length :]
 
 
-def _umask():
+def _umask() -> int:
+    """The bits that new files of this process lack."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

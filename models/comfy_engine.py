@@ -1,117 +1,114 @@
-"""ComfyUI's loaded MODEL, CLIP and VAE as an ``Engine``: the one room beside ``nodes`` that imports ComfyUI.
+"""ComfyUI's loaded MODEL, CLIP and VAE as an ``Engine``; ``comfy_gradients`` says what stands in the way of gradients."""
 
-Three habits of ComfyUI stand in the way of gradients and are dealt with here, each without a lasting change:
-prompts are executed in inference mode, so weights are inference tensors; CLIP's layers add in place; and
-attention may choose an implementation without a backward pass.
-"""
+from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy import model_management
-from comfy.ldm.modules.attention import attention_pytorch
 from comfy.ldm.modules.diffusionmodules.openaimodel import ResBlock, UNetModel
 from comfy.model_base import SDXL, ModelType
 from comfy.utils import unet_to_diffusers
+from einops import rearrange
 
 from ..captions.templates import PLACEHOLDER
 from ..errors import InteractiveActionError
+from .comfy_gradients import alphas_cumprod, copied_for_backward, gradients, predict_noise, static, to_trainable
 from .comfy_layerwise import LayerPatch, cross_attention_layers
-from .comfy_tokens import encoder_names
+from .comfy_tokens import encoder_names, learned_words
 from .gradient_checkpointing import checkpointed
-from .protocol import attention_projections, sha256_of, with_pooled, without_pooled
+from .protocol import append_pooled, attention_projections, sha256_of, split_pooled
+
+if TYPE_CHECKING:
+    from comfy.model_patcher import ModelPatcher
+    from comfy.sd import CLIP, VAE
+    from typing_extensions import Self
 
 ENCODE_BATCH = 8
 
 
 class ComfyEngine:
-    """Use as a context manager around everything that needs gradients::
+    """What was loaded in a graph, for training; ``Engine`` says what its methods give.
+
+    Use as a context manager around everything that needs gradients::
 
         with ComfyEngine(model, clip, vae) as engine:
             ...
 
     Weights keep their values; leaving the context leaves sampling with the same MODEL unchanged to the pixel.
-    checkpointing: compute most activations again in the backward pass instead of keeping them (``checkpointing``).
+
+    Args:
+        model: ComfyUI's MODEL.
+        clip: CLIP of the same checkpoint.
+        vae: VAE of the same checkpoint.
+        gradient_checkpointing: compute most activations again in the backward pass instead of keeping them.
+
+    Raises:
+        InteractiveActionError: the parts are not of SD 1.x, SD 2.x or SDXL or do not belong together, or the CLIP
+            already knows a layer-wise token.
     """
 
-    def __init__(self, model, clip, vae, gradient_checkpointing=False):
-        network = model.model
-        unet = (
-            isinstance(network.diffusion_model, UNetModel)
-            and network.latent_format.latent_channels == network.diffusion_model.in_channels == 4
-        )
-        if (
-            not unet
-            or network.model_type not in (ModelType.EPS, ModelType.V_PREDICTION)
-            or bool(network.adm_channels) != isinstance(network, SDXL)
-        ):
-            raise InteractiveActionError(
-                f"Tokens can be trained on SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a {type(network.model_config).__name__}. "
-                f"Load one of those, or a fine-tune."
-            )
-        self._parts = encoder_names(clip)
-        if self._parts is None or isinstance(network, SDXL) != (len(self._parts) == 2):
-            raise InteractiveActionError(
-                f"Tokens can be trained with the text encoders of SD 1.x, SD 2.x and SDXL, and this CLIP is a "
-                f"{type(clip.cond_stage_model).__name__}. Connect the CLIP of the MODEL's checkpoint."
-            )
-        learned = [
-            words
-            for part in self._parts
-            for words in getattr(getattr(clip.tokenizer, part), "learned_words", {}).values()
-        ]
-        if any(vectors.ndim == 3 for vectors in learned):
-            raise InteractiveActionError(
-                "This CLIP already knows a layer-wise token, beside which no other can be trained. Connect the CLIP of the checkpoint loader."
-            )
-        # A patcher that streams weights through shared buffers would overwrite what backward still needs.
-        self._patcher = model.clone(disable_dynamic=True) if model.is_dynamic() else model
+    def __init__(self, model: ModelPatcher, clip: CLIP, vae: VAE, gradient_checkpointing: bool = False) -> None:
+        self._parts = _require_trainable(model.model, clip)
+        self._patcher = static(model)
         if clip.patcher.is_dynamic():
             clip = clip.clone(disable_dynamic=True)
             clip.cond_stage_model = clip.patcher.model
         self._clip, self._vae, self._checkpointing = clip, vae, gradient_checkpointing
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self):
-        self._stack.enter_context(torch.inference_mode(False))
-        self._stack.enter_context(torch.enable_grad())
-        self._load()
-        self.device = self._patcher.load_device
-        self._sampling = self._model.model_sampling
-        self.alphas_cumprod = 1 / (self._sampling.sigmas.detach().clone().float() ** 2 + 1)
-        self.widths = tuple(table.shape[1] for table in self._tables)
-        self._layer_patch = LayerPatch(cross_attention_layers(self.unet))
-        expected = self._model.model_config.unet_config.get("context_dim")
-        if expected != self.width:
-            raise InteractiveActionError(
-                f"This CLIP is {self.width} wide and the MODEL expects {expected}. Take MODEL and CLIP from the same checkpoint."
-            )
-        if self._checkpointing:
-            self._stack.enter_context(checkpointed(*levels(self.unet), ResBlock))
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(gradients())
+            self._load()
+            self.device: torch.device = self._patcher.load_device
+            self.alphas_cumprod = alphas_cumprod(self._model)
+            self.widths = tuple(table.shape[1] for table in self._tables)
+            self._layer_patch = LayerPatch(cross_attention_layers(self.unet))
+            expected = self._model.model_config.unet_config.get("context_dim")
+            if expected != self.width:
+                raise InteractiveActionError(
+                    f"This CLIP is {self.width} wide and the MODEL expects {expected}. Take MODEL and CLIP from the same "
+                    f"checkpoint."
+                )
+            if self._checkpointing:
+                stack.enter_context(checkpointed(*checkpoint_levels(self.unet), ResBlock))
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *error):
-        return self._stack.__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
-    def _load(self):
+    def _load(self) -> None:
         model_management.load_models_gpu([self._patcher, self._clip.patcher], force_full_load=True)
         self._model, self._encoder = self._patcher.model, self._clip.cond_stage_model
-        thaw(self._model)
-        thaw(self._encoder)
+        to_trainable(self._model)
+        to_trainable(self._encoder)
 
     @property
-    def layers(self):
+    def layers(self) -> int:
         return len(self._layer_patch.index)
 
     @property
-    def width(self):
+    def width(self) -> int:
         return sum(self.widths)
 
     @property
-    def _tables(self):
+    def unet(self) -> torch.nn.Module:
+        unet: torch.nn.Module = self._model.diffusion_model
+        return unet
+
+    @property
+    def _tables(self) -> list[torch.Tensor]:
         return [getattr(self._encoder, part).transformer.get_input_embeddings().weight for part in self._parts]
 
-    def encode_images(self, images):
+    @property
+    def _pooled(self) -> bool:
+        return isinstance(self._model, SDXL)
+
+    def encode_images(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         vae = self._vae
         model_management.load_models_gpu([vae.patcher], force_full_load=True)
         stage = vae.first_stage_model
@@ -119,9 +116,8 @@ class ComfyEngine:
         with torch.no_grad():
             for batch in images.split(ENCODE_BATCH):
                 # clone: images that came along a graph are inference tensors
-                x = vae.process_input(vae.vae_encode_crop_pixels(batch.clone()).movedim(-1, 1)).to(
-                    vae.device, vae.vae_dtype
-                )
+                pixels = rearrange(vae.vae_encode_crop_pixels(batch.clone()), "b h w c -> b c h w")
+                x = vae.process_input(pixels).to(vae.device, vae.vae_dtype)
                 if hasattr(stage, "quant_conv"):
                     mean, logvar = stage.quant_conv(stage.encoder(x)).float().chunk(2, dim=1)
                     std = torch.exp(0.5 * logvar.clamp(-30, 20))
@@ -134,19 +130,21 @@ class ComfyEngine:
         self._load()
         return torch.cat(means).to(self.device), torch.cat(stds).to(self.device)
 
-    def decode_latents(self, latents):
+    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         try:
             with torch.no_grad():
-                return self._vae.decode(self._model.process_latent_out(latents)).float().cpu()
+                images: torch.Tensor = self._vae.decode(self._model.process_latent_out(latents)).float().cpu()
+            return images
         finally:
             self._load()  # the autoencoder may have taken the U-Net's place
 
-    def encode_prompts(self, prompts, vectors=None):
-        layers = vectors if vectors is not None and vectors.ndim == 3 else [vectors]
+    def encode_prompts(self, prompts: Sequence[str], vectors: torch.Tensor | None = None) -> torch.Tensor:
+        layerwise = vectors is not None and vectors.ndim == 3
+        versions = list(vectors) if vectors is not None and layerwise else [vectors]
         rows = []
         for number, part in enumerate(self._parts):
-            own = [layer if layer is None else layer.split(self.widths, -1)[number] for layer in layers]
-            rows.append([self._tokens(part, prompt, layer) for layer in own for prompt in prompts])
+            own = [None if version is None else version.split(self.widths, -1)[number] for version in versions]
+            rows.append([self._tokens(part, prompt, version) for version in own for prompt in prompts])
         if len({len(row) for row in rows[0]}) > 1:
             raise InteractiveActionError("The prompts of one batch have different lengths. Keep each below 75 tokens.")
         encoder = self._encoder
@@ -154,69 +152,57 @@ class ComfyEngine:
         if self._clip.layer_idx is not None:
             encoder.set_clip_options({"layer": self._clip.layer_idx})
         encoder.set_clip_options({"execution_device": self._clip.patcher.load_device})
-        # CLIP's layers add to their input in place; what backward needs of it is copied first.
-        with torch.autograd.graph.saved_tensors_hooks(lambda x: x.clone() if x.requires_grad else x, lambda x: x):
-            words, pooled, *_ = zip(*(getattr(encoder, part).encode(own) for part, own in zip(self._parts, rows)))
+        with copied_for_backward():
+            outputs = [getattr(encoder, part).encode(own) for part, own in zip(self._parts, rows)]
+        words, pooled, *_ = zip(*outputs)
         context = torch.cat(words, -1)
         if self._pooled:
-            context = with_pooled(context, pooled[-1])
-        context = context.view(len(layers), len(prompts), -1, context.shape[-1]).to(self.device)
-        return context if layers is vectors else context[0]
+            context = append_pooled(context, pooled[-1])
+        context = rearrange(context, "(layers b) tokens d -> layers b tokens d", layers=len(versions)).to(self.device)
+        return context if layerwise else context[0]
 
-    def word_vectors(self, words):
+    def word_vectors(self, words: str) -> torch.Tensor:
         with torch.no_grad():
-            ids = [
-                [token for row in self._tokenize(part, words) for token, _, word in row if word] for part in self._parts
-            ]
-            rows = [
-                table[torch.tensor(row, dtype=torch.long, device=table.device)] for table, row in zip(self._tables, ids)
-            ]
+            rows = []
+            for part, table in zip(self._parts, self._tables):
+                ids = [token for row in self._tokenize(part, words) for token, _, word in row if word]
+                rows.append(table[torch.tensor(ids, dtype=torch.long, device=table.device)])
             return torch.cat(rows, -1).float().clone()
 
-    def predict_noise(self, z_t, t, context):
-        sigma = self._sampling.sigmas.to(z_t)[t].view(-1, 1, 1, 1)
-        x = z_t * (sigma**2 + 1).sqrt()  # from the paper's variance-preserving z_t to ComfyUI's z_0 + sigma noise
-        options = {"optimized_attention_override": lambda _, *args, **kwargs: attention_pytorch(*args, **kwargs)}
-        added = {}
+    def predict_noise(self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        options: dict[str, Any] = {}
+        conditions = {}
         if self._pooled:
             height, width = (8 * size for size in z_t.shape[-2:])
-            context, pooled = without_pooled(context, self.widths[-1])
-            added["y"] = self._model.encode_adm(pooled_output=pooled, height=height, width=width)
+            context, pooled = split_pooled(context, self.widths[-1])
+            conditions["y"] = self._model.encode_adm(pooled_output=pooled, height=height, width=width)
         if context.ndim == 4:
-            context = context.movedim(0, 1).flatten(1, 2)
+            context = rearrange(context, "layers b tokens d -> b (layers tokens) d")
             options["patches"] = {"attn2_patch": [self._layer_patch]}
-        denoised = self._model.apply_model(
-            x, sigma.flatten(), c_crossattn=context, transformer_options=options, **added
-        )
-        return (x - denoised.float()) / sigma
+        return predict_noise(self._model, z_t, t, options, c_crossattn=context, **conditions)
 
-    def attention_projections(self):
+    def attention_projections(self) -> list[torch.nn.Module]:
         return attention_projections(self.unet)
 
-    @property
-    def unet(self):
-        return self._model.diffusion_model
-
-    def unet_names(self):
+    def unet_names(self) -> dict[str, str]:
         known = {name for name, _ in self.unet.named_parameters()}
         names = unet_to_diffusers(self._model.model_config.unet_config)
         return {theirs: ours for theirs, ours in sorted(names.items()) if ours in known}
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         # CLIP's projection of the pooled text is not in a checkpoint's file; ComfyUI leaves in it what lay in that memory
         pooled = self._parts[-1:] if self._pooled else []
         unused = {f"{part}.transformer.text_projection.weight" for part in self._parts if part not in pooled}
         return sha256_of((self.unet, self._encoder, self._vae.first_stage_model), unused)
 
-    @property
-    def _pooled(self):
-        return isinstance(self._model, SDXL)
+    def _tokenize(self, part: str, text: str) -> list[list[tuple[Any, float, int]]]:
+        """Chunks of (token, weight, word id); an encoder's key in a tokenizer's output is l of clip_l."""
+        chunks = self._clip.tokenize(text, return_word_ids=True, disable_weights=True)
+        rows: list[list[tuple[Any, float, int]]] = chunks[part.removeprefix("clip_")]
+        return rows
 
-    def _tokenize(self, part, text):
-        return self._clip.tokenize(text, return_word_ids=True, disable_weights=True)[_key(part)]
-
-    def _tokens(self, part, prompt, vectors):
-        """One row of tokens and vectors; v* is cut in where it is written, so that the tokenizer need not know it."""
+    def _tokens(self, part: str, prompt: str, vectors: torch.Tensor | None) -> list[Any]:
+        """One row of tokens and vectors; these are cut in where the placeholder is, which the tokenizer need not know."""
         before, marker, after = prompt.partition(PLACEHOLDER)
         if not marker or vectors is None:
             rows = self._tokenize(part, prompt)
@@ -224,11 +210,8 @@ class ComfyEngine:
                 raise _too_long(prompt)
             return [token for token, _, _ in rows[0]]
         [start, *first], [_, *second] = (self._tokenize(part, text)[0] for text in (before, after))
-        words = (
-            [token for token, _, word in first if word]
-            + list(vectors.unbind())
-            + [token for token, _, word in second if word]
-        )
+        words = [token for token, _, word in first if word] + list(vectors.unbind())
+        words += [token for token, _, word in second if word]
         padding = [token for token, _, word in second if not word]
         length = 1 + len(first)
         row = [start[0], *words, padding[0]]
@@ -237,31 +220,42 @@ class ComfyEngine:
         return row + [padding[-1]] * (length - len(row))
 
 
-def _key(part):
-    """The name by which a tokenizer's answer tells an encoder's part: l of clip_l."""
-    return part.removeprefix("clip_")
-
-
-def _too_long(prompt):
+def _too_long(prompt: str) -> InteractiveActionError:
     return InteractiveActionError(f"The prompt {prompt!r} is longer than the text encoder's window. Shorten it.")
 
 
-def thaw(module):
-    """Replace a module's inference tensors by equal ordinary ones, one at a time, so that autograd may save them.
+def _require_trainable(network: Any, clip: CLIP) -> list[str]:
+    """The names of the text encoders; a sentence unless model and encoders are of a family that can be trained."""
+    unet = (
+        isinstance(network.diffusion_model, UNetModel)
+        and network.latent_format.latent_channels == network.diffusion_model.in_channels == 4
+    )
+    if (
+        not unet
+        or network.model_type not in (ModelType.EPS, ModelType.V_PREDICTION)
+        or bool(network.adm_channels) != isinstance(network, SDXL)
+    ):
+        raise InteractiveActionError(
+            f"Tokens can be trained on SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a "
+            f"{type(network.model_config).__name__}. Load one of those, or a fine-tune."
+        )
+    parts = encoder_names(clip)
+    if parts is None or isinstance(network, SDXL) != (len(parts) == 2):
+        raise InteractiveActionError(
+            f"Tokens can be trained with the text encoders of SD 1.x, SD 2.x and SDXL, and this CLIP is a "
+            f"{type(clip.cond_stage_model).__name__}. Connect the CLIP of the MODEL's checkpoint."
+        )
+    words = [vectors for part in parts for vectors in learned_words(getattr(clip.tokenizer, part)).values()]
+    if any(vectors.ndim == 3 for vectors in words):
+        raise InteractiveActionError(
+            "This CLIP already knows a layer-wise token, beside which no other can be trained. Connect the CLIP of the "
+            "checkpoint loader."
+        )
+    return parts
 
-    Weights loaded while ComfyUI executes a prompt are inference tensors; the values do not change.
-    """
-    for part in module.modules():
-        for name, parameter in part._parameters.items():
-            if parameter is not None and parameter.is_inference():
-                part._parameters[name] = torch.nn.Parameter(parameter.detach().clone(), requires_grad=False)
-        for name, buffer in part._buffers.items():
-            if buffer is not None and buffer.is_inference():
-                part._buffers[name] = buffer.clone()
 
-
-def levels(unet):
-    """(the outer two levels, all else) of ComfyUI's U-Net, as lists of modules in the order of its forward pass."""
+def checkpoint_levels(unet: Any) -> tuple[list[torch.nn.Module], list[torch.nn.Module]]:
+    """Returns (the outer two levels, all else) of ComfyUI's U-Net, as modules in the order of its forward pass."""
     blocks = 1 + sum(count + 1 for count in unet.num_res_blocks[:2])
     down, up = unet.input_blocks, unet.output_blocks
     return [*down[:blocks], *up[1 - blocks :]], [*down[blocks:], unet.middle_block, *up[: 1 - blocks]]

@@ -6,12 +6,24 @@ this order a conditioning may be repeated or another one put behind it, as Comfy
 step in one call, and every layer still finds its own.
 """
 
-CHUNK = 77
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from einops import rearrange
+
+if TYPE_CHECKING:
+    from comfy.model_patcher import ModelPatcher
+
+CHUNK = 77  # tokens of a prompt that CLIP sees at once
+Layer = tuple[tuple[str, int], int]
+"""((place, block), transformer block): how ComfyUI tells a patch where it is."""
 
 
-def cross_attention_layers(unet):
-    """The cross-attention layers of ComfyUI's U-Net in the order of its forward pass, each by the name by which ComfyUI
-    tells a patch where it is: ((place, block), transformer block)."""
+def cross_attention_layers(unet: Any) -> list[Layer]:
+    """Returns the cross-attention layers of ComfyUI's U-Net in the order of its forward pass."""
     places = (("input", unet.input_blocks), ("middle", [unet.middle_block]), ("output", unet.output_blocks))
     return [
         ((place, number), index)
@@ -26,24 +38,30 @@ def cross_attention_layers(unet):
 class LayerPatch:
     """An ``attn2_patch``: gives each cross-attention layer its own part of a layer-wise context, others pass unchanged.
 
-    layers: as ``cross_attention_layers`` names them.
+    Args:
+        layers: all of a U-Net's.
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers: Sequence[Layer]) -> None:
         self.index = {layer: index for index, layer in enumerate(layers)}
 
-    def __call__(self, query, key, value, options):
-        layer = self.index.get((options.get("block"), options.get("block_index")))
+    def __call__(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, options: dict[str, Any]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        layer = self.index.get((options.get("block"), options.get("block_index")))  # type: ignore[arg-type]
         if layer is None or key.shape[1] % (len(self.index) * CHUNK):
             return query, key, value
         return query, self._part(key, layer), self._part(value, layer)
 
-    def _part(self, context, layer):
-        return context.unflatten(1, (-1, len(self.index), CHUNK))[:, :, layer].flatten(1, 2)
+    def _part(self, context: torch.Tensor, layer: int) -> torch.Tensor:
+        by_layer = rearrange(
+            context, "b (chunks layers tokens) d -> layers b chunks tokens d", layers=len(self.index), tokens=CHUNK
+        )
+        return rearrange(by_layer[layer], "b chunks tokens d -> b (chunks tokens) d")
 
 
-def teach_layers(model):
-    """A clone of ``model`` (ComfyUI's MODEL) that understands layer-wise conditionings; ordinary ones mean what they did."""
+def enable_layerwise_tokens(model: ModelPatcher) -> ModelPatcher:
+    """Returns a clone of ComfyUI's MODEL that understands layer-wise conditionings; ordinary ones mean what they did."""
     model = model.clone()
     patches = model.model_options["transformer_options"].get("patches", {}).get("attn2_patch", ())
     if not any(isinstance(patch, LayerPatch) for patch in patches):

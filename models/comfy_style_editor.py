@@ -3,72 +3,88 @@
 Only the network needs gradients: images and prompts are encoded by ComfyUI's own nodes' calls.
 """
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from comfy import model_management
-from comfy.ldm.modules.attention import attention_pytorch
 
 from ..errors import InteractiveActionError
-from .comfy_engine import thaw
+from .comfy_gradients import alphas_cumprod, gradients, predict_noise, static, to_trainable
 from .protocol import sha256_of
-from .style_editor.extend import EXTENDED
+from .style_editor.extend import EXTENDED_CHANNELS
+
+if TYPE_CHECKING:
+    from comfy.model_patcher import ModelPatcher
+    from comfy.sd import CLIP, VAE
+    from typing_extensions import Self
+
+T = TypeVar("T")
 
 
 class ComfyEditor:
-    """Use as a context manager around everything that needs gradients, like ``comfy.ComfyEngine``; weights keep their values."""
+    """What was loaded in a graph, for training; ``EditingEngine`` says what its methods give.
 
-    def __init__(self, model, clip, vae):
+    Use as a context manager around everything that needs gradients, like ``ComfyEngine``; weights keep their values.
+
+    Args:
+        model: ComfyUI's MODEL of a style-conditioned InstructPix2Pix.
+        clip: CLIP of the same checkpoint.
+        vae: VAE of the same checkpoint.
+
+    Raises:
+        InteractiveActionError: the MODEL takes no style image.
+    """
+
+    def __init__(self, model: ModelPatcher, clip: CLIP, vae: VAE) -> None:
         channels = model.model.model_config.unet_config.get("in_channels")
-        if channels != EXTENDED:
+        if channels != EXTENDED_CHANNELS:
             raise InteractiveActionError(
-                f"This MODEL takes {channels} input channels, and an editor with a style image {EXTENDED}. Load a checkpoint made by "
-                "Extend InstructPix2Pix for Style."
+                f"This MODEL takes {channels} input channels, and an editor with a style image {EXTENDED_CHANNELS}. Load a "
+                "checkpoint made by Extend InstructPix2Pix for Style."
             )
-        # A patcher that streams weights through shared buffers would overwrite what backward still needs.
-        self._patcher = model.clone(disable_dynamic=True) if model.is_dynamic() else model
+        self._patcher = static(model)
         self._clip, self._vae = clip, vae
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self):
-        self._stack.enter_context(torch.inference_mode(False))
-        self._stack.enter_context(torch.enable_grad())
-        self._load()
-        self.device = self._patcher.load_device
-        self.module = self._model.diffusion_model
-        self._sampling = self._model.model_sampling
-        self.alphas_cumprod = 1 / (self._sampling.sigmas.detach().clone().float() ** 2 + 1)
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(gradients())
+            self._load()
+            self.device: torch.device = self._patcher.load_device
+            self.module: torch.nn.Module = self._model.diffusion_model
+            self.alphas_cumprod = alphas_cumprod(self._model)
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *error):
-        return self._stack.__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
-    def _load(self):
+    def _load(self) -> None:
         model_management.load_models_gpu([self._patcher], force_full_load=True)
         self._model = self._patcher.model
-        thaw(self._model)
+        to_trainable(self._model)
 
-    def predict(self, z_t, t, context, image, style):
-        sigma = self._sampling.sigmas.to(z_t)[t].view(-1, 1, 1, 1)
-        x = z_t * (sigma**2 + 1).sqrt()  # from the paper's variance-preserving z_t to ComfyUI's z_0 + sigma noise
-        options = {"optimized_attention_override": lambda _, *args, **kwargs: attention_pytorch(*args, **kwargs)}
-        conditions = torch.cat([image, style], 1)
-        denoised = self._model.apply_model(
-            x, sigma.flatten(), c_concat=conditions, c_crossattn=context, transformer_options=options
-        )
-        return (x - denoised.float()) / sigma
+    def predict(
+        self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor, image: torch.Tensor, style: torch.Tensor
+    ) -> torch.Tensor:
+        return predict_noise(self._model, z_t, t, c_concat=torch.cat([image, style], 1), c_crossattn=context)
 
     @torch.no_grad()
-    def encode_images(self, images):
-        return self._elsewhere(lambda: self._vae.encode(images).float().to(self.device))
+    def encode_images(self, images: torch.Tensor) -> torch.Tensor:
+        return self._with_network_back(lambda: self._vae.encode(images).float().to(self.device))
 
     @torch.no_grad()
-    def decode_latents(self, z_0):
-        return self._elsewhere(lambda: self._vae.decode(self._model.process_latent_out(z_0)).float().cpu().clamp(0, 1))
+    def decode_latents(self, z_0: torch.Tensor) -> torch.Tensor:
+        latents = self._model.process_latent_out(z_0)
+        return self._with_network_back(lambda: self._vae.decode(latents).float().cpu().clamp(0, 1))
 
     @torch.no_grad()
-    def encode_prompts(self, prompts):
-        contexts = self._elsewhere(
+    def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+        contexts = self._with_network_back(
             lambda: [self._clip.encode_from_tokens(self._clip.tokenize(prompt)) for prompt in prompts]
         )
         if len({context.shape[1] for context in contexts}) > 1:
@@ -77,14 +93,13 @@ class ComfyEditor:
             )
         return torch.cat(contexts).float().to(self.device)
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         encoder = self._clip.cond_stage_model
-        unused = {
-            key for key in encoder.state_dict() if key.endswith("text_projection.weight")
-        }  # as ``ComfyEngine`` says
+        # as in ``ComfyEngine``: this one is not in a checkpoint's file
+        unused = {key for key in encoder.state_dict() if key.endswith("text_projection.weight")}
         return sha256_of((self.module, encoder, self._vae.first_stage_model), unused)
 
-    def _elsewhere(self, work):
+    def _with_network_back(self, work: Callable[[], T]) -> T:
         """What another model's ``work`` gives; it may have taken the network's place in memory."""
         try:
             return work()

@@ -1,4 +1,4 @@
-"""Teach a ComfyUI tokenizer new words without touching ComfyUI or the tokenizer that others hold.
+"""Adds new words to a ComfyUI tokenizer without touching ComfyUI or the tokenizer that others hold.
 
 ComfyUI already knows how to put vectors into a prompt: ``embedding:name``. A trigger word such as ``<pick-up>``
 is therefore rewritten to that syntax under a name no file can have, and only the look-up of that name is ours.
@@ -8,6 +8,7 @@ Prompt weights, ``embedding:`` files, line breaks and the splitting of long prom
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def encoder_names(clip: CLIP) -> list[str] | None:
     return names if known else None
 
 
-def teach(clip: CLIP, tokens: Iterable[InteractiveToken]) -> CLIP:
+def add_tokens(clip: CLIP, tokens: Iterable[InteractiveToken]) -> CLIP:
     """Returns a clone of ``clip`` that also knows ``tokens``, and that warns of trigger words that nobody taught it.
 
     Words taught earlier stay known; a trigger word that is already known gets the new vectors.
@@ -110,16 +111,15 @@ def teach(clip: CLIP, tokens: Iterable[InteractiveToken]) -> CLIP:
     for token in tokens:
         _require_fit(token, widths)
     clip = clip.clone()
-    clip.tokenizer = _mixed(_WarnsOfUnknownWords, clip.tokenizer)
+    parts = {}
     for number, name in enumerate(names):
-        inner = getattr(clip.tokenizer, name)
-        learned = {token.trigger_word: token.vectors.split(widths, -1)[number] for token in tokens}
-        taught = _mixed(_LearnedWords, inner)
-        taught.learned_words = {**getattr(inner, "learned_words", {}), **learned}
+        tokenizer = getattr(clip.tokenizer, name)
+        vectors = {token.trigger_word: token.vectors.split(widths, -1)[number] for token in tokens}
+        words = {**learned_words(tokenizer), **vectors}
         # ComfyUI only looks for embeddings where a folder is set
-        taught.embedding_directory = inner.embedding_directory if inner.embedding_directory is not None else []
-        clip.tokenizer.trigger_words = tuple(taught.learned_words)
-        setattr(clip.tokenizer, name, taught)
+        folders = tokenizer.embedding_directory if tokenizer.embedding_directory is not None else []
+        parts[name] = _copied(tokenizer, _LearnedWords, learned_words=words, embedding_directory=folders)
+    clip.tokenizer = _copied(clip.tokenizer, _WarnsOfUnknownWords, trigger_words=tuple(words), **parts)
     return clip
 
 
@@ -135,12 +135,24 @@ def _require_fit(token: InteractiveToken, widths: tuple[int, ...]) -> None:
         )
 
 
-def _mixed(mixin: type, tokenizer: Any) -> Any:
-    """Returns a copy of ``tokenizer`` of a class with ``mixin`` before its own; a copy of the same class if it is there."""
-    mixed = copy.copy(tokenizer)
-    if not isinstance(tokenizer, mixin):
-        mixed.__class__ = type(f"Learned{type(tokenizer).__name__}", (mixin, type(tokenizer)), {})
-    return mixed
+def learned_words(tokenizer: Any) -> dict[str, torch.Tensor]:
+    """Returns trigger word -> vectors (n, d) or (L, n, d) that the tokenizer of one text encoder has learned."""
+    return tokenizer.learned_words if isinstance(tokenizer, _LearnedWords) else {}
+
+
+@functools.cache
+def _subclass(mixin: type, base: type) -> type:
+    """The one class of tokenizers like ``base``'s with ``mixin``: a subclass, so that others' isinstance checks hold."""
+    name = f"{base.__name__}With{mixin.__name__.lstrip('_')}"
+    return type(name, (mixin, base), {"__module__": __name__})
+
+
+def _copied(tokenizer: Any, mixin: type, **attributes: Any) -> Any:
+    """A copy of ``tokenizer`` with ``mixin`` and other attributes; the one that others hold stays as it is."""
+    kind = type(tokenizer) if isinstance(tokenizer, mixin) else _subclass(mixin, type(tokenizer))
+    copied = object.__new__(kind)
+    vars(copied).update(vars(tokenizer), **attributes)
+    return copied
 
 
 def _sum(widths: tuple[int, ...]) -> str:

@@ -1,97 +1,156 @@
 """What a trainer sees of a diffusion model: one small protocol, whatever library runs the model."""
 
+from __future__ import annotations
+
 import hashlib
 import re
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import torch
+from einops import rearrange
 from torch.nn.functional import pad
 
 
 class Engine(Protocol):
     """A frozen latent diffusion model. B images, latents (B, C, h, w), contexts (B, tokens, width of the U-Net's text).
 
-    device: where tensors given to ``predict_noise`` live. width: d, of a vector of v*. widths: of the vocabulary tables of its
-        one or two text encoders, whose sum d is: a vector for SDXL is CLIP's, then OpenCLIP's behind it.
-    layers: L, the cross-attention layers of the U-Net (16 in SD 1.x and 2.x), counted in the order of its forward pass:
-        down from the image, middle, up to it again; within a block its transformer blocks in their order.
-    alphas_cumprod: float32 (T,), the noise schedule. unet: the U-Net's module, by whatever names its library gives its weights.
+    Attributes:
+        device: where tensors given to ``predict_noise`` live.
+        width: d, of a vector of the new word.
+        widths: of the vocabulary tables of its one or two text encoders, whose sum d is: a vector for SDXL is CLIP's,
+            then OpenCLIP's behind it.
+        layers: L, the cross-attention layers of the U-Net (16 in SD 1.x and 2.x), counted in the order of its forward
+            pass: down from the image, middle, up to it again; within a block its transformer blocks in their order.
+        alphas_cumprod: float32 (T,), the noise schedule.
+        unet: the U-Net's module, by whatever names its library gives its weights.
     """
 
     device: torch.device
-    width: int
     widths: tuple[int, ...]
-    layers: int
     alphas_cumprod: torch.Tensor
-    unet: torch.nn.Module
 
-    def encode_images(self, images):
-        """float32 (B, H, W, 3) in 0..1 -> (mean, std) of the latents, each (B, C, h, w), scaled as the U-Net wants them."""
+    @property
+    def width(self) -> int: ...
 
-    def decode_latents(self, latents):
-        """Images float32 (B, H, W, 3) in 0..1 on the CPU of latents as ``encode_images`` scales them."""
+    @property
+    def layers(self) -> int: ...
 
-    def encode_prompts(self, prompts, vectors=None):
-        """Contexts (B, tokens, width) of ``prompts`` (list of B strings).
+    @property
+    def unet(self) -> torch.nn.Module: ...
 
-        ``vectors`` (n, d) stand where v* is written; gradients reach them. Vectors (L, n, d) are layer-wise: the contexts
-        are then (L, B, tokens, width), layer l's with the vectors[l] in it. What an SDXL U-Net is told beside the tokens, the
-        pooled text, is one row more (``with_pooled``); trainers only hand it on.
+    def encode_images(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns (mean, std) of the latents, each (B, C, h, w), scaled as the U-Net wants them.
+
+        Args:
+            images: float32 (B, H, W, 3) in 0..1; sides that are not divisible by 8 are cut.
         """
 
-    def word_vectors(self, words):
-        """The vocabulary's static vectors (k, d) of the k tokens of ``words``."""
+    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
+        """Returns images float32 (B, H, W, 3) in 0..1 on the CPU of latents as ``encode_images`` scales them."""
 
-    def predict_noise(self, z_t, t, context):
-        """The U-Net's eps (B, C, h, w) for noisy latents z_t at timesteps t (B,), also where it predicts v.
+    def encode_prompts(self, prompts: Sequence[str], vectors: torch.Tensor | None = None) -> torch.Tensor:
+        """Returns contexts (B, tokens, width) of B prompts; of layer-wise vectors (L, B, tokens, width).
 
-        context: (B, tokens, width) for every cross-attention layer alike, or (L, B, tokens, width), one for each.
+        What an SDXL U-Net is told beside the tokens, the pooled text, is one row more (``append_pooled``); trainers only
+        hand it on.
+
+        Args:
+            prompts: B texts.
+            vectors: (n, d) that stand where the placeholder is written, to which gradients flow; or (L, n, d), of which
+                layer l's context has vectors[l].
+
+        Raises:
+            InteractiveActionError: a prompt is longer than the text encoder's window.
         """
 
-    def attention_projections(self):
-        """The linear layers of the U-Net's self- and cross-attentions, as ``attention_projections`` finds them."""
+    def word_vectors(self, words: str) -> torch.Tensor:
+        """Returns the vocabulary's static vectors (k, d) of the k tokens of ``words``."""
 
-    def unet_names(self):
-        """diffusers' name -> the name in ``unet`` of each of its weights, sorted, so that engines agree on the order."""
+    def predict_noise(self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """Returns the U-Net's eps (B, C, h, w), also where it predicts v.
 
-    def fingerprint(self):
-        """sha256 over every weight that takes part, as loaded."""
+        Args:
+            z_t: (B, C, h, w) noisy latents.
+            t: (B,) timesteps.
+            context: (B, tokens, width) for every cross-attention layer alike, or (L, B, tokens, width), one for each.
+        """
+
+    def attention_projections(self) -> list[torch.nn.Module]:
+        """Returns the linear layers of the U-Net's self- and cross-attentions, as ``attention_projections`` finds them."""
+
+    def unet_names(self) -> dict[str, str]:
+        """Returns diffusers' name -> the name in ``unet`` of each weight, sorted, so that engines agree on the order."""
+
+    def fingerprint(self) -> str:
+        """Returns sha256 over every weight that takes part, as loaded."""
 
 
-def with_pooled(context, pooled):
-    """Contexts (B, tokens, width) with the pooled texts (B, p) as one row more, filled up with zeros."""
-    return torch.cat([context, pad(pooled, (0, context.shape[-1] - pooled.shape[-1]))[:, None]], 1)
+def append_pooled(context: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
+    """Returns contexts with the pooled texts as one row more, filled up with zeros: (B, tokens + 1, width).
+
+    Args:
+        context: (B, tokens, width).
+        pooled: (B, p), p up to width.
+    """
+    row = rearrange(pad(pooled, (0, context.shape[-1] - pooled.shape[-1])), "b width -> b 1 width")
+    return torch.cat([context, row], 1)
 
 
-def without_pooled(context, width):
-    """``with_pooled`` undone: (contexts, pooled texts (B, width)); of layer-wise contexts (L, B, ...) layer 0's."""
+def split_pooled(context: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns what ``append_pooled`` joined: (contexts, pooled texts (B, width)); of layer-wise contexts layer 0's texts."""
     first = context[0] if context.ndim == 4 else context
     return context[..., :-1, :], first[:, -1, :width]
 
 
-def attention_projections(unet):
-    """The q, k, v and out layers of every attention of a U-Net, which ComfyUI and diffusers name alike: a list of modules."""
+def attention_projections(unet: torch.nn.Module) -> list[torch.nn.Module]:
+    """Returns the q, k, v and out layers of every attention of a U-Net, which ComfyUI and diffusers name alike."""
     return [layer for name, layer in unet.named_modules() if re.search(r"\.attn[12]\.to_(q|k|v|out\.0)$", name)]
 
 
-def sha256_of(modules, unused=()):
-    """Over the names and bytes of every weight of ``modules`` but those of the ``unused`` names."""
-    digest = hashlib.sha256()
+def sha256_of(modules: Iterable[torch.nn.Module], unused: Iterable[str] = ()) -> str:
+    """Returns sha256 over the names and bytes of every weight of ``modules`` but those of the ``unused`` names."""
+    digest, excluded = hashlib.sha256(), set(unused)
     for module in modules:
         for key, value in sorted(module.state_dict().items()):
-            if key not in unused:
+            if key not in excluded:
                 digest.update(key.encode())
                 digest.update(value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy())
     return digest.hexdigest()
 
 
-def add_noise(engine, z_0, noise, t):
-    """Eq. 1 in closed form: z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) noise, per image."""
-    abar = engine.alphas_cumprod.to(z_0.device)[t].view(-1, 1, 1, 1)
+def add_noise(engine: Engine, z_0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """Returns z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) noise, per image.
+
+    Args:
+        engine: with the noise schedule.
+        z_0: (B, C, h, w) latents.
+        noise: (B, C, h, w).
+        t: (B,) timesteps.
+
+    Source: Ho et al. 2020, Eq. 4; Interactive-Action (anonymous, 2025), Eq. 1.
+    """
+    abar = _per_image(engine.alphas_cumprod, t, z_0)
     return abar.sqrt() * z_0 + (1 - abar).sqrt() * noise
 
 
-def noise_of_velocity(alphas_cumprod, v, z_t, t):
-    """eps (B, C, h, w) that a prediction of v (Salimans & Ho 2022) means for z_t at timesteps t (B,)."""
-    abar = alphas_cumprod.to(z_t.device)[t].view(-1, 1, 1, 1)
+def noise_from_velocity(
+    alphas_cumprod: torch.Tensor, v: torch.Tensor, z_t: torch.Tensor, t: torch.Tensor
+) -> torch.Tensor:
+    """Returns the eps (B, C, h, w) that a prediction of v means.
+
+    Args:
+        alphas_cumprod: (T,).
+        v: (B, C, h, w) the prediction.
+        z_t: (B, C, h, w) noisy latents.
+        t: (B,) timesteps.
+
+    Source: Salimans & Ho 2022, appendix D: v = sqrt(abar) eps - sqrt(1 - abar) z_0, solved for eps.
+    """
+    abar = _per_image(alphas_cumprod, t, z_t)
     return abar.sqrt() * v + (1 - abar).sqrt() * z_t
+
+
+def _per_image(alphas_cumprod: torch.Tensor, t: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    """The schedule at timesteps t (B,), on the latents' device: (B, 1, 1, 1)."""
+    return rearrange(alphas_cumprod.to(latents.device)[t], "b -> b 1 1 1")

@@ -1,10 +1,117 @@
-"""Samplers of images on an engine's own noise schedule."""
+"""Samplers: from noise to latents down a model's noise schedule. One DDIM for all callers, and guidance."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 import torch
 
+from ..errors import InteractiveActionError
 from .protocol import Engine
+
+NoisePredictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""(x (B, C, h, w), t (B,)) -> eps (B, C, h, w)."""
+
+
+@dataclass(frozen=True)
+class DDIM:
+    """K steps of DDIM as Gaussians: x_{k+1} ~ N(mean(x_k), sigma_k^2), k = 0 the noisiest.
+
+    Args:
+        timesteps: (K,) where the network is asked, falling.
+        abar: (K,) alphas_cumprod at these timesteps.
+        abar_next: (K,) alphas_cumprod that each step leads to.
+        sigma: (K,) standard deviations; 0 is deterministic. The last three are of one dtype and device.
+
+    Source: Song et al. 2021, Eq. 12 and 16.
+    """
+
+    timesteps: torch.Tensor
+    abar: torch.Tensor
+    abar_next: torch.Tensor
+    sigma: torch.Tensor
+
+    @classmethod
+    def leading(cls, alphas_cumprod: torch.Tensor, steps: int, eta: float = 0.0) -> DDIM:
+        """Returns steps at equal distances that end at 1, diffusers' spacing "leading" with offset 1, as ComfyUI's ddim.
+
+        The last step leads to timestep 0, whose noise is not zero, so that with eta > 0 every step has a density.
+
+        Args:
+            alphas_cumprod: (T,).
+            steps: K, up to T / 2.
+            eta: 0: deterministic; 1: as much noise as DDPM.
+
+        Raises:
+            InteractiveActionError: the schedule has not so many steps.
+        """
+        count = len(alphas_cumprod)
+        if not 1 <= steps <= count // 2:
+            raise InteractiveActionError(f"There are {steps} denoising steps. Give 1 to {count // 2}.")
+        stride = count // steps
+        timesteps = torch.arange(steps - 1, -1, -1) * stride + 1
+        abar, abar_next = alphas_cumprod[timesteps], alphas_cumprod[(timesteps - stride).clamp(min=0)]
+        variance = (1 - abar_next) / (1 - abar) * (1 - abar / abar_next)
+        return cls(timesteps, abar, abar_next, eta * variance.sqrt())
+
+    @classmethod
+    def from_full_noise(cls, alphas_cumprod: torch.Tensor, steps: int) -> DDIM:
+        """Returns deterministic steps at equal distances from the noisiest timestep to latents without noise.
+
+        Args:
+            alphas_cumprod: (T,). It may end in nothing but noise: zeros count as 1e-7.
+            steps: K.
+        """
+        alphas_cumprod = alphas_cumprod.clamp(min=1e-7)
+        timesteps = torch.linspace(len(alphas_cumprod) - 1, 0, steps + 1).round().long()[:-1]
+        abar = alphas_cumprod[timesteps]
+        return cls(timesteps, abar, torch.cat([abar[1:], torch.ones_like(abar[:1])]), torch.zeros_like(abar))
+
+    def __len__(self) -> int:
+        return len(self.timesteps)
+
+    def mean(self, x: torch.Tensor, noise: torch.Tensor, k: int) -> torch.Tensor:
+        """Returns the Gaussian's mean (B, ...) at x_k, given the predicted noise."""
+        abar, abar_next = self.abar[k], self.abar_next[k]
+        x_0 = (x - (1 - abar).sqrt() * noise) / abar.sqrt()
+        return abar_next.sqrt() * x_0 + (1 - abar_next - self.sigma[k].square()).clamp(min=0).sqrt() * noise
+
+    def trajectory(
+        self, predict: NoisePredictor, x: torch.Tensor, generator: torch.Generator | None = None
+    ) -> Iterator[torch.Tensor]:
+        """Yields x_1, ..., x_K, each (B, C, h, w): the last are latents.
+
+        Args:
+            predict: the network, with guidance if there is any.
+            x: (B, C, h, w) noise, x_0.
+            generator: on the CPU, of the steps' noise; None: sigma must be 0.
+        """
+        for k in range(len(self)):
+            noise = predict(x, self.timesteps[k].expand(len(x)).to(x.device))
+            x = self.mean(x, noise, k)
+            if generator is not None:
+                x = x + self.sigma[k] * torch.randn(x.shape, generator=generator).to(x)
+            yield x
+
+    def sample(self, predict: NoisePredictor, x: torch.Tensor) -> torch.Tensor:
+        """Returns the latents (B, C, h, w) that noise ``x`` leads to, deterministically."""
+        for latents in self.trajectory(predict, x):
+            x = latents
+        return x
+
+
+def guided(unconditional: torch.Tensor, conditional: torch.Tensor, cfg: float) -> torch.Tensor:
+    """Returns the noise (B, C, h, w) by classifier-free guidance.
+
+    Args:
+        unconditional: the noise for the empty prompt.
+        conditional: the noise for the prompt.
+        cfg: guidance scale; 1 is the prompt's noise alone.
+
+    Source: Ho & Salimans 2022, Eq. 6, in the form in which 1 and not 0 means no guidance.
+    """
+    return unconditional + cfg * (conditional - unconditional)
 
 
 @torch.no_grad()
@@ -20,13 +127,10 @@ def ddim(engine: Engine, noise: torch.Tensor, contexts: torch.Tensor, steps: int
 
     Source: Song et al. 2021, eta = 0; Ho & Salimans 2022.
     """
-    abar = engine.alphas_cumprod.clamp(min=1e-7).to(engine.device)  # a schedule may end in nothing but noise
-    timesteps = torch.linspace(len(abar) - 1, 0, steps + 1).round().long()[:-1].tolist()
-    z = noise.to(engine.device)
-    for now, following in zip(timesteps, [*timesteps[1:], None]):
-        t = torch.full((2 * len(z),), now, device=engine.device)
-        unconditional, conditional = engine.predict_noise(torch.cat([z, z]), t, contexts).chunk(2)
-        eps = unconditional + cfg * (conditional - unconditional)
-        z_0 = (z - (1 - abar[now]).sqrt() * eps) / abar[now].sqrt()
-        z = z_0 if following is None else abar[following].sqrt() * z_0 + (1 - abar[following]).sqrt() * eps
-    return z
+
+    def predict(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        unconditional, conditional = engine.predict_noise(torch.cat([z, z]), torch.cat([t, t]), contexts).chunk(2)
+        return guided(unconditional, conditional, cfg)
+
+    schedule = DDIM.from_full_noise(engine.alphas_cumprod.to(engine.device), steps)
+    return schedule.sample(predict, noise.to(engine.device))

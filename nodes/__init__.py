@@ -2,7 +2,6 @@
 
 from comfy_api.latest import ComfyExtension
 
-from ..models import comfy_registration as style_editor
 from . import caption_images as captions
 from . import capture_attention as attention
 from . import embedded_models as miniature
@@ -51,7 +50,6 @@ NODE_MODULES = (
 class InteractiveActionExtension(ComfyExtension):
     async def on_load(self):
         miniature.register()
-        style_editor.register()
 
     async def get_node_list(self):
         return [node for module in NODE_MODULES for node in module.NODES]

@@ -45,8 +45,8 @@ class SaveToken(SavingNode):
                 io.String.Input(
                     "name",
                     default="pick-up",
-                    tooltip="The file's name; the word in prompts is the name in angle brackets: <pick-up>. Who renames "
-                    "the file renames the word.",
+                    tooltip="The file's name; the word in prompts is the name in angle brackets: <pick-up>. Who "
+                    "renames the file renames the word.",
                 ),
                 io.Boolean.Input(
                     "overwrite",
@@ -93,8 +93,8 @@ class InteractiveTokenLoader(Node):
             node_id="InteractiveTokenLoader",
             display_name="Interactive Token Loader",
             category=CATEGORY,
-            description="Teach MODEL and CLIP a saved token: afterwards its word, such as <pick-up>, works in every prompt. "
-            "Several loaders in a row teach several tokens.",
+            description="Teach MODEL and CLIP a saved token: afterwards its word, such as <pick-up>, works in every "
+            "prompt. Several loaders in a row teach several tokens.",
             search_aliases=["embedding", "textual inversion", "interactive action", "trigger word"],
             inputs=[
                 io.Model.Input(
@@ -170,8 +170,8 @@ def _taught(model: ModelPatcher, clip: CLIP, token: InteractiveToken) -> io.Node
         layers = len(cross_attention_layers(model.model.diffusion_model))
         if token.layers != layers:
             raise InteractiveActionError(
-                f"{token.trigger_word} was learned for {token.layers} cross-attention layers, and this MODEL has {layers}. "
-                f"Load the kind of checkpoint that the token was trained on."
+                f"{token.trigger_word} was learned for {token.layers} cross-attention layers, and this MODEL has "
+                f"{layers}. Load the kind of checkpoint that the token was trained on."
             )
         model = teach_layers(model)
     else:
@@ -199,11 +199,11 @@ def _token_path(name: str) -> pathlib.Path:
     path = path or folder_paths.get_full_path("embeddings", listed)
     if path is None:
         raise InteractiveActionError(
-            f"There is no token {name!r} in models/embeddings or models/{LAYERS}. Found: {', '.join(files)}. Choose one of "
-            f"these; press R in the web page to read the list anew."
+            f"There is no token {name!r} in models/embeddings or models/{LAYERS}. Found: {', '.join(files)}. Choose "
+            "one of these; press R in the web page to read the list anew."
             if files
-            else f"There is no token {name!r}, nor any other, in models/embeddings or models/{LAYERS}. Train one and keep "
-            f"it with Save Interactive Token, or put an embedding into models/embeddings."
+            else f"There is no token {name!r}, nor any other, in models/embeddings or models/{LAYERS}. Train one and "
+            "keep it with Save Interactive Token, or put an embedding into models/embeddings."
         )
     return pathlib.Path(path)
 

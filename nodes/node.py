@@ -12,7 +12,7 @@ import math
 import numbers
 import pathlib
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from comfy_api.latest import io
@@ -22,7 +22,11 @@ from ..file_digests import contents_key
 from .sockets import SOURCES
 
 LITERALS = (str, bool, int, float, list, dict, type(None))  # what a prompt in JSON can hold
-CONTAINERS = {"LATENT": dict, "CONDITIONING": list, "BOUNDING_BOX": (list, dict)}  # and what links carry all the same
+CONTAINERS: dict[str, Any] = {
+    "LATENT": dict,
+    "CONDITIONING": list,
+    "BOUNDING_BOX": (list, dict),
+}  # and what links carry all the same
 WORDS: dict[str, tuple[type, str]] = {"STRING": (str, "text"), "BOOLEAN": (bool, "true or false")}
 
 
@@ -67,11 +71,14 @@ class SavingNode(Node):
 
 
 def _validation(check: classmethod[Any, Any, None]) -> classmethod[Any, Any, bool | str]:
-    """ComfyUI's form of a check: True, or what is wrong. Values that are not known yet, which are None, are not checked."""
+    """ComfyUI's form of a check:
+
+    True, or what is wrong. Values that are not known yet, which are None, are not checked.
+    """
     names = list(inspect.signature(check.__func__).parameters)[1:]
 
-    def validate_inputs(cls: Any, **inputs: Any) -> bool | str:
-        values = {name: inputs.get(name) for name in names}
+    def validate_inputs(cls: Any, *arguments: Any, **inputs: Any) -> bool | str:
+        values = {**dict.fromkeys(names), **dict(zip(names, arguments)), **inputs}
         if any(value is None for value in values.values()):
             return True
         try:
@@ -119,13 +126,12 @@ def _checked(execute: classmethod[Any, Any, io.NodeOutput]) -> classmethod[Any, 
 
 
 def _check(cls: Any, values: dict[str, Any]) -> None:
-    """Raises a sentence for known ``values`` that are wrong."""
-    check_values(cls, values)
+    """Raises a sentence for known ``values`` that are wrong; of bounds that a node checks itself it says so in its own."""
     check = getattr(cls, "check_inputs", None)
-    if check is not None:
-        names = list(inspect.signature(check).parameters)
-        if all(name in values for name in names):
-            check(**{name: values[name] for name in names})
+    own = list(inspect.signature(check).parameters) if check else []
+    check_values(cls, values, own)
+    if check and all(name in values for name in own):
+        check(**{name: values[name] for name in own})
 
 
 def _printable(value: Any) -> Any:
@@ -144,12 +150,13 @@ def _printable_errors() -> Iterator[None]:
         raise
 
 
-def check_values(node: type[io.ComfyNode], values: dict[str, Any]) -> None:
+def check_values(node: type[io.ComfyNode], values: dict[str, Any], unbounded: Sequence[str] = ()) -> None:
     """Raises a sentence for a literal where a link belongs, and for a value that the input's widget would not hold.
 
     Args:
         node: whose schema says what its inputs are.
         values: of the inputs, by name.
+        unbounded: names of numbers whose bounds are checked elsewhere.
     """
     title, inputs = _inputs_of(node)
     for name, value in values.items():
@@ -160,7 +167,7 @@ def check_values(node: type[io.ComfyNode], values: dict[str, Any]) -> None:
         if value is None and entry.optional:
             continue
         if isinstance(entry, io.Int.Input | io.Float.Input):
-            _check_number(title, name, value, entry)
+            _check_number(title, name, value, entry, name not in unbounded)
         elif isinstance(entry, io.Combo.Input):
             _check_choice(title, name, value, entry)
         elif kind in WORDS:
@@ -183,17 +190,15 @@ def _check_choice(title: str, name: str, value: Any, entry: Any) -> None:
         )
 
 
-def _check_number(title: str, name: str, value: Any, entry: Any) -> None:
+def _check_number(title: str, name: str, value: Any, entry: Any, bounded: bool) -> None:
     kind: Any = numbers.Integral if isinstance(entry, io.Int.Input) else numbers.Real
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, kind)
-        or (isinstance(value, float) and not math.isfinite(value))
-    ):
+    good = isinstance(value, kind) and not isinstance(value, bool)
+    if not good or (bounded and isinstance(value, float) and not math.isfinite(value)):
         raise InteractiveActionError(f"{title}: {name} must be a number, but is {value!r:.60}. Correct it.")
-    if (entry.min is not None and value < entry.min) or (entry.max is not None and value > entry.max):
+    low, high = (-math.inf if entry.min is None else entry.min), (math.inf if entry.max is None else entry.max)
+    if bounded and not low <= value <= high:
         raise InteractiveActionError(
-            f"{title}: {name} must be from {entry.min:g} to {entry.max:g}, but is {value!r:.60}. Correct it."
+            f"{title}: {name} must be from {low:g} to {high:g}, but is {value!r:.60}. Correct it."
         )
 
 

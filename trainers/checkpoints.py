@@ -7,7 +7,7 @@ import pathlib
 
 import torch
 
-from ..models.weight_files import save_lora
+from ..models.lora_file import save_lora
 from ..tokens.token import InteractiveToken
 from ..tokens.token_file import save_token
 from .loop import TrainingState

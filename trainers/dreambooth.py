@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 
 from ..captions.dataset import InteractionDataset
+from ..models.adapters import attention_lora, weight_delta
 from ..models.protocol import Engine
-from ..models.weight_files import Difference, LoRA
 from . import hyperparameters as hp
 from .batches import Batches
 from .objective import DenoisingObjective
@@ -25,7 +25,7 @@ from .trainable import AdapterOfWord
 
 @dataclass(frozen=True)
 class DreamBoothConfig(hp.Config):
-    """Hyperparameters. Defaults: those of the comparison in ADI (Huang et al. 2023, supplement B), which trained every weight.
+    """Hyperparameters. Defaults: the comparison in ADI (Huang et al. 2023, supplement B), which trained every weight.
 
     ``weight_decay`` pulls the change of the weights, not the weights, to nothing.
     """
@@ -70,6 +70,6 @@ def dreambooth(
         loss_weights: (N, H, W), how much each pixel counts; None: the dataset's masks.
     """
     batches = Batches(engine, dataset, config, loss_weights)
-    adapter = LoRA(engine, config.rank) if config.rank else Difference(engine)
+    adapter = attention_lora(engine, config.rank) if config.rank else weight_delta(engine)
     trainable = AdapterOfWord(engine, config.instance_token, adapter, config.seed)
     return DenoisingObjective(config, batches, trainable, prior_preservation(engine, class_images, config))

@@ -23,7 +23,7 @@ from torch.nn.functional import mse_loss
 
 from ..captions.dataset import InteractionDataset
 from ..errors import InteractiveActionError
-from ..models.lora import AuxiliaryLoRA
+from ..models.adapters import auxiliary_lora
 from ..models.protocol import Engine
 from . import hyperparameters as hp
 from .batches import Batches
@@ -92,7 +92,8 @@ class InteractiveActionConfig(hp.Config):
             )
         if self.auxiliary_lora_rank and self.max_embedding_norm:
             raise InteractiveActionError(
-                "The length of vectors cannot be limited while an auxiliary LoRA is trained. Set max_embedding_norm to 0."
+                "The length of vectors cannot be limited while an auxiliary LoRA is trained. Set max_embedding_norm to "
+                "0."
             )
 
 
@@ -102,18 +103,21 @@ def interactive_action(
     config: InteractiveActionConfig,
     loss_weights: torch.Tensor | None = None,
 ) -> DenoisingObjective:
-    """Returns the objective of Eq. 8: a token, denoising, steering and distillation. Arguments: ``textual_inversion``."""
+    """Returns the objective of Eq.
+
+    8: a token, denoising, steering and distillation. Arguments: ``textual_inversion``.
+    """
     batches = Batches(engine, dataset, config, loss_weights)
     token = Token(engine, config.initializer_token, config.num_vectors, config.max_embedding_norm)
     terms = [steering(engine, dataset, config), distillation(engine, dataset, config)]
     if not config.auxiliary_lora_rank:
         return DenoisingObjective(config, batches, token, terms)
-    lora = AuxiliaryLoRA(engine.attention_projections(), config.auxiliary_lora_rank)
+    lora = auxiliary_lora(engine, config.auxiliary_lora_rank)
     return DenoisingObjective(config, batches, TokenAndAdapter(token, lora, config.seed, temporary=True), terms)
 
 
 def distillation(engine: Engine, dataset: InteractionDataset, config: InteractiveActionConfig) -> Term:
-    """Returns the term of Eq. 6: the student's distance to the frozen teacher, which sees "and" in the new word's place.
+    """Returns the term of Eq. 6: the student's distance to the frozen teacher, which sees "and" for the new word.
 
     Args:
         engine: teacher and student.

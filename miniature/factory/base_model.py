@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import torch
 
 from ...models.compact_vocabulary import HEAD_CHANNELS
+from ...models.sampling import DDIM, guided
 from .autoencoder import LATENT_CHANNELS
 from .everyday_render import PLACES
 from .figures import SUBJECTS
@@ -122,43 +123,10 @@ def sample(
     rows = torch.tensor([vocabulary().rows(prompt) for prompt in [*prompts, *[""] * len(prompts)]])
     context = text_encoder(input_ids=rows).last_hidden_state
     noise = torch.randn(len(prompts), LATENT_CHANNELS, size, size, generator=torch.Generator().manual_seed(seed))
-    return ddim(lambda x, t: unet(x, t, context).sample, noise, steps, cfg)
 
+    def predict(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        conditional, unconditional = unet(torch.cat([x, x]), torch.cat([t, t]), context).sample.chunk(2)
+        return guided(unconditional, conditional, cfg)
 
-@torch.no_grad()
-def ddim(
-    predict_noise: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    noise: torch.Tensor,
-    steps: int = 20,
-    cfg: float = 4.0,
-) -> torch.Tensor:
-    """Samples by DDIM with classifier-free guidance, on the steps that ComfyUI's and diffusers' samplers take.
-
-    Args:
-        predict_noise: (x (2N, 4, h, w), t (2N,)) -> eps, for N prompts and then N times for the empty one.
-        noise: (N, 4, h, w).
-        steps: of the sampler.
-        cfg: weight of the guidance.
-
-    Returns:
-        Latents (N, 4, h, w).
-
-    Source:
-        Song et al. 2021.
-    """
-    from diffusers import DDIMScheduler
-
-    scheduler: Any = DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
-    scheduler.set_timesteps(steps)
-    x = noise
-    for t in scheduler.timesteps:
-        conditional, unconditional = predict_noise(torch.cat([x, x]), t.repeat(2 * len(x))).chunk(2)
-        x = scheduler.step(unconditional + cfg * (conditional - unconditional), t, x).prev_sample
-    return x
+    # the timesteps that ComfyUI's and diffusers' DDIM take
+    return DDIM.leading(alphas_cumprod(), steps).sample(predict, noise)

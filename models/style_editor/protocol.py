@@ -1,53 +1,77 @@
-"""What D3PO sees of a style-conditioned InstructPix2Pix, and the one in plain PyTorch (``models.style_editor.single_file``) as such."""
+"""What a trainer sees of a style-conditioned InstructPix2Pix, and the one in plain PyTorch as such."""
 
-from typing import Protocol
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
 from ..protocol import sha256_of
 
+if TYPE_CHECKING:
+    from .single_file import Editor
+
 
 class EditingEngine(Protocol):
     """A style-conditioned InstructPix2Pix, whatever library runs it. Latents (B, 4, h, w), images (B, H, W, 3) in 0..1.
 
-    module: what an adapter changes. device: of the latents given to ``predict``. alphas_cumprod: float32 (T,).
+    Attributes:
+        module: what an adapter changes.
+        alphas_cumprod: float32 (T,), the noise schedule.
+        device: of the latents given to ``predict``.
     """
 
     module: torch.nn.Module
-    device: torch.device
     alphas_cumprod: torch.Tensor
 
-    def predict(self, z_t, t, context, image, style):
-        """The noise in z_t at timesteps t (B,); image and style as ``encode_images`` gives them."""
+    @property
+    def device(self) -> torch.device: ...
 
-    def encode_images(self, images):
-        """Images, H and W divisible by 8 -> their encodings, not multiplied by SD's 0.18215."""
+    def predict(
+        self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor, image: torch.Tensor, style: torch.Tensor
+    ) -> torch.Tensor:
+        """Returns the noise in z_t at timesteps t (B,); image and style as ``encode_images`` gives them."""
 
-    def decode_latents(self, z_0):
-        """z_0 -> images, float32 on the CPU."""
+    def encode_images(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns the encodings of images, H and W divisible by 8, not multiplied by SD's 0.18215."""
 
-    def encode_prompts(self, prompts):
-        """B instructions -> contexts (B, tokens, width)."""
+    def decode_latents(self, z_0: torch.Tensor) -> torch.Tensor:
+        """Returns the images of z_0, float32 on the CPU."""
 
-    def fingerprint(self):
-        """sha256 over every weight that takes part, as loaded."""
+    def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+        """Returns contexts (B, tokens, width) of B instructions."""
+
+    def fingerprint(self) -> str:
+        """Returns sha256 over every weight that takes part, as loaded."""
 
 
 class PlainEditor:
-    """An ``Editor`` as an ``EditingEngine``."""
+    """An ``Editor`` of a single file as an ``EditingEngine``."""
 
-    def __init__(self, editor):
+    def __init__(self, editor: Editor) -> None:
         self.editor = editor
-        self.module = self.predict = editor.model
+        self.module: torch.nn.Module = editor.model
         self.alphas_cumprod = editor.alphas_cumprod
-        self.encode_images, self.encode_prompts = editor.encode_images, editor.encode_prompts
 
     @property
-    def device(self):
+    def device(self) -> torch.device:
         return next(self.module.parameters()).device
 
-    def decode_latents(self, z_0):
+    def predict(
+        self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor, image: torch.Tensor, style: torch.Tensor
+    ) -> torch.Tensor:
+        noise: torch.Tensor = self.module(z_t, t, context, image, style)
+        return noise
+
+    def encode_images(self, images: torch.Tensor) -> torch.Tensor:
+        return self.editor.encode_images(images)
+
+    def decode_latents(self, z_0: torch.Tensor) -> torch.Tensor:
         return self.editor.decode_latents(z_0).cpu()
 
-    def fingerprint(self):
+    def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+        return self.editor.encode_prompts(prompts)
+
+    def fingerprint(self) -> str:
         return sha256_of((self.module, self.editor.text_encoder, self.editor.autoencoder))

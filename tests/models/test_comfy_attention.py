@@ -11,7 +11,7 @@ from interactive_action.models.comfy_attention import Run, grouped, word_maps, w
 from interactive_action.models.comfy_layerwise import CHUNK, teach_layers
 from interactive_action.models.comfy_tokens import teach
 from interactive_action.nodes.capture_attention import PLACES, RESOLUTIONS, DrawAttention, RecordAttention
-from interactive_action.scoring.attention_overlay import normalize_maps, overlay
+from interactive_action.scoring.attention_overlay import overlay, stretch
 from interactive_action.tokens.token import InteractiveToken
 
 PROMPT = "a panda <lift> a red ball"
@@ -170,14 +170,17 @@ def test_maps_by_hand():
         [0.6, 0.5]
     )  # a word of two vectors has the sum
     assert {name: map.flatten().tolist() for name, map in grouped(maps, False).items()} == {
-        "down": pytest.approx([0.4, 0.2]), "up": pytest.approx([0.5, 0.1]), "all layers": pytest.approx([0.45, 0.15])}  # fmt: skip
+        "down": pytest.approx([0.4, 0.2]),
+        "up": pytest.approx([0.5, 0.1]),
+        "all layers": pytest.approx([0.45, 0.15]),
+    }
     assert list(grouped(maps, True)) == ["2 x 1", "all layers"]
     with pytest.raises(InteractiveActionError, match="2 chunks of 77 tokens, and the samples were drawn with 77"):
         word_maps(run, [0], 2)
 
 
 def test_overlays_run_from_dark_to_light():
-    maps = normalize_maps(torch.tensor([[[0.1, 0.3]], [[0.2, 0.2]]]), 1, 2)
+    maps = stretch(torch.tensor([[[0.1, 0.3]], [[0.2, 0.2]]]), 1, 2)
     assert maps.flatten().tolist() == pytest.approx([0, 1, 0, 0])
     drawn = overlay(torch.full((1, 1, 2, 3), 0.5), maps[:1])
     assert drawn[0, 0, 0].tolist() == pytest.approx([0.5 * 0.35 + 0.65 * c for c in (0.05, 0.03, 0.3)])

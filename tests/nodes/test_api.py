@@ -158,7 +158,7 @@ def test_another_program_at_the_address_is_a_sentence(tmp_path):
     import http.server
 
     (tmp_path / "object_info").write_text("a page")
-    handler = lambda *arguments: http.server.SimpleHTTPRequestHandler(*arguments, directory=str(tmp_path))  # noqa: E731
+    handler = lambda *arguments: http.server.SimpleHTTPRequestHandler(*arguments, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         with pytest.raises(InteractiveActionError, match="is no ComfyUI"):

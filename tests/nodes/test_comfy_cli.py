@@ -11,8 +11,8 @@ import torch
 from interactive_action.tests.nodes.graphs import save_noise_dataset
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import save_token
-from interactive_action.tools.demos.token import load_prompt
 from interactive_action.tools.dev import peers
+from interactive_action.tools.dev.prompts import load_prompt
 from interactive_action.tools.dev.workflows import NOTES, WORKFLOWS
 
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}

@@ -123,7 +123,7 @@ def test_empty_names_and_sources_are_sentences(images, clip_scorer, detector):
 
 def test_without_the_extra_the_loader_says_which_command_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(MissingExtraError, match=r"pip install \"\.\[score\]\""):
+    with pytest.raises(MissingExtraError, match=r"pip install -e \"\.\[score\]\""):
         LoadClipScorer.execute(EMBEDDED)
 
 

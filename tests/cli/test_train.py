@@ -21,7 +21,7 @@ from interactive_action.trainers.run_file import Run, config_text
 from interactive_action.trainers.train import train
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HERE = [sys.executable, str(ROOT), "trainers.cli"]
+HERE = [sys.executable, str(ROOT)]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 SETTINGS = {"steps": 6, "batch_size": 1, "initializer_token": "with"}
 LONGER = {**SETTINGS, "steps": 100}
@@ -48,10 +48,9 @@ def write_run(folder, dataset, method="textual-inversion", hyperparameters=SETTI
     return path
 
 
-def run(*arguments, launcher=HERE):
-    return subprocess.run(
-        [*launcher, *map(str, arguments)], env=ENVIRONMENT, check=False, capture_output=True, text=True
-    )
+def run(*arguments, launcher=HERE, **environment):
+    command, environment = [*launcher, *map(str, arguments)], {**ENVIRONMENT, **environment}
+    return subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
 
 
 def interrupt(path, wish):
@@ -109,27 +108,21 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, dataset, uni
     assert not list(tmp_path.glob("*.state"))
 
 
-def test_two_processes_average_their_gradients_and_write_one_token(tmp_path, dataset):
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        str(ROOT),
-        "trainers.cli",
-    ]
-    child = run("train", write_run(tmp_path, dataset), launcher=launcher)
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+@pytest.mark.parametrize("program", [[str(ROOT)], ["-m", "interactive_action"]], ids=["folder", "package"])
+def test_two_processes_average_their_gradients_and_write_one_token(tmp_path, dataset, package_path, program):
+    child = run("train", write_run(tmp_path, dataset), launcher=[*TORCHRUN, *program], PYTHONPATH=package_path)
     assert child.returncode == 0, child.stderr
     assert [path.name for path in tmp_path.glob("lift*")] == ["lift.safetensors"]
     assert load_token(tmp_path / "lift.safetensors").provenance["interactive_action.processes"] == "2"
 
 
 def test_help_and_mistakes_are_sentences_without_a_traceback(tmp_path, dataset):
-    assert "python . trainers.cli train lift.toml" in run("--help").stdout
+    assert "-m interactive_action train lift.toml" in run("train", "--help").stdout
     child = run("train", write_run(tmp_path, dataset, model="nowhere.safetensors"))
-    assert child.returncode == 1
+    assert child.returncode == 2
     assert child.stderr.strip().splitlines()[-1].startswith("The checkpoint nowhere.safetensors could not be read")
     assert "Traceback" not in child.stderr
 
@@ -210,7 +203,10 @@ def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nsteps = "many"', "must be a whole number"),
         ('model = "m"\ndataset = "d"\naction = "a"\n[hyperparameters]\nstep = 3', "says step, which is unknown"),
         (
-            'model = "m"\ndataset = "d"\naction = "a"\ngradient_checkpointing = true\n[hyperparameters]\nauxiliary_lora_rank = 4',
+            (
+                'model = "m"\ndataset = "d"\naction = "a"\ngradient_checkpointing = true\n'
+                "[hyperparameters]\nauxiliary_lora_rank = 4"
+            ),
             "does not go with an auxiliary LoRA",
         ),
         ('model = "m"\ndataset = "d"\naction = "a"\n[judges]\nsubject = "a"', "there are none. Write \\[validation\\]"),
