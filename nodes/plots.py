@@ -32,7 +32,8 @@ def loss_curves(losses: Mapping[str, Sequence[float]], steps: int, width: int = 
     Args:
         losses: {name: one float a step}.
         steps: where the run will end.
-        width, height: of the image in pixels.
+        width: of the image in pixels.
+        height: of the image in pixels.
     """
     # imported here: matplotlib takes half a second that ComfyUI's start should not pay
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -46,8 +46,8 @@ def word_positions(tokenize: Tokenizer, prompt: str, word: str) -> tuple[list[in
             positions |= {position for position, _ in part}
     if not positions:
         raise InteractiveActionError(
-            f"The word {word!r} does not stand in the prompt {prompt!r}. Write it as it stands there, and connect the CLIP "
-            f"that encoded the prompt."
+            f"The word {word!r} does not stand in the prompt {prompt!r}. Write it as it stands there, and connect the "
+            f"CLIP that encoded the prompt."
         )
     return sorted(positions), len(chunks)
 

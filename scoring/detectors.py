@@ -134,7 +134,8 @@ def load_detector(name: str | pathlib.Path, threshold: float) -> ZeroShotDetecto
         raise MissingExtraError("transformers", "score") from error
     try:
         model = AutoModelForZeroShotObjectDetection.from_pretrained(name, use_safetensors=True)
-        processor = AutoProcessor.from_pretrained(name)
+        processors: Any = AutoProcessor  # whose functions have no types
+        processor = processors.from_pretrained(name)
     except (OSError, ValueError, KeyError) as error:
         raise InteractiveActionError(
             f'The detector "{name}" could not be loaded: {first_line(error)} '

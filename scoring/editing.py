@@ -66,8 +66,10 @@ class EditingReward:
 
         Args:
             generated: the edits (B, H, W, 3) in 0..1.
-            original, style: (B or 1, H, W, 3) and (B or 1, h, w, 3) in 0..1.
-            mask, style_mask: (B or 1, H, W) and (B or 1, h, w); None for the full frame.
+            original: what was edited (B or 1, H, W, 3) in 0..1.
+            style: (B or 1, h, w, 3) in 0..1.
+            mask: where the edit belongs (B or 1, H, W); None for the full frame.
+            style_mask: where the style is (B or 1, h, w); None for the full frame.
             depths: (B or 1, H, W) and (B, H, W) of original and generated, if they are known.
 
         Returns:
@@ -149,13 +151,18 @@ def score_batches(
 
     Args:
         reward: the judges.
-        generated, original, style, mask, style_mask: of ``EditingReward.scores``, for N edits.
+        generated: the edits (N, H, W, 3) in 0..1.
+        original: what was edited (N or 1, H, W, 3) in 0..1.
+        style: (N or 1, h, w, 3) in 0..1.
+        mask: where the edit belongs (N or 1, H, W); None for the full frame.
+        style_mask: where the style is (N or 1, h, w); None for the full frame.
         batch_size: how many edits the judges see at once; the result is the same.
         progress: called as ``progress(done, N)``; may raise to stop.
     """
     count, scores, depths = len(generated), [], []
     original_depth = reward.depth_model.depth(original)
-    for rows in torch.arange(count).split(batch_size):
+    for start in range(0, count, batch_size):
+        rows = slice(start, start + batch_size)
         before, image, look = (part[rows] if len(part) == count else part for part in (original_depth, original, style))
         inside, style_inside = (
             part[rows] if part is not None and len(part) == count else part for part in (mask, style_mask)
@@ -163,7 +170,7 @@ def score_batches(
         depths.append(reward.depth_model.depth(generated[rows]))
         scores.append(reward.scores(generated[rows], image, look, inside, style_inside, (before, depths[-1])))
         if progress:
-            progress(int(rows[-1]) + 1, count)
+            progress(min(rows.stop, count), count)
     structure, semantics = (torch.cat(column) for column in zip(*scores))
     change = (original_depth - torch.cat(depths)).abs()
     change = change / change.max().clamp(min=1e-8)

@@ -121,8 +121,9 @@ def _load_transformers(class_name: str, example: str) -> Callable[[str], Encoder
         except ImportError as error:
             raise MissingExtraError("transformers", "score") from error
         try:
-            model = getattr(transformers, class_name).from_pretrained(name, use_safetensors=True)
-            processor = transformers.AutoImageProcessor.from_pretrained(name)
+            library: Any = transformers  # some of whose functions have no types
+            model = getattr(library, class_name).from_pretrained(name, use_safetensors=True)
+            processor = library.AutoImageProcessor.from_pretrained(name)
         except (OSError, ValueError, KeyError) as error:
             raise InteractiveActionError(
                 f'The encoder "{name}" could not be loaded: {first_line(error)} Give a folder with the model in '

@@ -72,7 +72,9 @@ def score_images(
 
     Args:
         images: float (N, H, W, 3) in 0..1; a fourth channel is left out.
-        subjects, objects, texts: N strings each, or one for all; the text is plain language (``replace_placeholder``).
+        subjects: who acts, N strings or one for all.
+        objects: what is acted on, N strings or one for all.
+        texts: in plain language (``replace_placeholder``), N strings or one for all.
         detector: not used where there are ``boxes``.
         clip_scorer: compares images with texts.
         boxes: N lists of boxes from elsewhere (a simulator, another detector); their labels name the class.

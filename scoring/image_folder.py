@@ -43,8 +43,11 @@ def score_folder(
 
     Args:
         folder: with images, and maybe with ``metadata.jsonl``.
-        subject, object, text: of all images that the metadata say nothing about.
-        detector, clip_scorer: the judges.
+        subject: who acts, in all images that the metadata say nothing about.
+        object: what is acted on in them.
+        text: what CLIP compares them with.
+        detector: finds things.
+        clip_scorer: compares images with texts.
         phrase: plain words in the place of a learned word in texts.
         batch_size: how many images the judges see at once; the result is the same.
         progress: called as ``progress(done, total)``; may raise to stop.

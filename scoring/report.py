@@ -1,5 +1,6 @@
-"""A run as one HTML file: tables with intervals, plots, image grids, tokens to take along, settings. No network, no
-server.
+"""A run as one HTML file: tables with intervals, plots, image grids, tokens to take along, settings.
+
+It needs no network and no server.
 
 write_report("evidence/report.html", "Table 1", lead="Seven methods, the same noise.", sections=[
     Table("IAScore", [{"method": "base", "IAScore": Score(0.31, (0.27, 0.35)), "passed": 0.4}], {"passed": ".0%"}),

@@ -36,10 +36,12 @@ def semantic_scores(
     """Returns Eq. 9 of each image, float (B,).
 
     Args:
-        generated, original: (B, H, W, 3) in 0..1.
+        generated: the edits (B, H, W, 3) in 0..1.
+        original: what was edited (B, H, W, 3) in 0..1.
         style: (B, h, w, 3) in 0..1.
         encoder: of masked images.
-        mask, style_mask: (B, H, W) and (B, h, w), 0 or 1; None for the full frame.
+        mask: where the edit belongs (B, H, W), 0 or 1; None for the full frame.
+        style_mask: where the style is (B, h, w), 0 or 1; None for the full frame.
         lambda_: weight of the change outside of the mask, 0.5.
     """
     edit = encoder.encode_image(_masked(generated, mask))

@@ -75,7 +75,8 @@ def load_depth_model(name: str | pathlib.Path) -> TransformersDepth:
         raise MissingExtraError("transformers", "score") from error
     try:
         model = AutoModelForDepthEstimation.from_pretrained(name, use_safetensors=True)
-        processor = AutoImageProcessor.from_pretrained(name)
+        processors: Any = AutoImageProcessor  # whose functions have no types
+        processor = processors.from_pretrained(name)
     except (OSError, ValueError, KeyError) as error:
         raise InteractiveActionError(
             f'The depth model "{name}" could not be loaded: {first_line(error)} Give a folder with a depth model in '
