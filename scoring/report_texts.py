@@ -75,7 +75,7 @@ def _read(text: str, where: str, fits: Callable[[Any], bool], source: str) -> di
     if not good:
         raise InteractiveActionError(
             f"{where} is JSON, but not the report of {source}. Connect the output report of {source}, or leave it "
-            f"empty."
+            "empty."
         )
     return report
 

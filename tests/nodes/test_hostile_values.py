@@ -305,7 +305,7 @@ def test_a_report_that_is_none_is_a_sentence(client, said):
 
 
 def test_a_report_of_other_images_is_refused(client):
-    from interactive_action.nodes.write_report import COLUMNS
+    from interactive_action.scoring.report_sections import COLUMNS
 
     scores = dict.fromkeys(COLUMNS.values(), 0.5)
     said = {"how": {}, "scores": {**scores, "n": 2}, "intervals": dict.fromkeys(scores),

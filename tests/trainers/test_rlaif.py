@@ -151,7 +151,7 @@ def test_ties_teach_nothing():
         def depth(self, images):
             return torch.zeros(images.shape[:3])
 
-        def see(self, images):
+        def encode_image(self, images):
             return torch.nn.functional.normalize(torch.ones(len(images), 3), dim=-1)
 
     task = dataclasses.replace(noise_task(), masks=None)

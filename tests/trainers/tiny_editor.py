@@ -78,7 +78,7 @@ class Brightness:
 class MeanColor:
     name = "mean color"
 
-    def see(self, images):
+    def encode_image(self, images):
         return normalize(images.mean((1, 2)) + 1e-3, dim=-1)
 
 

@@ -43,7 +43,7 @@ class Brightness:
 class MeanColor(Brightness):
     name = "mean color"
 
-    def see(self, images):
+    def encode_image(self, images):
         return torch.nn.functional.normalize(images.mean((1, 2)) + 1e-3, dim=-1)
 
 
