@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from ..errors import MissingExtraError
-from ..files import told_in_a_sentence
+from ..files import write_errors
 from .loop import TrainingState
 
 LOGGER = logging.getLogger(__name__)
@@ -37,11 +37,11 @@ def tensorboard(folder: str | pathlib.Path | None, state: TrainingState) -> Iter
     except ImportError as error:
         raise MissingExtraError("tensorboard", "train") from error
     folder = pathlib.Path(folder)
-    with told_in_a_sentence(folder):
+    with write_errors(folder):
         writer = SummaryWriter(str(folder), purge_step=state.step + 1)
 
     def write(state: TrainingState, images: torch.Tensor | None) -> None:
-        with told_in_a_sentence(folder):
+        with write_errors(folder):
             for name, values in state.losses.items():
                 writer.add_scalar(f"loss/{name}", values[-1], state.step)
             if str(state.step) in state.scores:
