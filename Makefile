@@ -29,7 +29,7 @@ serve:  ## open ComfyUI with this pack on http://127.0.0.1:8188 (or PORT=...)
 	@$(SETUP)
 	@$(RUN) tools.dev.serve $(PORT)
 
-bench:  ## measure something: BENCH=import and others, into benchmarks/results/
+bench:  ## measure something: BENCH=startup and others, into benchmarks/results/
 	@$(SETUP) vulkan
 	@$(RUN) tools.dev.bench $(BENCH)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import hashlib
 import json
 import os
 import pathlib
@@ -15,9 +14,8 @@ import re
 import shutil
 import struct
 import tempfile
-import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import InteractiveActionError, NotWrittenError
@@ -28,22 +26,22 @@ if TYPE_CHECKING:
 StrPath = str | os.PathLike[str]
 
 LONGEST_NAME = 200  # bytes of UTF-8: file systems take 255, and a number, an ending or a temporary mark may be added
-SETTLED_NS = 2_000_000_000  # a file that old is not written twice in one tick of its time
 _NAME = re.compile(r"\w[\w.-]*")
 # Windows's devices
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which captions may hold
 
 
-def checked_name(name: object, what: str) -> str:
+def checked_name(name: object, what: str, longest: int = LONGEST_NAME) -> str:
     """Returns ``name`` in Unicode's form NFC if on every system it can only name a file inside its own folder.
 
-    Letters and digits of any script, '-', '_' and '.'; at most ``LONGEST_NAME`` bytes; no name that Windows keeps for
+    Letters and digits of any script, '-', '_' and '.'; at most ``longest`` bytes; no name that Windows keeps for
     itself.
 
     Args:
         name: from a person, a graph or a file.
         what: the kind of thing that is named, for the sentence.
+        longest: bytes of UTF-8.
 
     Raises:
         InteractiveActionError: it is not a text, is too long or could be another file somewhere.
@@ -54,9 +52,9 @@ def checked_name(name: object, what: str) -> str:
         )
     name = unicodedata.normalize("NFC", name)
     length = len(name.encode("utf-8", "surrogatepass"))
-    if length > LONGEST_NAME:
+    if length > longest:
         raise InteractiveActionError(
-            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {LONGEST_NAME} are the "
+            f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {longest} are the "
             "limit. Choose a shorter one."
         )
     if not _NAME.fullmatch(name) or ".." in name:
@@ -70,6 +68,26 @@ def checked_name(name: object, what: str) -> str:
             "the file. Try a plain name such as 'pick-up'."
         )
     return name
+
+
+def check_text(text: object, what: str) -> None:
+    """Raises a sentence if ``text`` is none, or one that no tokenizer takes and no file holds.
+
+    Args:
+        text: from a person, a graph or a file.
+        what: names it in the sentence.
+
+    Raises:
+        InteractiveActionError: the sentence.
+    """
+    if not isinstance(text, str):
+        raise InteractiveActionError(f"{what} holds {text!r}. It must be text.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InteractiveActionError(
+            f"{what} is {text!r}, which holds half a character that no file can hold. Type it again."
+        ) from error
 
 
 def path_inside(folder: StrPath, name: StrPath, what: str) -> pathlib.Path:
@@ -192,44 +210,6 @@ def parse_json(text: str, where: str) -> Any:
         ) from error
 
 
-def content_digest(paths: Iterable[StrPath]) -> str:
-    """Returns a key that changes with the content and the name of any of these files.
-
-    Args:
-        paths: of files, and of folders, which stand for all files below them.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for path in map(pathlib.Path, paths):
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                digest.update(f"{os.fsencode(file)!r}".encode() + _file_digest(file))
-    return digest.hexdigest()
-
-
-# (path, size, time, number) -> digest, so that thousands of images are read once
-_DIGESTS: dict[tuple[str, int, int, int], bytes] = {}
-
-
-def _file_digest(path: pathlib.Path) -> bytes:
-    """SHA-256 of a file that exists."""
-    status = path.stat()
-    key = (str(path), status.st_size, status.st_mtime_ns, status.st_ino)
-    if key not in _DIGESTS:
-        digest = _sha256(path)
-        if time.time_ns() - status.st_mtime_ns < SETTLED_NS:  # it may change again within one tick of the clock
-            return digest
-        _DIGESTS[key] = digest
-    return _DIGESTS[key]
-
-
-def _sha256(path: pathlib.Path) -> bytes:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(2**20):  # Python 3.10 has no hashlib.file_digest
-            digest.update(block)
-    return digest.digest()
-
-
 # Writing
 
 
@@ -241,7 +221,7 @@ def write_atomically(path: StrPath, data: bytes) -> None:
         data: the whole content.
 
     Raises:
-        InteractiveActionError: the system refuses; what was there before is unchanged.
+        NotWrittenError: the system refuses; what was there before is unchanged.
     """
     path = pathlib.Path(path)
     temporary = None
@@ -270,7 +250,8 @@ def new_folder(folder: StrPath, what: str) -> Iterator[pathlib.Path]:
         what: the kind of folder, for the sentence.
 
     Raises:
-        InteractiveActionError: there is such a folder already, or the system refuses to write; nothing is left.
+        InteractiveActionError: there is such a folder already.
+        NotWrittenError: the system refuses to write; nothing is left.
     """
     folder = pathlib.Path(folder)
     if folder.exists():
@@ -300,7 +281,7 @@ def write_errors(path: StrPath, size: int | None = None) -> Iterator[None]:
         size: bytes to be written, if that is known.
 
     Raises:
-        InteractiveActionError: in place of an OSError.
+        NotWrittenError: in place of an OSError.
     """
     path = pathlib.Path(path)
     try:

@@ -1,23 +1,32 @@
-"""How often each action of the simulator succeeds: the rate over random layouts, told by the physics, without images."""
+"""How often each action of the simulator succeeds: over random layouts, by the physics, without images."""
+
+from __future__ import annotations
 
 LAYOUTS = 20  # for each action, of the objects that it is offered for, in turn
 
 
-def measure():
-    """Return {action: rate} with the Panda, or who else can, sizes and places as the default scene draws them."""
+def measure() -> dict[str, float]:
+    """Returns {action: success rate} for the first robot that can do it, sizes and places as in the default scene."""
     from ..sim.actions import ACTIONS
 
-    return {name: rate(name) for name in ACTIONS}
+    return {action: success_rate(action) for action in ACTIONS}
 
 
-def rate(name, layouts=LAYOUTS, robot=None):
-    """Share of ``layouts`` random layouts in which the ``robot`` (None: the first that can) succeeded at the action ``name``."""
+def success_rate(action: str, layouts: int = LAYOUTS, robot: str | None = None) -> float:
+    """Performs an action in random layouts.
+
+    Args:
+        action: its name.
+        layouts: how many.
+        robot: its name; None: the first that can do it.
+
+    Returns:
+        The share of layouts in which it succeeded.
+    """
     from ..sim.actions import ACTIONS
     from ..sim.record import perform
     from ..sim.scene import Scene, able
 
-    objects = ACTIONS[name].objects
-    failures = [
-        perform(Scene(robot or able(name)[0], name, objects[seed % len(objects)]), seed)[1] for seed in range(layouts)
-    ]
+    objects, performer = ACTIONS[action].objects, robot or able(action)[0]
+    failures = [perform(Scene(performer, action, objects[seed % len(objects)]), seed)[1] for seed in range(layouts)]
     return failures.count("") / layouts

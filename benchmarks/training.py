@@ -1,10 +1,12 @@
 """A training step of this pack against the same step as diffusers' Textual Inversion script assembles it.
 
 Both run on one U-Net and text encoder of SD 1.5's shapes with random weights, in one process and interleaved, so that
-whatever else the machine does meets both alike. Their step encodes the image, runs text encoder and U-Net, and lets AdamW
-own the vocabulary's whole table, of which all rows but one are put back. Teacher and student on it are theirs plus one
-forward pass more. Written from their loop as it is documented; none of its code is here.
+whatever else the machine does meets both alike. Their step encodes the image, runs text encoder and U-Net, and lets
+AdamW own the vocabulary's whole table, of which all rows but one are put back. Teacher and student on it are theirs
+plus one forward pass more. Written from their loop as it is documented; none of its code is here.
 """
+
+from __future__ import annotations
 
 import contextlib
 import copy
@@ -12,8 +14,11 @@ import functools
 import gc
 import statistics
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
+from einops import rearrange
 from torch.nn.functional import mse_loss
 
 from ..captions.dataset import InteractionDataset
@@ -26,6 +31,7 @@ from ..trainers.action_different import ActionDifferent
 from ..trainers.adi import ADIConfig, ADIObjective
 from ..trainers.interactive_action import InteractiveActionConfig, interactive_action
 from ..trainers.loop import TrainingState, training_steps
+from ..trainers.objective import Objective
 from ..trainers.textual_inversion import TextualInversionConfig, textual_inversion
 
 ROUNDS = 3
@@ -36,14 +42,17 @@ TRIPLE_SIZE = 256  # ADI's six images and what they are compared with: at 512 th
 PROMPTS, PROMPTS_AND = ("a photo of a robot arm <v*> a red cube",), ("a photo of a robot arm and a red cube",)
 GIGABYTE = 2**30
 
+Step = Callable[[], object]
 
-def measure():
-    """Ratios of seconds and of peak memory above the weights of U-Net and text encoder, medians over rounds."""
+
+def measure() -> dict[str, Any]:
+    """Returns ratios of seconds and of peak memory above the weights of U-Net and text encoder, medians over rounds."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    unet, text = unet_and_text(device)
+    unet, text_encoder = unet_and_text_encoder(device)
     memory = Memory(device)
-    steps = the_steps(unet, text, device)
-    seconds, gigabytes = {name: [] for name in steps}, {name: [] for name in steps}
+    steps = all_steps(unet, text_encoder, device)
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    gigabytes: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(ROUNDS):
         for name, ready in steps.items():
             with ready as step, memory:
@@ -64,77 +73,94 @@ def measure():
         "adi_overhead": ratio(seconds, "triple", "plain for the triple"),
         "seconds": {name: round(statistics.median(values), 3) for name, values in seconds.items()},
         "gigabytes_above_weights": {name: round(statistics.median(values), 3) for name, values in gigabytes.items()},
-        "measured_on": f"SD 1.5's shapes, random weights, batch {BATCH}, float32, {SIZE} x {SIZE} pixels (ADI: {TRIPLE_SIZE} x "
-        f"{TRIPLE_SIZE}), {device.type}, {torch.get_num_threads()} threads, torch {torch.__version__}, medians of {ROUNDS} paired rounds",
+        "measured_on": f"SD 1.5's shapes, random weights, batch {BATCH}, float32, {SIZE} x {SIZE} pixels (ADI: "
+        f"{TRIPLE_SIZE} x {TRIPLE_SIZE}), {device.type}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"medians of {ROUNDS} paired rounds",
     }
 
 
-def ratio(values, ours, theirs):
+def ratio(values: Mapping[str, Sequence[float]], ours: str, theirs: str) -> float:
+    """Returns the median ratio of paired rounds of two steps."""
     return round(statistics.median(one / other for one, other in zip(values[ours], values[theirs])), 3)
 
 
-def the_steps(unet, text, device):
-    """name -> a context manager, usable again, that gives a function of one step."""
+def all_steps(unet: Any, text_encoder: Any, device: torch.device) -> dict[str, contextlib.AbstractContextManager[Step]]:
+    """Builds name -> a context manager, usable again, that gives a function of one step."""
     from diffusers import DDPMScheduler
 
-    scheduler = DDPMScheduler(**SCHEDULE)
+    scheduler: Any = DDPMScheduler(**SCHEDULE)
     tokenizer = clip_tokenizer()
-    untouched = copy.deepcopy(
-        unet, {id(weight): weight for weight in unet.parameters()}
-    )  # for them; the weights are the same
-    engine = DiffusersEngine(unet, [TextEncoder(text, tokenizer)], autoencoder, scheduler.alphas_cumprod, device=device)
+    # for theirs: the weights are the same
+    untouched = copy.deepcopy(unet, {id(weight): weight for weight in unet.parameters()})
+    encoders = [TextEncoder(text_encoder, tokenizer)]
+    engine = DiffusersEngine(unet, encoders, autoencoder, scheduler.alphas_cumprod, device=device)
     images = torch.rand(IMAGES, SIZE, SIZE, 3, generator=torch.Generator().manual_seed(0))
     dataset = InteractionDataset(images, (PROMPTS,) * IMAGES, (PROMPTS_AND,) * IMAGES)
-    small = InteractionDataset(images[:, :TRIPLE_SIZE, :TRIPLE_SIZE], dataset.prompts, dataset.prompts_and)
+    small_images = images[:, :TRIPLE_SIZE, :TRIPLE_SIZE]
+    small = InteractionDataset(small_images, dataset.prompts, dataset.prompts_and)
     plain = TextualInversionConfig(batch_size=BATCH)
     full = InteractiveActionConfig(batch_size=BATCH, steering_words=ACTION_WORDS["pick up"])
-    others = ActionDifferent.in_order(small.images.flip(0), IMAGES)
+    others = ActionDifferent.in_order(small_images.flip(0), IMAGES)
     # one vector for all layers, as plain's, so that only the triple differs
     triple = ADIObjective(engine, small, ADIConfig(batch_size=BATCH, layer_wise=False), others)
-    theirs = functools.partial(
-        DiffusersStep, untouched, text, tokenizer, scheduler, images[:BATCH].movedim(-1, 1).to(device) * 2 - 1
-    )
-    plain_loss = textual_inversion(engine, dataset, plain)
+    pixels = rearrange(images[:BATCH], "b h w c -> b c h w").to(device) * 2 - 1
+    theirs = functools.partial(DiffusersStep, untouched, text_encoder, tokenizer, scheduler, pixels)
+    plain_objective = textual_inversion(engine, dataset, plain)
     return {
         "diffusers plain": theirs(teacher=False),
-        "plain": OurStep(plain_loss),
+        "plain": OurStep(plain_objective),
         "diffusers full": theirs(teacher=True),
         "full": OurStep(interactive_action(engine, dataset, full)),
-        "checkpointed": OurStep(plain_loss, unet),
+        "checkpointed": OurStep(plain_objective, unet),
         "plain for the triple": OurStep(textual_inversion(engine, small, plain)),
         "triple": OurStep(triple),
     }
 
 
-class OurStep:
-    """A step of a method's loss; with gradient checkpointing where ``checkpointed`` is a U-Net."""
+class OurStep(contextlib.AbstractContextManager[Step]):
+    """A step of a method.
 
-    def __init__(self, loss, checkpointed=None):
+    Args:
+        objective: the method's.
+        checkpointed: a U-Net whose gradients are checkpointed; None: none.
+    """
+
+    def __init__(self, objective: Objective, checkpointed: Any = None) -> None:
         self.unet = checkpointed
-        self.steps = training_steps(loss, TrainingState.begin(loss.trainable.initial()))
+        self.steps = training_steps(objective, TrainingState.begin(objective.trainable.initial()))
 
-    def __enter__(self):
-        self.gradient_checkpointing = contextlib.nullcontext() if self.unet is None else checkpointed_unet(self.unet)
-        self.gradient_checkpointing.__enter__()
+    def __enter__(self) -> Step:
+        self.contexts = contextlib.ExitStack()
+        if self.unet is not None:
+            self.contexts.enter_context(checkpointed_unet(self.unet))
         return lambda: next(self.steps)
 
-    def __exit__(self, *error):
-        self.gradient_checkpointing.__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        self.contexts.close()
 
 
-class DiffusersStep:
-    """Their step, with what it keeps in memory: an autoencoder, AdamW over the vocabulary's table and a copy of it."""
+class DiffusersStep(contextlib.AbstractContextManager[Step]):
+    """Their step, with what it keeps in memory: an autoencoder, AdamW over the vocabulary's table and a copy of it.
 
-    def __init__(self, unet, text, tokenizer, scheduler, pixels, teacher):
-        self.unet, self.text, self.scheduler, self.pixels, self.teacher = unet, text, scheduler, pixels, teacher
-        ids = [tokenizer(prompts[0].replace("<v*>", "handling"), padding="max_length", max_length=77, return_tensors="pt").input_ids
-               for prompts in (PROMPTS, PROMPTS_AND)]  # fmt: skip
+    Args:
+        unet, text_encoder, tokenizer, scheduler: the model.
+        pixels: the images (BATCH, 3, SIZE, SIZE) in -1..1.
+        teacher: whether a teacher's forward pass is added.
+    """
+
+    def __init__(
+        self, unet: Any, text_encoder: Any, tokenizer: Any, scheduler: Any, pixels: torch.Tensor, teacher: bool
+    ) -> None:
+        self.unet, self.text_encoder, self.scheduler = unet, text_encoder, scheduler
+        self.pixels, self.teacher = pixels, teacher
+        texts = [prompts[0].replace("<v*>", "handling") for prompts in (PROMPTS, PROMPTS_AND)]
+        ids = tokenizer(texts, padding="max_length", max_length=77, return_tensors="pt").input_ids
         self.ids, self.teacher_ids = (row.to(pixels.device).repeat(BATCH, 1) for row in ids)
-        self.learned = tokenizer("handling", add_special_tokens=False).input_ids[0]
+        self.token_id = tokenizer("handling", add_special_tokens=False).input_ids[0]
 
-    def __enter__(self):
+    def __enter__(self) -> Step:
         self.autoencoder = autoencoder().to(self.pixels.device)
-        self.table = self.text.get_input_embeddings().weight.requires_grad_()
+        self.table = self.text_encoder.get_input_embeddings().weight.requires_grad_()
         self.before = self.table.detach().clone()
         self.optimizer = torch.optim.AdamW([self.table], lr=5e-3)
         self.table.grad = torch.zeros_like(self.table)
@@ -142,45 +168,49 @@ class DiffusersStep:
         self.optimizer.zero_grad()
         return self.step
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.table.requires_grad_(False)
         self.table.grad = None
         with torch.no_grad():
             self.table.copy_(self.before)
         del self.autoencoder, self.optimizer, self.before, self.table
 
-    def step(self):
+    def step(self) -> None:
+        """Trains one step."""
         latents = self.autoencoder.encode(self.pixels).latent_dist.sample() * self.autoencoder.config.scaling_factor
         noise = torch.randn_like(latents)
         t = torch.randint(1000, (BATCH,), device=latents.device)
         z_t = self.scheduler.add_noise(latents, noise, t)
-        predicted = self.unet(z_t, t, self.text(self.ids).last_hidden_state).sample
-        loss = mse_loss(predicted, noise)
+        student = self.unet(z_t, t, self.text_encoder(self.ids).last_hidden_state).sample
+        loss = mse_loss(student, noise)
         if self.teacher:
             with torch.no_grad():
-                taught = self.unet(z_t, t, self.text(self.teacher_ids).last_hidden_state).sample
-            loss = loss + 0.2 * mse_loss(predicted, taught)
+                teacher = self.unet(z_t, t, self.text_encoder(self.teacher_ids).last_hidden_state).sample
+            loss = loss + 0.2 * mse_loss(student, teacher)
         loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
         others = torch.ones(len(self.table), dtype=torch.bool, device=self.table.device)
-        others[self.learned] = False
+        others[self.token_id] = False
         with torch.no_grad():
             self.table[others] = self.before[others]
 
 
-class Memory(contextlib.AbstractContextManager):
-    """Measures ``peak``: the most bytes that were held while it was entered, beside those that were held when it was made.
+class Memory(contextlib.AbstractContextManager[None]):
+    """Measures peak memory while it is entered.
 
     Made when U-Net and text encoder are loaded, it counts neither them nor the libraries.
+
+    Attributes:
+        peak: the most bytes that were held, beside those that were held when it was made.
     """
 
-    def __init__(self, device):
+    def __init__(self, device: torch.device) -> None:
         self.device, self.peak = device, 0
         gc.collect()
         self.start = torch.cuda.memory_allocated() if device.type == "cuda" else _resident("VmRSS")
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
@@ -189,29 +219,31 @@ class Memory(contextlib.AbstractContextManager):
             with open("/proc/self/clear_refs", "w") as file:
                 file.write("5")  # forgets the highest value so far
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         highest = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else _resident("VmHWM")
         self.peak = highest - self.start
 
-    def wait(self):
+    def wait(self) -> None:
+        """Waits until a GPU is done."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
 
-def _resident(name):
+def _resident(name: str) -> int:
+    """Returns a figure of this process's memory, bytes."""
     with open("/proc/self/status") as file:
         [line] = [line for line in file if line.startswith(f"{name}:")]
     return int(line.split()[1]) * 1024
 
 
-def unet_and_text(device):
-    """SD 1.5's U-Net and text encoder, untrained."""
+def unet_and_text_encoder(device: torch.device) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """Builds SD 1.5's U-Net and text encoder, untrained."""
     from diffusers import UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     torch.manual_seed(0)
-    unet = UNet2DConditionModel(cross_attention_dim=768)
-    text = CLIPTextModel(
+    unet: Any = UNet2DConditionModel(cross_attention_dim=768)
+    text_encoder: Any = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=49408,
             hidden_size=768,
@@ -222,14 +254,19 @@ def unet_and_text(device):
             eos_token_id=49407,
         )
     )
-    return unet.to(device), text.to(device)
+    return unet.to(device), text_encoder.to(device)
 
 
-def autoencoder():
-    """SD 1.x's autoencoder, untrained."""
+def autoencoder() -> Any:
+    """Builds SD 1.x's autoencoder, untrained."""
     from diffusers import AutoencoderKL
 
-    return AutoencoderKL(
-        block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4, scaling_factor=0.18215,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-    ).requires_grad_(False)  # fmt: skip
+    model: Any = AutoencoderKL(
+        block_out_channels=(128, 256, 512, 512),
+        layers_per_block=2,
+        latent_channels=4,
+        scaling_factor=0.18215,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+    )
+    return model.requires_grad_(False)

@@ -18,7 +18,7 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from ..errors import InteractiveActionError
-from ..files import new_folder, path_inside, read_json_lines
+from ..files import check_text, new_folder, path_inside, read_json_lines
 from ..images import read_image
 from .buckets import fit
 from .templates import PLACEHOLDER
@@ -58,12 +58,15 @@ class InteractionDataset:
             raise InteractiveActionError(
                 "The dataset's masks are not those of its images. Give each image one of its size, or none."
             )
+        for group in (*self.prompts, *self.prompts_and):
+            for prompt in group:
+                check_text(prompt, "A prompt of the dataset")
         for group in self.prompts:
             for prompt in group or ("",):
                 if prompt.count(PLACEHOLDER) != 1:
                     raise InteractiveActionError(
-                        f"The prompt {prompt!r} holds {PLACEHOLDER} {prompt.count(PLACEHOLDER)} times. Write it exactly "
-                        f"once, where the new word belongs: 'a robot arm {PLACEHOLDER} a cube'."
+                        f"The prompt {prompt!r} holds {PLACEHOLDER} {prompt.count(PLACEHOLDER)} times. Write it "
+                        f"exactly once, where the new word belongs: 'a robot arm {PLACEHOLDER} a cube'."
                     )
         for group in self.prompts_and:
             if not group or any(not prompt.strip() or PLACEHOLDER in prompt for prompt in group):
@@ -157,8 +160,8 @@ class InteractionDataset:
             prompts_and.append(_texts(row, "prompts_and", where))
         if masks and [mask.size for mask in masks] != [image.size for image in images]:
             raise InteractiveActionError(
-                f"{folder.name} has masks for some images alone, or of other sizes. Give each image one of its size, or "
-                f"none."
+                f"{folder.name} has masks for some images alone, or of other sizes. Give each image one of its size, "
+                "or none."
             )
         sizes = sorted({image.size for image in images})
         if len(sizes) > 1 or any(width * height > resolution**2 for width, height in sizes):

@@ -23,8 +23,17 @@ WORD = "{word}"
 IMAGES_OF_A_PAIR = 4  # ActionBench's
 
 KINDS = (
-    "nurse", "cook", "boy", "girl", "farmer", "dancer", "old man", "old woman", "teacher", "firefighter",
-)  # fmt: skip
+    "nurse",
+    "cook",
+    "boy",
+    "girl",
+    "farmer",
+    "dancer",
+    "old man",
+    "old woman",
+    "teacher",
+    "firefighter",
+)
 ANIMALS = ("panda", "monkey", "penguin", "elephant", "cat", "bear", "rabbit")
 NAMES = ("Charlie Chaplin", "Sherlock Holmes", "Cleopatra")  # the user's own take their place
 
@@ -49,10 +58,15 @@ MINIATURE_OBJECTS = ("strawberry", "lemon", "cup", "red ball", "lamp", "blue box
 
 # ActionBench's actions, said in our words.
 ACTIONS_ALONE = {
-    "salute": "saluting", "gesture": "raising one finger", "cheer": "cheering with both arms up",
-    "pray": "praying with folded hands", "sit": "sitting", "squat": "squatting", "meditate": "meditating",
+    "salute": "saluting",
+    "gesture": "raising one finger",
+    "cheer": "cheering with both arms up",
+    "pray": "praying with folded hands",
+    "sit": "sitting",
+    "squat": "squatting",
+    "meditate": "meditating",
     "handstand": "doing a handstand",
-}  # fmt: skip
+}
 PEOPLE_ALONE = ("boy", "girl", "man", "woman", "old man")
 NAMES_ALONE = (*NAMES, "Albert Einstein", "Robin Hood", "Napoleon", "Mona Lisa")
 ANIMALS_ALONE = ("dog", "cat", "lion", "tiger", "bear", "polar bear", "fox", "cheetah", "monkey", "gorilla", "panda")

@@ -9,9 +9,10 @@ from ..captions.dataset import InteractionDataset
 from ..captions.templates import TEMPLATES, paired_prompts, parse_templates
 from ..captions.words import ACTION_WORDS, negative_words
 from ..errors import InteractiveActionError
+from ..file_digests import files_below
 from ..files import checked_name, free_path
 from . import sockets
-from .node import Node
+from .node import Node, SavingNode
 
 CATEGORY = "Interactive Action/captions"
 
@@ -23,7 +24,8 @@ class CaptionInteraction(Node):
             node_id="InteractiveActionCaptionImages",
             display_name="Caption Images (Action)",
             category=CATEGORY,
-            description="Pair each image with prompts that say 'Subject v* Object' and prompts that say 'Subject and Object'.",
+            description="Pair each image with prompts that say 'Subject v* Object' and prompts that say 'Subject and "
+            "Object'.",
             search_aliases=["captions", "prompts", "templates", "dataset"],
             inputs=[
                 io.Image.Input("images", tooltip="Images of one interaction: recorded ones, or photographs."),
@@ -44,8 +46,8 @@ class CaptionInteraction(Node):
                     "templates",
                     multiline=True,
                     default="\n".join(TEMPLATES),
-                    tooltip="One prompt a line with {subject}, {object} and <v*>, 10 to 12 as in the paper. The teacher's prompts "
-                    "are the same lines with 'and' in place of <v*>.",
+                    tooltip="One prompt a line with {subject}, {object} and <v*>, 10 to 12 as in the paper. The "
+                    "teacher's prompts are the same lines with 'and' in place of <v*>.",
                 ),
             ],
             outputs=[sockets.Dataset.Output(display_name="dataset")],
@@ -72,8 +74,8 @@ def _names(typed, recorded, count, what):
         raise InteractiveActionError(f"The images have no {what}. Write one, or connect the recording they come from.")
     if len(recorded) != count:
         raise InteractiveActionError(
-            f"There are {count} images but the recording names the {what} of {len(recorded)}. Connect all of its images, "
-            f"or write the {what}."
+            f"There are {count} images but the recording names the {what} of {len(recorded)}. Connect all of its "
+            f"images, or write the {what}."
         )
     return list(recorded)
 
@@ -110,17 +112,18 @@ def dataset_folder():
     return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action"
 
 
-class SaveDataset(Node):
+class SaveDataset(SavingNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
             node_id="InteractiveActionSaveDataset",
             display_name="Save Interaction Dataset",
             category=CATEGORY,
-            description="Write images and prompts to a folder: numbered PNGs and metadata.jsonl, as Hugging Face image folders are.",
+            description="Write images and prompts to a folder: numbered PNGs and metadata.jsonl, as Hugging Face image "
+            "folders are.",
             is_output_node=True,
             inputs=[
-                sockets.Dataset.Input("dataset", tooltip="The captioned images."),
+                sockets.Dataset.Input("dataset", tooltip="The captioned images.", lazy=True),
                 io.String.Input(
                     "name",
                     default="pick-up",
@@ -129,6 +132,10 @@ class SaveDataset(Node):
             ],
             outputs=[sockets.Dataset.Output(display_name="dataset")],
         )
+
+    @classmethod
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "dataset")
 
     @classmethod
     def execute(cls, dataset, name):
@@ -155,8 +162,8 @@ class LoadDataset(Node):
                     step=8,
                     optional=True,
                     advanced=True,
-                    tooltip="Images of several sizes are fitted to the buckets of a model with this side: 512 for SD 1.5, 1024 for SDXL. "
-                    "Images of one size stay as they are.",
+                    tooltip="Images of several sizes are fitted to the buckets of a model with this side: 512 for SD "
+                    "1.5, 1024 for SDXL. Images of one size stay as they are.",
                 ),
             ],
             outputs=[
@@ -171,7 +178,7 @@ class LoadDataset(Node):
 
     @classmethod
     def files_read(cls, name: str) -> list[pathlib.Path]:
-        return [dataset_folder() / checked_name(name, "dataset")]
+        return files_below(dataset_folder() / checked_name(name, "dataset"))
 
     @classmethod
     def execute(cls, name, resolution=512):
@@ -181,7 +188,8 @@ class LoadDataset(Node):
                 path.name for path in dataset_folder().glob("*") if path.is_dir() and not path.name.startswith(".")
             )
             raise InteractiveActionError(
-                f"There is no dataset called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {dataset_folder()}."
+                f"There is no dataset called {name!r}. Found: {', '.join(found) or 'none'}. They lie in "
+                f"{dataset_folder()}."
             )
         dataset = InteractionDataset.load(folder, resolution)
         return io.NodeOutput(dataset, dataset.batch())

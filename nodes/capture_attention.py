@@ -18,7 +18,8 @@ class RecordAttention(Node):
             node_id="InteractiveActionCaptureAttention",
             display_name="Capture Attention",
             category=CATEGORY,
-            description="A MODEL that remembers where words attend while any sampler draws with it. It draws the same pixels.",
+            description="A MODEL that remembers where words attend while any sampler draws with it. It draws the same "
+            "pixels.",
             search_aliases=["attention maps", "cross-attention", "DAAM", "heat map"],
             inputs=[
                 io.Model.Input(
@@ -30,7 +31,8 @@ class RecordAttention(Node):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="From which share of the steps on to record. Where things stand is decided in the first half.",
+                    tooltip="From which share of the steps on to record. Where things stand is decided in the first "
+                    "half.",
                 ),
                 io.Float.Input(
                     "end", default=1.0, min=0.0, max=1.0, step=0.05, tooltip="Up to which share of the steps to record."
@@ -51,8 +53,8 @@ class RecordAttention(Node):
         unet = model.model.diffusion_model
         if not hasattr(unet, "input_blocks"):
             raise InteractiveActionError(
-                f"Attention is recorded in the cross-attention layers of a U-Net, and this MODEL is a {type(unet).__name__}. Load a "
-                f"Stable Diffusion checkpoint of the 1.x, 2.x or XL kind."
+                "Attention is recorded in the cross-attention layers of a U-Net, and this MODEL is a "
+                f"{type(unet).__name__}. Load a Stable Diffusion checkpoint of the 1.x, 2.x or XL kind."
             )
         recorder, model = Recorder(unet, start, end), model.clone()
         model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "interactive_action_attention", recorder.sample)
@@ -66,7 +68,8 @@ class DrawAttention(Node):
             node_id="InteractiveActionVisualizeAttention",
             display_name="Visualize Attention",
             category=CATEGORY,
-            description="Overlays that show where v*, or any word of the prompt, attended: for groups of layers and averaged over all.",
+            description="Overlays that show where v*, or any word of the prompt, attended: for groups of layers and "
+            "averaged over all.",
             search_aliases=["attention maps", "cross-attention", "DAAM", "heat map"],
             inputs=[
                 sockets.Attention.Input("attention", tooltip="From Capture Attention, whose MODEL drew the samples."),
@@ -90,7 +93,8 @@ class DrawAttention(Node):
                 io.Combo.Input(
                     "groups",
                     options=[PLACES, RESOLUTIONS],
-                    tooltip="How layers are put together: by their place in the U-Net, or by the resolution at which they see the image.",
+                    tooltip="How layers are put together: by their place in the U-Net, or by the resolution at which "
+                    "they see the image.",
                 ),
             ],
             outputs=[

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 from ..captions.dataset import InteractionDataset
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path
-from ..trainers.run_file import write_run
+from ..trainers.run_file import LONGEST_RUN_NAME, write_run
 
 if TYPE_CHECKING:
     from .training_session import TrainingOptions
@@ -54,7 +54,7 @@ def write_config(
             "ComfyUI does not know the file that MODEL comes from. Load it with Load Checkpoint, or leave "
             "export_config empty."
         )
-    folder = free_path(folder_paths.get_output_directory(), checked_name(name, "run"))
+    folder = free_path(folder_paths.get_output_directory(), checked_name(name, "run", LONGEST_RUN_NAME))
     tables = {"hyperparameters": config.as_dict()}
     if options.validation is not None:
         validation = dataclasses.asdict(dataclasses.replace(options.validation, score=None))

@@ -27,8 +27,9 @@ class ExtendEditor(Node):
             node_id="InteractiveActionExtendEditor",
             display_name="Extend InstructPix2Pix for Style",
             category=CATEGORY,
-            description="Give an InstructPix2Pix checkpoint of SD 1.x four input channels for a style image, and a cross-attention "
-            "that finds the instruction's region in both images. Until it is taught it draws what it drew before.",
+            description="Give an InstructPix2Pix checkpoint of SD 1.x four input channels for a style image, and a "
+            "cross-attention that finds the instruction's region in both images. Until it is taught it draws what it "
+            "drew before.",
             search_aliases=["instructpix2pix", "ip2p", "SPIE", "style"],
             is_output_node=True,
             inputs=[
@@ -40,8 +41,9 @@ class ExtendEditor(Node):
                 io.String.Input(
                     "name",
                     default="style-editor",
-                    tooltip="The extended file's name in models/checkpoints. If that file exists and was made from the same checkpoint, "
-                    "it is loaded as it is; any other file is kept, and you are asked for another name.",
+                    tooltip="The extended file's name in models/checkpoints. If that file exists and was made from the "
+                    "same checkpoint, it is loaded as it is; any other file is kept, and you are asked for another "
+                    "name.",
                 ),
             ],
             outputs=[
@@ -68,7 +70,8 @@ class ExtendEditor(Node):
         origin, known = fingerprint(state), path.exists()
         if known and _origin(path) != origin:
             raise InteractiveActionError(
-                f"{path.name} exists in {path.parent.name} and was not made from {ckpt_name}; it is kept. Choose another name."
+                f"{path.name} exists in {path.parent.name} and was not made from {ckpt_name}; it is kept. Choose "
+                "another name."
             )
         if not known:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,8 +103,8 @@ class EditConditioning(Node):
                 io.Image.Input("image", tooltip="The image to edit. Sides that are not divisible by 8 are cut."),
                 io.Image.Input(
                     "style",
-                    tooltip="What it should look like. It may have any size: its middle is cut to the image's proportions and resized. "
-                    "Several style images give one edit each.",
+                    tooltip="What it should look like. It may have any size: its middle is cut to the image's "
+                    "proportions and resized. Several style images give one edit each.",
                 ),
             ],
             outputs=[
@@ -133,7 +136,8 @@ class StyleSamples(Node):
             node_id="InteractiveActionStyleSamples",
             display_name="Style Samples",
             category=CATEGORY,
-            description="Style images of a material for the embedded editor: simulated things made of it, and where they are.",
+            description="Style images of a material for the embedded editor: simulated things made of it, and where "
+            "they are.",
             search_aliases=["wood", "brick", "material", "texture"],
             inputs=[
                 io.Combo.Input(

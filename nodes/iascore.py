@@ -5,9 +5,9 @@ import json
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
-from ..files import lines_of
+from ..files import checked_name, lines_of
 from . import sockets
-from .node import Node
+from .node import Node, SavingNode
 
 CATEGORY = "Interactive Action/scoring"
 EMBEDDED = "miniature (embedded)"
@@ -112,7 +112,7 @@ class LoadClipScorer(Node):
         return io.NodeOutput(load_clip_scorer(name.strip(), pretrained.strip()))
 
 
-class IAScore(Node):
+class IAScore(SavingNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -124,7 +124,7 @@ class IAScore(Node):
             search_aliases=["interaction score", "CLIPScore", "IoU", "evaluate"],
             is_output_node=True,
             inputs=[
-                io.Image.Input("image", tooltip="The images to judge."),
+                io.Image.Input("image", tooltip="The images to judge.", lazy=True),
                 sockets.ClipScorer.Input("clip_scorer", tooltip="From Load CLIP Scorer."),
                 io.String.Input(
                     "subject",
@@ -196,6 +196,11 @@ class IAScore(Node):
         )
 
     @classmethod
+    def check_inputs(cls, save_as: str) -> None:
+        if save_as := save_as.strip():
+            checked_name(save_as, "file of scores")
+
+    @classmethod
     def execute(
         cls, image, clip_scorer, subject, object, text, phrase="", detector=None, boxes=None, batch_size=16, save_as=""
     ):
@@ -203,12 +208,11 @@ class IAScore(Node):
         import comfy.utils
         import folder_paths
 
-        from ..files import checked_name, free_path
+        from ..files import free_path
         from ..scoring import iascore, tables
         from ..scoring.box_overlay import draw_rows
 
-        if save_as := save_as.strip():
-            checked_name(save_as, "file of scores")
+        save_as = save_as.strip()
         bar = comfy.utils.ProgressBar(len(image))
         bar.update_absolute(0, len(image))
         judges = [judge for judge in (clip_scorer, detector) if judge is not None]

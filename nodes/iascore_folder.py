@@ -6,6 +6,7 @@ import pathlib
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
+from ..file_digests import files_below
 from ..files import checked_name
 from . import sockets
 from .iascore import CATEGORY
@@ -19,7 +20,8 @@ class IAScoreFolder(Node):
             node_id="InteractiveActionIAScoreFolder",
             display_name="IAScore (Folder)",
             category=CATEGORY,
-            description="IAScore of all images in a folder, of any sizes. An image that cannot be read is named and loses no other.",
+            description="IAScore of all images in a folder, of any sizes. An image that cannot be read is named and "
+            "loses no other.",
             search_aliases=["interaction score", "folder", "evaluate"],
             is_output_node=True,
             inputs=[
@@ -59,8 +61,8 @@ class IAScoreFolder(Node):
                     "save_as",
                     default="",
                     optional=True,
-                    tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are written to ComfyUI's output "
-                    "folder, numbered if it is taken. Empty writes nothing.",
+                    tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are written to "
+                    "ComfyUI's output folder, numbered if it is taken. Empty writes nothing.",
                 ),
             ],
             outputs=[
@@ -81,8 +83,14 @@ class IAScoreFolder(Node):
         )
 
     @classmethod
+    def check_inputs(cls, folder: str, save_as: str) -> None:
+        checked_name(folder.strip(), "folder")
+        if save_as := save_as.strip():
+            checked_name(save_as, "file of scores")
+
+    @classmethod
     def files_read(cls, folder: str) -> list[pathlib.Path]:
-        return [image_folder(folder)]
+        return files_below(image_folder(folder))
 
     @classmethod
     def execute(cls, folder, clip_scorer, detector, subject, object, text, phrase="", batch_size=16, save_as=""):
@@ -95,8 +103,7 @@ class IAScoreFolder(Node):
         from ..scoring.box_overlay import draw_rows
         from ..scoring.image_folder import read_image, score_folder
 
-        if save_as := save_as.strip():
-            checked_name(save_as, "file of scores")
+        save_as = save_as.strip()
         path, bar = image_folder(folder), comfy.utils.ProgressBar(1)
         try:
             for judge in (clip_scorer, detector):

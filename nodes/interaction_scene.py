@@ -69,15 +69,16 @@ class InteractionScene(Node):
                     min=0,
                     max=2**63 - 1,
                     control_after_generate=True,
-                    tooltip="Decides everything that is drawn: places, sizes, colors, light, motion and cameras. The same seed "
-                    "gives the same images.",
+                    tooltip="Decides everything that is drawn: places, sizes, colors, light, motion and cameras. The "
+                    "same seed gives the same images.",
                 ),
                 io.Combo.Input(
                     "room",
                     options=list(ROOMS),
                     default="plain",
                     optional=True,
-                    tooltip="Where it happens. All but the plain one are furnished anew for each take: paint, wood, furniture.",
+                    tooltip="Where it happens. All but the plain one are furnished anew for each take: paint, wood, "
+                    "furniture.",
                 ),
                 io.Int.Input(
                     "action_seed",
@@ -86,15 +87,15 @@ class InteractionScene(Node):
                     max=2**63 - 1,
                     optional=True,
                     advanced=True,
-                    tooltip="Draws the motion apart from everything else: keep the seed and change this for another motion in the same "
-                    "place. -1 takes the seed.",
+                    tooltip="Draws the motion apart from everything else: keep the seed and change this for another "
+                    "motion in the same place. -1 takes the seed.",
                 ),
                 io.String.Input(
                     "mesh",
                     default="",
                     optional=True,
-                    tooltip="A mesh of your own instead of the object: a .glb, .obj, .ply or .stl file in ComfyUI's input folder, named after "
-                    "what it is, such as teapot.glb. Empty: the object above.",
+                    tooltip="A mesh of your own instead of the object: a .glb, .obj, .ply or .stl file in ComfyUI's "
+                    "input folder, named after what it is, such as teapot.glb. Empty: the object above.",
                 ),
                 io.Float.Input(
                     "mesh_size",

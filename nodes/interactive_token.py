@@ -16,7 +16,7 @@ from ..models.comfy_tokens import teach
 from ..tokens.token import InteractiveToken
 from ..tokens.token_file import SUFFIXES, load_token, save_token
 from . import sockets
-from .node import Node
+from .node import Node, SavingNode
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
@@ -27,7 +27,7 @@ LAYERS = "interactive_tokens"  # the folder of layer-wise tokens below models: w
 folder_paths.add_model_folder_path(LAYERS, str(pathlib.Path(folder_paths.models_dir, LAYERS)))
 
 
-class SaveToken(Node):
+class SaveToken(SavingNode):
     """Writes a token to the folder of models in which the loader finds it."""
 
     @classmethod
@@ -41,12 +41,12 @@ class SaveToken(Node):
             search_aliases=["embedding", "textual inversion", "trigger word"],
             is_output_node=True,
             inputs=[
-                sockets.Token.Input("token", tooltip="A trained token."),
+                sockets.Token.Input("token", tooltip="A trained token.", lazy=True),
                 io.String.Input(
                     "name",
                     default="pick-up",
-                    tooltip="The file's name; the word in prompts is the name in angle brackets: <pick-up>. Who renames "
-                    "the file renames the word.",
+                    tooltip="The file's name; the word in prompts is the name in angle brackets: <pick-up>. Who "
+                    "renames the file renames the word.",
                 ),
                 io.Boolean.Input(
                     "overwrite",
@@ -93,8 +93,8 @@ class InteractiveTokenLoader(Node):
             node_id="InteractiveTokenLoader",
             display_name="Interactive Token Loader",
             category=CATEGORY,
-            description="Teach MODEL and CLIP a saved token: afterwards its word, such as <pick-up>, works in every prompt. "
-            "Several loaders in a row teach several tokens.",
+            description="Teach MODEL and CLIP a saved token: afterwards its word, such as <pick-up>, works in every "
+            "prompt. Several loaders in a row teach several tokens.",
             search_aliases=["embedding", "textual inversion", "interactive action", "trigger word"],
             inputs=[
                 io.Model.Input(
@@ -170,8 +170,8 @@ def _taught(model: ModelPatcher, clip: CLIP, token: InteractiveToken) -> io.Node
         layers = len(cross_attention_layers(model.model.diffusion_model))
         if token.layers != layers:
             raise InteractiveActionError(
-                f"{token.trigger_word} was learned for {token.layers} cross-attention layers, and this MODEL has {layers}. "
-                f"Load the kind of checkpoint that the token was trained on."
+                f"{token.trigger_word} was learned for {token.layers} cross-attention layers, and this MODEL has "
+                f"{layers}. Load the kind of checkpoint that the token was trained on."
             )
         model = teach_layers(model)
     else:
@@ -199,11 +199,11 @@ def _token_path(name: str) -> pathlib.Path:
     path = path or folder_paths.get_full_path("embeddings", listed)
     if path is None:
         raise InteractiveActionError(
-            f"There is no token {name!r} in models/embeddings or models/{LAYERS}. Found: {', '.join(files)}. Choose one of "
-            f"these; press R in the web page to read the list anew."
+            f"There is no token {name!r} in models/embeddings or models/{LAYERS}. Found: {', '.join(files)}. Choose "
+            "one of these; press R in the web page to read the list anew."
             if files
-            else f"There is no token {name!r}, nor any other, in models/embeddings or models/{LAYERS}. Train one and keep "
-            f"it with Save Interactive Token, or put an embedding into models/embeddings."
+            else f"There is no token {name!r}, nor any other, in models/embeddings or models/{LAYERS}. Train one and "
+            "keep it with Save Interactive Token, or put an embedding into models/embeddings."
         )
     return pathlib.Path(path)
 

@@ -29,14 +29,15 @@ class OwnRobotNode(Node):
             node_id="InteractiveActionLoadRobot",
             display_name="Load Robot (URDF)",
             category=CATEGORY,
-            description="A robot of your own from a URDF in ComfyUI's input folder. How its hand opens, where its fingertips end and how it "
-            "stands at rest are measured.",
+            description="A robot of your own from a URDF in ComfyUI's input folder. How its hand opens, where its "
+            "fingertips end and how it stands at rest are measured.",
             search_aliases=["URDF", "robot", "gripper", "arm"],
             inputs=[
                 io.String.Input(
                     "urdf",
                     default="robot/robot.urdf",
-                    tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one; its meshes lie beside it.",
+                    tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one; its meshes lie beside "
+                    "it.",
                 ),
                 io.String.Input(
                     "ee_link",
@@ -46,7 +47,8 @@ class OwnRobotNode(Node):
                 io.String.Input(
                     "gripper_links",
                     default="left_finger, right_finger",
-                    tooltip="The links that close on things, with commas between. Empty: a stick, which can push, touch and press.",
+                    tooltip="The links that close on things, with commas between. Empty: a stick, which can push, "
+                    "touch and press.",
                 ),
                 io.Combo.Input(
                     "approach_axis",
@@ -62,7 +64,8 @@ class OwnRobotNode(Node):
                 ),
                 _meters(
                     "forward",
-                    "How far it stands nearer to the object than other robots do, in meters; objects stand about half a meter away.",
+                    "How far it stands nearer to the object than other robots do, in meters; objects stand about half "
+                    "a meter away.",
                 ),
                 _meters("height", "How far its base is above the ground, in meters."),
                 io.String.Input(
@@ -70,8 +73,8 @@ class OwnRobotNode(Node):
                     default="",
                     optional=True,
                     advanced=True,
-                    tooltip="Positions of the joints that lead to the tool, from the base on, in radians and meters, with commas between. Empty: "
-                    "a posture with the hand above the objects is found.",
+                    tooltip="Positions of the joints that lead to the tool, from the base on, in radians and meters, "
+                    "with commas between. Empty: a posture with the hand above the objects is found.",
                 ),
             ],
             outputs=[sockets.Robot.Output(display_name="robot")],
@@ -112,13 +115,15 @@ class OwnObjectNode(Node):
             node_id="InteractiveActionLoadArticulatedObject",
             display_name="Load Articulated Object (URDF)",
             category=CATEGORY,
-            description="An object of your own that opens and closes, from a folder of PartNet-Mobility or another URDF in ComfyUI's input folder.",
+            description="An object of your own that opens and closes, from a folder of PartNet-Mobility or another "
+            "URDF in ComfyUI's input folder.",
             search_aliases=["URDF", "PartNet", "mobility", "door", "drawer", "articulated"],
             inputs=[
                 io.String.Input(
                     "urdf",
                     default="cabinet",
-                    tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one, such as PartNet-Mobility's.",
+                    tooltip="A .urdf file in ComfyUI's input folder, or a folder there with one, such as "
+                    "PartNet-Mobility's.",
                 ),
                 io.String.Input("name", default="cabinet", tooltip="What captions call it."),
                 io.Float.Input(

@@ -101,8 +101,8 @@ class InteractionPrompts(Node):
             node_id="InteractiveActionInteractionPrompts",
             display_name="Interaction Prompts",
             category=CATEGORY,
-            description="People, celebrities and animals with eight things each: 136 prompts for one action, and a seed for each "
-            "image, the same for every method.",
+            description="People, celebrities and animals with eight things each: 136 prompts for one action, and a "
+            "seed for each image, the same for every method.",
             search_aliases=["prompt set", "benchmark", "inference templates", "batch prompts"],
             inputs=[
                 io.Combo.Input(
@@ -146,7 +146,8 @@ class ActionBenchPrompts(Node):
             node_id="InteractiveActionActionBenchPrompts",
             display_name="ActionBench Prompts",
             category=CATEGORY,
-            description="ADI's benchmark: 8 actions without an object, 23 subjects, 4 images of each pair, and a seed for each image.",
+            description="ADI's benchmark: 8 actions without an object, 23 subjects, 4 images of each pair, and a seed "
+            "for each image.",
             search_aliases=["prompt set", "ADI", "benchmark"],
             inputs=[
                 io.Combo.Input(
@@ -157,14 +158,15 @@ class ActionBenchPrompts(Node):
                 io.String.Input(
                     "word",
                     default="<{action}>",
-                    tooltip="The learned word. {action} in it stands for the action's name, so that <{action}> is <salute> "
-                    "for the first. Empty: plain words.",
+                    tooltip="The learned word. {action} in it stands for the action's name, so that <{action}> is "
+                    "<salute> for the first. Empty: plain words.",
                 ),
                 io.String.Input(
                     "names",
                     default="\n".join(prompt_sets.NAMES_ALONE),
                     multiline=True,
-                    tooltip="Seven people by name, one a line: whom your model knows. Those of the paper stand in its A.2.",
+                    tooltip="Seven people by name, one a line: whom your model knows. Those of the paper stand in its "
+                    "A.2.",
                 ),
                 *part_inputs(prompt_sets.IMAGES_OF_A_PAIR),
             ],
@@ -189,10 +191,11 @@ class OwnPrompts(Node):
             inputs=[
                 io.String.Input(
                     "lines",
-                    default="a panda {word} a strawberry | panda | strawberry\na frog {word} a cup in the snow | frog | cup",
+                    default="a panda {word} a strawberry | panda | strawberry\na frog {word} a cup in the snow | frog "
+                    "| cup",
                     multiline=True,
-                    tooltip="One prompt a line, with {word} where the word belongs. Behind it, between bars, the names of "
-                    "subject and object, if IAScore is to judge it.",
+                    tooltip="One prompt a line, with {word} where the word belongs. Behind it, between bars, the names "
+                    "of subject and object, if IAScore is to judge it.",
                 ),
                 *word_inputs(),
                 *part_inputs(1),

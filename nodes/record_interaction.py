@@ -10,6 +10,7 @@ from comfy_api.latest import io, ui
 from PIL import Image
 
 from ..errors import InteractiveActionError
+from ..file_digests import files_below
 from ..files import checked_name, free_path
 from ..sim import recording_folder as recordings
 from ..sim.client import SIMULATOR
@@ -18,7 +19,7 @@ from ..sim.plan import ANGLES, CAMERA_MODES, LIMITS, Plan
 from ..sim.pool import Pool
 from . import sockets
 from .interaction_scene import CATEGORY, InteractionScene
-from .node import Node
+from .node import Node, SavingNode
 
 
 def whole(name, tooltip, **how):
@@ -37,7 +38,8 @@ IMAGES = (
     io.Combo.Input(
         "key_frames",
         options=list(KEY_FRAMES),
-        tooltip="Which part of the action becomes images, told by its contacts. Held teaches 'pick up': the object is off the ground.",
+        tooltip="Which part of the action becomes images, told by its contacts. Held teaches 'pick up': the object is "
+        "off the ground.",
     ),
     whole(
         "frames_per_episode",
@@ -55,8 +57,9 @@ class RecordInteraction(Node):
             node_id="InteractiveActionRecord",
             display_name="Record Interaction",
             category=CATEGORY,
-            description="Simulate the action by contact and friction and photograph it from several cameras, with masks, boxes, depth "
-            "and contact forces. An episode whose action did not succeed is told and run again with another seed.",
+            description="Simulate the action by contact and friction and photograph it from several cameras, with "
+            "masks, boxes, depth and contact forces. An episode whose action did not succeed is told and run again "
+            "with another seed.",
             search_aliases=["simulate", "robot", "render", "dataset"],
             inputs=[
                 sockets.Scene.Input("scene", tooltip="What happens, from Interaction Scene."),
@@ -69,14 +72,16 @@ class RecordInteraction(Node):
                     options=list(CAMERA_MODES),
                     default=Plan.camera_mode,
                     optional=True,
-                    tooltip="Tracking cameras aim at hand and object for every image; tracking_close ones go nearer where the object would be small. "
-                    "Fixed ones keep their place, so that another action with the same seed has the same background. An orbit goes evenly "
-                    "around, the wrist's go with the hand, and manual ones stand where you say.",
+                    tooltip="Tracking cameras aim at hand and object for every image; tracking_close ones go nearer "
+                    "where the object would be small. Fixed ones keep their place, so that another action with the "
+                    "same seed has the same background. An orbit goes evenly around, the wrist's go with the hand, "
+                    "and manual ones stand where you say.",
                 ),
                 _real("field_of_view", "Angle of view from bottom to top in degrees."),
                 _real(
                     "azimuth",
-                    "Manual and wrist cameras: where the first one stands, in degrees from the front; the others follow evenly around.",
+                    "Manual and wrist cameras: where the first one stands, in degrees from the front; the others "
+                    "follow evenly around.",
                 ),
                 _real("elevation", "Manual cameras and an orbit: how high they stand, in degrees."),
                 _real("distance", "Manual cameras: meters to the object. 0 frames hand and object."),
@@ -87,7 +92,8 @@ class RecordInteraction(Node):
                     max=32,
                     optional=True,
                     advanced=True,
-                    tooltip="How many simulators work at once. The images are the same with any number; each takes half a gigabyte.",
+                    tooltip="How many simulators work at once. The images are the same with any number; each takes "
+                    "half a gigabyte.",
                 ),
             ],
             outputs=_outputs(),
@@ -124,7 +130,8 @@ class DrawRecording(Node):
             node_id="InteractiveActionVisualizeAnnotations",
             display_name="Visualize Annotations",
             category=CATEGORY,
-            description="The images of a recording with masks and boxes drawn on them: the subject blue, the object orange.",
+            description="The images of a recording with masks and boxes drawn on them: the subject blue, the object "
+            "orange.",
             search_aliases=["overlay", "bounding box", "segmentation"],
             is_output_node=True,
             inputs=[sockets.Recording.Input("recording", tooltip="What to draw, from Record Interaction.")],
@@ -141,7 +148,7 @@ def recording_folder():
     return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action_recordings"
 
 
-class SaveRecording(Node):
+class SaveRecording(SavingNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -152,15 +159,20 @@ class SaveRecording(Node):
             search_aliases=["export", "simulation", "dataset"],
             is_output_node=True,
             inputs=[
-                sockets.Recording.Input("recording", tooltip="What to keep, from Record Interaction."),
+                sockets.Recording.Input("recording", tooltip="What to keep, from Record Interaction.", lazy=True),
                 io.String.Input(
                     "name",
                     default="pick-up",
-                    tooltip="Folder name under datasets/interactive_action_recordings. If there is one already, a number is added.",
+                    tooltip="Folder name under datasets/interactive_action_recordings. If there is one already, a "
+                    "number is added.",
                 ),
             ],
             outputs=[sockets.Recording.Output(display_name="recording")],
         )
+
+    @classmethod
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "recording")
 
     @classmethod
     def execute(cls, recording, name):
@@ -176,7 +188,8 @@ class LoadRecording(Node):
             node_id="InteractiveActionLoadRecording",
             display_name="Load Recording",
             category=CATEGORY,
-            description="Read a recording from a folder: one that was saved, or images of Unity, Blender or a camera with a metadata.jsonl.",
+            description="Read a recording from a folder: one that was saved, or images of Unity, Blender or a camera "
+            "with a metadata.jsonl.",
             search_aliases=["import", "Unity", "Blender", "photographs"],
             inputs=[
                 io.String.Input(
@@ -187,8 +200,12 @@ class LoadRecording(Node):
         )
 
     @classmethod
+    def check_inputs(cls, name: str) -> None:
+        checked_name(name, "recording")
+
+    @classmethod
     def files_read(cls, name: str) -> list[pathlib.Path]:
-        return [recording_folder() / checked_name(name, "recording")]
+        return files_below(recording_folder() / checked_name(name, "recording"))
 
     @classmethod
     def execute(cls, name):
@@ -198,7 +215,8 @@ class LoadRecording(Node):
                 path.name for path in recording_folder().glob("*") if path.is_dir() and not path.name.startswith(".")
             )
             raise InteractiveActionError(
-                f"There is no recording called {name!r}. Found: {', '.join(found) or 'none'}. They lie in {recording_folder()}."
+                f"There is no recording called {name!r}. Found: {', '.join(found) or 'none'}. They lie in "
+                f"{recording_folder()}."
             )
         recording = recordings.load(folder)
         return io.NodeOutput(*_values(recording), ui=ui.PreviewText(recording.summary()))

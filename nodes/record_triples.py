@@ -18,16 +18,18 @@ class RecordTriples(Node):
             node_id="InteractiveActionRecordTriples",
             display_name="Record Triples",
             category=CATEGORY,
-            description="For each image of an action the same action in another context, and other actions in exactly the same context: "
-            "what ADI learns from. Seeds with which one of the actions fails are left out for all of them.",
+            description="For each image of an action the same action in another context, and other actions in exactly "
+            "the same context: what ADI learns from. Seeds with which one of the actions fails are left out for all "
+            "of them.",
             search_aliases=["ADI", "action disentangled", "action-different", "dataset"],
             inputs=[
                 sockets.Scene.Input("scene", tooltip="The action to be learned, from Interaction Scene."),
                 io.String.Input(
                     "other_actions",
                     default="push, touch",
-                    tooltip="Actions, with commas between, to be done in the same contexts: same robot, object, place, room, light and "
-                    "cameras. Those that need a thing of their own cannot; what can is said if one does not fit.",
+                    tooltip="Actions, with commas between, to be done in the same contexts: same robot, object, place, "
+                    "room, light and cameras. Those that need a thing of their own cannot; what can is said if one "
+                    "does not fit.",
                 ),
                 whole(
                     "num_episodes", "How many contexts: each episode has another place, size, color, light and room."
@@ -41,7 +43,8 @@ class RecordTriples(Node):
                 ),
                 io.Image.Output(
                     display_name="other_actions",
-                    tooltip="For each anchor the first other action in its context, then for each the second: for ADI Gradient Mask.",
+                    tooltip="For each anchor the first other action in its context, then for each the second: for ADI "
+                    "Gradient Mask.",
                 ),
                 sockets.Recording.Output(display_name="recording", tooltip="Of the anchors."),
                 sockets.Recording.Output(

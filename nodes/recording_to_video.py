@@ -18,12 +18,14 @@ class FilmRecording(Node):
             node_id="InteractiveActionRecordingToVideo",
             display_name="Recording to Video",
             category=CATEGORY,
-            description="A video of a recording at the speed at which it happened, one episode after the other, its cameras side by side.",
+            description="A video of a recording at the speed at which it happened, one episode after the other, its "
+            "cameras side by side.",
             search_aliases=["video", "animation", "movie"],
             inputs=[
                 sockets.Recording.Input(
                     "recording",
-                    tooltip="From Record Interaction, best with the moments 'whole action' and twenty frames or more a take.",
+                    tooltip="From Record Interaction, best with the moments 'whole action' and twenty frames or more a "
+                    "take.",
                 ),
                 io.Int.Input(
                     "camera",
@@ -48,7 +50,8 @@ class FilmRecording(Node):
         views = [images[recording.camera == number] for number in cameras]
         if len({len(view) for view in views}) > 1 or not len(views[0]):
             raise InteractiveActionError(
-                f"There is no camera {camera} with images of its own. The recording has: {sorted(set(recording.camera.tolist()))}."
+                f"There is no camera {camera} with images of its own. The recording has: "
+                f"{sorted(set(recording.camera.tolist()))}."
                 if camera >= 0
                 else "The cameras have not taken equally many images. Choose one of them."
             )

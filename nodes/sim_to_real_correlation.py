@@ -25,23 +25,39 @@ class SimToReal(Node):
             node_id="InteractiveActionSimToReal",
             display_name="Sim-to-Real Correlation",
             category="Interactive Action/scoring",
-            description="Does success in simulation foretell success on the robot? Mean Maximum Rank Violation and Pearson's r of each "
-            "simulation, from a table of success rates.",
+            description="Does success in simulation foretell success on the robot? Mean Maximum Rank Violation and "
+            "Pearson's r of each simulation, from a table of success rates.",
             search_aliases=["MMRV", "Pearson", "SIMPLER", "success rate"],
             is_output_node=True,
             inputs=[
-                io.String.Input("table", default=TABLE_4, multiline=True,
-                                tooltip="CSV: a line of names (policy, real, one column a simulation), then a line for each policy; or a JSON "
-                                        "list of objects with these keys. It begins as Table 4 of paper 004, drawers on average."),
-                io.String.Input("file", default="", optional=True,
-                                tooltip="A .csv or .json file in ComfyUI's input folder, read in place of the table."),
+                io.String.Input(
+                    "table",
+                    default=TABLE_4,
+                    multiline=True,
+                    tooltip="CSV: a line of names (policy, real, one column a simulation), then a line for each "
+                    "policy; or a JSON list of objects with these keys. It begins as Table 4 of paper 004, drawers on "
+                    "average.",
+                ),
+                io.String.Input(
+                    "file",
+                    default="",
+                    optional=True,
+                    tooltip="A .csv or .json file in ComfyUI's input folder, read in place of the table.",
+                ),
             ],
             outputs=[
-                io.String.Output(display_name="summary", tooltip="A line a simulation: MMRV (lower is better) and r (higher is better)."),
+                io.String.Output(
+                    display_name="summary",
+                    tooltip="A line a simulation: MMRV (lower is better) and r (higher is better).",
+                ),
                 io.String.Output(display_name="report", tooltip="JSON with every number."),
                 io.Image.Output(display_name="plot", tooltip="Success in simulation over success on the robot."),
             ],
-        )  # fmt: skip
+        )
+
+    @classmethod
+    def check_inputs(cls, file: str) -> None:
+        _path(file)
 
     @classmethod
     def files_read(cls, file: str = "") -> list[pathlib.Path]:
@@ -66,8 +82,12 @@ class SimToReal(Node):
         text = sim_to_real.table(rows)
         with Image.open(BytesIO(sim_to_real.plot(*columns))) as image:
             plot = torch.from_numpy(numpy.array(image.convert("RGB")))[None].float() / 255
-        return io.NodeOutput(text, json.dumps(rows, indent=1), plot,
-                             ui={**ui.PreviewImage(plot, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()})  # fmt: skip
+        return io.NodeOutput(
+            text,
+            json.dumps(rows, indent=1),
+            plot,
+            ui={**ui.PreviewImage(plot, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()},
+        )
 
 
 def _path(file):

@@ -19,9 +19,8 @@ TrainingOptions = io.Custom("INTERACTIVE_ACTION_TRAINING_OPTIONS")
 Validation = io.Custom("INTERACTIVE_ACTION_VALIDATION")
 Attention = io.Custom("INTERACTIVE_ACTION_ATTENTION")
 EditingReward = io.Custom("INTERACTIVE_ACTION_EDITING_REWARD")
-Boxes = io.Custom("INTERACTIVE_ACTION_BOXES")
 
-# which nodes such a link comes from
+# which nodes a link comes from
 SOURCES = {
     "INTERACTIVE_ACTION_SCENE": "Interaction Scene",
     "INTERACTIVE_ACTION_ROBOT": "Load Robot (URDF)",
@@ -36,12 +35,21 @@ SOURCES = {
     "INTERACTIVE_ACTION_VALIDATION": "Validation Images",
     "INTERACTIVE_ACTION_ATTENTION": "Capture Attention",
     "INTERACTIVE_ACTION_EDITING_REWARD": "Editing Reward",
+    "BOUNDING_BOX": "Record Interaction or a detector",
+    "MODEL": "Load Checkpoint",
+    "CLIP": "Load Checkpoint",
+    "VAE": "Load Checkpoint",
+    "IMAGE": "Load Image",
+    "MASK": "Load Image",
+    "LATENT": "a sampler",
+    "CONDITIONING": "CLIP Text Encode",
 }
 
 
 def boxes_input(name: str, **details: Any) -> io.Input:
     """Returns an optional socket for boxes of any detector.
 
-    Not BOUNDING_BOX alone: programs that fill in widgets take that for a rectangle to be typed in, and send one.
+    ComfyUI's own type as a mere socket: io.BoundingBox.Input announces a default rectangle besides, and programs that make
+    prompts from workflows (comfy-cli) send it wherever nothing is connected.
     """
-    return io.MultiType.Input(name, types=[io.BoundingBox, Boxes], optional=True, **details)
+    return io.Custom("BOUNDING_BOX").Input(name, optional=True, extra_dict={"forceInput": True}, **details)

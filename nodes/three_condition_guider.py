@@ -51,11 +51,20 @@ class ThreeConditions(comfy.samplers.CFGGuider):
         found = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, model_options)
         guided = combine(factors, found[::-1])
         for hook in model_options.get("sampler_post_cfg_function", ()):
-            guided = hook({
-                "denoised": guided, "cond": wanted["positive"], "uncond": wanted["none"], "cond_scale": self.cfg,
-                "cond_denoised": found[0], "uncond_denoised": found[-1], "model": self.inner_model, "sigma": timestep,
-                "model_options": model_options, "input": x,
-            })  # fmt: skip
+            guided = hook(
+                {
+                    "denoised": guided,
+                    "cond": wanted["positive"],
+                    "uncond": wanted["none"],
+                    "cond_scale": self.cfg,
+                    "cond_denoised": found[0],
+                    "uncond_denoised": found[-1],
+                    "model": self.inner_model,
+                    "sigma": timestep,
+                    "model_options": model_options,
+                    "input": x,
+                }
+            )
         return guided
 
 
@@ -66,32 +75,55 @@ class ThreeConditionGuider(Node):
             node_id="InteractiveActionThreeConditionGuider",
             display_name="Guider: Image + Style + Text",
             category="Interactive Action/guidance",
-            description="Guidance for a style-conditioned InstructPix2Pix: how much to follow the image, the style image and the text. "
-            "Connect it to SamplerCustomAdvanced.",
+            description="Guidance for a style-conditioned InstructPix2Pix: how much to follow the image, the style "
+            "image and the text. Connect it to SamplerCustomAdvanced.",
             search_aliases=["cfg", "guidance", "instructpix2pix", "SPIE"],
             inputs=[
-                io.Model.Input("model", tooltip="A style-conditioned InstructPix2Pix, from Extend InstructPix2Pix for Style or Load Checkpoint."),
-                io.Conditioning.Input("positive", tooltip="The instruction, with the images: from Image and Style Conditioning."),
-                io.Conditioning.Input("negative", tooltip="The empty prompt, with the images: from Image and Style Conditioning."),
+                io.Model.Input(
+                    "model",
+                    tooltip="A style-conditioned InstructPix2Pix, from Extend InstructPix2Pix for Style or Load "
+                    "Checkpoint.",
+                ),
+                io.Conditioning.Input(
+                    "positive", tooltip="The instruction, with the images: from Image and Style Conditioning."
+                ),
+                io.Conditioning.Input(
+                    "negative", tooltip="The empty prompt, with the images: from Image and Style Conditioning."
+                ),
                 io.Float.Input(
-                    "s_in", default=S_IN, min=0.0, max=100.0, step=0.1,
+                    "s_in",
+                    default=S_IN,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
                     tooltip="How much to keep of the image. 1.0 to 2.0 is usual; at 1 a step costs a quarter less.",
                 ),
                 io.Float.Input(
-                    "s_sty", default=S_STY, min=0.0, max=100.0, step=0.1,
+                    "s_sty",
+                    default=S_STY,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
                     tooltip="How much to follow the style image. 1 to 5 is usual; 0 takes its guidance out.",
                 ),
                 io.Float.Input(
-                    "s_T", default=S_T, min=0.0, max=100.0, step=0.1,
-                    tooltip="How much to follow the text. 7.5 is usual; 0 leaves the text out, and a step costs a quarter less.",
+                    "s_T",
+                    default=S_T,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    tooltip="How much to follow the text. 7.5 is usual; 0 leaves the text out, and a step costs a "
+                    "quarter less.",
                 ),
                 io.Mask.Input(
-                    "mask", optional=True,
-                    tooltip="Where style and text act; outside, the image alone guides. May have any size. Without it they act everywhere.",
+                    "mask",
+                    optional=True,
+                    tooltip="Where style and text act; outside, the image alone guides. May have any size. Without it "
+                    "they act everywhere.",
                 ),
             ],
             outputs=[io.Guider.Output()],
-        )  # fmt: skip
+        )
 
     @classmethod
     def check_inputs(cls, s_in: float, s_sty: float, s_T: float) -> None:
@@ -103,18 +135,20 @@ class ThreeConditionGuider(Node):
         unet = model.model.diffusion_model
         if not hasattr(unet, "style_attention"):
             raise InteractiveActionError(
-                f"This MODEL takes {getattr(unet, 'in_channels', 'other')} input channels and no style image; {EXTENDED} are needed. "
-                f"Extend an InstructPix2Pix with Extend InstructPix2Pix for Style, or load one that was extended."
+                f"This MODEL takes {getattr(unet, 'in_channels', 'other')} input channels and no style image; "
+                f"{EXTENDED} are needed. Extend an InstructPix2Pix with Extend InstructPix2Pix for Style, or load one "
+                "that was extended."
             )
         if any(model.model_options.get(hook) for hook in FOR_TWO):
             raise InteractiveActionError(
-                "This MODEL was given another kind of guidance, such as RescaleCFG, which is made for two conditions. Connect the MODEL "
-                "from before that node."
+                "This MODEL was given another kind of guidance, such as RescaleCFG, which is made for two conditions. "
+                "Connect the MODEL from before that node."
             )
         for name, conditioning in (("positive", positive), ("negative", negative)):
             if not all(IMAGE in values and STYLE in values for _, values in conditioning):
                 raise InteractiveActionError(
-                    f"The {name} conditioning holds no image and style image. Connect it from Image and Style Conditioning."
+                    f"The {name} conditioning holds no image and style image. Connect it from Image and Style "
+                    "Conditioning."
                 )
         if mask is not None:
             check_mask(mask.reshape(-1, *mask.shape[-2:]))

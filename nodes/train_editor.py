@@ -10,6 +10,7 @@ import torch
 from comfy_api.latest import io, ui
 from PIL import Image
 
+from ..trainers.failed_writes import FailedWrites
 from ..trainers.loop import TrainingState, run_key
 from ..trainers.rlaif import D3POConfig, D3POTraining, EditTask, begin, reward_curve, training_steps
 from . import sockets
@@ -33,41 +34,93 @@ class TrainEditor(Node):
             node_id="InteractiveActionTrainEditor",
             display_name="Train Editor from AI Feedback",
             category="Interactive Action/training",
-            description="Teach an editor one edit without examples of it: it edits each image twice, the reward chooses, and D3PO makes the "
-            "better edit likelier (Eq. 7). Look at the reward; the loss stays near 0.693 whatever is learned.",
+            description="Teach an editor one edit without examples of it: it edits each image twice, the reward "
+            "chooses, and D3PO makes the better edit likelier (Eq. 7). Look at the reward; the loss stays near 0.693 "
+            "whatever is learned.",
             search_aliases=["RLAIF", "D3PO", "DPO", "InstructPix2Pix", "reinforcement learning"],
             inputs=[
                 io.Model.Input("model", tooltip="MODEL of a style-conditioned InstructPix2Pix (12 input channels)."),
                 io.Clip.Input("clip", tooltip="CLIP of the same checkpoint."),
                 io.Vae.Input("vae", tooltip="VAE of the same checkpoint."),
-                io.Image.Input("image", tooltip="Images to practise on, at multiples of 8, in the paper 256 x 256; 512 x 512 works afterwards."),
-                io.Image.Input("style", tooltip="Images of the wanted look, of any size; they take turns. Five in the paper."),
+                io.Image.Input(
+                    "image",
+                    tooltip="Images to practise on, at multiples of 8, in the paper 256 x 256; 512 x 512 works "
+                    "afterwards.",
+                ),
+                io.Image.Input(
+                    "style", tooltip="Images of the wanted look, of any size; they take turns. Five in the paper."
+                ),
                 sockets.EditingReward.Input("reward", tooltip="From Editing Reward: which of two edits is better."),
-                io.String.Input("instruction", default="make the cabinet out of wood", multiline=True, tooltip="What to do, in few words."),
+                io.String.Input(
+                    "instruction",
+                    default="make the cabinet out of wood",
+                    multiline=True,
+                    tooltip="What to do, in few words.",
+                ),
                 whole("steps", 1, 10000, "Optimizer steps. Six to ten are enough in the paper, with 128 pairs each."),
                 whole("pairs", 1, 1024, "Pairs of edits a step. More make a step surer and slower; 128 in the paper."),
-                whole("batch_size", 1, 1024, "Images that the network sees at once: memory alone, the result is the same."),
+                whole(
+                    "batch_size", 1, 1024, "Images that the network sees at once: memory alone, the result is the same."
+                ),
                 real("learning_rate", 1e-7, 1.0, 1e-6, "AdamW's learning rate.", round=False),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=io.ControlAfterGenerate.fixed,
-                             tooltip="Same seed, model, images and settings: the same weights."),
-                whole("rank", 0, 256, "Rank of the LoRA on attention; what is new in a style-conditioned editor is trained whole. 0: every weight."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    tooltip="Same seed, model, images and settings: the same weights.",
+                ),
+                whole(
+                    "rank",
+                    0,
+                    256,
+                    "Rank of the LoRA on attention; what is new in a style-conditioned editor is trained whole. 0: "
+                    "every weight.",
+                ),
                 whole("denoising_steps", 1, 500, "DDIM steps of an edit.", advanced=True),
                 real("s_in", 0.0, 100.0, 0.1, "Guidance by the image (Eq. 13).", advanced=True),
-                real("s_sty", 0.0, 100.0, 0.1, "Guidance by the style image. All three scales 1: no guidance, a quarter of the time.",
-                     advanced=True),
+                real(
+                    "s_sty",
+                    0.0,
+                    100.0,
+                    0.1,
+                    "Guidance by the style image. All three scales 1: no guidance, a quarter of the time.",
+                    advanced=True,
+                ),
                 real("s_T", 0.0, 100.0, 0.1, "Guidance by the instruction.", advanced=True),
                 real("beta", 0.001, 10.0, 0.01, "beta of Eq. 7: how hard a preference pulls.", advanced=True),
-                real("clip_ratio", 0.01, 0.99, 0.01, "How far the probability of a step may move from the start, as a share.", advanced=True),
-                io.Mask.Input("mask", optional=True, tooltip="Where the edit belongs, one for all images or one for each. Without, the full frame."),
-                io.Mask.Input("style_mask", optional=True, tooltip="Where the look is in the style images. Without, the full frame."),
+                real(
+                    "clip_ratio",
+                    0.01,
+                    0.99,
+                    0.01,
+                    "How far the probability of a step may move from the start, as a share.",
+                    advanced=True,
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where the edit belongs, one for all images or one for each. Without, the full frame.",
+                ),
+                io.Mask.Input(
+                    "style_mask",
+                    optional=True,
+                    tooltip="Where the look is in the style images. Without, the full frame.",
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The taught editor."),
-                io.LoraModel.Output(display_name="lora", tooltip="What was learned, for Save LoRA Weights; loads over the same checkpoint."),
-                io.Image.Output(display_name="reward", tooltip="The last pair with its scores, and the reward over the steps."),
+                io.LoraModel.Output(
+                    display_name="lora",
+                    tooltip="What was learned, for Save LoRA Weights; loads over the same checkpoint.",
+                ),
+                io.Image.Output(
+                    display_name="reward", tooltip="The last pair with its scores, and the reward over the steps."
+                ),
                 io.String.Output(display_name="report", tooltip="JSON with the history: a number a step."),
             ],
-        )  # fmt: skip
+        )
 
     @classmethod
     def execute(cls, model, clip, vae, image, style, reward, instruction, mask=None, style_mask=None, **settings):
@@ -79,7 +132,7 @@ class TrainEditor(Node):
         from ..models.comfy_style_editor import ComfyEditor
 
         config = D3POConfig(**settings)
-        bar = comfy.utils.ProgressBar(config.steps)
+        bar, failed_writes = comfy.utils.ProgressBar(config.steps), FailedWrites()
         with ComfyEditor(model, clip, vae) as engine:
             # clone: what came along a graph are inference tensors
             image, style, mask, style_mask = (
@@ -98,7 +151,8 @@ class TrainEditor(Node):
                 pair = None
                 for pair in training_steps(training, state, bar.update_absolute):
                     if state.step < config.steps:
-                        state.save(path, run)
+                        with failed_writes.tolerated("state"):
+                            state.save(path, run)
                     total = config.steps * training.ticks
                     image = feedback(pair, state.losses, config.steps, reward.alpha)
                     bar.update_absolute(state.step * training.ticks, total, ("JPEG", image, 960))
@@ -116,6 +170,7 @@ class TrainEditor(Node):
             f"{config.steps} steps of {config.pairs} pairs; reward {curve[-1]:+.2f} deviations since the first step, "
             f"{numpy.mean(state.losses['ties']):.0%} ties. The loss says nothing: it is always near 0.693."
         )
+        text = " ".join([text, *failed_writes.sentences.values()])
         ui_parts = {**ui.PreviewImage(shown, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()}
         return io.NodeOutput(taught, lora, shown, json.dumps(report, indent=1), ui=ui_parts)
 
@@ -137,9 +192,10 @@ def feedback(pair, history, steps, alpha):
         axes.set_title(title, fontsize=8)
         axes.axis("off")
     curves = {
-        "reward, in the first step's deviations": reward_curve(history, alpha), "structure, Eq. 8 (lower is better)": history["structure"],
+        "reward, in the first step's deviations": reward_curve(history, alpha),
+        "structure, Eq. 8 (lower is better)": history["structure"],
         "semantics, Eq. 9 (lower is better)": history["semantics"],
-    }  # fmt: skip
+    }
     for axes, (title, values) in zip(below.subplots(1, 3), curves.items()):
         axes.plot(range(1, len(values) + 1), values, color="tab:blue", marker=".", linewidth=1.2)
         axes.set_title(title, fontsize=8)

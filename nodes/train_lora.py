@@ -22,7 +22,8 @@ def class_inputs() -> list[io.Input]:
         io.Image.Input(
             "class_images",
             optional=True,
-            tooltip="Images that MODEL generated for plain words: they hold it to what it knew. Without, it forgets more.",
+            tooltip="Images that MODEL generated for plain words: they hold it to what it knew. Without, it forgets "
+            "more.",
         ),
         io.String.Input(
             "class_prompt",
@@ -48,8 +49,8 @@ def class_dataset(images: Any, prompt: str) -> InteractionDataset | None:
         return None
     if not prompt.strip():
         raise InteractiveActionError(
-            "The class images have no prompt. Write the plain words that they were generated with, such as 'a robot arm "
-            "and a cube'."
+            "The class images have no prompt. Write the plain words that they were generated with, such as 'a robot "
+            "arm and a cube'."
         )
     return InteractionDataset(images[..., :3], ((PLACEHOLDER,),) * len(images), ((prompt.strip(),),) * len(images))
 
@@ -61,8 +62,9 @@ class TrainDreamBooth(Node):
             node_id="InteractiveActionTrainDreamBooth",
             display_name="Train LoRA (DreamBooth)",
             category=CATEGORY,
-            description="Let the model learn what a rare word means, as a LoRA or in all of its weights: a baseline that "
-            "learns looks rather than interactions, and quickly makes a model of one scene. MODEL itself stays as it is.",
+            description="Let the model learn what a rare word means, as a LoRA or in all of its weights: a baseline "
+            "that learns looks rather than interactions, and quickly makes a model of one scene. MODEL itself stays "
+            "as it is.",
             search_aliases=["lora", "fine-tuning", "baseline", "training"],
             inputs=[
                 *loaded_inputs(),
@@ -104,8 +106,8 @@ class TrainCustomDiffusion(Node):
             node_id="InteractiveActionTrainCustomDiffusion",
             display_name="Train Token and LoRA (Custom Diffusion)",
             category=CATEGORY,
-            description="Learn a new word and, with it, the keys and values of all cross-attentions: a baseline between a "
-            "token and DreamBooth. Token and LoRA belong together. MODEL itself stays as it is.",
+            description="Learn a new word and, with it, the keys and values of all cross-attentions: a baseline "
+            "between a token and DreamBooth. Token and LoRA belong together. MODEL itself stays as it is.",
             search_aliases=["lora", "key value", "baseline", "training"],
             inputs=[
                 *loaded_inputs(),

@@ -42,8 +42,8 @@ def session_inputs() -> list[io.Input]:
             default=100,
             min=1,
             max=100_000,
-            tooltip="Steps between state files. Queue the same graph again after a crash or Cancel and training goes on "
-            "from there.",
+            tooltip="Steps between state files. Queue the same graph again after a crash or Cancel and training goes "
+            "on from there.",
             advanced=True,
         ),
         sockets.TrainingOptions.Input(
@@ -162,8 +162,8 @@ class TrainPPlus(TokenTrainer):
     NODE_ID = "InteractiveActionTrainPPlus"
     TITLE = "Train Token (P+)"
     DESCRIPTION = (
-        "Learn a new word with a vector of its own for each cross-attention layer of MODEL, by denoising. It holds more "
-        "than a plain token and is used through Interactive Token Loader. Only the word is trained."
+        "Learn a new word with a vector of its own for each cross-attention layer of MODEL, by denoising. It holds "
+        "more than a plain token and is used through Interactive Token Loader. Only the word is trained."
     )
     ALIASES = ("layer-wise", "extended textual inversion")
 
@@ -173,8 +173,8 @@ class TrainADI(TokenTrainer):
     NODE_ID = "InteractiveActionTrainADI"
     TITLE = "Train Token (ADI)"
     DESCRIPTION = (
-        "Learn an action as a layer-wise word, with the channels of the context masked out of its gradient: what changes "
-        "with the scene, or stays when the action changes, is not learned. Only the word is trained."
+        "Learn an action as a layer-wise word, with the channels of the context masked out of its gradient: what "
+        "changes with the scene, or stays when the action changes, is not learned. Only the word is trained."
     )
     ALIASES = ("action customization", "disentangled identifier", "layer-wise")
 

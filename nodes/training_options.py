@@ -67,8 +67,8 @@ class ADIGradientMask(Node):
         else:
             different = ActionDifferent.in_order(images, len(dataset))
         text = (
-            f"{len(different.images)} triples with {len(dataset)} images of the action; {beta:.0%} of the channels masked "
-            f"by each pair."
+            f"{len(different.images)} triples with {len(dataset)} images of the action; {beta:.0%} of the channels "
+            "masked by each pair."
         )
         return io.NodeOutput((different, {"beta": beta, "strategy": strategy}), ui=ui.PreviewText(text))
 
@@ -81,8 +81,8 @@ def contexts(recording: Any) -> list[tuple[Any, ...]]:
 def _check_count(what: str, images: Any, recording: Any) -> None:
     if len(images) != len(recording):
         raise InteractiveActionError(
-            f"There are {len(images)} images in the {what} and {len(recording)} in their recording. Connect the recording "
-            f"they come from, or neither recording."
+            f"There are {len(images)} images in the {what} and {len(recording)} in their recording. Connect the "
+            "recording they come from, or neither recording."
         )
 
 
@@ -142,16 +142,16 @@ class TrainingOptionsNode(Node):
                 ),
                 _switch(
                     "cache_latents_to_disk",
-                    "Keep the encoded images in files, for this run and later ones, instead of in memory: for thousands "
-                    "of images.",
+                    "Keep the encoded images in files, for this run and later ones, instead of in memory: for "
+                    "thousands of images.",
                 ),
                 io.String.Input(
                     "export_config",
                     default="",
                     optional=True,
                     advanced=True,
-                    tooltip="A name: the trainer first writes output/<name>/run.toml with all settings and images, which "
-                    "the command line runs, also on several GPUs. Empty: nothing is written.",
+                    tooltip="A name: the trainer first writes output/<name>/run.toml with all settings and images, "
+                    "which the command line runs, also on several GPUs. Empty: nothing is written.",
                 ),
             ],
             outputs=[sockets.TrainingOptions.Output(display_name="options", tooltip="For any trainer.")],

@@ -15,6 +15,7 @@ from einops import rearrange
 from PIL import Image
 
 from ..errors import InteractiveActionError
+from ..files import check_text
 from ..tokens.token import InteractiveToken
 from ..trainers.checkpoints import Checkpoints, Folders
 from ..trainers.latents import LatentCache
@@ -99,6 +100,7 @@ def train(
     # imported here: it needs a running ComfyUI, not only an importable one
     from ..models.comfy_engine import ComfyEngine
 
+    check_text(action, "action")
     options = options or TrainingOptions()
     config: Any = config_of(METHODS[method].config, settings, options.hyperparameters)
     if options.gradient_checkpointing and getattr(config, "auxiliary_lora_rank", 0):
@@ -138,7 +140,7 @@ def train(
         text += f" Checkpoints: {checkpoints.subfolder} in {place}."
     if exported:
         text += f" Written for the command line: {exported}."
-    text = " ".join([text, *session.problems.values()])
+    text = " ".join([text, *session.failed_writes.sentences.values()])
     curves = torch.from_numpy(np.array(loss_curves(_plotted(state.losses), config.steps, 1200, 400))).float() / 255
     return Trained(token, lora, ({"loss": state.losses["total"]}, curves[None]), ui.PreviewText(text))
 

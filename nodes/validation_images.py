@@ -21,8 +21,8 @@ class ValidationImages(Node):
             node_id="InteractiveActionValidationImages",
             display_name="Validation Images",
             category=CATEGORY,
-            description="Generate images with what is learned so far every now and then, shown in the trainer; with judges, keep what scored "
-            "best by IAScore instead of what came last. Plugs into Training Options.",
+            description="Generate images with what is learned so far every now and then, shown in the trainer; with "
+            "judges, keep what scored best by IAScore instead of what came last. Plugs into Training Options.",
             search_aliases=["preview", "validation", "keep best"],
             inputs=[
                 io.String.Input(

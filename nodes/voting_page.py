@@ -8,13 +8,13 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from ..files import checked_name, filled_lines, free_path, read_text, write_atomically
-from .node import Node
+from .node import Node, SavingNode
 
 CATEGORY = "Interactive Action/scoring"
 MOST = 6
 
 
-class WriteVotingPage(Node):
+class WriteVotingPage(SavingNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
@@ -29,6 +29,7 @@ class WriteVotingPage(Node):
                     io.Image.Input(
                         f"images_{number}",
                         optional=number > 2,
+                        lazy=True,
                         tooltip=f"The images of the method in line {number} of methods, one for each prompt.",
                     )
                     for number in range(1, MOST + 1)
@@ -64,12 +65,16 @@ class WriteVotingPage(Node):
         )
 
     @classmethod
+    def check_inputs(cls, save_as: str) -> None:
+        checked_name(save_as.strip(), "voting page")
+
+    @classmethod
     def execute(cls, images_1, images_2, methods, prompts, seed, save_as, **more):
         import folder_paths
 
         from ..scoring import votes
 
-        checked_name(save_as := save_as.strip(), "voting page")
+        save_as = save_as.strip()
         batches = [images_1, images_2, *(more.get(f"images_{number}") for number in range(3, MOST + 1))]
         batches, names = [batch for batch in batches if batch is not None], filled_lines(methods)
         if len(names) != len(batches) or len(set(names)) != len(names):
@@ -123,8 +128,14 @@ class ReadVotes(Node):
         )
 
     @classmethod
-    def files_read(cls, page: str, folder: str) -> list[pathlib.Path]:
-        return [key_path(page), *answer_files(folder)]
+    def check_inputs(cls, page: str, folder: str) -> None:
+        checked_name(page.strip(), "voting page")
+        if folder := folder.strip():
+            checked_name(folder, "folder")
+
+    @classmethod
+    def files_read(cls, page: str | None = None, folder: str | None = None) -> list[pathlib.Path]:
+        return [*([key_path(page)] if page else []), *(answer_files(folder) if folder else [])]
 
     @classmethod
     def execute(cls, page, folder, pasted=""):
@@ -137,8 +148,8 @@ class ReadVotes(Node):
         path = key_path(page)
         if not path.is_file():
             raise InteractiveActionError(
-                f"There is no {path.name} in {path.parent}. Name the page as Write Voting Page named it, and put its key "
-                f"back there."
+                f"There is no {path.name} in {path.parent}. Name the page as Write Voting Page named it, and put its "
+                "key back there."
             )
         files = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in answer_files(folder)}
         files.update({f"pasted line {number}": line for number, line in enumerate(filled_lines(pasted), 1)})

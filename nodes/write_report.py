@@ -1,6 +1,5 @@
 """Put a run into one HTML file that can be sent to anybody."""
 
-import contextlib
 import itertools
 import json
 import pathlib
@@ -8,26 +7,31 @@ import pathlib
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
-from ..files import checked_name, filled_lines, free_path, parse_json
+from ..files import checked_name, filled_lines, free_path
 from .interactive_token import _token_path
-from .node import Node
+from .node import SavingNode
 from .voting_page import CATEGORY, MOST
 
 COLUMNS = {  # of the table of scores: the names that readers know -> the names in IAScore's report
-    "IAScore": "iascore_cosine", "IAScore, 2.5 x cosine": "iascore_2_5", "boxes overlap": "pass_rate", "both found": "both_found",
-    "mean IoU": "mean_iou", "CLIP cosine of those": "cosine_of_passed",
-}  # fmt: skip
+    "IAScore": "iascore_cosine",
+    "IAScore, 2.5 x cosine": "iascore_2_5",
+    "boxes overlap": "pass_rate",
+    "both found": "both_found",
+    "mean IoU": "mean_iou",
+    "CLIP cosine of those": "cosine_of_passed",
+}
 SHARES = {"boxes overlap": ".0%", "both found": ".0%", "entity": ".0%", "action": ".0%", "overall": ".0%"}
 
 
-class WriteReport(Node):
+class WriteReport(SavingNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(
             node_id="InteractiveActionWriteReport",
             display_name="Write Report",
             category=CATEGORY,
-            description="One HTML file with scores, votes, images by method and prompt, plots, tokens and every setting of the graph.",
+            description="One HTML file with scores, votes, images by method and prompt, plots, tokens and every "
+            "setting of the graph.",
             search_aliases=["HTML", "comparison", "image grid", "table"],
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
@@ -38,12 +42,14 @@ class WriteReport(Node):
                         io.Image.Input(
                             f"images_{number}",
                             optional=number > 1,
+                            lazy=True,
                             tooltip=f"The images of the method in line {number} of methods, one for each line of prompts.",
                         ),
                         io.String.Input(
                             f"report_{number}",
                             optional=True,
                             force_input=True,
+                            lazy=True,
                             tooltip="The report that IAScore gave these images.",
                         ),
                     )
@@ -89,35 +95,42 @@ class WriteReport(Node):
         )
 
     @classmethod
+    def check_inputs(cls, save_as: str) -> None:
+        checked_name(save_as.strip(), "report")
+
+    @classmethod
+    def files_read(cls, tokens: str = "") -> list[pathlib.Path]:
+        return token_paths(tokens)
+
+    @classmethod
     def execute(cls, title, images_1, methods, prompts, save_as, notes="", votes=None, plots=None, tokens="", **more):
         import folder_paths
 
         from ..scoring.report import File, Plot, write_report
+        from ..scoring.report_texts import read_scores, read_votes
 
-        checked_name(save_as := save_as.strip(), "report")
+        save_as = save_as.strip()
         batches = {number: more.get(f"images_{number}") for number in range(2, MOST + 1)}
         batches = {1: images_1, **{number: batch for number, batch in batches.items() if batch is not None}}
         names, lines = filled_lines(methods), filled_lines(prompts)
         if len(names) != len(batches) or len(set(names)) != len(names):
             raise InteractiveActionError(
-                f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names are: "
-                f"{', '.join(names) or 'none'}. Write one different name a line for each batch."
+                f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names "
+                f"are: {', '.join(names) or 'none'}. Write one different name a line for each batch."
             )
         images = dict(zip(names, batches.values()))
         if wrong := [f"{name} {len(batch)}" for name, batch in images.items() if len(batch) != len(lines)]:
             raise InteractiveActionError(
-                f"There are {len(lines)} prompts, and other numbers of images: {', '.join(wrong)}. Write one line an image."
+                f"There are {len(lines)} prompts, and other numbers of images: {', '.join(wrong)}. Write one line an "
+                "image."
             )
         reports = {
-            name: parse_json(text, f"the text of report_{number}")
+            name: read_scores(text, f"report_{number}", COLUMNS.values(), len(lines))
             for name, number in zip(names, batches)
             if (text := more.get(f"report_{number}"))
         }
-        sections = []
-        with whole_report("the reports", "IAScore's output report"):
-            sections += [scores_table(reports)] if reports else []
-        with whole_report("votes", "Read Votes' output report"):
-            sections += [votes_table(parse_json(votes, "the text of votes"))] if votes else []
+        sections = [scores_table(reports)] if reports else []
+        sections += [votes_table(read_votes(votes, "votes"))] if votes else []
         sections.append(image_grid(images, lines, reports))
         if plots is not None:
             sections += [Plot(f"Plot {number}", plot) for number, plot in enumerate(plots, 1)]
@@ -127,7 +140,7 @@ class WriteReport(Node):
                 path.read_bytes(),
                 f"A token: put it into {path.parent.name} and write <{path.stem}> in a prompt.",
             )
-            for path in map(_token_path, filled_lines(tokens))
+            for path in token_paths(tokens)
         ]
         hidden = cls.hidden  # nothing of it is there outside a graph
         if hidden and (workflow := (hidden.extra_pnginfo or {}).get("workflow")):
@@ -150,15 +163,9 @@ class WriteReport(Node):
         return io.NodeOutput(path.stem, ui=ui.PreviewText(f"written to {path.name} in ComfyUI's output folder"))
 
 
-@contextlib.contextmanager
-def whole_report(what, source):
-    """Turns what is missing in a report that came as text into a sentence."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise InteractiveActionError(
-            f"The text of {what} is not what it should be ({type(error).__name__}: {error}). Connect {source}."
-        ) from error
+def token_paths(tokens):
+    """The files of saved tokens, one a line."""
+    return [_token_path(line) for line in filled_lines(tokens)]
 
 
 def scores_table(reports):
@@ -203,7 +210,8 @@ def votes_table(report):
         "Votes",
         list(rows.values()),
         SHARES,
-        f"{report['voters']} voters chose among {report['groups']} groups; shares with 95 % intervals. Fleiss' kappa: {kappa}.",
+        f"{report['voters']} voters chose among {report['groups']} groups; shares with 95 % intervals. Fleiss' kappa: "
+        f"{kappa}.",
     )
 
 
@@ -233,7 +241,10 @@ def image_grid(images, lines, told):
 
 
 def settings_of(graph, node_id):
-    """{title of a node: {input: value}} for all nodes that ``node_id`` depends on, sources first. graph: in the API's format."""
+    """{title of a node:
+
+    {input: value}} for all nodes that ``node_id`` depends on, sources first. graph: in the API's format.
+    """
     order = []
 
     def visit(key):

@@ -79,7 +79,8 @@ class File:
 
 def write_report(path, title, lead="", sections=(), settings=None, files=()):
     """Write the page to ``path``; see ``report_page``."""
-    write_atomically(Path(path), report_page(title, lead, sections, settings, files).encode())
+    page = report_page(title, lead, sections, settings, files)
+    write_atomically(Path(path), page.encode("utf-8", "backslashreplace"))  # half an emoji cannot be written as UTF-8
 
 
 def report_page(title, lead="", sections=(), settings=None, files=()):

@@ -74,7 +74,9 @@ def plot(rows):
 
 def save(rows, names, path):
     """Write ``path`` + .csv, .jsonl and .png; returns the three paths."""
-    files = {".csv": csv_text(rows, names).encode(), ".jsonl": jsonl_text(rows, names).encode(), ".png": plot(rows)}
+    # the names of files may come from another encoding, and cannot be written as UTF-8 then
+    table = csv_text(rows, names).encode("utf-8", "backslashreplace")
+    files = {".csv": table, ".jsonl": jsonl_text(rows, names).encode(), ".png": plot(rows)}
     paths = [path.with_name(path.name + suffix) for suffix in files]
     for target, data in zip(paths, files.values()):
         write_atomically(target, data)

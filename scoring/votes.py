@@ -132,7 +132,7 @@ def _checked_answers(key, text):
         isinstance(answers, list)
         and len(answers) == len(key["orders"])
         and all(isinstance(group, list) and len(group) == len(QUESTIONS) for group in answers)
-        and all(answer is None or type(answer) is int and answer in allowed for group in answers for answer in group)
+        and all(answer is None or (type(answer) is int and answer in allowed) for group in answers for answer in group)
     ):
         raise ValueError("its answers do not fit the questions of the page")
     if all(answer is None for group in answers for answer in group):

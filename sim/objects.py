@@ -105,7 +105,8 @@ class Joint:
 @dataclass(frozen=True)
 class ObjectSpec:
     """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers. Captions call it by its ``word``, if it has one.
-    One with a ``model`` (URDF, meters of its unit) is built from that; its parts then say only how large it is."""
+    One with a ``model`` (URDF, meters of its unit) is built from that; its parts then say only how large it is.
+    """
 
     parts: tuple
     grip: Grip | None = None

@@ -127,7 +127,7 @@ class Scene:
 
     def _check_robot(self):
         own, action = self.custom_robot, ACTIONS[self.action]
-        if own and (action.two_handed or action.grasps and not own.fingers):
+        if own and (action.two_handed or (action.grasps and not own.fingers)):
             fits = [name for name, one in ACTIONS.items() if not one.two_handed and (own.fingers or not one.grasps)]
             raise InteractiveActionError(
                 f"This {own.caption_name} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}."

@@ -1,0 +1,1 @@
+"""The learned thing and its files."""

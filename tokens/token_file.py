@@ -192,8 +192,8 @@ def _no_token(path: pathlib.Path, keys: Collection[str]) -> InteractiveActionErr
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     return InteractiveActionError(
         f"{path.name} is not a token: such a file holds one tensor (vectors, width), or clip_l and clip_g of as many "
-        f"vectors for SDXL, and this one holds {shown or 'nothing'}. Choose a file written by Save Interactive Token or "
-        f"an embedding for SD 1.x, SD 2.x or SDXL."
+        f"vectors for SDXL, and this one holds {shown or 'nothing'}. Choose a file written by Save Interactive Token "
+        "or an embedding for SD 1.x, SD 2.x or SDXL."
     )
 
 
@@ -209,6 +209,6 @@ def _layers(
         return numbers.view(layers, count, width), widths
     except (KeyError, ValueError, RuntimeError) as error:
         raise InteractiveActionError(
-            f"The layer-wise token {path.name} holds {numbers.numel()} numbers, and their shape cannot be told ({error}). "
-            f"Save it again, or copy the file anew."
+            f"The layer-wise token {path.name} holds {numbers.numel()} numbers, and their shape cannot be told "
+            f"({error}). Save it again, or copy the file anew."
         ) from error

@@ -1,4 +1,7 @@
-"""ADI's action-different images: other actions in the contexts of a dataset's images (Huang et al. 2023, section 4.1)."""
+"""ADI's action-different images:
+
+other actions in the contexts of a dataset's images (Huang et al. 2023, section 4.1).
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,10 @@ class ActionDifferent:
         return digest.hexdigest()
 
     def rounds(self) -> torch.Tensor:
-        """Returns the images so that ``in_order`` matches them again: each anchor's in turn, in as many rounds as the
-        anchor with the most images needs."""
+        """Returns the images so that ``in_order`` matches them again.
+
+        Each anchor's in turn, in as many rounds as the anchor with the most images needs.
+        """
         of_anchor = [
             (self.anchors == index).nonzero().flatten().tolist() for index in range(int(self.anchors.max()) + 1)
         ]
@@ -57,7 +62,7 @@ class ActionDifferent:
     def matched(
         cls, images: torch.Tensor, contexts: Sequence[tuple[object, ...]], other_contexts: Sequence[tuple[object, ...]]
     ) -> ActionDifferent:
-        """By context: an image of the dataset gets those that agree with it in the most leading values, and in the first.
+        """By context: an image of the dataset gets those that agree with it in the most leading values, one or more.
 
         Args:
             images: (M, H, W, 3).

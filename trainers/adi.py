@@ -1,6 +1,7 @@
-"""ADI (Huang et al. 2023): a layer-wise token that learns an action, with the channels of the context masked out of its gradient.
+"""ADI (Huang et al. 2023): a layer-wise token that learns an action, with the context masked out of its gradient.
 
-Each step sees triples: an anchor x^(a,c), another image of the action x^(a,c'), and one of the same context with another
+Each step sees triples: an anchor x^(a,c), another image of the action x^(a,c'), and one of the same context with
+another
 action x^(a',c). The losses of all three (Eq. 1) use the ANCHOR's prompt (section 4.2) and, so that the gradients differ
 by the images alone, its timestep, noise and posterior sample, of which the paper says nothing. Only the anchor's
 gradient, masked, moves v (Eq. 10); ``gradient_masks`` makes the mask anew each step.
@@ -110,6 +111,7 @@ class ADIObjective:
         self.other_latents = Latents(engine, action_different.images)
 
     def gradient(self, parameters: torch.Tensor, generator: torch.Generator) -> Gradient:
+        """Returns what ``Objective.gradient`` does: the anchor's gradient in the channels that are kept."""
         batch = self.batches.sample(generator)
         losses, gradients = self.triple_gradients(parameters, batch, generator)
         # one mask for the channels of each text encoder: SDXL's two are of different size
@@ -126,7 +128,7 @@ class ADIObjective:
     def triple_gradients(
         self, vectors: torch.Tensor, batch: Batch, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns (losses (3,), gradients (3, *vectors.shape)) of anchor, context-different and action-different images.
+        """Returns losses (3,) and gradients (3, *vectors.shape) of anchor, context-different and action-different images.
 
         All three share the context of the anchor's prompt, so the text encoder runs once, and one backward pass through
         the U-Net gives the three gradients of three copies of that context; the chain rule does the rest.

@@ -23,8 +23,9 @@ from .trainable import Token, TokenAndAdapter
 
 @dataclass(frozen=True)
 class CustomDiffusionConfig(hp.Config):
-    """Hyperparameters. Defaults: those of the comparison in ADI (Huang et al. 2023, supplement B), and the authors'
-    initializer token. ``learning_rate`` and ``weight_decay`` are for the token and the change of the weights alike.
+    """Hyperparameters. Defaults: the comparison in ADI (Huang et al. 2023, supplement B), the authors' initializer token.
+
+    ``learning_rate`` and ``weight_decay`` are for the token and the change of the weights alike.
     """
 
     steps: int = hp.steps(2000)
@@ -48,7 +49,10 @@ def custom_diffusion(
     class_images: InteractionDataset | None = None,
     loss_weights: torch.Tensor | None = None,
 ) -> DenoisingObjective:
-    """Returns the objective: a token and keys and values, denoising and prior preservation. Arguments: ``dreambooth``."""
+    """Returns the objective:
+
+    a token and keys and values, denoising and prior preservation. Arguments: ``dreambooth``.
+    """
     batches = Batches(engine, dataset, config, loss_weights)
     token = Token(engine, config.initializer_token, config.num_vectors)
     trainable = TokenAndAdapter(token, weight_delta(engine, CROSS_KEYS_AND_VALUES), config.seed)

@@ -25,7 +25,7 @@ from .trainable import AdapterOfWord
 
 @dataclass(frozen=True)
 class DreamBoothConfig(hp.Config):
-    """Hyperparameters. Defaults: those of the comparison in ADI (Huang et al. 2023, supplement B), which trained every weight.
+    """Hyperparameters. Defaults: the comparison in ADI (Huang et al. 2023, supplement B), which trained every weight.
 
     ``weight_decay`` pulls the change of the weights, not the weights, to nothing.
     """

@@ -21,7 +21,7 @@ Strategy = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float, torch.Gene
 
 
 def context_pair_mask(g_ac: torch.Tensor, g_other_context: torch.Tensor, beta: float) -> torch.Tensor:
-    """Returns which channels to keep: those whose difference is below the smallest of the share ``beta`` of largest ones.
+    """Returns which channels to keep: those whose difference is below the share ``beta`` of largest ones.
 
     Args:
         g_ac: (..., d) the anchor's gradient.
@@ -39,7 +39,7 @@ def context_pair_mask(g_ac: torch.Tensor, g_other_context: torch.Tensor, beta: f
 
 
 def action_pair_mask(g_ac: torch.Tensor, g_other_action: torch.Tensor, beta: float) -> torch.Tensor:
-    """Returns which channels to keep: those whose difference reaches the first one beyond the share ``beta`` of smallest.
+    """Returns which channels to keep: those whose difference is above the share ``beta`` of smallest ones.
 
     Args:
         g_ac: (..., d) the anchor's gradient.
@@ -57,7 +57,10 @@ def action_pair_mask(g_ac: torch.Tensor, g_other_action: torch.Tensor, beta: flo
 
 
 def overlap_rate(context_mask: torch.Tensor, action_mask: torch.Tensor) -> torch.Tensor:
-    """Returns channels kept by both over channels kept by either: a scalar in 0..1, the mean over vectors and layers."""
+    """Returns channels kept by both over channels kept by either:
+
+    a scalar in 0..1, the mean over vectors and layers.
+    """
     both, either = (context_mask & action_mask).sum(-1), (context_mask | action_mask).sum(-1)
     return (both / either.clamp(min=1)).mean()
 

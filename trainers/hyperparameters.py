@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InteractiveActionError
+from ..files import check_text
 from .timesteps import TIMESTEP_SAMPLING
 
 NOUNS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of texts"}
@@ -64,6 +65,7 @@ class Config:
             check_value(name, getattr(self, name), type(field.default), details)
 
     def as_dict(self) -> dict[str, Any]:
+        """Returns name -> value."""
         return dataclasses.asdict(self)
 
 
@@ -72,6 +74,8 @@ def check_value(name: str, value: Any, kind: type, details: Parameter) -> None:
     fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
     if not fits or (isinstance(value, bool) and kind is not bool):
         raise InteractiveActionError(f"{name} is {value!r}. It must be {NOUNS[kind]}.")
+    for text in (value,) if kind is str else value if kind is tuple else ():
+        check_text(text, name)
     if details.choices and value not in details.choices:
         raise InteractiveActionError(f"{name} is {value!r}. Choose one of: {', '.join(details.choices)}.")
     if kind not in (int, float):
@@ -88,23 +92,28 @@ def check_value(name: str, value: Any, kind: type, details: Parameter) -> None:
 
 
 def steps(default: int) -> Any:
+    """Optimizer steps."""
     return parameter(default, "Optimizer steps.", minimum=1, maximum=100_000)
 
 
 def batch_size(default: int, tooltip: str = "Images a step.") -> Any:
+    """Images a step."""
     return parameter(default, tooltip, minimum=1, maximum=256)
 
 
 def learning_rate(default: float) -> Any:
+    """AdamW's learning rate."""
     return parameter(default, "AdamW's learning rate.", minimum=1e-7, maximum=1.0, step=1e-5)
 
 
 def seed() -> Any:
+    """The seed of everything random."""
     tooltip = "Same seed, model, data and settings: the same result, byte for byte."
     return parameter(0, tooltip, minimum=0, maximum=0xFFFFFFFFFFFFFFFF)
 
 
 def initializer_token(default: str) -> Any:
+    """The word that the new word starts from."""
     return parameter(
         default,
         "The word that the new word starts from: best a vague word for any interaction. Not 'and' where the frozen "
@@ -114,6 +123,7 @@ def initializer_token(default: str) -> Any:
 
 
 def timestep_sampling(default: str) -> Any:
+    """Which noise levels are trained."""
     return parameter(
         default,
         "Which noise levels are trained. Interactions are decided at high noise; uniform training cannot tell "
@@ -124,27 +134,33 @@ def timestep_sampling(default: str) -> Any:
 
 
 def num_vectors() -> Any:
+    """How many vectors the new word has."""
     return parameter(1, "How many vectors the new word has.", minimum=1, maximum=16, advanced=True)
 
 
 def weight_decay() -> Any:
+    """AdamW's weight decay."""
     return parameter(1e-2, "AdamW's weight decay.", minimum=0.0, maximum=1.0, step=0.001, advanced=True)
 
 
 def prior_loss_weight() -> Any:
+    """The weight of prior preservation."""
     return parameter(1.0, "How much the class images count.", minimum=0.0, maximum=10.0, step=0.1)
 
 
 def grad_accumulation_steps() -> Any:
+    """Batches a step."""
     return parameter(1, "Batches whose gradients are averaged for one step.", minimum=1, maximum=256, group="options")
 
 
 def min_snr_gamma() -> Any:
+    """min-SNR weighting (Hang et al. 2023)."""
     tooltip = "min-SNR weighting of the denoising loss; 5 is usual. 0 leaves it out."
     return parameter(0.0, tooltip, minimum=0.0, maximum=100.0, step=0.5, group="options")
 
 
 def ema_decay() -> Any:
+    """The decay of the running average."""
     tooltip = (
         "What is kept is a running average of what is learned, with this decay, 0.99 for example. 0: the last values."
     )
@@ -152,6 +168,7 @@ def ema_decay() -> Any:
 
 
 def max_embedding_norm() -> Any:
+    """The longest vector allowed."""
     tooltip = (
         "How long a vector may become, in lengths of the initializer token's. Long ones drown the rest of a prompt. "
         "0: no limit. Only for methods that train a token alone."

@@ -92,7 +92,8 @@ class InteractiveActionConfig(hp.Config):
             )
         if self.auxiliary_lora_rank and self.max_embedding_norm:
             raise InteractiveActionError(
-                "The length of vectors cannot be limited while an auxiliary LoRA is trained. Set max_embedding_norm to 0."
+                "The length of vectors cannot be limited while an auxiliary LoRA is trained. Set max_embedding_norm to "
+                "0."
             )
 
 
@@ -102,7 +103,10 @@ def interactive_action(
     config: InteractiveActionConfig,
     loss_weights: torch.Tensor | None = None,
 ) -> DenoisingObjective:
-    """Returns the objective of Eq. 8: a token, denoising, steering and distillation. Arguments: ``textual_inversion``."""
+    """Returns the objective of Eq.
+
+    8: a token, denoising, steering and distillation. Arguments: ``textual_inversion``.
+    """
     batches = Batches(engine, dataset, config, loss_weights)
     token = Token(engine, config.initializer_token, config.num_vectors, config.max_embedding_norm)
     terms = [steering(engine, dataset, config), distillation(engine, dataset, config)]
@@ -113,7 +117,7 @@ def interactive_action(
 
 
 def distillation(engine: Engine, dataset: InteractionDataset, config: InteractiveActionConfig) -> Term:
-    """Returns the term of Eq. 6: the student's distance to the frozen teacher, which sees "and" in the new word's place.
+    """Returns the term of Eq. 6: the student's distance to the frozen teacher, which sees "and" for the new word.
 
     Args:
         engine: teacher and student.

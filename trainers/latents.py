@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ..files import safetensors_bytes, write_atomically
@@ -86,8 +87,18 @@ class LatentCache:
         digest = hashlib.sha256(f"{self._fingerprint} {tuple(images.shape)}".encode())
         digest.update(images.cpu().contiguous().numpy())
         path = self._folder / f"{digest.hexdigest()[:32]}.safetensors"
-        if not path.is_file():
+        posterior = _load(path)
+        if posterior is None:
             mean, std = self._encode(images)
             write_atomically(path, safetensors_bytes({"mean": mean.cpu(), "std": std.cpu()}, {"format": "pt"}))
-        posterior = load_file(path)
+            posterior = load_file(path)
         return posterior["mean"], posterior["std"]
+
+
+def _load(path: pathlib.Path) -> dict[str, torch.Tensor] | None:
+    """The tensors of a file; None if there is none, or a broken one, which is written anew."""
+    try:
+        posterior: dict[str, torch.Tensor] = load_file(path)
+    except (OSError, SafetensorError):
+        return None
+    return posterior if {"mean", "std"} <= posterior.keys() else None

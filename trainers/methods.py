@@ -1,4 +1,7 @@
-"""The methods by name: configuration, objective and what each needs beside a dataset; nodes and command line share them."""
+"""The methods by name:
+
+configuration, objective and what each needs beside a dataset; nodes and command line share them.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ class Method:
     def build(
         self, engine: Any, dataset: Any, config: Config, *, extra: Any = None, loss_weights: Any = None
     ) -> Objective:
-        """Returns the objective. extra: an ``ActionDifferent`` or a dataset of class images, as ``needs`` and ``takes`` say."""
+        """Returns the objective.
+
+        extra: an ``ActionDifferent`` or a dataset of class images, as ``needs`` and ``takes`` say.
+        """
         arguments = (extra,) if self.needs or self.takes else ()
         return self.objective(engine, dataset, config, *arguments, loss_weights=loss_weights)
 

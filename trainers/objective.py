@@ -28,10 +28,14 @@ class Objective(Protocol):
     batches: Batches
 
     @property
-    def engine(self) -> Engine: ...
+    def engine(self) -> Engine:
+        """The model."""
+        ...
 
     @property
-    def dataset(self) -> InteractionDataset: ...
+    def dataset(self) -> InteractionDataset:
+        """The images with their prompts."""
+        ...
 
     def gradient(self, parameters: torch.Tensor, generator: torch.Generator) -> Gradient:
         """Returns (losses by name with their ``total``, gradient of the total, which elements may move: bool).
@@ -86,10 +90,12 @@ class DenoisingObjective:
 
     @property
     def engine(self) -> Engine:
+        """The model."""
         return self.batches.engine
 
     @property
     def dataset(self) -> InteractionDataset:
+        """The images with their prompts."""
         return self.batches.dataset
 
     def losses(self, parameters: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -112,6 +118,7 @@ class DenoisingObjective:
         return {**losses, "total": total}
 
     def gradient(self, parameters: torch.Tensor, generator: torch.Generator) -> Gradient:
+        """Returns what ``Objective.gradient`` does."""
         scale = loss_scale(self.batches)
         with self.trainable.adapted(parameters):
             losses = self.losses(parameters, generator)

@@ -1,4 +1,7 @@
-"""Prior preservation (Ruiz et al. 2023): the loss on class images, which the model itself generated, holds it to what it knew."""
+"""Prior preservation (Ruiz et al.
+
+2023): the loss on class images, which the model itself generated, holds it to what it knew.
+"""
 
 from __future__ import annotations
 

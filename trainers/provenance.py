@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from ..files import check_text
 from .loop import TrainingState
 from .objective import Objective
 
@@ -21,6 +22,9 @@ class Origin:
         base_model: file name of the model.
         base_model_sha256: its fingerprint.
         processes: how many trained together.
+
+    Raises:
+        InteractiveActionError: the action is a text that no file can hold.
     """
 
     method: str
@@ -28,6 +32,9 @@ class Origin:
     base_model: str
     base_model_sha256: str
     processes: int = 1
+
+    def __post_init__(self) -> None:
+        check_text(self.action, "action")
 
 
 def provenance(objective: Objective, origin: Origin, state: TrainingState) -> dict[str, str]:

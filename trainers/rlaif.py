@@ -288,8 +288,8 @@ def training_steps(training: D3POTraining, state: TrainingState, progress: Progr
         if weights.grad is not None:
             if not torch.isfinite(weights.grad).all() or not np.isfinite(list(numbers.values())).all():
                 raise InteractiveActionError(
-                    f"Training broke down at step {state.step + 1}: its gradient is not finite. Lower the learning rate "
-                    f"({config.learning_rate}) or the guidance scales, or run the model in float32 or bfloat16."
+                    f"Training broke down at step {state.step + 1}: its gradient is not finite. Lower the learning "
+                    f"rate ({config.learning_rate}) or the guidance scales, or run the model in float32 or bfloat16."
                 )
             torch.nn.utils.clip_grad_norm_([weights], config.max_grad_norm)
             optimizer.step()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import os
 import pathlib
 from typing import Any
 
 from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
 from ..errors import InteractiveActionError, MissingExtraError
-from ..files import checked_name, read_text, write_atomically
+from ..files import LONGEST_NAME, checked_name, parse_json, read_text, write_atomically
 from ..scoring.keep_best import Judges, LoadJudges, load_judges
 from ..tokens.token_file import load_token
 from .hyperparameters import Config
 from .methods import METHODS
 from .validation import Validation
 
+LONGEST_RUN_NAME = LONGEST_NAME - len("-100000-lora")  # bytes; as the files of checkpoints are called
 DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PATHS = ("model", "dataset", "action_different", "class_images", "output", "latent_cache", "tensorboard")
@@ -78,7 +81,7 @@ class Run:
     hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        checked_name(self.name, "token")
+        checked_name(self.name, "token", LONGEST_RUN_NAME)
         for key, choices in (("method", tuple(METHODS)), ("dtype", DTYPES), ("device", DEVICES)):
             if getattr(self, key) not in choices:
                 raise InteractiveActionError(
@@ -101,6 +104,10 @@ class Run:
             )
         if self.save_state_every < 1:
             raise InteractiveActionError(f"save_state_every is {self.save_state_every}. It must be at least 1.")
+        if self.save_every < 0:
+            raise InteractiveActionError(f"save_every is {self.save_every}. It must be at least 0.")
+        if not 16 <= self.resolution <= 8192:
+            raise InteractiveActionError(f"resolution is {self.resolution}. It must be from 16 to 8192.")
         if self.judges and not self.validation:
             raise InteractiveActionError(
                 "[judges] look at validation images, and there are none. Write [validation] with prompts, too."
@@ -117,10 +124,10 @@ class Run:
         path = pathlib.Path(path)
         try:
             values = tomllib.loads(read_text(path))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise InteractiveActionError(
-                f"The file {path.name} could not be read: {error}. `interactive-action train --config METHOD` writes one "
-                f"to start from."
+                f"The file {path.name} could not be read: {error}. `interactive-action train --config METHOD` writes "
+                "one to start from."
             ) from error
         missing = [field.name for field in dataclasses.fields(cls) if _required(field) and field.name not in values]
         if missing:
@@ -128,7 +135,7 @@ class Run:
                 f"{path.name} does not say {', '.join(missing)}. `interactive-action train --config METHOD` shows how."
             )
         run = cls(**_typed(cls, values, path.name))
-        paths = {key: str(path.parent.resolve() / value) for key in PATHS if (value := getattr(run, key))}
+        paths = {key: _path(path.parent.resolve() / value, key) for key in PATHS if (value := getattr(run, key))}
         return dataclasses.replace(run, **paths)
 
     def config(self) -> Config:
@@ -163,7 +170,10 @@ def toml_reader() -> Any:
 
 
 def config_text(source: str) -> str:
-    """Returns a run file's text: with the defaults of the method ``source``, or the settings of the token in that file."""
+    """Returns a run file's text:
+
+    with the defaults of the method ``source``, or the settings of the token in that file.
+    """
     values = {"model": "sd15.safetensors", "dataset": "dataset", "action": "pick up"}
     if source in METHODS:
         method = source
@@ -175,12 +185,12 @@ def config_text(source: str) -> str:
             for key, value in load_token(source).provenance.items()
             if key.startswith("interactive_action.")
         }
-        if "hyperparameters" not in facts:
+        method, name = facts.get("method"), pathlib.Path(source).name
+        hyperparameters = parse_json(facts.get("hyperparameters", "null"), f"hyperparameters of {name}")
+        if method not in METHODS or type(hyperparameters) is not dict or not {"base_model", "action"} <= facts.keys():
             raise InteractiveActionError(
-                f"{pathlib.Path(source).name} does not say how it was learned. Name a method instead: "
-                f"{', '.join(METHODS)}."
+                f"{name} does not say how it was learned. Name a method instead: {', '.join(METHODS)}."
             )
-        method, hyperparameters = facts["method"], json.loads(facts["hyperparameters"])
         values |= {"model": facts["base_model"], "action": facts["action"]}
     values |= {"method": method, "name": values["action"].replace(" ", "-"), "output": "."}
     values |= {"action_different": "other-actions"} if METHODS[method].needs else {}
@@ -219,6 +229,18 @@ def write_run(
     write_atomically(folder / "run.toml", run_text({**names, "output": ".", **values}).encode())
 
 
+def _path(path: pathlib.Path, key: str) -> str:
+    """``path`` as text; a sentence if no file could ever be there."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # it may be written yet, and what reads it says that it is missing
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InteractiveActionError(f"{key} is {str(path)[:80]!r}, which names no file: {reason}.") from error
+    return str(path)
+
+
 def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
@@ -239,6 +261,8 @@ def _typed(kind: Any, values: dict[str, Any], where: str) -> dict[str, Any]:
             value = tuple(value)
         if type(value) is not wanted:
             raise InteractiveActionError(f"{where} says {name} = {value!r}, which must be {NOUNS[wanted]}.")
+        if wanted is float and not math.isfinite(value):
+            raise InteractiveActionError(f"{where} says {name} = {value}, which must be a finite number.")
         typed[name] = value
     return typed
 

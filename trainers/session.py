@@ -6,7 +6,6 @@ Trainer nodes, the command line and the evidence all call this: resuming, valida
 from __future__ import annotations
 
 import contextlib
-import logging
 import pathlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import torch
 from ..errors import NotWrittenError
 from .checkpoints import Checkpoints
 from .distributed import DistributedObjective, Process
+from .failed_writes import FailedWrites
 from .logs import tensorboard
 from .loop import TrainingState, training_steps
 from .objective import Objective
@@ -31,7 +31,6 @@ class Preview:
     fresh: bool = False
 
 
-LOGGER = logging.getLogger(__name__)
 ALONE = Process()
 Progress = Callable[[int, int, Preview], None]
 
@@ -50,7 +49,7 @@ class Session:
         validation: images while it trains; None: none.
         log_folder: of TensorBoard; None: no log.
         process: this process; only the one of rank 0 writes.
-        problems: what could not be written so far, by what it is; filled while it trains.
+        failed_writes: what could not be written so far.
     """
 
     objective: Objective
@@ -62,7 +61,7 @@ class Session:
     validation: Validation | None = None
     log_folder: str | pathlib.Path | None = None
     process: Process = ALONE
-    problems: dict[str, str] = field(default_factory=dict)
+    failed_writes: FailedWrites = field(default_factory=FailedWrites)
 
     def train(self, progress: Progress = lambda done, total, preview: None) -> TrainingState:
         """Trains to the end and returns the last state.
@@ -70,8 +69,9 @@ class Session:
         Args:
             progress: called after each step with (steps done, all steps, preview); may raise to stop.
 
-        An exception, such as Cancel, leaves a state from which the same run goes on. A file that cannot be written, such
-        as a state on a full disk, is no reason to stop: it is said once in the log and stands in ``problems``.
+        An exception, such as Cancel, leaves a state from which the same run goes on. A file that cannot be written,
+        such as a state on a full disk, is no reason to stop: it is said once in the log and stands in
+        ``failed_writes``.
         """
         state = self._load() or TrainingState.begin(self.objective.trainable.initial())
         total = self.objective.config.steps
@@ -81,19 +81,19 @@ class Session:
             with tensorboard(self.log_folder if writes else None, state) as log:
                 images = self._validate(state)  # a run that goes on may have stopped just before it
                 if images is not None:
-                    with self._tolerant("validation images"):
+                    with self.failed_writes.tolerated("validation images"):
                         progress(state.step, total, Preview(state, images, fresh=True))
                 for _ in training_steps(objective, state):
                     fresh = self._validate(state)
                     images = images if fresh is None else fresh
-                    with self._tolerant("curves"):
+                    with self.failed_writes.tolerated("curves"):
                         log(state, fresh)
                     if writes and state.step % self.save_state_every == 0:
                         self._save(state)
                     if writes and self.checkpoints and self.save_every and state.step % self.save_every == 0:
-                        with self._tolerant("checkpoints"):
+                        with self.failed_writes.tolerated("checkpoints"):
                             self.checkpoints.save_step(state)
-                    with self._tolerant("validation images"):
+                    with self.failed_writes.tolerated("validation images"):
                         progress(state.step, total, Preview(state, images, fresh is not None))
         except BaseException:
             if writes and state.step:
@@ -109,7 +109,7 @@ class Session:
             state: the last.
 
         Raises:
-            NotWrittenError: the block's, saying from where the same run goes on; the state is brought up to date before.
+            NotWrittenError: the block's, saying from where the same run goes on. Before, the state is brought up to date.
         """
         try:
             yield
@@ -136,22 +136,12 @@ class Session:
         state = self._load()
         return state.step if state else 0
 
-    @contextlib.contextmanager
-    def _tolerant(self, what: str) -> Iterator[None]:
-        """Takes a failed write for a warning, given once for each kind of file."""
-        try:
-            yield
-        except NotWrittenError as error:
-            if what not in self.problems:
-                self.problems[what] = f"Training goes on, but its {what} could not be written: {error}"
-                LOGGER.warning(self.problems[what])
-
     def _load(self) -> TrainingState | None:
         return TrainingState.load(self.state_path, self.run) if self.state_path else None
 
     def _save(self, state: TrainingState) -> None:
         if self.state_path:
-            with self._tolerant("state"):
+            with self.failed_writes.tolerated("state"):
                 state.save(self.state_path, self.run)
 
     def _validate(self, state: TrainingState) -> torch.Tensor | None:

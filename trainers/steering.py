@@ -34,18 +34,33 @@ class SteeringConfig(Protocol):
     """The hyperparameters of steering."""
 
     @property
-    def steering_words(self) -> tuple[str, ...]: ...
+    def steering_words(self) -> tuple[str, ...]:
+        """Words towards which the new word is steered."""
+        ...
+
     @property
-    def negative_words(self) -> tuple[str, ...]: ...
+    def negative_words(self) -> tuple[str, ...]:
+        """Words away from which it is steered."""
+        ...
+
     @property
-    def lambda_steer(self) -> float: ...
+    def lambda_steer(self) -> float:
+        """The weight of steering."""
+        ...
+
     @property
-    def gamma(self) -> float: ...
+    def gamma(self) -> float:
+        """The temperature of steering."""
+        ...
+
     @property
-    def positives_per_image(self) -> int: ...
+    def positives_per_image(self) -> int:
+        """Steering words sampled for each image."""
+        ...
 
 
 def steering_words() -> Any:
+    """Words towards which the new word is steered."""
     return parameter(
         (),
         "One word or phrase a line, towards which the new word is steered. Words of another action pull it to that "
@@ -55,6 +70,7 @@ def steering_words() -> Any:
 
 
 def negative_words() -> Any:
+    """Words away from which it is steered."""
     return parameter(
         (),
         "One word or phrase a line, away from which the new word is steered, beside the prompts' own words: actions "
@@ -65,16 +81,19 @@ def negative_words() -> Any:
 
 
 def lambda_steer(default: float) -> Any:
+    """The weight of steering."""
     tooltip = "How strongly the new word is pulled towards the steering words. 0 leaves steering out."
     return parameter(default, tooltip, label="steering strength", minimum=0.0, maximum=10.0, step=0.001)
 
 
 def gamma(default: float) -> Any:
+    """The temperature of steering."""
     tooltip = "Temperature of steering: smaller looks at the nearest words alone."
     return parameter(default, tooltip, label="temperature", minimum=0.001, maximum=10.0, step=0.01, advanced=True)
 
 
 def positives_per_image(default: int) -> Any:
+    """Steering words sampled for each image."""
     tooltip = "How many steering words are sampled for each image."
     return parameter(default, tooltip, label="words per image", minimum=1, maximum=64, advanced=True)
 
@@ -145,6 +164,9 @@ def steering_loss(
 
 
 def content_words(prompt: str, placeholder: str) -> tuple[str, ...]:
-    """Returns the words of ``prompt`` that serve as negatives: all but the placeholder and function words, each once."""
+    """Returns the words of ``prompt`` that serve as negatives:
+
+    all but the placeholder and function words, each once.
+    """
     words = re.findall(r"[^\W\d_]+(?:[-'][^\W\d_]+)*", prompt.replace(placeholder, " ").lower())
     return tuple(dict.fromkeys(word for word in words if word not in FUNCTION_WORDS))

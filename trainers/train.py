@@ -101,7 +101,7 @@ def load_datasets(run: Run) -> tuple[InteractionDataset, Any]:
 
 
 def _write(session: Session, checkpoints: Checkpoints, state: TrainingState) -> list[pathlib.Path]:
-    """Writes what was learned; to the system's folder for temporary files if nothing of it could be kept where it belongs."""
+    """Writes what was learned; if not even its state can be kept where it belongs, to the system's temporary folder."""
     try:
         with session.finishing(state):
             return checkpoints.save(state)

@@ -71,21 +71,27 @@ class Token:
         self._longest = max_norm * self.initial().norm(dim=-1).mean().item() or float("inf")
 
     def initial(self) -> torch.Tensor:
+        """Returns the initial parameters."""
         return self._initial.clone()
 
     def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
+        """Returns the new word's vectors."""
         return parameters
 
     def adapted(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        """While it lasts, the U-Net is the one that was learned."""
         return contextlib.nullcontext()
 
     def student(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        """While it lasts, the U-Net has what helps the student alone."""
         return contextlib.nullcontext()
 
     def lora_tensors(self, parameters: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Returns the tensors of a LoRA file."""
         return {}
 
     def limit_norm_(self, parameters: torch.Tensor) -> None:
+        """Shortens vectors that are too long, in place."""
         if parameters.norm(dim=-1).max() > self._longest:
             parameters.mul_((self._longest / parameters.norm(dim=-1, keepdim=True)).clamp(max=1))
 
@@ -98,6 +104,7 @@ class LayerwiseToken(Token):
         super().__init__(engine, initializer_token, num_vectors, max_norm)
 
     def initial(self) -> torch.Tensor:
+        """Returns the initial parameters."""
         return repeat(self._initial, "n d -> layers n d", layers=self._layers).clone()
 
 
@@ -118,11 +125,13 @@ class TokenAndAdapter:
         self._shape = token.initial().shape
 
     def initial(self) -> torch.Tensor:
+        """Returns the initial parameters."""
         vectors = self._token.initial()
         weights = self._adapter.start(torch.Generator().manual_seed(self._seed))
         return torch.cat([vectors.flatten(), weights.to(vectors)])
 
     def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
+        """Returns the new word's vectors."""
         return parameters[: self._shape.numel()].view(self._shape)
 
     def weights(self, parameters: torch.Tensor) -> torch.Tensor:
@@ -130,12 +139,15 @@ class TokenAndAdapter:
         return parameters[self._shape.numel() :]
 
     def adapted(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        """While it lasts, the U-Net is the one that was learned."""
         return contextlib.nullcontext() if self._temporary else self._adapter.active(self.weights(parameters))
 
     def student(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        """While it lasts, the U-Net has what helps the student alone."""
         return self._adapter.active(self.weights(parameters)) if self._temporary else contextlib.nullcontext()
 
     def lora_tensors(self, parameters: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Returns the tensors of a LoRA file."""
         return {} if self._temporary else self._adapter.tensors(self.weights(parameters))
 
     def limit_norm_(self, parameters: torch.Tensor) -> None:
@@ -165,18 +177,23 @@ class AdapterOfWord:
             )
 
     def initial(self) -> torch.Tensor:
+        """Returns the initial parameters."""
         return self._adapter.start(torch.Generator().manual_seed(self._seed))
 
     def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
+        """Returns the new word's vectors."""
         return self._vectors
 
     def adapted(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        """While it lasts, the U-Net is the one that was learned."""
         return self._adapter.active(parameters)
 
     def student(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
+        """While it lasts, the U-Net has what helps the student alone."""
         return contextlib.nullcontext()
 
     def lora_tensors(self, parameters: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Returns the tensors of a LoRA file."""
         return self._adapter.tensors(parameters)
 
     def limit_norm_(self, parameters: torch.Tensor) -> None:

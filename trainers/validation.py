@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import io
 import logging
+import math
 import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import torch
 from PIL import Image
 
 from ..errors import InteractiveActionError
-from ..files import write_atomically
+from ..files import check_text, write_atomically
 from ..models.sampling import ddim
 from .loop import TrainingState
 from .objective import Objective
@@ -51,11 +52,23 @@ class Validation:
             )
         if min(self.sample_every, self.steps) < 1:
             raise InteractiveActionError(
-                f"Validation images have sample_every {self.sample_every} and steps {self.steps}. Both must be at least 1."
+                f"Validation images have sample_every {self.sample_every} and steps {self.steps}. Both must be at least "
+                "1."
             )
+        if not 0 <= self.seed < 2**64:
+            raise InteractiveActionError(
+                f"The seed of validation images is {self.seed}. It must be at least 0 and less than 2^64."
+            )
+        if not math.isfinite(self.cfg):
+            raise InteractiveActionError(f"The cfg of validation images is {self.cfg}. It must be a finite number.")
+        for prompt in self.prompts:
+            check_text(prompt, "A prompt for validation images")
 
     def due(self, state: TrainingState, total: int) -> bool:
-        """Whether images are due at this state of a run of ``total`` steps. Also asked before a resumed run's first step."""
+        """Whether images are due at this state of a run of ``total`` steps.
+
+        Also asked before a resumed run's first step.
+        """
         reached = state.step > 0 and (state.step % self.sample_every == 0 or state.step == total)
         return reached and str(state.step) not in state.scores
 

@@ -68,7 +68,7 @@ class EditFacts(TypedDict):
 
 def noun(object: str) -> str:
     """Returns what instructions call an object: a drawer cabinet is a cabinet."""
-    return object.split()[-1]
+    return object.rsplit(maxsplit=1)[-1]
 
 
 def texture(material: str, rng: np.random.Generator, size: int = 64) -> np.ndarray:

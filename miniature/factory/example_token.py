@@ -9,7 +9,7 @@ from __future__ import annotations
 import pathlib
 
 from ...files import write_atomically
-from ...tools.demos.token import load_prompt, node
+from ...tools.dev.prompts import load_prompt, node
 from ...tools.dev.server import ComfyServer
 
 FILE = pathlib.Path(__file__).resolve().parents[1] / "models" / "embeddings" / "lift-overhead.safetensors"

@@ -57,7 +57,8 @@ def sample_batch(
 
 def sample_timesteps(batch_size: int, generator: torch.Generator) -> torch.Tensor:
     """Samples timesteps (batch_size,): half of them uniform, half from the noisy part, where it is decided who stands
-    where and does what."""
+    where and does what.
+    """
     uniform = torch.randint(0, 1000, (batch_size,), generator=generator)
     noisy = torch.randint(400, 1000, (batch_size,), generator=generator)
     return torch.where(torch.arange(batch_size) % 2 == 0, uniform, noisy)

@@ -170,7 +170,10 @@ def test_maps_by_hand():
         [0.6, 0.5]
     )  # a word of two vectors has the sum
     assert {name: map.flatten().tolist() for name, map in grouped(maps, False).items()} == {
-        "down": pytest.approx([0.4, 0.2]), "up": pytest.approx([0.5, 0.1]), "all layers": pytest.approx([0.45, 0.15])}  # fmt: skip
+        "down": pytest.approx([0.4, 0.2]),
+        "up": pytest.approx([0.5, 0.1]),
+        "all layers": pytest.approx([0.45, 0.15]),
+    }
     assert list(grouped(maps, True)) == ["2 x 1", "all layers"]
     with pytest.raises(InteractiveActionError, match="2 chunks of 77 tokens, and the samples were drawn with 77"):
         word_maps(run, [0], 2)

@@ -77,10 +77,20 @@ def test_sd_1_has_sixteen_layers_down_middle_and_up():
     from comfy.ops import disable_weight_init
 
     config = {
-        "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 320, "num_res_blocks": [2, 2, 2, 2], "channel_mult": [1, 2, 4, 4],
-        "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_output": [1] * 9 + [0] * 3, "transformer_depth_middle": 1,
-        "context_dim": 768, "num_heads": 8, "use_spatial_transformer": True, "legacy": False,
-    }  # fmt: skip
+        "image_size": 32,
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 320,
+        "num_res_blocks": [2, 2, 2, 2],
+        "channel_mult": [1, 2, 4, 4],
+        "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+        "transformer_depth_output": [1] * 9 + [0] * 3,
+        "transformer_depth_middle": 1,
+        "context_dim": 768,
+        "num_heads": 8,
+        "use_spatial_transformer": True,
+        "legacy": False,
+    }
     layers = cross_attention_layers(UNetModel(**config, device="meta", operations=disable_weight_init))
     assert layers == [
         *((("input", block), 0) for block in (1, 2, 4, 5, 7, 8)),

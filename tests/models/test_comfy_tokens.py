@@ -109,9 +109,7 @@ LAYERED = InteractiveToken("layers", torch.ones(3, 1, 768))
 def test_a_word_that_is_not_taught_is_warned_of_once_and_the_known_ones_are_named(clip, warnings, tokens):
     teach(clip, tokens).tokenize("a panda <pickup> a cup")
     known = ", ".join(token.trigger_word for token in tokens)
-    assert warnings() == [
-        f"This CLIP was not taught <pickup> and reads plain letters. It knows {known}."
-    ]  # fmt: skip
+    assert warnings() == [f"This CLIP was not taught <pickup> and reads plain letters. It knows {known}."]
 
 
 def test_a_clip_of_two_encoders_warns_once(warnings):

@@ -26,12 +26,33 @@ def originals():
 
     torch.manual_seed(0)
     unet = UNetModel(
-        image_size=32, in_channels=4, out_channels=4, model_channels=32, num_res_blocks=[2] * 4, channel_mult=(1, 2, 4, 4),
-        num_heads=8, use_spatial_transformer=True, context_dim=WIDTH, transformer_depth=[1] * 6 + [0] * 2,
-        transformer_depth_middle=1, transformer_depth_output=[1] * 9 + [0] * 3, dtype=torch.float32, operations=comfy.ops.disable_weight_init,
-    )  # fmt: skip
-    coder = {"double_z": True, "z_channels": 4, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 32, "ch_mult": [1, 2, 4, 4],
-             "num_res_blocks": 2, "attn_resolutions": [], "dropout": 0.0}  # fmt: skip
+        image_size=32,
+        in_channels=4,
+        out_channels=4,
+        model_channels=32,
+        num_res_blocks=[2] * 4,
+        channel_mult=(1, 2, 4, 4),
+        num_heads=8,
+        use_spatial_transformer=True,
+        context_dim=WIDTH,
+        transformer_depth=[1] * 6 + [0] * 2,
+        transformer_depth_middle=1,
+        transformer_depth_output=[1] * 9 + [0] * 3,
+        dtype=torch.float32,
+        operations=comfy.ops.disable_weight_init,
+    )
+    coder = {
+        "double_z": True,
+        "z_channels": 4,
+        "resolution": 256,
+        "in_channels": 3,
+        "out_ch": 3,
+        "ch": 32,
+        "ch_mult": [1, 2, 4, 4],
+        "num_res_blocks": 2,
+        "attn_resolutions": [],
+        "dropout": 0.0,
+    }
     autoencoder = AutoencoderKL(ddconfig=coder, embed_dim=4)
     for model in (unet, autoencoder):  # ComfyUI leaves new weights unset
         for parameter in model.parameters():

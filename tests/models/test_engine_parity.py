@@ -1,4 +1,7 @@
-"""ComfyUI's engine and diffusers', two implementations of one model, agree: the proof that the trainers compute what they say."""
+"""ComfyUI's engine and diffusers', two implementations of one model, agree:
+
+the proof that the trainers compute what they say.
+"""
 
 import pytest
 import torch

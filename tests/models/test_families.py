@@ -44,10 +44,21 @@ def small_checkpoint(family):
     torch.manual_seed(0)
     name, *v = family.split()
     unet = {
-        "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 64, "num_res_blocks": [2] * 3, "channel_mult": [1, 2, 2],
-        "use_spatial_transformer": True, "use_linear_in_transformer": True, "context_dim": sum(WIDTHS[name]), "dtype": torch.float32,
-        "transformer_depth": [1, 1, 1, 1, 0, 0], "transformer_depth_middle": 1, "transformer_depth_output": [1] * 6 + [0] * 3, "adm_in_channels": None,
-    }  # fmt: skip
+        "image_size": 32,
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": 64,
+        "num_res_blocks": [2] * 3,
+        "channel_mult": [1, 2, 2],
+        "use_spatial_transformer": True,
+        "use_linear_in_transformer": True,
+        "context_dim": sum(WIDTHS[name]),
+        "dtype": torch.float32,
+        "transformer_depth": [1, 1, 1, 1, 0, 0],
+        "transformer_depth_middle": 1,
+        "transformer_depth_output": [1] * 6 + [0] * 3,
+        "adm_in_channels": None,
+    }
     if name == "sdxl":
         depths = {
             "transformer_depth": [0, 0, 1, 1, 2, 2],
@@ -71,8 +82,18 @@ def small_checkpoint(family):
         target = supported_models_base.ClipTarget(sd2_clip.SD2Tokenizer, sd2_clip.SD2ClipModel)
         options = {"clip_h_model_config": clip_config(*WIDTHS[name])}
     clip = comfy.sd.CLIP(target, model_options=options | {"dtype": torch.float32})
-    coder = {"double_z": True, "z_channels": 4, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 32, "ch_mult": [1, 1, 1, 1],
-             "num_res_blocks": 1, "attn_resolutions": [], "dropout": 0.0}  # fmt: skip
+    coder = {
+        "double_z": True,
+        "z_channels": 4,
+        "resolution": 256,
+        "in_channels": 3,
+        "out_ch": 3,
+        "ch": 32,
+        "ch_mult": [1, 1, 1, 1],
+        "num_res_blocks": 1,
+        "attn_resolutions": [],
+        "dropout": 0.0,
+    }
     autoencoder = comfy.ldm.models.autoencoder.AutoencoderKL(ddconfig=coder, embed_dim=4)
     for part in (model.diffusion_model, clip.cond_stage_model, autoencoder):
         for name, parameter in part.named_parameters():
@@ -169,8 +190,14 @@ def test_the_pooled_text_depends_on_v_and_on_what_follows_it(small):
     engine = small.diffusers
     vectors = torch.eye(1, engine.width).flip(-1)
     with torch.no_grad():
-        one, other, longer = (engine.encode_prompts([prompt], v)[0, -1] for prompt, v in (
-            ("a frog <v*> a ball", vectors), ("a frog <v*> a ball", torch.eye(1, engine.width)), ("a frog <v*> a ball here", vectors)))  # fmt: skip
+        one, other, longer = (
+            engine.encode_prompts([prompt], v)[0, -1]
+            for prompt, v in (
+                ("a frog <v*> a ball", vectors),
+                ("a frog <v*> a ball", torch.eye(1, engine.width)),
+                ("a frog <v*> a ball here", vectors),
+            )
+        )
     assert not torch.allclose(one, other)
     assert not torch.allclose(one, longer)
 
@@ -220,9 +247,12 @@ def test_another_family_is_refused_by_name(small, family):
 
     model, clip, vae = small.checkpoint
     network = types.SimpleNamespace(
-        diffusion_model=torch.nn.Linear(1, 1), latent_format=model.model.latent_format, adm_channels=0, model_type=comfy.model_base.ModelType.EPS,
+        diffusion_model=torch.nn.Linear(1, 1),
+        latent_format=model.model.latent_format,
+        adm_channels=0,
+        model_type=comfy.model_base.ModelType.EPS,
         model_config=object.__new__(getattr(comfy.supported_models, family)),
-    )  # fmt: skip
+    )
     with pytest.raises(
         InteractiveActionError, match=f"SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a {family}. Load one"
     ):

@@ -27,10 +27,23 @@ def pixels(client, file):
 def training(dataset="noise", token="token", **settings):
     """Load the checkpoint and a saved dataset, train, save the token."""
     settings = {
-        "action": "pick up", "steps": 6, "batch_size": 2, "learning_rate": 0.01, "seed": 1, "initializer_token": "handling",
-        "timestep_sampling": "high noise", "steering_words": "handling\nusing", "lambda_steer": 0.01, "lambda_distill": 0.2,
-        "gamma": 0.07, "positives_per_image": 4, "num_vectors": 1, "weight_decay": 0.01, "save_state_every": 5, **settings,
-    }  # fmt: skip
+        "action": "pick up",
+        "steps": 6,
+        "batch_size": 2,
+        "learning_rate": 0.01,
+        "seed": 1,
+        "initializer_token": "handling",
+        "timestep_sampling": "high noise",
+        "steering_words": "handling\nusing",
+        "lambda_steer": 0.01,
+        "lambda_distill": 0.2,
+        "gamma": 0.07,
+        "positives_per_image": 4,
+        "num_vectors": 1,
+        "weight_decay": 0.01,
+        "save_state_every": 5,
+        **settings,
+    }
     return {
         "ckpt": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},
         "data": {"class_type": "InteractiveActionLoadDataset", "inputs": {"name": dataset}},
@@ -61,10 +74,18 @@ def drawing(text="a panda and a cup", seed=1):
         "draw": {
             "class_type": "KSampler",
             "inputs": {
-                "model": ["ckpt", 0], "positive": ["yes", 0], "negative": ["no", 0], "latent_image": ["latent", 0], "seed": seed,
-                "steps": 4, "cfg": 4.0, "sampler_name": "ddim", "scheduler": "normal", "denoise": 1.0,
+                "model": ["ckpt", 0],
+                "positive": ["yes", 0],
+                "negative": ["no", 0],
+                "latent_image": ["latent", 0],
+                "seed": seed,
+                "steps": 4,
+                "cfg": 4.0,
+                "sampler_name": "ddim",
+                "scheduler": "normal",
+                "denoise": 1.0,
             },
         },
         "decode": {"class_type": "VAEDecode", "inputs": {"samples": ["draw", 0], "vae": ["ckpt", 2]}},
         "show": {"class_type": "PreviewImage", "inputs": {"images": ["decode", 0]}},
-    }  # fmt: skip
+    }

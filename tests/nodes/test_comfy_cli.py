@@ -1,13 +1,18 @@
 """The shipped workflows by comfy-cli, a program of ComfyUI's makers: it converts what the web page saves by itself."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+import torch
 
-from interactive_action.tools.demos.token import load_prompt
+from interactive_action.tests.nodes.graphs import save_noise_dataset
+from interactive_action.tokens.token import InteractiveToken
+from interactive_action.tokens.token_file import save_token
 from interactive_action.tools.dev import peers
+from interactive_action.tools.dev.prompts import load_prompt
 from interactive_action.tools.dev.workflows import NOTES, WORKFLOWS
 
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
@@ -19,13 +24,29 @@ print(json.dumps({name: convert_ui_to_api(workflow, nodes) for name, workflow in
 """
 
 
+SHORTENED = {"KSampler": {2: 2}, "InteractiveActionTrain": {1: 2, 2: 2}, "InteractionPrompts": {-1: 2}}  # by the widget
+
+
+def saved_workflow(name):
+    return json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def kinds_of(name):
+    return {node["type"] for node in saved_workflow(name)["nodes"]}
+
+
 @pytest.fixture(scope="module")
-def converted(server):
+def comfy_cli():
+    """The folder of comfy-cli, which is installed apart."""
+    return peers.provide("comfy-cli", ["comfy-cli==1.23.0"])
+
+
+@pytest.fixture(scope="module")
+def converted(server, comfy_cli):
     """Every shipped workflow as comfy-cli sends it, by its name."""
     nodes = server.client().nodes()
-    workflows = {name: json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")) for name in NOTES}
-    folder = peers.provide("comfy-cli", ["comfy-cli==1.23.0"])
-    command = [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{CONVERT}"]
+    workflows = {name: saved_workflow(name) for name in NOTES}
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(comfy_cli)!r})\n{CONVERT}"]
     given = json.dumps([nodes, workflows])
     return json.loads(subprocess.run(command, input=given, stdout=subprocess.PIPE, check=True, text=True).stdout)
 
@@ -58,11 +79,25 @@ def test_comfy_cli_sends_what_the_headless_prompt_says_and_defaults_of_widgets_a
                 assert node["inputs"][extra] == options["default"], extra
 
 
-def test_a_score_runs_by_comfy_cli(server, converted):
-    """Use a token, as comfy-cli sends it, on one image: IAScore finds its own boxes."""
-    prompt = converted["use-a-token"]
-    for node in prompt.values():
-        if node["class_type"] == "EmptyLatentImage":
-            node["inputs"]["batch_size"] = 1
-    outputs = server.client().run(prompt)
-    assert any("iascore" in text for output in outputs.values() for text in output.get("text", ()))
+@pytest.mark.parametrize("name", [name for name in NOTES if "InteractiveActionIAScore" in kinds_of(name)])
+def test_a_workflow_that_scores_runs_by_comfy_cli_itself(server, comfy_cli, tmp_path, name):
+    """The saved file, with few steps and images alone; the others go through the conversion above."""
+    workflow = saved_workflow(name)
+    for node in workflow["nodes"]:
+        for kind, values in SHORTENED.items():
+            if kind in node["type"]:
+                for place, value in values.items():
+                    node["widgets_values"][place] = value
+    token = InteractiveToken("pick-up", torch.zeros(1, 128), {})
+    save_token(token, server.base / "models" / "embeddings", overwrite=True)
+    save_noise_dataset(server.base, "pick-up")
+    (tmp_path / "workflow.json").write_text(json.dumps(workflow))
+    host, _, port = server.address.partition(":")
+    command = [sys.executable, "-m", "comfy_cli", "--skip-prompt", "run", "--workflow", str(tmp_path / "workflow.json")]
+    command += ["--wait", "--host", host, "--port", port, "--timeout", "300"]
+    environment = {**os.environ, "PYTHONPATH": str(comfy_cli), "HOME": str(tmp_path), "DO_NOT_TRACK": "1"}
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    history = list(json.loads(server.client().get("/history?max_items=1")).values())[-1]
+    shown = [text for output in history["outputs"].values() for text in output.get("text", ())]
+    assert history["status"]["status_str"] == "success" and any("zero-filled cosine" in text for text in shown)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from interactive_action.tools.demos.token import images, load_prompt, node
+from interactive_action.tools.dev.prompts import fetch_images, load_prompt, node
 from interactive_action.tools.dev.server import ROOT
 
 JUDGES = runpy.run_path(str(ROOT / "tests" / "scoring" / "tiny_judges.py"))
@@ -36,7 +36,7 @@ def save_mask(prompt, source):
 
 def arrays(client, outputs, prompt, *titles):
     return (
-        numpy.stack([numpy.asarray(image, dtype=int) for image in images(client, outputs, prompt, title)])
+        numpy.stack([numpy.asarray(image, dtype=int) for image in fetch_images(client, outputs, prompt, title)])
         for title in titles
     )
 
@@ -125,5 +125,5 @@ def test_what_a_lora_says_of_the_new_parts_counts_in_the_stock_loader(server, pa
         inputs = {"model": guider["model"], "lora_name": f"{part}.safetensors", "strength_model": strength}
         prompt["lora"] = {"class_type": "LoraLoaderModelOnly", "inputs": inputs, "_meta": {"title": "Load LoRA"}}
         guider["model"] = ["lora", 0]
-        drawn.append(numpy.asarray(images(client, client.run(prompt), prompt, "Save the edit")[0], dtype=int))
+        drawn.append(numpy.asarray(fetch_images(client, client.run(prompt), prompt, "Save the edit")[0], dtype=int))
     assert numpy.abs(drawn[1] - drawn[0]).mean() > 0.5

@@ -1,4 +1,7 @@
-"""Editing with text and style on the real server, from an InstructPix2Pix that is made here: small, of random weights."""
+"""Editing with text and style on the real server, from an InstructPix2Pix that is made here:
+
+small, of random weights.
+"""
 
 import io
 
@@ -9,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.models.style_editor.extend import CONV_IN, PLAIN, widened
-from interactive_action.tools.demos.token import load_prompt, node
+from interactive_action.tools.dev.prompts import load_prompt, node
 
 
 def small_instruct_pix2pix():

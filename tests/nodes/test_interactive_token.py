@@ -12,8 +12,8 @@ from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_da
 from interactive_action.tests.nodes.test_training_methods import shortened
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import load_token, save_token
-from interactive_action.tools.demos.token import load_prompt, node
 from interactive_action.tools.dev.browser import Browser
+from interactive_action.tools.dev.prompts import load_prompt, node
 from interactive_action.tools.dev.workflows import NOTES
 
 VECTORS = torch.randn(2, 128, generator=torch.Generator().manual_seed(3))
@@ -103,9 +103,13 @@ def test_every_workflow_that_saves_or_loads_a_token_and_draws_with_it_feeds_its_
                 assert origin in ("InteractiveActionSaveToken", *teachers)
                 followed.append(name)
     assert set(followed) == {
-        "teach-an-action-from-simulation", "use-a-token", "train-with-p-plus", "train-with-adi",
-        "train-with-custom-diffusion", "compare-methods",
-    }  # fmt: skip
+        "teach-an-action-from-simulation",
+        "use-a-token",
+        "train-with-p-plus",
+        "train-with-adi",
+        "train-with-custom-diffusion",
+        "compare-methods",
+    }
 
 
 def test_after_another_run_the_prompt_says_the_new_files_word(server, client):

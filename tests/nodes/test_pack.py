@@ -18,7 +18,11 @@ for name in {EXTRAS}:
 
 def our_nodes(client):
     """What the server tells about each node of this pack."""
-    return {name: node for name, node in client.nodes().items() if node["python_module"] == "custom_nodes.interactive-action"}
+    return {
+        name: node
+        for name, node in client.nodes().items()
+        if node["python_module"] == "custom_nodes.interactive-action"
+    }
 
 
 def inputs_of(sockets):

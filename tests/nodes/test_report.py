@@ -17,8 +17,14 @@ def page(tmp_path_factory):
         for place, name in enumerate(METHODS)
     ]
     cells = [Cell(name, [torch.rand(96, 96, 3)], "boxes overlap") for name in METHODS]
-    write_report(path, "A_very_long_title_without_a_space_" * 4, "lead", [Table("Scores", rows), Grid("Images", [("a panda", cells)])],
-                 {"Sampler": {"name": "x" * 300}}, [File("y" * 90 + ".safetensors", b"123")])  # fmt: skip
+    write_report(
+        path,
+        "A_very_long_title_without_a_space_" * 4,
+        "lead",
+        [Table("Scores", rows), Grid("Images", [("a panda", cells)])],
+        {"Sampler": {"name": "x" * 300}},
+        [File("y" * 90 + ".safetensors", b"123")],
+    )
     return path.as_uri()
 
 

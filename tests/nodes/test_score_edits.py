@@ -77,8 +77,11 @@ def test_bad_images_are_sentences(reward, images):
 def test_the_table_that_stands_in_the_node_is_the_paper_s():
     summary, report, plot = SimToReal.execute(TABLE_4).result
     found = {row["simulation"]: (round(row["mmrv"], 3), row["pearson_r"]) for row in json.loads(report)}
-    assert found == {"SIMPLER variants": (0.083, pytest.approx(0.964, abs=0.005)), "edited": (0.0, pytest.approx(0.966, abs=0.005)),
-                     "SIMPLER matching": (0.083, pytest.approx(0.972, abs=0.005))}  # fmt: skip
+    assert found == {
+        "SIMPLER variants": (0.083, pytest.approx(0.964, abs=0.005)),
+        "edited": (0.0, pytest.approx(0.966, abs=0.005)),
+        "SIMPLER matching": (0.083, pytest.approx(0.972, abs=0.005)),
+    }
     assert "edited" in summary and plot.shape[-1] == 3
 
 

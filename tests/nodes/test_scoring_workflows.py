@@ -9,7 +9,7 @@ from PIL import Image
 
 from interactive_action.captions import prompt_sets
 from interactive_action.tests.nodes.graphs import save_noise_dataset
-from interactive_action.tools.demos.token import load_prompt, node
+from interactive_action.tools.dev.prompts import load_prompt, node
 
 
 def saved(client, outputs, prompt, title):
@@ -77,9 +77,13 @@ def test_votes_that_are_put_into_the_input_folder_are_counted(server, page):
     outputs = server.client().run(prompt)
     report = json.loads(text_of(outputs, prompt, "Every number"))
     assert {(row["question"], row["method"]): row["votes"] for row in report["rows"]} == {
-        ("entity", "handling"): 2, ("entity", "and"): 0, ("action", "handling"): 0, ("action", "and"): 0,
-        ("overall", "handling"): 0, ("overall", "and"): 2,
-    }  # fmt: skip
+        ("entity", "handling"): 2,
+        ("entity", "and"): 0,
+        ("action", "handling"): 0,
+        ("action", "and"): 0,
+        ("overall", "handling"): 0,
+        ("overall", "and"): 2,
+    }
     assert saved(server.client(), outputs, prompt, "Save the plot")[0].size == (800, 400)
 
 

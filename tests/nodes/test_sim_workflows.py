@@ -12,7 +12,7 @@ from PIL import Image
 from interactive_action.client import Cancelled
 from interactive_action.errors import InteractiveActionError
 from interactive_action.tests.sim.toys import arm, cupboard, export
-from interactive_action.tools.demos.token import load_prompt, node
+from interactive_action.tools.dev.prompts import load_prompt, node
 
 
 def recording(num_episodes=1, **changes):

@@ -40,9 +40,17 @@ def test_weights_tokens_and_layer_wise_tokens_are_learned_sampled_scored_and_log
     from interactive_action.nodes import train_token as training
 
     settings = {
-        "action": "pick up", "steps": 2, "batch_size": 1, "learning_rate": 0.01, "seed": 0, "initializer_token": "with", "timestep_sampling": "high noise",
-        "weight_decay": 0.01, "save_state_every": 1, "options": options,
-    }  # fmt: skip
+        "action": "pick up",
+        "steps": 2,
+        "batch_size": 1,
+        "learning_rate": 0.01,
+        "seed": 0,
+        "initializer_token": "with",
+        "timestep_sampling": "high noise",
+        "weight_decay": 0.01,
+        "save_state_every": 1,
+        "options": options,
+    }
     instance = {**settings, "instance_token": settings["initializer_token"]}
     del instance["initializer_token"]
     with torch.inference_mode():
@@ -92,9 +100,18 @@ def test_the_file_that_a_trainer_writes_trains_the_same_token_without_comfyui(ch
         **off, mask=mask, save_every=1, cache_latents_to_disk=True, export_config="as-a-file"
     ).args[0]
     settings = {
-        "action": "pick up", "steps": 2, "batch_size": 2, "learning_rate": 0.01, "seed": 0, "initializer_token": "with", "timestep_sampling": "high noise",
-        "weight_decay": 0.01, "save_state_every": 1, "options": options, "num_vectors": 1,
-    }  # fmt: skip
+        "action": "pick up",
+        "steps": 2,
+        "batch_size": 2,
+        "learning_rate": 0.01,
+        "seed": 0,
+        "initializer_token": "with",
+        "timestep_sampling": "high noise",
+        "weight_decay": 0.01,
+        "save_state_every": 1,
+        "options": options,
+        "num_vectors": 1,
+    }
     dataset = InteractionDataset(
         (dataset.images * 255).round() / 255, dataset.prompts, dataset.prompts_and
     )  # as a PNG holds them

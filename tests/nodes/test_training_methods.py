@@ -12,7 +12,7 @@ from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.errors import InteractiveActionError
 from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_dataset, training
 from interactive_action.tokens.token_file import load_token
-from interactive_action.tools.demos.token import load_prompt, node
+from interactive_action.tools.dev.prompts import load_prompt, node
 
 
 def shortened(name, token, **more):
@@ -122,10 +122,24 @@ def test_a_layer_wise_token_is_not_among_the_embeddings(client, models):
     [
         (adi_on_noise(strategy="most"), "most"),
         (adi_on_noise(beta=1.5), "beta"),
-        (training(options=["options", 0]) | {"options": {"class_type": "InteractiveActionTrainingOptions", "inputs": {
-            "grad_accumulation_steps": 0, "min_snr_gamma": 0.0, "ema_decay": 0.0, "max_embedding_norm": 0.0, "unmasked_weight": 0.0}}}, "grad_accumulation_steps"),
+        (
+            training(options=["options", 0])
+            | {
+                "options": {
+                    "class_type": "InteractiveActionTrainingOptions",
+                    "inputs": {
+                        "grad_accumulation_steps": 0,
+                        "min_snr_gamma": 0.0,
+                        "ema_decay": 0.0,
+                        "max_embedding_norm": 0.0,
+                        "unmasked_weight": 0.0,
+                    },
+                }
+            },
+            "grad_accumulation_steps",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_answered_with_a_sentence(client, models, graph, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
         client.run(graph)

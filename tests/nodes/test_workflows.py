@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from interactive_action.tools.demos.token import load_prompt, node
 from interactive_action.tools.dev.browser import Browser
+from interactive_action.tools.dev.prompts import load_prompt, node
 from interactive_action.tools.dev.server import ROOT
 from interactive_action.tools.dev.workflows import NOTES, WORKFLOWS
 

@@ -95,10 +95,14 @@ def test_the_page_asks_nothing_of_the_network_and_no_text_is_filled_in_again(tmp
 def report_of(count, score=0.5):
     """What IAScore says of ``count`` images of which the first passed."""
     names = ("iascore_cosine", "iascore_2_5", "pass_rate", "both_found", "mean_iou", "cosine_of_passed")
-    return json.dumps({
-        "how": {"detector": "miniature", "threshold": 0.3, "clip": "miniature"}, "scores": {"n": count, **dict.fromkeys(names, score)},
-        "intervals": {name: [0.1, 0.9] for name in names}, "images": [{"passed": not place, "cosine": 0.25} for place in range(count)],
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "how": {"detector": "miniature", "threshold": 0.3, "clip": "miniature"},
+            "scores": {"n": count, **dict.fromkeys(names, score)},
+            "intervals": {name: [0.1, 0.9] for name in names},
+            "images": [{"passed": not place, "cosine": 0.25} for place in range(count)],
+        }
+    )
 
 
 def test_the_node_writes_scores_votes_images_and_tokens():
@@ -110,11 +114,31 @@ def test_the_node_writes_scores_votes_images_and_tokens():
     name = f"report-{random.randrange(10**9)}"
     save_token(InteractiveToken("lift-in-report", torch.zeros(1, 128)), folder_paths.get_folder_paths("embeddings")[0])
     images = IMAGE.repeat(3, 1, 1, 1)
-    votes = json.dumps({"voters": 5, "groups": 2, "kappa": {"entity": None, "action": 0.25, "overall": 0.5}, "left_out": [], "rows": [
-        {"question": question, "method": method, "votes": 5, "share": 0.5, "interval": [0.4, 0.6]}
-        for question in ("entity", "action", "overall") for method in ("ours", "base")]})  # fmt: skip
-    given = dict(title="Lifts", images_1=images, report_1=report_of(3), images_2=images, methods="ours\nbase",
-                 prompts="a panda\na panda\na frog", save_as=name, votes=votes, plots=IMAGE[None], tokens="<lift-in-report>\n")  # fmt: skip
+    votes = json.dumps(
+        {
+            "voters": 5,
+            "groups": 2,
+            "kappa": {"entity": None, "action": 0.25, "overall": 0.5},
+            "left_out": [],
+            "rows": [
+                {"question": question, "method": method, "votes": 5, "share": 0.5, "interval": [0.4, 0.6]}
+                for question in ("entity", "action", "overall")
+                for method in ("ours", "base")
+            ],
+        }
+    )
+    given = dict(
+        title="Lifts",
+        images_1=images,
+        report_1=report_of(3),
+        images_2=images,
+        methods="ours\nbase",
+        prompts="a panda\na panda\na frog",
+        save_as=name,
+        votes=votes,
+        plots=IMAGE[None],
+        tokens="<lift-in-report>\n",
+    )
     (page,) = WriteReport.execute(**given).result
     assert page == name
     text = pathlib.Path(folder_paths.get_output_directory(), f"{page}.html").read_text(encoding="utf-8")

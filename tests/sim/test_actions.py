@@ -58,7 +58,7 @@ def test_every_offered_action_was_measured_at_half_or_better():
     rates.pop("machine")
     assert set(rates) == set(ACTIONS) and min(rates.values()) >= 0.5
     assert sorted(rates.values())[-16] >= 0.9 and LAYOUTS == 20
-    others = json.loads((ROOT / "benchmarks" / "results" / "bodies.json").read_text())
+    others = json.loads((ROOT / "benchmarks" / "results" / "robots.json").read_text())
     others.pop("machine")
     for robot, rates in others.items():
         assert set(rates) == {name for name in ACTIONS if robot in able(name)} and min(rates.values()) >= 0.5

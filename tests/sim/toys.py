@@ -26,7 +26,10 @@ def joint(name, kind, parent, child, place, axis="0 0 1", lower="-2.9", upper="2
         if kind in ("revolute", "prismatic")
         else ""
     )
-    return f'<joint name="{name}" type="{kind}"><parent link="{parent}"/><child link="{child}"/><origin xyz="{place}"/><axis xyz="{axis}"/>{limit}</joint>'
+    return (
+        f'<joint name="{name}" type="{kind}"><parent link="{parent}"/><child link="{child}"/><origin '
+        f'xyz="{place}"/><axis xyz="{axis}"/>{limit}</joint>'
+    )
 
 
 def arm(folder, hand="sliding"):

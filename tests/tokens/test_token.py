@@ -32,13 +32,16 @@ def vectors(*changes):
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
-        (vectors(((0, 1), float("nan"))), r"^<lift> cannot be used: 1 of its 6 numbers are NaN or infinite.*learning rate"),
+        (
+            vectors(((0, 1), float("nan"))),
+            r"^<lift> cannot be used: 1 of its 6 numbers are NaN or infinite.*learning rate",
+        ),
         (vectors(((0, 1), float("inf")), ((1, 2), float("-inf"))), "2 of its 6 numbers"),
         (vectors().expand(4, 2, 3).clone().fill_(float("nan")), "24 of its 24 numbers"),
         (torch.zeros(0, 3), "^<lift> holds no vectors"),
         (torch.zeros(3, 0), "^<lift> holds no vectors"),
     ],
-)  # fmt: skip
+)
 def test_broken_vectors_are_refused_with_a_sentence(numbers, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
         InteractiveToken("lift", numbers).require_usable()

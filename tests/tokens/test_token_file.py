@@ -182,8 +182,14 @@ def test_onetrainers_vectors_behind_the_encoder_are_left_out_as_comfyui_does(tmp
 
 
 def a1111(numbers):
-    return {"string_to_token": {"*": 265}, "string_to_param": {"*": torch.nn.Parameter(numbers)}, "name": "style",
-            "step": 100, "sd_checkpoint": None, "sd_checkpoint_name": None}  # fmt: skip
+    return {
+        "string_to_token": {"*": 265},
+        "string_to_param": {"*": torch.nn.Parameter(numbers)},
+        "name": "style",
+        "step": 100,
+        "sd_checkpoint": None,
+        "sd_checkpoint_name": None,
+    }
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "before torch 1.6"])

@@ -1,4 +1,7 @@
-"""D3PO's arithmetic: DDIM with eta = 1, the log-ratio and Eq. 7, against diffusers, hand-worked numbers and slow versions."""
+"""D3PO's arithmetic:
+
+DDIM with eta = 1, the log-ratio and Eq. 7, against diffusers, hand-worked numbers and slow versions.
+"""
 
 import math
 

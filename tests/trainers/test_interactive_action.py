@@ -78,7 +78,10 @@ def test_only_v_gets_a_gradient(engine, dataset):
 
 
 def test_a_v_that_is_and_has_no_distance_to_the_teacher(engine, dataset):
-    """Why the initializer token must not be "and": student and teacher are then the same, and so the gradient is zero."""
+    """Why the initializer token must not be "and":
+
+    student and teacher are then the same, and so the gradient is zero.
+    """
     one = InteractionDataset(dataset.images, (("a panda <v*> a cup",),) * 4, (("a panda and a cup",),) * 4)
     loss = interactive_action(engine, one, dataclasses.replace(CONFIG, initializer_token="and"))
     v = torch.nn.Parameter(loss.trainable.initial())

@@ -95,6 +95,19 @@ def test_latents_on_disk_are_encoded_once_and_change_no_bit(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("broken", [b"", b"no latents", bytes(1000)])
+def test_a_broken_file_of_latents_is_written_anew(tmp_path, broken):
+    images = noise_dataset().images
+    cache = LatentCache(TinyEngine().encode_images, "model", tmp_path)
+    mean, std = (part.clone() for part in cache(images))
+    [path] = tmp_path.iterdir()
+    path.unlink()  # what was read from it may still be in use
+    path.write_bytes(broken)
+    assert torch.equal(cache(images)[0], mean)
+    cache._encode = None  # is not needed again
+    assert torch.equal(cache(images)[1], std)
+
+
 def test_another_model_or_other_images_have_latents_of_their_own(tmp_path):
     for base, seed in (("one", 0), ("other", 0), ("one", 1)):
         LatentCache(TinyEngine().encode_images, base, tmp_path)(noise_dataset(seed=seed).images)

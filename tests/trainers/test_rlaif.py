@@ -1,4 +1,7 @@
-"""Reinforcement from AI feedback: its gradient against a slow version and finite differences, resuming, and that it learns."""
+"""Reinforcement from AI feedback:
+
+its gradient against a slow version and finite differences, resuming, and that it learns.
+"""
 
 import dataclasses
 import math
@@ -278,10 +281,18 @@ def test_the_reward_rises_on_noise_that_was_not_trained():
     assert all(abs(loss - math.log(2)) < 0.011 for loss in state.losses["loss"])  # and the loss says nothing
 
 
-@pytest.mark.parametrize(("setting", "sentence"), [
-    ({"pairs": 0}, "pairs is 0"), ({"beta": 0}, "beta is 0"), ({"clip_ratio": 1}, "clip_ratio is 1"), ({"rank": -1}, "rank cannot be negative"),
-    ({"s_sty": -1}, "s_sty is -1"), ({"s_T": float("nan")}, "s_T is nan"), ({"learning_rate": float("nan")}, "learning_rate is nan"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"pairs": 0}, "pairs is 0"),
+        ({"beta": 0}, "beta is 0"),
+        ({"clip_ratio": 1}, "clip_ratio is 1"),
+        ({"rank": -1}, "rank cannot be negative"),
+        ({"s_sty": -1}, "s_sty is -1"),
+        ({"s_T": float("nan")}, "s_T is nan"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+    ],
+)
 def test_bad_settings_are_sentences(setting, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
         dataclasses.replace(CONFIG, **setting)

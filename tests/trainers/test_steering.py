@@ -64,5 +64,10 @@ def test_a_step_against_the_gradient_turns_v_towards_the_positives():
 
 def test_negatives_are_the_prompts_other_words_without_function_words_and_the_placeholder():
     assert content_words("A photo of a robot arm <v*> the red cube in a studio", "<v*>") == (
-        "photo", "robot", "arm", "red", "cube", "studio",
-    )  # fmt: skip
+        "photo",
+        "robot",
+        "arm",
+        "red",
+        "cube",
+        "studio",
+    )

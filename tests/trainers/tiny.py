@@ -1,4 +1,7 @@
-"""A latent diffusion model of a few hundred random weights: everything an ``Engine`` has, for arithmetic in milliseconds."""
+"""A latent diffusion model of a few hundred random weights:
+
+everything an ``Engine`` has, for arithmetic in milliseconds.
+"""
 
 import torch
 

@@ -1,112 +1,126 @@
-"""``make demo-edit``: edit simulated images, teach the edit from AI feedback, and compare on images held out. Offline, on a CPU.
+"""``make demo-edit``: edit simulated images, teach the edit from AI feedback, compare on held-out images.
 
-The real ComfyUI runs the shipped workflows through its headless API; the embedded editor, judges and style images are all it
-needs. The reward is the sign-turned total of Eq. 10 (paper 004), normalized by the edits before teaching: up is better, and
-before it is 0 on average.
+Offline, on a CPU. The real ComfyUI runs the shipped workflows through its headless API; the embedded editor, judges and
+style images are all it needs. The reward is minus the total of structure and semantics (Benarous et al. 2025, Eq. 10),
+normalized by the edits before teaching: up is better, and before it is 0 on average.
 """
 
+from __future__ import annotations
+
 import copy
-import importlib.metadata
 import json
 import math
-import platform
+import pathlib
 import shutil
 import sys
 import time
+from typing import Any, NamedTuple
 
-import numpy
+import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
-from ..dev.server import ROOT, ComfyServer, comfyui_version
-from ..dev.sheets import edit_sheet
-from .token import images, load_prompt, node, run
+from ...client import ComfyClient
+from ...errors import InteractiveActionError
+from ..dev.prompts import Prompt, fetch_images, fetch_text, load_prompt, node, run
+from ..dev.server import ROOT
+from ..dev.sheets import column_sheet
+from .environment import BASE, TRAINING_SHARE, comfyui, versions, write_summary
 
 DEMO = ROOT / "demo-edit"
 LORA = "demo-edit.safetensors"
 HELD_OUT_SEED = 900  # of the scenes that the comparison is made on
-TAKES, CAMERAS, FRAMES = 5, 4, 4  # of the comparison: 80 images
-SHOWN = 8
-TEACH_SHARE = 0.7  # of the run's time, for the progress bar
+EPISODES, CAMERAS, FRAMES = 5, 4, 4  # of the comparison: 80 images
+SHEET_EDITS = 8
 
 
-def teach(client, bar):
-    """Run the shipped workflow; returns the instruction and settings it trained with, and the path of what was learned."""
+class Edits(NamedTuple):
+    """Edits with what they were made of, and the report of Score Edits."""
+
+    images: list[Image.Image]
+    styles: list[Image.Image]
+    edits: list[Image.Image]
+    report: dict[str, Any]
+
+
+def teach(client: ComfyClient, bar: tqdm) -> tuple[dict[str, Any], pathlib.Path]:
+    """Runs the shipped workflow.
+
+    Returns:
+        The inputs of the training node, and the path of the LoRA that was learned.
+    """
     prompt = load_prompt("teach-an-edit")
-    before = set((ROOT / "serve" / "output" / "loras").glob("edit*.safetensors"))
-    outputs = run(client, prompt, bar, TEACH_SHARE)
-    [lora] = set((ROOT / "serve" / "output" / "loras").glob("edit*.safetensors")) - before
-    images(client, outputs, prompt, "Save the reward")[0].save(DEMO / "reward.png")
+    folder = BASE / "output" / "loras"
+    before = set(folder.glob("edit*.safetensors"))
+    outputs = run(client, prompt, bar, TRAINING_SHARE)
+    [lora] = set(folder.glob("edit*.safetensors")) - before
+    fetch_images(client, outputs, prompt, "Save the reward")[0].save(DEMO / "reward.png")
     return node(prompt, "Train Editor from AI Feedback")[1]["inputs"], lora
 
 
-def score(client, bar, taught, lora):
-    """Edit and score the held-out images, same noise with and without what was learned; (edits, report) and the prompt."""
+def score(client: ComfyClient, bar: tqdm, training: dict[str, Any], lora: str | None) -> Edits:
+    """Edits and scores the held-out images, with the same noise whatever the LoRA.
+
+    Args:
+        client, bar: of the demo.
+        training: the inputs of the training node, whose instruction and guidance are used.
+        lora: the file of a LoRA among ComfyUI's; None: none.
+    """
     prompt = copy.deepcopy(load_prompt("score-an-edit"))
-    count = TAKES * CAMERAS * FRAMES
     node(prompt, "Interaction Scene")[1]["inputs"]["seed"] = HELD_OUT_SEED
-    node(prompt, "Record Interaction")[1]["inputs"].update(
-        num_episodes=TAKES, cameras=CAMERAS, frames_per_episode=FRAMES
-    )
-    node(prompt, "Style Samples")[1]["inputs"]["count"] = count
-    node(prompt, "Instruction")[1]["inputs"]["text"] = taught["instruction"]
+    recording = {"num_episodes": EPISODES, "cameras": CAMERAS, "frames_per_episode": FRAMES}
+    node(prompt, "Record Interaction")[1]["inputs"].update(recording)
+    node(prompt, "Style Samples")[1]["inputs"]["count"] = EPISODES * CAMERAS * FRAMES
+    node(prompt, "Instruction")[1]["inputs"]["text"] = training["instruction"]
     guider = node(prompt, "Guider: Image + Style + Text")[1]["inputs"]
-    guider.update({name: taught[name] for name in ("s_in", "s_sty", "s_T")})
+    guider.update({name: training[name] for name in ("s_in", "s_sty", "s_T")})
     if lora:
         inputs = {"model": guider["model"], "lora_name": lora, "strength_model": 1.0}
-        prompt["lora"] = {"class_type": "LoraLoaderModelOnly", "inputs": inputs, "_meta": {"title": "Load LoRA"}}
+        add_node(prompt, "lora", "LoraLoaderModelOnly", inputs, "Load LoRA")
         guider["model"] = ["lora", 0]
-    judged = node(prompt, "Score Edits")[1]["inputs"]
+    scores = node(prompt, "Score Edits")[1]["inputs"]
     for name in ("image", "style"):
-        inputs = {"images": judged[name], "filename_prefix": f"interactive-action/{name}"}
-        prompt[name] = {"class_type": "SaveImage", "inputs": inputs, "_meta": {"title": f"Save each {name}"}}
-    outputs = run(client, prompt, bar, (1 - TEACH_SHARE) / 2)
-    drawn = {
-        title: images(client, outputs, prompt, title)
-        for title in ("Save the edits", "Save each image", "Save each style")
-    }
-    return drawn, json.loads(outputs[node(prompt, "Report")[0]]["text"][0])
+        inputs = {"images": scores[name], "filename_prefix": f"interactive-action/{name}"}
+        add_node(prompt, name, "SaveImage", inputs, f"Save each {name}")
+    outputs = run(client, prompt, bar, (1 - TRAINING_SHARE) / 2)
+    titles = ("Save each image", "Save each style", "Save the edits")
+    images, styles, edits = (fetch_images(client, outputs, prompt, title) for title in titles)
+    return Edits(images, styles, edits, json.loads(fetch_text(outputs, prompt, "Report")))
 
 
-def rewards(report, reference):
-    """-(A_struct + alpha A_sem) of each edit (N,), with the mean and deviation of ``reference``'s edits (Eq. 10)."""
-    total = numpy.zeros(len(report["edits"]))
+def add_node(prompt: Prompt, key: str, class_type: str, inputs: dict[str, Any], title: str) -> None:
+    """Adds a node to a prompt."""
+    prompt[key] = {"class_type": class_type, "inputs": inputs, "_meta": {"title": title}}
+
+
+def rewards(report: dict[str, Any], reference: dict[str, Any]) -> np.ndarray:
+    """Computes the reward of each edit, (N,).
+
+    Args:
+        report: of the edits.
+        reference: of the edits whose mean and deviation normalize the two scores.
+
+    Source:
+        Benarous et al. 2025, Eq. 10, with its sign turned.
+    """
+    total = np.zeros(len(report["edits"]))
     for name, weight in (("structure", 1.0), ("semantics", report["how"]["alpha"])):
-        values, usual = (numpy.array([edit[name] for edit in one["edits"]]) for one in (report, reference))
+        values, usual = (np.array([edit[name] for edit in edits["edits"]]) for edits in (report, reference))
         total -= weight * (values - usual.mean()) / math.sqrt(usual.var() + 1e-8)
     return total
 
 
-def interval(values):
-    """95 % interval [low, high] of the mean of independent ``values``."""
+def interval(values: np.ndarray) -> list[float]:
+    """Computes the 95 % interval [low, high] of the mean of independent values (N,), from their deviation."""
     half = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
     return [round(float(values.mean() + side * half), 4) for side in (-1, 1)]
 
 
-def main():
-    started = time.monotonic()
-    DEMO.mkdir(exist_ok=True)
-    with (
-        tqdm(total=1.0, bar_format="{percentage:3.0f}% |{bar}| {elapsed} {desc}", desc="ComfyUI starts") as bar,
-        ComfyServer(ROOT / "serve") as server,
-    ):
-        client = server.client()
-        taught, lora = teach(client, bar)
-        loras = ROOT / "serve" / "models" / "loras"
-        loras.mkdir(parents=True, exist_ok=True)
-        for place in (DEMO / LORA, loras / LORA):
-            shutil.copyfile(lora, place)
-        before, report_before = score(client, bar, taught, None)
-        after, report_after = score(client, bar, taught, LORA)
-    reward_before, reward_after = (rewards(report, report_before) for report in (report_before, report_after))
-    shown = numpy.linspace(0, len(reward_before) - 1, SHOWN).round().astype(int)
-    columns = [before["Save each image"], before["Save each style"], before["Save the edits"], after["Save the edits"]]
-    edit_sheet(
-        [[column[k] for k in shown] for column in columns],
-        ("image", "style", "before", "after"),
-        DEMO / "before_after.png",
-    )
-    summary = {
-        "instruction": taught["instruction"],
+def summarize(training: dict[str, Any], before: Edits, after: Edits, seconds: float) -> dict[str, Any]:
+    """Collects the demo's figures."""
+    reward_before, reward_after = (rewards(edits.report, before.report) for edits in (before, after))
+    return {
+        "instruction": training["instruction"],
         "reward": "minus the total of Eq. 10, normalized by the edits before teaching; up is better",
         "images": len(reward_before),
         "reward_before": round(float(reward_before.mean()), 4),
@@ -116,21 +130,38 @@ def main():
         "rise": round(float((reward_after - reward_before).mean()), 4),
         "interval_rise": interval(reward_after - reward_before),
         **{
-            f"{name}_{when}": report[name]
+            f"{name}_{when}": edits.report[name]
             for name in ("structure", "semantics")
-            for when, report in (("before", report_before), ("after", report_after))
+            for when, edits in (("before", before), ("after", after))
         },
-        "steps": taught["steps"],
-        "pairs": taught["pairs"],
-        "seconds": round(time.monotonic() - started, 1),
-        "versions": {
-            "comfyui": comfyui_version(),
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in ("torch", "sapien", "transformers")},
-        },
+        "steps": training["steps"],
+        "pairs": training["pairs"],
+        "seconds": round(seconds, 1),
+        "versions": versions("torch", "sapien", "transformers"),
     }
-    (DEMO / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(summary, indent=1))
+
+
+def write_sheet(before: Edits, after: Edits) -> None:
+    """Writes some images with their styles and both edits."""
+    rows = np.linspace(0, len(before.edits) - 1, SHEET_EDITS).round().astype(int)
+    columns = (before.images, before.styles, before.edits, after.edits)
+    titles = ("image", "style", "before", "after")
+    column_sheet([[column[row] for row in rows] for column in columns], titles, DEMO / "before_after.png")
+
+
+def main() -> None:
+    """Runs the demo and writes its results to ``demo-edit/``."""
+    start = time.monotonic()
+    DEMO.mkdir(exist_ok=True)
+    with comfyui() as (client, bar):
+        training, lora = teach(client, bar)
+        loras = BASE / "models" / "loras"
+        loras.mkdir(parents=True, exist_ok=True)
+        for folder in (DEMO, loras):
+            shutil.copyfile(lora, folder / LORA)
+        before, after = (score(client, bar, training, name) for name in (None, LORA))
+    write_sheet(before, after)
+    write_summary(DEMO, summarize(training, before, after, time.monotonic() - start))
     print(
         "\nLook at demo-edit/before_after.png (held-out images, same noise) and demo-edit/reward.png (the training).\n"
         f"What was learned is demo-edit/{LORA}, a LoRA for the embedded editor."
@@ -138,4 +169,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except InteractiveActionError as error:
+        sys.exit(str(error))

@@ -1,31 +1,37 @@
-"""``make demo``: teach a token an action from simulation on the embedded models, use it, score it. Offline, on a CPU.
+"""``make demo``: learn a token for an action from simulation on the embedded models, use it, score it.
 
-The real ComfyUI runs the shipped workflows through its headless API, as a lab's script would; only names, prompts
-and seeds are changed from one run to the next.
+Offline, on a CPU. The real ComfyUI runs the shipped workflows through its headless API, as a lab's script would; only
+names, prompts and seeds change from one run to the next.
 """
 
+from __future__ import annotations
+
 import copy
-import importlib.metadata
 import json
 import pathlib
-import platform
 import shutil
 import sys
 import time
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-import numpy
+import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
 
-from ..dev.server import ROOT, ComfyServer, comfyui_version
+from ...captions.templates import with_article
+from ...client import ComfyClient
+from ...errors import InteractiveActionError
+from ..dev.prompts import fetch_images, fetch_text, load_prompt, node, run
+from ..dev.server import ROOT
 from ..dev.sheets import before_and_after, contact_sheet
+from .environment import BASE, TRAINING_SHARE, comfyui, versions, write_summary
 
-PROMPTS = ROOT / "workflows" / "api"
 DEMO = ROOT / "demo"
 TOKEN = "pick-up"
-PLAIN_WORD = "handling"  # the base model's own best word; v* starts from it
-PHRASE = "picking up"  # what CLIP is asked, for both
+PLAIN_WORD = "handling"  # the base model's own best word; the new word starts from it
+PHRASE = "picking up"  # what CLIP looks for, for both
 RELATION = "lift"  # what the embedded classifier calls it
 PAIRS = (
     ("panda", "strawberry"),
@@ -38,143 +44,116 @@ PAIRS = (
     ("robot", "yellow ball"),
 )
 IMAGES_PER_PAIR = 8
-TEACH_SHARE = 0.7  # of the run's time, for the progress bar
+WORDS = {"plain words": "with plain words", "token": "with the token"}
+"""A kind of words -> how the titles of its nodes end."""
+
+Images: TypeAlias = Sequence[Image.Image]
+Row: TypeAlias = tuple[str, Images, Images]
+"""A prompt with "..." in place of the word, its images with plain words, and with the token."""
 
 
-def load_prompt(name):
-    """A shipped workflow in the API's format, by the name of its file."""
-    return json.loads((PROMPTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def node(prompt, title):
-    """(id, node) of the node called ``title``."""
-    [found] = [(key, value) for key, value in prompt.items() if value["_meta"]["title"] == title]
-    return found
-
-
-def run(client, prompt, bar, share):
-    """Run ``prompt``; the bar advances by ``share`` of its total in all. Returns what its nodes show."""
-    weights = {
-        key: 30 if "Train" in value["class_type"] else 10 if "Record" in value["class_type"] else 1
-        for key, value in prompt.items()
-    }
-    shares = {key: share * weight / sum(weights.values()) for key, weight in weights.items()}
-    start, done = bar.n, {}
-
-    def advance(node_id, value, maximum):
-        done[node_id] = shares[node_id] * value / max(maximum, 1)
-        bar.set_description(prompt[node_id]["_meta"]["title"], refresh=False)
-        bar.update(start + sum(done.values()) - bar.n)
-
-    outputs = client.run(prompt, advance)
-    bar.update(start + share - bar.n)
-    return outputs
-
-
-def images(client, outputs, prompt, title):
-    """The images that the node called ``title`` saved."""
-    import io
-
-    return [
-        Image.open(io.BytesIO(client.view(file))).convert("RGB") for file in outputs[node(prompt, title)[0]]["images"]
-    ]
-
-
-def article(name):
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-
-
-def teach(client, bar):
-    """Record, caption, train and save; returns the token's file and word, and writes the images of it."""
+def learn(client: ComfyClient, bar: tqdm) -> str:
+    """Records, captions, trains and saves; writes the images of it and returns the token's trigger word."""
     prompt = load_prompt("teach-an-action-from-simulation")
-    outputs = run(client, prompt, bar, TEACH_SHARE)
-    contact_sheet(images(client, outputs, prompt, "Save the simulated images"), DEMO / "simulated.png")
-    images(client, outputs, prompt, "Save the loss curves")[0].save(DEMO / "loss.png")
-    [trigger_word] = outputs[node(prompt, "Trigger word")[0]]["text"]
-    return trigger_word
+    outputs = run(client, prompt, bar, TRAINING_SHARE)
+    contact_sheet(fetch_images(client, outputs, prompt, "Save the simulated images"), DEMO / "simulated.png")
+    fetch_images(client, outputs, prompt, "Save the loss curves")[0].save(DEMO / "loss.png")
+    return fetch_text(outputs, prompt, "Trigger word")
 
 
-def use(client, bar, trigger_word, share):
-    """Draw every pair with plain words and with the token, same seeds; returns the rows for the grid and both reports."""
-    rows, reports = [], {"plain words": [], "token": []}
-    for number, (subject, object) in enumerate(PAIRS):
+def use(
+    client: ComfyClient, bar: tqdm, trigger_word: str, share: float
+) -> tuple[list[Row], dict[str, list[dict[str, Any]]]]:
+    """Generates every pair with plain words and with the token, with the same seeds, and scores both.
+
+    Args:
+        client, bar: of the demo.
+        trigger_word: the token's.
+        share: of the bar.
+
+    Returns:
+        The rows of images, and IAScore's reports for each kind of words.
+    """
+    rows: list[Row] = []
+    reports: dict[str, list[dict[str, Any]]] = {kind: [] for kind in WORDS}
+    for seed, (subject, object) in enumerate(PAIRS):
         prompt = copy.deepcopy(load_prompt("use-a-token"))
         node(prompt, "Interactive Token Loader")[1]["inputs"]["token_name"] = f"{trigger_word.strip('<>')}.safetensors"
-        for kind, word in (("plain words", PLAIN_WORD), ("token", trigger_word)):
-            where = "with the token" if kind == "token" else "with plain words"
-            node(prompt, f"Prompt {where}")[1]["inputs"]["text"] = f"{article(subject)} {word} {article(object)}"
-            node(prompt, f"Draw {where}")[1]["inputs"]["seed"] = number
-            node(prompt, f"IAScore {where}")[1]["inputs"].update(
-                subject=subject, object=object.split()[-1], text=f"{article(subject)} {PHRASE} {article(object)}"
-            )
+        who, what = with_article(subject), with_article(object)
+        for word, end in zip((PLAIN_WORD, trigger_word), WORDS.values()):
+            node(prompt, f"Prompt {end}")[1]["inputs"]["text"] = f"{who} {word} {what}"
+            node(prompt, f"Draw {end}")[1]["inputs"]["seed"] = seed
+            looked_for = {"subject": subject, "object": object.split()[-1], "text": f"{who} {PHRASE} {what}"}
+            node(prompt, f"IAScore {end}")[1]["inputs"].update(looked_for)
         node(prompt, "Empty Latent")[1]["inputs"]["batch_size"] = IMAGES_PER_PAIR
         outputs = run(client, prompt, bar, share / len(PAIRS))
-        drawn = {}
-        for kind, scored in reports.items():
-            drawn[kind] = images(client, outputs, prompt, f"Save ({kind})")
-            scored.append(json.loads(outputs[node(prompt, f"Report ({kind})")[0]]["text"][0]))
-        rows.append((f"{article(subject)} ... {article(object)}", drawn["plain words"], drawn["token"]))
+        for kind, of_kind in reports.items():
+            of_kind.append(json.loads(fetch_text(outputs, prompt, f"Report ({kind})")))
+        plain, with_token = (fetch_images(client, outputs, prompt, f"Save ({kind})") for kind in WORDS)
+        rows.append((f"{who} ... {what}", plain, with_token))
     return rows, reports
 
 
-def mean(reports, score):
-    """A score over all images; every prompt has the same number of them."""
-    return sum(report["scores"][score] for report in reports) / len(reports)
+def mean_score(reports: Sequence[dict[str, Any]], score: str) -> float:
+    """Averages a score over all images; every prompt has the same number of them."""
+    return float(sum(report["scores"][score] for report in reports) / len(reports))
 
 
-def happens(rows, column):
-    """The share of images in which the embedded classifier, which no token ever saw, sees the action."""
-    from ...miniature.judges import load_interaction_judge
+def action_share(images: Sequence[Image.Image]) -> float:
+    """Computes the share of images in which the embedded classifier, which no token ever saw, sees the action."""
+    from ...miniature.judges import load_interaction_classifier
 
-    drawn = numpy.stack([numpy.asarray(image) for row in rows for image in row[column]])
-    named = load_interaction_judge().classify(torch.from_numpy(drawn).float() / 255)
-    return named.count(RELATION) / len(named)
+    pixels = np.stack([np.asarray(image) for image in images])
+    relations = load_interaction_classifier().classify(torch.from_numpy(pixels).float() / 255)
+    return relations.count(RELATION) / len(relations)
 
 
-def main():
-    started = time.monotonic()
-    DEMO.mkdir(exist_ok=True)
-    with (
-        tqdm(total=1.0, bar_format="{percentage:3.0f}% |{bar}| {elapsed} {desc}", desc="ComfyUI starts") as bar,
-        ComfyServer(ROOT / "serve") as server,
-    ):
-        client = server.client()
-        trigger_word = teach(client, bar)
-        rows, reports = use(client, bar, trigger_word, 1 - TEACH_SHARE)
-    token = pathlib.Path(f"{trigger_word.strip('<>')}.safetensors")
-    shutil.copyfile(ROOT / "serve" / "models" / "embeddings" / token, DEMO / f"{TOKEN}.safetensors")
-    before_and_after(rows, f'"{PLAIN_WORD}"', trigger_word, DEMO / "before_after.png")
-    summary = {
+def summarize(
+    trigger_word: str, rows: Sequence[Row], reports: dict[str, list[dict[str, Any]]], seconds: float
+) -> dict[str, Any]:
+    """Collects the demo's figures; "before" is with plain words, "after" with the token."""
+    scores = {"iascore": "iascore_cosine", "pass_rate": "pass_rate", "both_found": "both_found"}
+    columns = {"before": [row[1] for row in rows], "after": [row[2] for row in rows]}
+    return {
         "token": f"{TOKEN}.safetensors",
         "trigger_word": trigger_word,
         "plain_word": PLAIN_WORD,
         "images": len(PAIRS) * IMAGES_PER_PAIR,
-        "iascore_before": mean(reports["plain words"], "iascore_cosine"),
-        "iascore_after": mean(reports["token"], "iascore_cosine"),
-        "pass_rate_before": mean(reports["plain words"], "pass_rate"),
-        "pass_rate_after": mean(reports["token"], "pass_rate"),
-        "both_found_before": mean(reports["plain words"], "both_found"),
-        "both_found_after": mean(reports["token"], "both_found"),
-        "action_seen_before": happens(rows, 1),
-        "action_seen_after": happens(rows, 2),
-        "seconds": round(time.monotonic() - started, 1),
-        "versions": {
-            "comfyui": comfyui_version(),
-            "python": platform.python_version(),
-            **{
-                name: importlib.metadata.version(name)
-                for name in ("torch", "sapien", "transformers", "open_clip_torch")
-            },
+        **{
+            f"{name}_{when}": mean_score(of_kind, score)
+            for name, score in scores.items()
+            for when, of_kind in zip(columns, reports.values())
         },
+        **{
+            f"action_seen_{when}": action_share([image for images in column for image in images])
+            for when, column in columns.items()
+        },
+        "seconds": round(seconds, 1),
+        "versions": versions("torch", "sapien", "transformers", "open_clip_torch"),
     }
-    (DEMO / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(summary, indent=1))
+
+
+def main() -> None:
+    """Runs the demo and writes its results to ``demo/``."""
+    start = time.monotonic()
+    DEMO.mkdir(exist_ok=True)
+    with comfyui() as (client, bar):
+        trigger_word = learn(client, bar)
+        rows, reports = use(client, bar, trigger_word, 1 - TRAINING_SHARE)
+    token = pathlib.Path(f"{trigger_word.strip('<>')}.safetensors")
+    shutil.copyfile(BASE / "models" / "embeddings" / token, DEMO / f"{TOKEN}.safetensors")
+    before_and_after(rows, f'"{PLAIN_WORD}"', trigger_word, DEMO / "before_after.png")
+    write_summary(DEMO, summarize(trigger_word, rows, reports, time.monotonic() - start))
     print(
-        f"\nLook at demo/before_after.png (same prompts and seeds without and with the token), demo/simulated.png (what it\n"
-        f"learned from) and demo/loss.png. The token is demo/{TOKEN}.safetensors. To use it in the web page: make serve,\n"
-        f"open the address it prints, choose the template 'Use a token' and write {trigger_word} in a prompt."
+        "\nLook at demo/before_after.png (same prompts and seeds without and with the token), demo/simulated.png\n"
+        f"(what it learned from) and demo/loss.png. The token is demo/{TOKEN}.safetensors. To use it in the web page:\n"
+        f"make serve, open the address it prints, choose the template 'Use a token' and write {trigger_word} in a\n"
+        "prompt."
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except InteractiveActionError as error:
+        sys.exit(str(error))

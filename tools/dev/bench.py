@@ -1,14 +1,17 @@
-"""Measures one thing: ``make bench BENCH=<name>`` runs `measure()` of ``benchmarks/<name>.py``.
+"""Measures one thing: ``make bench BENCH=<name>`` runs ``measure()`` of ``benchmarks/<name>.py``.
 
-The figures that it returns, a dict, are printed and written to ``benchmarks/results/<name>.json``, with a line about the
-machine that they were measured on.
+The figures that it returns, a dict, are printed and written to ``benchmarks/results/<name>.json``, with a line about
+the machine that they were measured on.
 """
+
+from __future__ import annotations
 
 import importlib
 import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 
 from ...files import write_atomically
 from .server import ROOT
@@ -16,18 +19,20 @@ from .server import ROOT
 BENCHMARKS = ROOT / "benchmarks"
 
 
-def main(arguments):
+def main(arguments: Sequence[str]) -> None:
+    """Measures what the only argument names; a sentence with all names where it names nothing."""
     names = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
     if len(arguments) != 1 or arguments[0] not in names:
         sys.exit(f"Say which benchmark to run: {', '.join(f'make bench BENCH={name}' for name in names)}.")
-    figures = importlib.import_module(f"...benchmarks.{arguments[0]}", __package__).measure()
+    [name] = arguments
+    figures = importlib.import_module(f"...benchmarks.{name}", __package__).measure()
     text = json.dumps({**figures, "machine": machine()}, indent=2) + "\n"
-    write_atomically(BENCHMARKS / "results" / f"{arguments[0]}.json", text.encode())
+    write_atomically(BENCHMARKS / "results" / f"{name}.json", text.encode())
     print(text, end="")
 
 
-def machine():
-    """What the figures depend on: the processor, its cores and the Python."""
+def machine() -> str:
+    """Describes what the figures depend on: cores, processor, GPU and Python."""
     import torch
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"

@@ -1,13 +1,17 @@
-"""``python . tools.dev.robot_sheet``: every action by every robot that it is offered for, in web/docs/bodies.jpg. Look at it: hands must touch."""
+"""Draws every action by every robot that it is offered for: ``python . tools.dev.robot_sheet``.
 
-import io
+The sheet is web/docs/robots.jpg. Look at it: hands must touch.
+"""
+
+from __future__ import annotations
+
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from ...errors import InteractiveActionError
-from ...files import write_atomically
 from ...sim.actions import ACTIONS
 from ...sim.cameras import CameraRig
 from ...sim.key_frames import key_frames
@@ -16,64 +20,85 @@ from ...sim.record import perform, warm_up
 from ...sim.robots import ROBOTS
 from ...sim.scene import Scene, able
 from .server import ROOT
+from .sheets import save_jpeg
 
-SHEET = ROOT / "web" / "docs" / "bodies.jpg"
-SIZE, CAMERAS, KEY_FRAMES, TRIES = 128, 4, 12, 5
+SHEET = ROOT / "web" / "docs" / "robots.jpg"
+SIZE, CAMERAS, KEY_FRAMES, ATTEMPTS = 128, 4, 12, 5
+HEADER, GAP = 16, 8  # pixels: height of the robots' names, between the two halves
 GREY = (225, 225, 225)
 
 
-def main():
+def main() -> None:
+    """Performs everything and writes the sheet, the actions in two halves side by side."""
     warm_up()
-    head = np.concatenate([label(name, 16) for name in ROBOTS], 1)
+    header = np.concatenate([label(name, HEADER) for name in ROBOTS], 1)
     lines = [
-        np.concatenate([cell(name, robot, number + column) for column, robot in enumerate(ROBOTS)], 1)
-        for number, name in enumerate(ACTIONS)
+        np.concatenate([cell(action, robot, number + column) for column, robot in enumerate(ROBOTS)], 1)
+        for number, action in enumerate(ACTIONS)
     ]
     half = -(-len(lines) // 2)
     lines += [np.full_like(lines[0], 255)] * (2 * half - len(lines))
-    gap = np.full((16 + half * SIZE, 8, 3), 255, np.uint8)
-    sheet = np.concatenate([np.concatenate([head, *lines[:half]]), gap, np.concatenate([head, *lines[half:]])], 1)
-    buffer = io.BytesIO()
-    Image.fromarray(sheet).save(buffer, "JPEG", quality=80)
-    write_atomically(SHEET, buffer.getvalue())
+    gap = np.full((HEADER + half * SIZE, GAP, 3), 255, np.uint8)
+    left, right = (np.concatenate([header, *part]) for part in (lines[:half], lines[half:]))
+    save_jpeg(np.concatenate([left, gap, right], 1), SHEET, quality=80)
 
 
-def cell(name, robot, number):
-    """The action by the robot (SIZE, SIZE, 3), from the camera that sees most of the object; grey if it is not offered."""
-    if robot not in able(name):
-        return label(f"{name}:\nnot offered", SIZE)
-    objects, room = ACTIONS[name].objects, "living room" if ROBOTS[robot].stands else "table"
-    for attempt in range(number, number + TRIES):
-        scene = Scene(robot, name, objects[attempt % len(objects)], room=room, seed=attempt)
+def cell(action: str, robot: str, number: int) -> np.ndarray:
+    """Performs an action.
+
+    Args:
+        action, robot: names.
+        number: the first seed; objects are tried in turn until one succeeds.
+
+    Returns:
+        uint8 (SIZE, SIZE, 3), from the camera that sees most of the object; grey if the action is not offered.
+
+    Raises:
+        InteractiveActionError: no attempt succeeded.
+    """
+    if robot not in able(action):
+        return label(f"{action}:\nnot offered", SIZE)
+    objects, room = ACTIONS[action].objects, "living room" if ROBOTS[robot].stands else "table"
+    for seed in range(number, number + ATTEMPTS):
+        scene = Scene(robot, action, objects[seed % len(objects)], room=room, seed=seed)
         world, failure = perform(scene, 0)
         if not failure:
             break
     else:
-        raise InteractiveActionError(f"The {robot} does not '{name}' {scene.object}, nor others: {failure}")
-    shot = max(shots(world, number), key=lambda shot: shot["object_masks"].sum())
-    image = Image.fromarray(shot["images"])
-    ImageDraw.Draw(image).text((3, 1), name, fill="white", stroke_width=1, stroke_fill="black")
-    print(f"{robot}, {name}: {scene.object}", flush=True)
+        raise InteractiveActionError(f"The {robot} does not '{action}' {scene.object}, nor others: {failure}")
+    best = max(shots(world, number), key=lambda shot: shot["object_masks"].sum())
+    image = Image.fromarray(best["images"])
+    ImageDraw.Draw(image).text((3, 1), action, fill="white", stroke_width=1, stroke_fill="black")
+    print(f"{robot}, {action}: {scene.object}", flush=True)
     return np.asarray(image)
 
 
-def shots(world, seed):
-    """What each camera sees of the last of the moments at which most links press on the object, if there is one, of those
-    at which it shows that the action is being done."""
+def shots(world: Any, seed: int) -> list[dict[str, np.ndarray]]:
+    """Renders the state that shows an action best, from each camera.
+
+    It is the last of those with the most links in contact with the object, among those that show that the action is
+    being done, if there are such.
+
+    Args:
+        world: after the action.
+        seed: of the cameras.
+    """
     links = Counter(contact.time for contact in world.contacts)
 
-    def telling(state):
-        return bool(links[state.time]) and world.action.shows(world.states[0], state), links[state.time]
+    def clarity(state: Any) -> tuple[bool, int]:
+        contacts = links[state.time]
+        return bool(contacts) and world.action.shows(world.states[0], state), contacts
 
     states = [state for _, state in key_frames(world, world.action, "from contact to end", KEY_FRAMES)]
-    world.restore(max(reversed(states), key=telling))
+    world.restore(max(reversed(states), key=clarity))
     rig = CameraRig(world, Plan(cameras=CAMERAS, width=SIZE, height=SIZE), np.random.default_rng(seed))
     return [rig.shoot(camera) for camera in range(CAMERAS)]
 
 
-def label(words, height):
+def label(text: str, height: int) -> np.ndarray:
+    """Writes a text on grey, uint8 (height, SIZE, 3)."""
     field = Image.new("RGB", (SIZE, height), GREY)
-    ImageDraw.Draw(field).text((3, 1), words, fill="black")
+    ImageDraw.Draw(field).text((3, 1), text, fill="black")
     return np.asarray(field)
 
 

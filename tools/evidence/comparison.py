@@ -67,7 +67,8 @@ def simulated(action, side, key_frames="held"):
 
 class Comparison:
     """One world's arms: (action, method, learning rate, training seed). Each arm's rows, images and what it trained stay on disk,
-    in a folder that the checkpoint's content names."""
+    in a folder that the checkpoint's content names.
+    """
 
     def __init__(self, world):
         self.world, self.engine = world, world.engine

@@ -1,4 +1,7 @@
-"""A small InstructPix2Pix: the embedded model with input channels for an image, of random weights. It edits nothing well."""
+"""A small InstructPix2Pix:
+
+the embedded model with input channels for an image, of random weights. It edits nothing well.
+"""
 
 import pytest
 import torch

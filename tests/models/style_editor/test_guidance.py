@@ -8,7 +8,10 @@ from interactive_action.models.style_editor.guidance import check_mask, fitted_m
 
 
 class Editor:
-    """A small nonlinear stand-in for the U-Net: arithmetic of three conditions in microseconds. It counts the rows it is asked for."""
+    """A small nonlinear stand-in for the U-Net:
+
+    arithmetic of three conditions in microseconds. It counts the rows it is asked for.
+    """
 
     def __init__(self):
         self.mix = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

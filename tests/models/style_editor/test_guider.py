@@ -154,10 +154,20 @@ def control_net():
     from comfy.cldm.cldm import ControlNet
 
     config = {
-        "image_size": 32, "in_channels": 4, "model_channels": 64, "hint_channels": 3, "num_res_blocks": [1, 1, 1], "channel_mult": [1, 2, 3],
-        "transformer_depth": [1, 1, 0], "transformer_depth_middle": 1, "context_dim": 128, "num_head_channels": 32, "use_spatial_transformer": True,
-        "legacy": False, "dtype": torch.float32,
-    }  # fmt: skip
+        "image_size": 32,
+        "in_channels": 4,
+        "model_channels": 64,
+        "hint_channels": 3,
+        "num_res_blocks": [1, 1, 1],
+        "channel_mult": [1, 2, 3],
+        "transformer_depth": [1, 1, 0],
+        "transformer_depth_middle": 1,
+        "context_dim": 128,
+        "num_head_channels": 32,
+        "use_spatial_transformer": True,
+        "legacy": False,
+        "dtype": torch.float32,
+    }
     torch.manual_seed(0)
     model = ControlNet(**config, operations=ops.manual_cast)
     for parameter in model.parameters():

@@ -64,17 +64,31 @@ def test_an_extended_model_of_sd_1_has_its_attention_at_the_first_levels_width()
 
     style_editor.register()
     [kind] = [model for model in supported_models.models if model.__name__ == "SD15Takes12"]
-    config = kind({
-        **SD_1, "in_channels": 12, "out_channels": 4, "image_size": 32, "num_res_blocks": [2, 2, 2, 2], "channel_mult": [1, 2, 4, 4],
-        "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_output": [1] * 9 + [0] * 3, "transformer_depth_middle": 1,
-        "use_spatial_transformer": True, "legacy": False,
-    })  # fmt: skip
+    config = kind(
+        {
+            **SD_1,
+            "in_channels": 12,
+            "out_channels": 4,
+            "image_size": 32,
+            "num_res_blocks": [2, 2, 2, 2],
+            "channel_mult": [1, 2, 4, 4],
+            "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+            "transformer_depth_output": [1] * 9 + [0] * 3,
+            "transformer_depth_middle": 1,
+            "use_spatial_transformer": True,
+            "legacy": False,
+        }
+    )
     config.set_inference_dtype(torch.float16, None)
     unet = config.get_model({}, device="meta").diffusion_model
     assert unet.input_blocks[0][0].weight.shape == (320, 12, 3, 3)
     shapes = {key: tuple(value.shape) for key, value in unet.style_attention.state_dict().items()}
     assert shapes == {
-        "to_q.weight": (320, 8), "to_q.bias": (320,), "to_k.weight": (320, 768), "to_v.weight": (320, 768),
-        "to_out.weight": (8, 320), "to_out.bias": (8,),
-    }  # fmt: skip
+        "to_q.weight": (320, 8),
+        "to_q.bias": (320,),
+        "to_k.weight": (320, 768),
+        "to_v.weight": (320, 768),
+        "to_out.weight": (8, 320),
+        "to_out.bias": (8,),
+    }
     assert {value.dtype for value in unet.state_dict().values()} == {torch.float16}

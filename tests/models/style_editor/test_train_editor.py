@@ -1,4 +1,7 @@
-"""Training an editor inside ComfyUI: the same numbers as in plain PyTorch, a LoRA that loads, and a MODEL that stays as it is."""
+"""Training an editor inside ComfyUI:
+
+the same numbers as in plain PyTorch, a LoRA that loads, and a MODEL that stays as it is.
+"""
 
 import json
 
