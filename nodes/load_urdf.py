@@ -103,7 +103,7 @@ class OwnRobotNode(Node):
             stands=stands_on == GROUNDS[1],
         )
         _, arm, closing = robot.parts()
-        told = f"{len(arm)} joints lead to {robot.tool}: {', '.join(arm)}. "
+        told = f"{len(arm)} joints lead to {robot.ee_link}: {', '.join(arm)}. "
         told += f"The hand closes with: {', '.join(sorted(closing))}." if closing else "It has no hand that closes."
         return io.NodeOutput(robot, ui=ui.PreviewText(told))
 

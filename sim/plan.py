@@ -1,5 +1,7 @@
 """What is to be recorded of a scene, checked before anything is started."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from ..errors import InteractiveActionError
@@ -20,10 +22,14 @@ ANGLES = {"field_of_view": (10, 120), "azimuth": (-360, 360), "elevation": (-5, 
 class Plan:
     """``num_episodes`` runs of the action, each with another seed, at ``frames_per_episode`` of its ``key_frames`` from every camera.
 
-    The cameras of a ``camera_mode`` aim anew for every image (tracking; tracking_close, which goes nearer where the object would be less
-    than 2 % of the image; orbit, evenly around all but where the robot stands), or once at where the object stands at first (fixed, manual), or are
-    fixed to the hand (wrist). Those of orbit and manual stand at ``elevation``, the first of manual and wrist at ``azimuth``
-    from the front, in degrees; a manual one ``distance`` meters away, unless that is 0, which lets it frame hand and object.
+    The cameras of a ``camera_mode`` aim anew for every image (tracking; tracking_close, which goes nearer where the
+    object would be less
+    than 2 % of the image; orbit, evenly around all but where the robot stands), or once at where the object stands at
+    first (fixed, manual), or are
+    fixed to the hand (wrist). Those of orbit and manual stand at ``elevation``, the first of manual and wrist at
+    ``azimuth``
+    from the front, in degrees; a manual one ``distance`` meters away, unless that is 0, which lets it frame hand and
+    object.
     """
 
     num_episodes: int = 8
@@ -38,7 +44,7 @@ class Plan:
     elevation: float = 20.0
     distance: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -56,5 +62,5 @@ class Plan:
             )
 
     @property
-    def images(self):
+    def images(self) -> int:
         return self.num_episodes * self.frames_per_episode * self.cameras

@@ -39,19 +39,19 @@ def test_what_is_measured_on_a_panda_is_what_is_known_of_it():
 def test_any_link_of_the_hand_and_any_axis_will_do():
     by_hand = CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand", FINGERS).robot()
     assert np.array(by_hand.grip)[:3, 3] == pytest.approx([0, 0, 0.1034], abs=1e-3)
-    fetch = CustomRobot(WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].fingers, points="x", stands=True).robot()
+    fetch = CustomRobot(WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].gripper_links, points="x", stands=True).robot()
     assert np.allclose(fetch.grip, ROBOTS["fetch"].grip, atol=1e-3)
 
 
 def test_a_hand_opens_where_its_fingers_are_apart(toy):
     robot = toy.robot()
     ends = {"prismatic": ([0.045, 0.045], [0, 0]), "revolute": ([0, 0], [0.75, -0.75])}[
-        "revolute" if robot.recede > 0.01 else "prismatic"
+        "revolute" if robot.tcp_closing_offset > 0.01 else "prismatic"
     ]
     assert (
-        np.allclose(robot.rest[6:], ends[0])
-        and np.allclose(robot.shut[6:], ends[1])
-        and robot.rest[:6] == robot.shut[:6]
+        np.allclose(robot.rest_qpos[6:], ends[0])
+        and np.allclose(robot.closed_configuration[6:], ends[1])
+        and robot.rest_qpos[:6] == robot.closed_configuration[:6]
     )
 
 
