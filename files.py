@@ -37,8 +37,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 an
 def checked_name(name: object, what: str, longest: int = LONGEST_NAME) -> str:
     """Returns ``name`` in Unicode's form NFC if on every system it can only name a file inside its own folder.
 
-    Letters and digits of any script, '-', '_' and '.'; at most ``longest`` bytes; no name that Windows keeps for
-    itself.
+    Letters and digits of any script, '-', '_' and '.'; at most ``longest`` bytes; no name of Windows's devices.
 
     Args:
         name: from a person, a graph or a file.
@@ -298,8 +297,7 @@ def _size(count: int) -> str:
 def safetensors_bytes(tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None) -> bytes:
     """Returns a .safetensors file whose header is sorted, so that equal content gives equal bytes.
 
-    The library writes metadata in the random order of a hash map, so the same content would give other bytes in every
-    process; a token must be reproducible byte for byte.
+    The library alone writes metadata in the random order of a hash map, another one in every process.
 
     Args:
         tensors: by name, of any shape and strides.
