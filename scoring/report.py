@@ -178,10 +178,15 @@ def _plot(plot):
 
 
 def _files(files):
-    return '<div class="files">' + "".join(
-        f'<div><a download="{escape(file.name)}" href="data:application/octet-stream;base64,{base64.b64encode(file.data).decode()}">{escape(file.name)}</a> '
-        f"({_size(len(file.data))})<div class=\"note\">{escape(file.note)}</div></div>" for file in files
-    ) + "</div>"  # fmt: skip
+    return (
+        '<div class="files">'
+        + "".join(
+            f'<div><a download="{escape(file.name)}" href="data:application/octet-stream;base64,{base64.b64encode(file.data).decode()}">{escape(file.name)}</a> '
+            f'({_size(len(file.data))})<div class="note">{escape(file.note)}</div></div>'
+            for file in files
+        )
+        + "</div>"
+    )
 
 
 def _size(count):

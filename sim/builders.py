@@ -31,6 +31,7 @@ def material(color: Color, roughness: float = 0.5, metallic: float = 0.0) -> Any
 
 
 def build_free(scene: sapien.Scene, thing: ObjectSpec, scale: float, color: Color, pose: sapien.Pose, name: str) -> Any:
+    """Builds a thing that can be moved; returns its entity."""
     """A body that can move freely; its entity."""
     entity, body = sapien.Entity(), sapien.physx.PhysxRigidDynamicComponent()
     _attach(scene, entity, body, thing.parts, -thing.middle, scale, color, thing.density)

@@ -78,6 +78,7 @@ class CameraRig:
 
     @property
     def intrinsics(self) -> np.ndarray:
+        """The camera matrix (3, 3) in pixels."""
         return np.array([[self.focal, 0, self.width / 2], [0, self.focal, self.height / 2], [0, 0, 1]])
 
     def render(self, index: int) -> dict[str, Any]:
@@ -140,11 +141,11 @@ def look_at(azimuth: float, elevation: float) -> np.ndarray:
 
 
 def fit_view(points: np.ndarray, tangents: tuple[float, float]) -> Any:
-    """The position (3,) nearest to ``points`` (points, 3), all in the camera's axes, from which all of them lie within
-    the ``tangents`` (2,) of half the angles of view, in the middle of the tighter axis.
+    """Returns the position (3,) nearest to ``points`` (points, 3) from which all of them are in view.
 
-    A point is seen if |x - x0| <= t (z - z0), so the highest of x - t z and of -x - t z bound x0 and z0 from both
-    sides.
+    All are in the camera's axes, and lie within the ``tangents`` (2,) of half the angles of view, in the middle of the
+    tighter axis. A point is seen if |x - x0| <= t (z - z0), so the highest of x - t z and of -x - t z bound x0 and z0 from
+    both sides.
     """
     high = (points[:, :2] - tangents * points[:, 2:]).max(0)
     low = (-points[:, :2] - tangents * points[:, 2:]).max(0)

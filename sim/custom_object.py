@@ -31,13 +31,19 @@ THINNEST = 0.002  # meters
 
 @dataclass(frozen=True)
 class CustomObject:
-    """``urdf`` is a file in ``folder``, or a folder with one, such as PartNet-Mobility's; nothing out of ``folder`` is read.
+    """A user's object that opens and closes; as in PartNet-Mobility, z points upwards.
 
-    Its ``joint`` moves (empty: the first that carries a handle) and all its others keep still. A hand takes the part
-    whose name, or whose
-    link's name, has ``handle`` in it, and pulls it to the ``front``. It is ``size`` meters long along its longest side,
-    and captions call it
-    ``caption_name``. As in PartNet-Mobility, z points upwards.
+    Args:
+        folder: nothing outside of it is read.
+        urdf: a file in it, or a folder with one, such as PartNet-Mobility's.
+        caption_name: what captions call it.
+        size: its longest side in meters.
+        joint: that opens; empty: the first that carries a handle. All others keep still.
+        handle: what stands in the name of the handle, or of its link.
+        front: the side to which it opens.
+
+    Raises:
+        InteractiveActionError: a value cannot be.
     """
 
     folder: str

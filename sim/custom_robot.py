@@ -245,7 +245,7 @@ def _posture(
     limits: np.ndarray,
     stand: np.ndarray,
 ) -> Any:
-    """The joint positions, of some that bring the hand above where objects stand, that is upright and furthest from all limits."""
+    """Returns joint positions that bring the hand above where objects stand: upright, and furthest from all limits."""
     import sapien
 
     from .poses import top_down_pose

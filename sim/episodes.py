@@ -77,7 +77,7 @@ def collect(submit: Submit, scenes: Sequence[Scene], plan: Plan, progress: Progr
 
 
 def join(scene: Scene, episodes: Sequence[Any], seeds: Sequence[int], failures: dict[int, str]) -> Recording:
-    """One ``Recording`` of the arrays of several episodes, and of the reasons (a dict by seed) for which others failed."""
+    """Returns one ``Recording`` of several episodes, and of the reasons (by seed) for which others failed."""
 
     def numbers(name: str) -> np.ndarray:
         return np.repeat(np.arange(len(episodes)), [len(part[name]) for part in episodes])

@@ -26,9 +26,15 @@ BACK, FRONT, SIDE, HIGH = -1.6, 4.5, 2.6, 2.4  # meters to the walls and to the 
 
 @dataclass(frozen=True)
 class Room:
-    """``below`` is how far under the surface the floor lies, ``top`` its half sizes (x, y) and its middle x; ``furnish``
-    gives the furniture, drawn by a generator, standing on the floor. What is called gives the number of its
-    ``surroundings.py``, if it has any.
+    """A place in which an action happens; the surface on which things stand is at height 0.
+
+    Args:
+        below: how far under the surface the floor lies, in meters.
+        top: half sizes (x, y) and middle x of the surface, in meters; empty: the floor itself.
+        timber: whether the surface is of wood.
+        furnish: gives the furniture, sampled by a generator, standing on the floor.
+
+    Called, it builds the room and returns the number of its environment map, if it has any.
     """
 
     below: float = 0.0
@@ -37,6 +43,7 @@ class Room:
     furnish: object = None
 
     def __call__(self, scene: sapien.Scene, ground: Color, rng: np.random.Generator) -> Any:
+        """Builds the room in a scene."""
         from .builders import add_floor, build_still, grain, material, tiles
 
         if not self.furnish:
@@ -113,9 +120,12 @@ def living_room(rng: np.random.Generator) -> list[Geometry]:
     for leaf in range(9):
         angle = leaf * 2.4
         yield turned(
-            (0.01, 0), (0.05, 0.2), (0.005, 0.5),
-            at=(-0.6 + 0.14 * np.cos(angle), -side * 2.1 + 0.14 * np.sin(angle), 0.3 + 0.03 * leaf), color=(0.04, 0.2 + 0.02 * leaf, 0.05),
-        )  # fmt: skip
+            (0.01, 0),
+            (0.05, 0.2),
+            (0.005, 0.5),
+            at=(-0.6 + 0.14 * np.cos(angle), -side * 2.1 + 0.14 * np.sin(angle), 0.3 + 0.03 * leaf),
+            color=(0.04, 0.2 + 0.02 * leaf, 0.05),
+        )
 
 
 def workshop(rng: np.random.Generator) -> list[Geometry]:
@@ -146,6 +156,7 @@ def chair(x: float, y: float, towards: float) -> list[Geometry]:
 
 
 def floor_lamp(x: float, y: float) -> list[Geometry]:
+    """A lamp that stands at (x, y)."""
     yield cylinder(0.16, 0.015, (x, y, 0.015), DARK)
     yield cylinder(0.015, 0.75, (x, y, 0.78), STEEL)
     yield turned((0.20, 0), (0.13, 0.28), at=(x, y, 1.48), color=CREAM)

@@ -17,8 +17,9 @@ TOUCH = 0.1  # seconds that a first contact may last
 
 
 def events(world: World, action: Action) -> tuple[float, float, float, float]:
-    """Times in seconds, in order: first contact, first grasp (all fingers press at once; if there is none, the first
-    contact), when it shows that the action is under way, end.
+    """Returns times in seconds, in order: first contact, first grasp, under way, end.
+
+    At the first grasp all fingers press at once; if there is none, it is the first contact.
     """
     states, fingers, pressing = world.states, world.robot.gripper_links, {}
     for contact in world.contacts:

@@ -125,7 +125,7 @@ class Arm:
         raise last
 
     def path(self, joints: np.ndarray | None, start: np.ndarray, end: np.ndarray) -> Any:
-        """Joint positions (points, joints) of the straight way between two poses, from ``joints``, which are at the first."""
+        """Returns joint positions (points, joints) along the straight line between two poses, from ``joints`` at the first."""
         pieces = max(1, round(distance(start, end) / STRIDE))
         path = [joints]
         for share in np.arange(1, pieces + 1) / pieces:
@@ -164,6 +164,7 @@ class Arm:
         self.world.step(*(arm.targets for arm in sorted((self, *self.others), key=lambda arm: arm.index)))
 
     def wait(self, seconds: float) -> None:
+        """Keeps still."""
         for _ in range(round(seconds / TIMESTEP)):
             self.step()
 
@@ -185,9 +186,11 @@ class Arm:
         self.grip[:3, 3] -= self.robot.tcp_closing_offset * self.grip[:3, 2]
 
     def open_hand(self, seconds: float = 0.1) -> None:
+        """Opens the hand."""
         self.set_gripper(1.0, seconds)
 
     def close_hand(self, seconds: float = 0.4) -> None:
+        """Closes the hand."""
         self.set_gripper(0.0, seconds)
 
     def shift(self, x: float, y: float, z: float, speed: float) -> Any:

@@ -62,27 +62,34 @@ class Geometry:
 
 
 def box(x: float, y: float, z: float, at: Any = None, color: Any = None) -> Geometry:
+    """A box of half sizes (x, y, z)."""
     return Geometry("box", (x, y, z), at or (0.0, 0.0, z), color)
 
 
 def ball(radius: float, at: Any = None, color: Any = None) -> Geometry:
+    """A ball."""
     return Geometry("ball", (radius,), at or (0.0, 0.0, radius), color)
 
 
 def cylinder(radius: float, z: float, at: Any = None, color: Any = None) -> Geometry:
+    """An upright cylinder of half height z."""
     return Geometry("cylinder", (radius, z), at or (0.0, 0.0, z), color)
 
 
 def turned(*outline: tuple[float, float], wall: float = 0.0, at: Any = (0.0, 0.0, 0.0), color: Any = None) -> Geometry:
+    """A solid of revolution: its outline from bottom to top."""
     return Geometry("turned", (), at, color, outline, wall)
 
 
 @dataclass(frozen=True)
 class Grip:
-    """Where a hand from above takes hold: ``height`` of the fingertips over the ground, ``radius`` from the middle if it is
-    a rim that is held. ``yaw_symmetry`` is in how many directions it can be grasped: 4 like a cube, 2 like a book;
-    ``height_tolerance`` how far
-    the hand may take it higher, as a share of half the thing's height.
+    """Where a hand from above takes hold.
+
+    Args:
+        height: of the fingertips over the ground, in meters.
+        radius: from the middle, if it is a rim that is held, in meters.
+        yaw_symmetry: in how many directions it can be grasped: 4 like a cube, 2 like a book.
+        height_tolerance: how far the hand may take it higher, as a share of half its height.
     """
 
     height: float
@@ -113,8 +120,17 @@ class Joint:
 
 @dataclass(frozen=True)
 class ObjectSpec:
-    """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers. Captions call it by its ``word``, if it has one.
-    One with a ``model`` (URDF, meters of its unit) is built from that; its parts then say only how large it is.
+    """What can be acted on.
+
+    Args:
+        parts: ``Geometry`` of which it is made.
+        grip: where a hand takes it; None: nowhere.
+        density: kg/m3.
+        inside: (radius, floor, rim) of what it can hold, in meters.
+        surface: radius of the flat top that it offers, in meters.
+        joint: that opens it; None: it has none.
+        word: what captions call it, if not by its name.
+        model: (URDF, meters of its unit): it is built from that, and its parts only say how large it is.
     """
 
     parts: tuple
@@ -133,6 +149,7 @@ class ObjectSpec:
 
     @property
     def half(self) -> np.ndarray:
+        """Half its size (3,), in meters."""
         """Half sizes (3,) of the box around it, whose middle is its origin in the simulation."""
         return (self.bounds[1] - self.bounds[0]) / 2
 

@@ -38,9 +38,9 @@ def record(scene: Scene, plan: Plan, progress: Progress | None = None) -> Record
 def record_episode(
     scenes: Sequence[Scene], plan: Plan, seed: int, progress: Progress | None = None
 ) -> tuple[list[Any], str]:
-    """One episode of each of ``scenes`` with ``seed``, as ``takes.collect`` puts them together: (arrays of each, why it failed).
+    """Returns (arrays of each scene's episode, why it failed), as ``episodes.collect`` puts them together.
 
-    ``progress(done, image)`` is called after every image. Nothing is rendered unless all of them succeed.
+    ``progress(done, image)`` is called after every image. Nothing is rendered unless all of the scenes succeed.
     """
     warm_up()
     worlds = []

@@ -19,6 +19,7 @@ class ExternalSource:
     source: str = "another engine"
 
     def to_json(self) -> dict[str, Any]:
+        """Returns it as plain data."""
         return asdict(self)
 
 
@@ -80,6 +81,7 @@ class Recording:
 
     @property
     def action(self) -> str:
+        """What was done."""
         return self.scene.action
 
     @property
@@ -98,7 +100,7 @@ class Recording:
         return [boxes_of(*pair) for pair in zip(self.object_masks, self.object)]
 
     def depth_images(self) -> np.ndarray:
-        """Inverse depth float32 (N, H, W) as ControlNets want it: 1 at the nearest point of the batch, 0 where there is nothing."""
+        """Returns inverse depth (N, H, W) float32, as ControlNets want it: 1 at the nearest point, 0 where nothing is."""
         inverse = np.divide(1, self.depth, out=np.zeros_like(self.depth), where=self.depth > 0)
         return inverse / max(inverse.max(), 1e-6)
 

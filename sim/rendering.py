@@ -81,8 +81,11 @@ def _bodies(scene: sapien.Scene) -> Iterator[Any]:
 
 
 def render_camera(scene: sapien.Scene, camera: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What ``camera`` sees of ``scene`` as it stands: colors (height, width, 4) uint8, depth in meters (height, width) float32, 0
-    where nothing is, and the segmentation ids of entities (height, width) uint32.
+    """Returns what ``camera`` sees of ``scene`` as it stands.
+
+    Returns:
+        Colors (height, width, 4) uint8, depth (height, width) float32 in meters, 0 where nothing is, and the segmentation
+        ids of entities (height, width) uint32.
     """
     scene.update_render()
     camera.take_picture()

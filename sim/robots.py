@@ -21,22 +21,30 @@ if TYPE_CHECKING:
 class Robot:
     """What an action must know of a robot. Lengths are in meters, joint positions in radians and meters.
 
-    ``rest_qpos`` are all joint positions with the hand wide open, ``closed_qpos`` those with it
-    shut (empty: the last ones, which are the fingers', are 0); the joints ``arm`` reach.
-    ``ee_link`` is the link between the fingertips, and ``grip`` the pose in its axes of the point that is led: its z
-    axis points
-    out of the hand, the fingers close along its y axis, and the fingertips end a centimeter beyond it. ``base`` is the
-    place
-    (3,) where the robot stands; one that ``stands`` does so on the floor and not on a table. ``hand`` is a second URDF
-    whose
-    ``hand_root`` is mounted on the first one's ``flange``; ``description`` is a whole URDF instead of a file. ``reach``
-    is how far an object may stick up between the fingers before it touches the palm, and the fingertips
-    ``tcp_closing_offset`` as they close. ``visible_links`` are the links
-    that an image of the hand shows. A robot that takes things between two ``palms`` has ((link, joints), (link,
-    joints)), left and
-    right, instead of fingers that close; still cameras then show the ``framing_box`` ((low), (high)) before it, and its
-    head ends at ``head_height``.
-    What it ``unsupported_actions`` do are actions at which it succeeded in less than half of all layouts.
+    Args:
+        subject: what captions call it.
+        urdf: its file in the mani_skill wheel.
+        rest_qpos: all joint positions with the hand wide open.
+        arm: numbers of the joints that reach.
+        ee_link: the link between the fingertips.
+        gripper_links: the fingers.
+        reach: how far an object may stick up between the fingers before it touches the palm.
+        visible_links: those that an image of the hand shows.
+        closed_qpos: all joint positions with the hand shut; empty: the last ones, which are the fingers', are 0.
+        tcp_closing_offset: how far the fingertips recede as they close.
+        ee_from_tcp: pose (4, 4), in the axes of ``ee_link``, of the point that is led: its z axis points out of the hand, the
+            fingers close along its y axis, and the fingertips end a centimeter beyond it.
+        base: the place (3,) where the robot stands.
+        stands: on the floor, and not on a table.
+        description: a whole URDF instead of a file.
+        hand: a second URDF, mounted on the first one.
+        hand_root: the link of it that is mounted.
+        flange: the link of the first one on which it is mounted.
+        palms: ((link, joints), (link, joints)), left and right, of a robot that takes things between them instead of with
+            fingers that close.
+        framing_box: ((low), (high)) before such a robot, which fixed cameras show.
+        head_height: where its head ends.
+        unsupported_actions: those at which it succeeded in less than half of all layouts.
     """
 
     subject: str

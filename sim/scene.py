@@ -49,19 +49,31 @@ WIDEST_JITTER = 0.15
 
 @dataclass(frozen=True)
 class Scene:
-    """One action of one robot on one object. Colors are linear RGB by name; ``random`` draws one for each take.
+    """One action of one robot on one object.
 
-    ``size_jitter`` is the largest relative change of the object's size. The same scene with the same seed gives the
-    same
-    images, pixel by pixel, on the same machine. ``action_seed`` draws the motion apart from the rest: the same seed
-    with
-    another one, or with another action on the same object, has the same object, room, light and still cameras; -1 is
-    the seed.
-    ``mesh`` is the file of a thing of one's own, ``mesh_size`` meters long and with its axis ``mesh_up`` upwards
-    ("auto" goes by its format), which takes the place of the object and is called as its file is, as ``custom_object``,
-    which
-    opens, does, and ``custom_robot`` that of the robot. ``stage`` is the action for which the place was prepared, if it
-    is not the one that is done: see ``triples.py``.
+    The same scene with the same seed gives the same images, pixel by pixel, on the same machine.
+
+    Args:
+        robot: a name of ``ROBOTS``.
+        action: a name of ``ACTIONS``.
+        object: a name of ``OBJECTS``.
+        object_color: linear RGB by name; "random" samples one for each episode.
+        ground: likewise.
+        background: likewise.
+        size_jitter: the largest relative change of the object's size.
+        seed: of everything that is left open.
+        room: a name of ``ROOMS``.
+        action_seed: of the motion alone: the same seed with another one, or with another action on the same object, has
+            the same object, room, light and fixed cameras. -1 is the seed.
+        stage: the action for which the place was prepared, if it is not the one that is done (``triples``).
+        mesh: path of a custom mesh that replaces ``object``; its caption name is the file's stem.
+        mesh_size: its longest side in meters.
+        mesh_up: the axis that points upwards; "auto" goes by the format.
+        custom_robot: replaces ``robot``.
+        custom_object: replaces ``object``, to open or close.
+
+    Raises:
+        InteractiveActionError: a name is unknown, or the robot cannot do the action with the object.
     """
 
     robot: str = "panda"
@@ -174,6 +186,7 @@ class Scene:
             )
 
     def to_json(self) -> dict[str, Any]:
+        """Returns it as plain data."""
         return asdict(self)
 
 

@@ -43,6 +43,7 @@ class SceneObject:
 
     @property
     def yaw(self) -> float:
+        """Its turn about the upright axis, in radians."""
         return np.arctan2(self.pose[1, 0], self.pose[0, 0])
 
     @property

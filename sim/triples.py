@@ -1,4 +1,7 @@
-"""Triples for ADI (001, section 4.1): an anchor, the same action in another context, other actions in the same context."""
+"""Triples for ADI: an anchor, the same action in another context, other actions in the same context.
+
+Source: Huang et al. 2023, section 4.1.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Triples:
-    """``anchors`` and, of the same length and order, ``others``: one recording for each other action in the anchors' contexts."""
+    """Recordings of the same contexts.
+
+    Args:
+        anchors: of the action.
+        others: of the same length and order, one recording for each other action.
+    """
 
     anchors: Recording
     others: tuple

@@ -80,5 +80,6 @@ class TwoHands:
             self.world.step(self.targets)
 
     def wait(self, seconds: float) -> None:
+        """Keeps still."""
         for _ in range(round(seconds / self.world.scene.timestep)):
             self.world.step(self.targets)

@@ -57,9 +57,10 @@ def find(folder: str | pathlib.Path, name: str) -> pathlib.Path:
 
 
 def read(folder: str | pathlib.Path, name: str) -> ET.Element:
-    """The root element of a URDF file in ``folder``: one tree of links, all numbers finite, all files there and named by their whole paths.
+    """Returns the root element of a URDF file in ``folder``.
 
-    What is neither link, joint nor material is left out.
+    It is one tree of links, all numbers are finite, all files are there and named by their whole paths. What is neither
+    link, joint nor material is left out.
     """
     path = find(folder, name)
     try:
@@ -123,6 +124,7 @@ def joints_to(root: ET.Element, link: str) -> list[Any]:
 
 
 def links_of(root: ET.Element) -> list[str]:
+    """Returns the names of all links."""
     return [link.get("name") for link in root.findall("link")]
 
 
@@ -193,7 +195,10 @@ def _check_numbers(path: Any, root: ET.Element) -> None:
 
 
 def _file(folder: str | pathlib.Path, path: Any, name: str) -> Any:
-    """The whole path of a file that a URDF names relative to itself, or in a package of ROS, of which the folders above may be part."""
+    """Returns the whole path of a file that a URDF names.
+
+    It is named relative to the URDF, or in a package of ROS, of which the folders above may be part.
+    """
     plain = name.removeprefix("file://").removeprefix("package://")
     here = path.parent.relative_to(folder)
     tries = [here / plain]

@@ -58,6 +58,7 @@ def _run_episode(*request: Any) -> Any:
 
 
 def main() -> None:
+    """Serves on standard input and output until the input closes."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints, C++ included, must not disturb the replies
     try:

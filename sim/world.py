@@ -34,9 +34,15 @@ LARGEST_QPOS = 10.0
 
 @dataclass(frozen=True)
 class State:
-    """The whole world at one time: joint positions (joints,) of the robots, the object's position (3,) and quaternion wxyz
-    (4,), and of the other ``things`` their poses (things, 7) and of what has joints their positions
-    ``articulation_qpos`` (jointed,).
+    """The whole world at one time.
+
+    Args:
+        time: seconds.
+        qpos: (joints,) of the robots.
+        position: (3,) of the object, in meters.
+        quaternion: (4,) of the object, wxyz.
+        things: (things, 7) poses of what else is there.
+        articulation_qpos: (jointed,) positions of the joints that things have.
     """
 
     time: float
@@ -49,7 +55,14 @@ class State:
 
 @dataclass(frozen=True)
 class Contact:
-    """A link of the robot pressing on the object with ``force`` newtons around ``point`` (3,) of the world at ``time`` seconds."""
+    """A link of the robot pressing on the object.
+
+    Args:
+        time: seconds.
+        link: its name.
+        force: newtons.
+        point: (3,) in the world, around which it presses.
+    """
 
     time: float
     link: str
@@ -142,6 +155,7 @@ class World:
 
     @property
     def shows_front_to_robot(self) -> bool:
+        """Whether the handle faces the robot."""
         joint = self.item.thing.joint
         return bool(joint and joint.handle and joint.handle[1] == FRONT)
 
@@ -159,6 +173,7 @@ class World:
 
     @property
     def half_size(self) -> np.ndarray:
+        """Half the object's size (3,), in meters."""
         return self.item.half
 
     def _add_light(self, target: SceneObject, rng: np.random.Generator) -> None:
@@ -202,7 +217,7 @@ class World:
         )
 
     def pressing(self, seconds: float, least: float = 0.5) -> set[str]:
-        """Names of the robots' links that have pressed on the object with at least ``least`` newtons in the last ``seconds``."""
+        """Returns the robots' links that pressed on the object with ``least`` newtons or more in the last ``seconds``."""
         since = np.searchsorted([contact.time for contact in self.contacts], self.time - seconds, side="right")
         return {contact.link for contact in self.contacts[since:] if contact.force >= least}
 
@@ -263,7 +278,10 @@ class World:
                 item.entity.set_pose(sapien.Pose(pose[:3], pose[3:]))
 
     def corners(self) -> np.ndarray:
-        """(points, 3) corners of the boxes around the framed links and the object, and of what fingers took from the ground its place there."""
+        """Returns corners (points, 3) of the boxes around what must be seen.
+
+        These are the visible links, the object, and of what fingers took from the ground its place there.
+        """
         bodies = [body for entity in self.item.entities if (body := _body(entity)).collision_shapes]
         boxes = [body.compute_global_aabb_tight() for body in bodies]
         links = [
@@ -283,7 +301,7 @@ class World:
         return np.concatenate([np.stack(np.meshgrid(*box.T), -1).reshape(-1, 3) for box in boxes])
 
     def surroundings(self, meters: float = 0.12) -> np.ndarray:
-        """(8, 3) corners of the box around the object's first place and so much room for the hand, whatever the action."""
+        """Returns corners (8, 3) of a box around the object's first place with ``meters`` of room for the hand."""
         return np.stack(
             np.meshgrid(*(self._first_box + [[-meters, -meters, 0], [meters, meters, meters]]).T), -1
         ).reshape(-1, 3)

@@ -18,9 +18,9 @@ MOVED, TILTED = 0.03, 0.35  # meters and radians from which on it shows that som
 
 
 class Action:
-    """One member of a family of trajectories, drawn by ``rng``. ``objects`` are those it is offered for, ``robots`` do it; a
-    ``two_handed`` one is for robots with palms, the others for those with fingers, without which a hand can do what
-    ``grasps`` nothing.
+    """One member of a family of trajectories, sampled by ``rng``.
+
+    objects: those it is offered for. robots: how many do it. two_handed: needs palms. grasps: needs fingers.
     """
 
     name = ""

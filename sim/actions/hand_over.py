@@ -54,7 +54,7 @@ class HandOver(PickUp):
         arm.wait(0.3)
 
     def waypoints(self, angle: float) -> Any:
-        """The poses of the second hand before and at the object, and that of the first above, all turned by ``angle``."""
+        """The poses of the second hand before and at the object and of the first above, all turned by ``angle``."""
         aloft = top_down_pose([*self.meet[:2], self.grasp[2] + self.lift], angle)
         cos, sin = np.cos(angle), np.sin(angle)
         out = 0.045 * (self.item.name == "book")  # it is taken at its edge

@@ -358,8 +358,11 @@ def parsed(arguments=None):
     own.add_argument("--pretrained", default="laion2b_s34b_b79k", help="open_clip's tag or a file; empty for a folder")
     own.add_argument("--side", type=int, default=512, help="of an image, in pixels")
     given = parser.parse_args(arguments)
-    world = MiniatureWorld() if given.checkpoint is None else OwnWorld(
-        given.checkpoint, given.detector, given.threshold, given.clip, given.pretrained, given.side)  # fmt: skip
+    world = (
+        MiniatureWorld()
+        if given.checkpoint is None
+        else OwnWorld(given.checkpoint, given.detector, given.threshold, given.clip, given.pretrained, given.side)
+    )
     told = {
         "world": world,
         "methods": given.methods,
