@@ -54,26 +54,23 @@ class Scene:
     The same scene with the same seed gives the same images, pixel by pixel, on the same machine.
 
     Args:
-        robot: a name of ``ROBOTS``.
-        action: a name of ``ACTIONS``.
-        object: a name of ``OBJECTS``.
-        object_color: linear RGB by name; "random" samples one for each episode.
-        ground: likewise.
-        background: likewise.
-        size_jitter: the largest relative change of the object's size.
-        seed: of everything that is left open.
-        room: a name of ``ROOMS``.
-        action_seed: of the motion alone: the same seed with another one, or with another action on the same object, has
-            the same object, room, light and fixed cameras. -1 is the seed.
-        stage: the action for which the place was prepared, if it is not the one that is done (``triples``).
-        mesh: path of a custom mesh that replaces ``object``; its caption name is the file's stem.
-        mesh_size: its longest side in meters.
-        mesh_up: the axis that points upwards; "auto" goes by the format.
-        custom_robot: replaces ``robot``.
-        custom_object: replaces ``object``, to open or close.
-
-    Raises:
-        InteractiveActionError: a name is unknown, or the robot cannot do the action with the object.
+        robot: who acts.
+        action: what it does.
+        object: what is acted on; an action is offered for some objects only.
+        object_color: color of the object; random: another one for each episode.
+        ground: color of the ground; random: another one for each episode.
+        background: color behind the ground; random: another one for each episode.
+        size_jitter: largest relative change of the object's size.
+        seed: decides everything random: places, sizes, colors, light, motion and cameras.
+        room: where it happens; all but the plain one are furnished anew for each episode.
+        action_seed: of the motion alone. The same seed with another one, or with another action on the same object,
+            has the same object, room, light and still cameras; -1: the seed.
+        stage: action for which the place was prepared, if it is not the one that is done; see ``triples.py``.
+        mesh: path of a mesh that replaces the object; its caption name is the file's stem.
+        mesh_size: longest side of the mesh in meters.
+        mesh_up: axis of the mesh that points upwards; auto goes by the format.
+        custom_robot: replaces the robot.
+        custom_object: replaces the object, to be opened or closed.
     """
 
     robot: str = "panda"

@@ -74,6 +74,7 @@ def test_no_server_at_all_is_a_sentence():
         ComfyClient(f"127.0.0.1:{free_port()}").run(red_image())
 
 
+@pytest.mark.server
 def test_a_server_that_cannot_start_says_why(tmp_path):
     broken = ComfyServer(tmp_path / "comfyui", arguments=["--nix"])
     with pytest.raises(InteractiveActionError, match="unrecognized arguments: --nix"):
@@ -195,6 +196,7 @@ def test_this_machine_is_never_asked_through_a_proxy(server, proxied):
     assert proxied == []
 
 
+@pytest.mark.browser
 def test_a_server_is_waited_for_and_a_page_opened_without_the_proxy(server, proxied):
     server._wait_until_it_answers()
     with Browser() as browser:
