@@ -6,7 +6,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from interactive_action.miniature.factory.export import FILE
+from interactive_action.miniature.weights import CHECKPOINT as FILE
 from interactive_action.miniature.judges import CLIP, DETECTOR
 from interactive_action.tools.evidence.comparison import (
     RATES,
