@@ -64,7 +64,8 @@ class SaveToken(SavingNode):
                 sockets.Token.Output(display_name="token", tooltip="The token as it was saved."),
                 io.String.Output(
                     display_name="trigger_word",
-                    tooltip="The word of the saved file. Feed it into prompts: after another run it may be <pick-up-2>.",
+                    tooltip="The word of the saved file. Feed it into prompts: after another run it may be "
+                    "<pick-up-2>.",
                 ),
             ],
         )

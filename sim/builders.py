@@ -24,6 +24,7 @@ JOINT_FRICTION = 0.05
 
 
 def material(color: Color, roughness: float = 0.5, metallic: float = 0.0) -> Any:
+    """A material of SAPIEN's."""
     material = sapien.render.RenderMaterial()
     material.base_color = [*color, 1]
     material.roughness, material.metallic, material.specular = roughness, metallic, 0.3

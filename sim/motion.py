@@ -125,7 +125,7 @@ class Arm:
         raise last
 
     def path(self, joints: np.ndarray | None, start: np.ndarray, end: np.ndarray) -> Any:
-        """Returns joint positions (points, joints) along the straight line between two poses, from ``joints`` at the first."""
+        """Returns joint positions (points, joints) along a straight line; ``joints`` are those at its start."""
         pieces = max(1, round(distance(start, end) / STRIDE))
         path = [joints]
         for share in np.arange(1, pieces + 1) / pieces:

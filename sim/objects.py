@@ -149,12 +149,12 @@ class ObjectSpec:
 
     @property
     def half(self) -> np.ndarray:
-        """Half its size (3,), in meters."""
         """Half sizes (3,) of the box around it, whose middle is its origin in the simulation."""
         return (self.bounds[1] - self.bounds[0]) / 2
 
     @property
     def middle(self) -> np.ndarray:
+        """The middle (3,) of the box around it."""
         return (self.bounds[1] + self.bounds[0]) / 2
 
 

@@ -29,7 +29,8 @@ class Plan:
         frames_per_episode: key frames of each episode.
         width: of the images in pixels.
         height: of the images in pixels.
-        camera_mode: "tracking" cameras aim anew for every image; "tracking_close" ones go nearer where the object would be
+        camera_mode: "tracking" cameras aim anew for every image; "tracking_close" ones go nearer where the object
+            would be
             less than 2 % of the image; those of "orbit" stand evenly around all but where the robot stands; "fixed" and
             "manual" ones aim once, at where the object stands at first; "wrist" ones are fixed to the hand.
         field_of_view: from bottom to top, in degrees.

@@ -100,17 +100,15 @@ class Recording:
         return [boxes_of(*pair) for pair in zip(self.object_masks, self.object)]
 
     def depth_images(self) -> np.ndarray:
-        """Returns inverse depth (N, H, W) float32, as ControlNets want it: 1 at the nearest point, 0 where nothing is."""
+        """Returns inverse depth (N, H, W) float32, as ControlNets want it: 1 where it is nearest, 0 for nothing."""
         inverse = np.divide(1, self.depth, out=np.zeros_like(self.depth), where=self.depth > 0)
         return inverse / max(inverse.max(), 1e-6)
 
     def summary(self) -> str:
         """What a user wants to know at once: did it work, and how hard did the robot press."""
         tried = len(self.seeds) + len(self.failed_seeds)
-        lines = [
-            f"{len(self)} images of {len(self.seeds)} episodes; '{self.action}' succeeded with {len(self.seeds)} of "
-            f"{tried} seeds."
-        ]
+        rate = f"'{self.action}' succeeded with {len(self.seeds)} of {tried} seeds."
+        lines = [f"{len(self)} images of {len(self.seeds)} episodes; {rate}"]
         for link in sorted(set(self.contact_link.tolist())):
             forces = self.contact_force[self.contact_link == link]
             lines.append(

@@ -84,7 +84,8 @@ def render_camera(scene: sapien.Scene, camera: Any) -> tuple[np.ndarray, np.ndar
     """Returns what ``camera`` sees of ``scene`` as it stands.
 
     Returns:
-        Colors (height, width, 4) uint8, depth (height, width) float32 in meters, 0 where nothing is, and the segmentation
+        Colors (height, width, 4) uint8, depth (height, width) float32 in meters, 0 where nothing is, and the
+        segmentation
         ids of entities (height, width) uint32.
     """
     scene.update_render()

@@ -32,7 +32,8 @@ class Robot:
         visible_links: those that an image of the hand shows.
         closed_qpos: all joint positions with the hand shut; empty: the last ones, which are the fingers', are 0.
         tcp_closing_offset: how far the fingertips recede as they close.
-        ee_from_tcp: pose (4, 4), in the axes of ``ee_link``, of the point that is led: its z axis points out of the hand, the
+        ee_from_tcp: pose (4, 4), in the axes of ``ee_link``, of the point that is led: its z axis points out of the
+            hand, the
             fingers close along its y axis, and the fingertips end a centimeter beyond it.
         base: the place (3,) where the robot stands.
         stands: on the floor, and not on a table.
@@ -40,7 +41,8 @@ class Robot:
         hand: a second URDF, mounted on the first one.
         hand_root: the link of it that is mounted.
         flange: the link of the first one on which it is mounted.
-        palms: ((link, joints), (link, joints)), left and right, of a robot that takes things between them instead of with
+        palms: ((link, joints), (link, joints)), left and right, of a robot that takes things between them instead
+            of with
             fingers that close.
         framing_box: ((low), (high)) before such a robot, which fixed cameras show.
         head_height: where its head ends.

@@ -217,7 +217,7 @@ class World:
         )
 
     def pressing(self, seconds: float, least: float = 0.5) -> set[str]:
-        """Returns the robots' links that pressed on the object with ``least`` newtons or more in the last ``seconds``."""
+        """Returns the robots' links that pressed on the object with ``least`` newtons in the last ``seconds``."""
         since = np.searchsorted([contact.time for contact in self.contacts], self.time - seconds, side="right")
         return {contact.link for contact in self.contacts[since:] if contact.force >= least}
 

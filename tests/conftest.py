@@ -53,7 +53,7 @@ def client(server):
 
 @pytest.fixture(scope="session")
 def checkpoint():
-    """(MODEL, CLIP, VAE) of the embedded checkpoint, loaded in inference mode, as ComfyUI does while it runs a graph."""
+    """(MODEL, CLIP, VAE) of the embedded checkpoint, loaded in inference mode, as ComfyUI does."""
     import comfy.sd
 
     from interactive_action.miniature.weights import CHECKPOINT

@@ -245,16 +245,16 @@ def test_no_number_of_any_node_may_be_none(value):
 
 
 def test_linked_words_and_choices_are_checked_too():
-    from interactive_action.nodes.caption_images import InteractionWords
-    from interactive_action.nodes.load_urdf import OwnRobotNode
+    from interactive_action.nodes.caption_images import SteeringWords
+    from interactive_action.nodes.load_urdf import LoadRobot
     from interactive_action.nodes.node import check_values
 
     with pytest.raises(
         InteractiveActionError, match="action must be one of those offered, but is 'fly'. Choose one of: "
     ):
-        InteractionWords.execute("fly")
+        SteeringWords.execute("fly")
     with pytest.raises(InteractiveActionError, match=r"name must be text, but is \['a'\]"):
-        check_values(OwnRobotNode, {"name": ["a"]})
+        check_values(LoadRobot, {"name": ["a"]})
 
 
 @pytest.mark.parametrize("value", ["NaN", "nan"])

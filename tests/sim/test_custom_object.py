@@ -125,7 +125,7 @@ def test_impossible_settings_are_refused_at_once(partnet):
 
 def test_the_node_tells_what_it_found(tmp_path, monkeypatch):
     monkeypatch.setattr(nodes.folder_paths, "get_input_directory", lambda: str(tmp_path))
-    output = nodes.OwnObjectNode.execute(cupboard(tmp_path), "cupboard")
+    output = nodes.LoadArticulatedObject.execute(cupboard(tmp_path), "cupboard")
     assert "joint_0" in str(output.ui.as_dict()) and output.result[0].caption_name == "cupboard"
     with pytest.raises(InteractiveActionError, match="leads out of"):
-        nodes.OwnObjectNode.execute("../44853", "cupboard")
+        nodes.LoadArticulatedObject.execute("../44853", "cupboard")

@@ -187,12 +187,12 @@ def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path,
         "name": "toy arm",
         "stands_on": "floor",
     }
-    output = nodes.OwnRobotNode.execute(**settings)
+    output = nodes.LoadRobot.execute(**settings)
     assert output.result[0].stands and "6 joints lead to palm: yaw, shoulder" in str(output.ui.as_dict())
     with pytest.raises(InteractiveActionError, match="leads out of"):
-        nodes.OwnRobotNode.execute(**{**settings, "urdf": "../robot.urdf"})
+        nodes.LoadRobot.execute(**{**settings, "urdf": "../robot.urdf"})
     with pytest.raises(InteractiveActionError, match="rest must be numbers"):
-        nodes.OwnRobotNode.execute(**settings, rest="up")
+        nodes.LoadRobot.execute(**settings, rest="up")
     with pytest.raises(
         InteractiveActionError, match="A toy arm stands on the floor, and things in the kitchen on a table"
     ):
@@ -202,7 +202,7 @@ def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path,
 def test_a_mesh_that_was_exported_again_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(nodes.folder_paths, "get_input_directory", lambda: str(tmp_path))
     settings = {"urdf": arm(tmp_path)}
-    before = nodes.OwnRobotNode.fingerprint_inputs(**settings)
-    assert nodes.OwnRobotNode.fingerprint_inputs(**settings) == before
+    before = nodes.LoadRobot.fingerprint_inputs(**settings)
+    assert nodes.LoadRobot.fingerprint_inputs(**settings) == before
     trimesh.creation.cylinder(0.2, 0.06).export(tmp_path / "toy_arm" / "meshes" / "foot.stl")
-    assert nodes.OwnRobotNode.fingerprint_inputs(**settings) != before
+    assert nodes.LoadRobot.fingerprint_inputs(**settings) != before

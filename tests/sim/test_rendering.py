@@ -11,7 +11,7 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.sim import rendering as drawing
 from interactive_action.sim.environment_maps import cubemap
 from interactive_action.sim.record import warm_up
-from interactive_action.sim.rendering import add_camera, add_sun, sort_front_to_back, render_camera
+from interactive_action.sim.rendering import add_camera, add_sun, render_camera, sort_front_to_back
 
 SIZE = 96
 DOWN = sapien.Pose([0, 0, 2], [np.sqrt(0.5), 0, np.sqrt(0.5), 0])  # two meters above the ground, looking at it

@@ -25,7 +25,10 @@ START_TIMEOUT = 300  # seconds; a first start reads gigabytes of libraries from 
 
 
 def comfyui_path() -> pathlib.Path:
-    """Returns the folder of the ComfyUI to run: the user's own (COMFYUI_PATH), otherwise the one that set-up unpacked."""
+    """Returns the folder of the ComfyUI to run.
+
+    The user's own (COMFYUI_PATH), otherwise the one that set-up unpacked.
+    """
     path = pathlib.Path(os.environ.get("COMFYUI_PATH") or ROOT / ".comfyui").expanduser().resolve()
     if not (path / "main.py").is_file():
         raise InteractiveActionError(

@@ -1,6 +1,6 @@
-"""A small InstructPix2Pix:
+"""A small InstructPix2Pix.
 
-the embedded model with input channels for an image, of random weights. It edits nothing well.
+The embedded model with input channels for an image, of random weights. It edits nothing well.
 """
 
 import pytest

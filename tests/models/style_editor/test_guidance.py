@@ -8,9 +8,9 @@ from interactive_action.models.style_editor.guidance import check_mask, fit_mask
 
 
 class Editor:
-    """A small nonlinear stand-in for the U-Net:
+    """A small nonlinear stand-in for the U-Net.
 
-    arithmetic of three conditions in microseconds. It counts the rows it is asked for.
+    Arithmetic of three conditions in microseconds. It counts the rows it is asked for.
     """
 
     def __init__(self):

@@ -1,6 +1,6 @@
-"""Training an editor inside ComfyUI:
+"""Training an editor inside ComfyUI.
 
-the same numbers as in plain PyTorch, a LoRA that loads, and a MODEL that stays as it is.
+The same numbers as in plain PyTorch, a LoRA that loads, and a MODEL that stays as it is.
 """
 
 import json
