@@ -117,5 +117,7 @@ def test_a_robot_of_ones_own_is_a_file_of_json(tmp_path, parser):
     scene = from_fields(Scene, parser.parse_args(["folder", "--custom-robot", str(tmp_path / "robot.json")]))
     assert scene.custom_robot.gripper_links == ("left", "right")
     (tmp_path / "robot.json").write_text('{"folder": ".", "wheels": 4}')
-    with pytest.raises(InteractiveActionError, match="must be one JSON object with folder, urdf, ee_link and, if need be"):
+    with pytest.raises(
+        InteractiveActionError, match="must be one JSON object with folder, urdf, ee_link and, if need be"
+    ):
         from_fields(Scene, parser.parse_args(["folder", "--custom-robot", str(tmp_path / "robot.json")]))
