@@ -36,7 +36,7 @@ class Simulator:
     """A simulator that is started when first needed, used again, and started afresh when it has died."""
 
     def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
-        self.silence = timeout_s
+        self.timeout_s = timeout_s
         self.process = None
         self._busy = threading.Lock()
 
