@@ -117,7 +117,7 @@ def parents(root: ET.Element) -> dict[str, Any]:
 def joints_to(root: ET.Element, link: str) -> list[Any]:
     """The joints that lead from the root link to ``link``, in order."""
     carried, chain = parents(root), []
-    while above := carried.get(link):
+    while joint := carried.get(link):
         chain.insert(0, joint)
         link = joint.find("parent").get("link")
     return chain
@@ -163,7 +163,7 @@ def _check_tree(path: Any, root: ET.Element) -> None:
     for link in links:  # a ring among them would go round for ever
         seen: set[str] = set()
         carried = parents(root)
-        while joint := carried.get(link):
+        while above := carried.get(link):
             if link in seen:
                 raise _wrong(path, f"has a ring of joints through the link {link!r}")
             seen.add(link)

@@ -6,8 +6,8 @@ import numpy
 import pytest
 from PIL import Image
 
-from interactive_action.miniature.weights import CHECKPOINT as FILE
 from interactive_action.miniature.judges import CLIP, DETECTOR
+from interactive_action.miniature.weights import CHECKPOINT as FILE
 from interactive_action.tools.evidence.comparison import (
     RATES,
     TUNING_SEED,

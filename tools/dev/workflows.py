@@ -5,7 +5,6 @@ Thumbnails are cut from the images of ``make demo``.
 """
 
 import json
-import sys
 
 from PIL import Image
 
