@@ -7,7 +7,8 @@ SETUP := $(PYTHON) tools/dev/setup.py
 RUN := .venv/bin/python .
 WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
-.PHONY: help demo demo-edit test serve bench miniature miniature-check miniature-editor evidence ablations workflows lint clean
+.PHONY: help demo demo-edit test test-fast lint serve bench miniature miniature-check miniature-editor evidence \
+	ablations workflows clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -20,10 +21,21 @@ demo-edit:  ## edit simulated images, teach the edit from AI feedback and compar
 	@$(SETUP) vulkan
 	@$(RUN) tools.demos.edit
 
-test:  ## check everything (TESTS=tests/sim for a part)
+test: lint  ## check everything (TESTS=tests/sim for a part)
 	@$(SETUP) vulkan browser
+	@.venv/bin/python -m pytest --cov --cov-report=term:skip-covered $(TESTS)
+
+test-fast:  ## check what needs no simulator, no ComfyUI server and no browser (a minute or so)
+	@$(SETUP)
+	@.venv/bin/python -m pytest -m "not slow and not sim and not server and not browser" $(TESTS)
+
+lint:  ## check style, types and who imports whom
+	@$(SETUP)
+	@mkdir -p .lint && ln -sfn .. .lint/interactive_action  # mypy and import-linter look for a package of this name
 	@.venv/bin/python -m ruff check
-	@.venv/bin/python -m pytest $(TESTS)
+	@.venv/bin/python -m ruff format --check
+	@.venv/bin/python -m mypy
+	@PYTHONPATH=.lint .venv/bin/lint-imports
 
 serve:  ## open ComfyUI with this pack on http://127.0.0.1:8188 (or PORT=...)
 	@$(SETUP)
@@ -60,9 +72,5 @@ workflows:  ## write the shipped workflows and their images again
 	@$(SETUP) vulkan browser
 	@$(RUN) tools.dev.workflows
 
-lint:  ## check the style only
-	@$(SETUP)
-	@.venv/bin/python -m ruff check
-
 clean:  ## remove what set-up installed into this folder
-	rm -rf .venv .comfyui .peers .setup.log
+	rm -rf .venv .comfyui .peers .setup.log .lint build

@@ -30,7 +30,7 @@ def contents_key(files: Iterable[pathlib.Path]) -> str:
 
 
 def files_below(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the files in ``folder`` and the folders in it, without hidden ones; none where there is no such folder."""
+    """Returns the files in ``folder`` and below, without hidden ones; none where there is no such folder."""
     paths = folder.rglob("*")
     return [path for path in paths if not _hidden(path.relative_to(folder)) and os.path.isfile(path)]
 

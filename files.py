@@ -29,14 +29,15 @@ LONGEST_NAME = 200  # bytes of UTF-8: file systems take 255, and a number, an en
 _NAME = re.compile(r"\w[\w.-]*")
 # Windows's devices
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
+# UTF-32 first: its mark begins with UTF-16's
+_MARKS = (("utf-32", codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), ("utf-16", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which captions may hold
 
 
 def checked_name(name: object, what: str, longest: int = LONGEST_NAME) -> str:
     """Returns ``name`` in Unicode's form NFC if on every system it can only name a file inside its own folder.
 
-    Letters and digits of any script, '-', '_' and '.'; at most ``longest`` bytes; no name that Windows keeps for
-    itself.
+    Letters and digits of any script, '-', '_' and '.'; at most ``longest`` bytes; no name of Windows's devices.
 
     Args:
         name: from a person, a graph or a file.
@@ -132,9 +133,6 @@ def free_path(folder: StrPath, name: str, suffix: str = "") -> pathlib.Path:
     return path
 
 
-# Reading
-
-
 def read_text(path: StrPath) -> str:
     """Returns the text of a file in UTF-8, with or without a byte order mark, or in UTF-16 or UTF-32 with one.
 
@@ -146,13 +144,7 @@ def read_text(path: StrPath) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise InteractiveActionError(f"{path.name} could not be read: {_reason(error)}. Check the file.") from error
-    marks = {
-        codecs.BOM_UTF32_LE: "utf-32",
-        codecs.BOM_UTF32_BE: "utf-32",
-        codecs.BOM_UTF16_LE: "utf-16",
-        codecs.BOM_UTF16_BE: "utf-16",
-    }
-    encoding = next((encoding for mark, encoding in marks.items() if data.startswith(mark)), "utf-8-sig")
+    encoding = next((name for name, *marks in _MARKS if data.startswith(tuple(marks))), "utf-8-sig")
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -163,10 +155,7 @@ def read_text(path: StrPath) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """Returns the lines of ``text``, whatever system it was written on.
-
-    Nothing but line feed and carriage return ends a line.
-    """
+    """Returns the lines of ``text``: nothing but the line feeds and carriage returns of any system ends one."""
     return _LINE_END.split(text)
 
 
@@ -208,9 +197,6 @@ def parse_json(text: str, where: str) -> Any:
         raise InteractiveActionError(
             f"{where[:1].upper()}{where[1:]} is not JSON: {error}. Correct it, or leave it out."
         ) from error
-
-
-# Writing
 
 
 def write_atomically(path: StrPath, data: bytes) -> None:
@@ -274,14 +260,11 @@ def new_folder(folder: StrPath, what: str) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def write_errors(path: StrPath, size: int | None = None) -> Iterator[None]:
-    """Turns the system's errors in the ``with`` block (a full disk, a read-only folder) into sentences.
+    """Turns the system's errors in the ``with`` block (a full disk, a read-only folder) into NotWrittenErrors.
 
     Args:
         path: what is written.
         size: bytes to be written, if that is known.
-
-    Raises:
-        NotWrittenError: in place of an OSError.
     """
     path = pathlib.Path(path)
     try:
@@ -314,8 +297,7 @@ def _size(count: int) -> str:
 def safetensors_bytes(tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None) -> bytes:
     """Returns a .safetensors file whose header is sorted, so that equal content gives equal bytes.
 
-    The library writes metadata in the random order of a hash map, so the same content would give other bytes in every
-    process; a token must be reproducible byte for byte.
+    The library alone writes metadata in the random order of a hash map, another one in every process.
 
     Args:
         tensors: by name, of any shape and strides.
@@ -325,9 +307,8 @@ def safetensors_bytes(tensors: Mapping[str, torch.Tensor], metadata: dict[str, s
 
     data = safetensors.torch.save({key: value.contiguous() for key, value in tensors.items()}, metadata=metadata)
     (length,) = struct.unpack("<Q", data[:8])
-    header = json.dumps(
-        json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    ).encode()
+    entries = json.loads(data[8 : 8 + length])
+    header = json.dumps(entries, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     header += b" " * (-len(header) % 8)
     return struct.pack("<Q", len(header)) + header + data[8 + length :]
 

@@ -141,7 +141,7 @@ def _bare(camera_and_channels: Callable[[World, CameraRig], CameraAndChannels]) 
             rig, shots = CameraRig(world, plan, _generators(scene, seed)[2]), []
             for _, state in key_frames(world, world.action, plan.key_frames, FRAMES):
                 world.restore(state)
-                shots += [(state, rig.shoot(number) and rig.camera.entity.pose) for number in range(CAMERAS)]
+                shots += [(state, rig.render(number) and rig.camera.entity.pose) for number in range(CAMERAS)]
             camera, channels = camera_and_channels(world, rig)
             camera.take_picture()  # makes its pipeline
             start = clock()
@@ -185,7 +185,7 @@ def _many_scenes() -> tuple[float, float]:
         start = clock()
         rig = _rig(seed, 64)
         seconds.append(clock() - start)
-        rig.shoot(0)
+        rig.render(0)
         if seed == min(WARM_UP_SCENES, SCENES // 2):
             gc.collect()
             before = process.memory_info().rss

@@ -87,7 +87,7 @@ class InteractionDataset:
         return rearrange(torch.cat(scaled), "n c h w -> n h w c")
 
     def sha256(self) -> str:
-        """Returns a fingerprint of images and masks (as 8-bit) and prompts, the same before saving and after loading."""
+        """Returns a fingerprint of images, masks (as 8-bit) and prompts, the same before saving and after loading."""
         return self._sha256
 
     @functools.cached_property

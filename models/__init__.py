@@ -1,0 +1,1 @@
+"""Whatever runs a network: engines, text encoders, adapters, samplers; and all of ComfyUI outside ``nodes``."""

@@ -9,7 +9,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -17,7 +17,7 @@ from .protocol import Engine, attention_projections
 
 ATTENTION = r"\.attn[12]\.to_(q|k|v|out\.0)\.weight$"
 CROSS_KEYS_AND_VALUES = r"\.attn2\.to_[kv]\.weight$"
-# What a style-conditioned InstructPix2Pix has beyond its origin: it begins at zero, and LoRA on attention cannot wake it.
+# What a style-conditioned InstructPix2Pix has beyond its origin: zero at first, and LoRA on attention cannot wake it.
 STYLE_WEIGHTS = re.compile(r"(^|\.)(style_attention\..*|conv_in\.weight|input_blocks\.0\.0\.weight)$")
 DELTA_KEYS = {"weight": "diff", "bias": "diff_b"}
 
@@ -31,7 +31,7 @@ def comfy_key(layer: str) -> str:
 
 
 def kohya_key(layer: str) -> str:
-    """Returns the name by which kohya's scripts, ComfyUI, A1111 and diffusers know a layer that diffusers calls ``layer``."""
+    """Returns kohya's name, which ComfyUI, A1111 and diffusers know, of the layer that diffusers calls ``layer``."""
     return f"lora_unet_{layer.replace('.', '_')}"
 
 
@@ -42,7 +42,8 @@ class Adapter(Protocol):
     """
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """How many weights there are: P."""
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
         """Returns the weights (P,) that training starts from, with which the network is as it was."""
@@ -67,10 +68,11 @@ class LoRA:
 
     def __init__(self, layers: Mapping[str, torch.nn.Module], rank: int, key: NamingScheme = comfy_key) -> None:
         self.layers, self._key = dict(layers), key
-        self._shapes = [((rank, layer.in_features), (layer.out_features, rank)) for layer in self.layers.values()]
+        self._shapes = [_factor_shapes(layer, rank) for layer in self.layers.values()]
 
     @property
     def size(self) -> int:
+        """How many weights there are: P."""
         return sum(self._sizes())
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
@@ -80,6 +82,7 @@ class LoRA:
 
     @contextlib.contextmanager
     def active(self, weights: torch.Tensor) -> Iterator[None]:
+        """See ``Adapter.active``."""
         handles = []
         try:
             for layer, (down, up) in zip(self.layers.values(), self._factors(weights)):
@@ -90,6 +93,7 @@ class LoRA:
                 handle.remove()
 
     def tensors(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+        """See ``Adapter.tensors``."""
         return {
             f"{self._key(name)}.lora_{side}.weight": factor.clone()
             for name, factors in zip(self.layers, self._factors(weights))
@@ -105,6 +109,11 @@ class LoRA:
         return [(next(parts).view(down), next(parts).view(up)) for down, up in self._shapes]
 
 
+def _factor_shapes(layer: Any, rank: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Of down and up."""
+    return (rank, layer.in_features), (layer.out_features, rank)
+
+
 def _low_rank_hook(down: torch.Tensor, up: torch.Tensor) -> Callable[..., torch.Tensor]:
     def hook(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         return output + (inputs[0].to(down) @ down.T @ up.T).to(output)
@@ -117,18 +126,20 @@ class WeightDelta:
 
     Args:
         module: has the parameters.
-        names: the parameter's name in a LoRA file, before ``key`` -> its name in ``module``; their order is the weights'.
+        names: the parameter's name in a LoRA file, before ``key`` -> its name in ``module``; their order is the
+            weights'.
         key: the form of a layer's name in a LoRA file, which holds whole changes where others hold factors.
     """
 
     def __init__(self, module: torch.nn.Module, names: Mapping[str, str], key: NamingScheme = comfy_key) -> None:
         self.names, self._key = dict(names), key
         owners = [name.rpartition(".") for name in self.names.values()]
-        self._owners = [(module.get_submodule(owner), leaf) for owner, _, leaf in owners]
-        self._parameters = [owner._parameters[leaf] for owner, leaf in self._owners]
+        self._owners: list[tuple[Any, str]] = [(module.get_submodule(owner), leaf) for owner, _, leaf in owners]
+        self._parameters: list[torch.Tensor] = [owner._parameters[leaf] for owner, leaf in self._owners]
 
     @property
     def size(self) -> int:
+        """How many weights there are: P."""
         return sum(parameter.numel() for parameter in self._parameters)
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
@@ -137,6 +148,7 @@ class WeightDelta:
 
     @contextlib.contextmanager
     def active(self, weights: torch.Tensor) -> Iterator[None]:
+        """See ``Adapter.active``."""
         try:
             for (owner, leaf), parameter, delta in zip(self._owners, self._parameters, self._split(weights)):
                 owner._parameters[leaf] = (parameter.to(delta) + delta).to(parameter)
@@ -146,6 +158,7 @@ class WeightDelta:
                 owner._parameters[leaf] = parameter
 
     def tensors(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+        """See ``Adapter.tensors``."""
         layers = [name.rpartition(".") for name in self.names]
         deltas = zip(layers, self._split(weights))
         return {f"{self._key(layer)}.{DELTA_KEYS[leaf]}": delta.clone() for (layer, _, leaf), delta in deltas}
@@ -168,19 +181,23 @@ class ComposedAdapter:
 
     @property
     def size(self) -> int:
+        """How many weights there are: P."""
         return sum(adapter.size for adapter in self.adapters)
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
+        """See ``Adapter.start``."""
         return torch.cat([adapter.start(generator) for adapter in self.adapters])
 
     @contextlib.contextmanager
     def active(self, weights: torch.Tensor) -> Iterator[None]:
+        """See ``Adapter.active``."""
         with contextlib.ExitStack() as stack:
             for adapter, part in self._parts(weights):
                 stack.enter_context(adapter.active(part))
             yield
 
     def tensors(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+        """See ``Adapter.tensors``."""
         return {
             name: tensor for adapter, part in self._parts(weights) for name, tensor in adapter.tensors(part).items()
         }
@@ -190,7 +207,7 @@ class ComposedAdapter:
 
 
 def auxiliary_lora(engine: Engine, rank: int) -> LoRA:
-    """Returns a LoRA on all attentions, in the order of the forward pass, that is trained with a token and then dropped.
+    """Returns a LoRA on all attentions, in the forward pass's order, that is trained with a token and then dropped.
 
     It may take up the look of the training images instead of the token. Interactive-Action's public code replaces every
     attention processor of the student by one with LoRA of rank 4, trains it in one AdamW group with the token, and does

@@ -1,9 +1,9 @@
 """Captures where words attend while a sampler draws with ComfyUI's MODEL.
 
-An ``AttentionCapture`` rides along with a sampler: beside each cross-attention it computes the same softmax(Q K^T / sqrt(d))
-once more and adds it up over heads and steps. What the sampler computes is not touched, so its images stay the same to
-the pixel. A run is remembered by the samples that came out of it, so that a later node can ask where the words of THESE
-samples attended, whatever else was sampled in between. ``scoring.attention_maps`` makes maps of words of it.
+An ``AttentionCapture`` rides along with a sampler: beside each cross-attention it computes the same softmax(Q K^T /
+sqrt(d)) once more and adds it up over heads and steps. What the sampler computes is not touched, so its images stay the
+same to the pixel. A run is remembered by the samples that came out of it, so that a later node can ask where the words
+of THESE samples attended, whatever else was sampled in between. ``scoring.attention_maps`` makes maps of words of it.
 Source: Tang et al. 2022 (DAAM).
 """
 
@@ -93,14 +93,14 @@ class AttentionCapture:
         run = self.runs.get(fingerprint(samples))
         if run is None:
             raise InteractiveActionError(
-                "It is not known where the words of these samples attended: the sampler that drew them does not use the "
-                "MODEL of this Capture Attention, something changed them afterwards, or it was too long ago. Connect the "
-                "sampler's own output, and draw again with another seed."
+                "It is not known where the words of these samples attended: the sampler that drew them does not use "
+                "the MODEL of this Capture Attention, something changed them afterwards, or it was too long ago. "
+                "Connect the sampler's own output, and draw again with another seed."
             )
         if not run.sums:
             raise InteractiveActionError(
-                "No step of this sampling was captured. Let start be smaller than end in Capture Attention, with at least "
-                "one step between."
+                "No step of this sampling was captured. Let start be smaller than end in Capture Attention, with at "
+                "least one step between."
             )
         return run
 
@@ -149,8 +149,8 @@ def capturing_model(model: Any, start: float = 0.0, end: float = 1.0) -> tuple[A
     unet = model.model.diffusion_model
     if not hasattr(unet, "input_blocks"):
         raise InteractiveActionError(
-            f"Attention is captured in the cross-attention layers of a U-Net, and this MODEL is a {type(unet).__name__}. "
-            f"Load a Stable Diffusion checkpoint of the 1.x, 2.x or XL kind."
+            "Attention is captured in the cross-attention layers of a U-Net, and this MODEL is a "
+            f"{type(unet).__name__}. Load a Stable Diffusion checkpoint of the 1.x, 2.x or XL kind."
         )
     capture, model = AttentionCapture(unet, start, end), model.clone()
     model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "interactive_action_attention", capture.sample)

@@ -1,4 +1,4 @@
-"""ComfyUI's loaded MODEL, CLIP and VAE as an ``Engine``; ``comfy_gradients`` says what stands in the way of gradients."""
+"""ComfyUI's loaded MODEL, CLIP and VAE as an ``Engine``. ``comfy_gradients`` lets gradients through them."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ class ComfyEngine:
             expected = self._model.model_config.unet_config.get("context_dim")
             if expected != self.width:
                 raise InteractiveActionError(
-                    f"This CLIP is {self.width} wide and the MODEL expects {expected}. Take MODEL and CLIP from the same "
-                    f"checkpoint."
+                    f"This CLIP is {self.width} wide and the MODEL expects {expected}. Take MODEL and CLIP from the "
+                    "same checkpoint."
                 )
             if self._checkpointing:
                 stack.enter_context(checkpointed(*checkpoint_levels(self.unet), ResBlock))
@@ -89,14 +89,17 @@ class ComfyEngine:
 
     @property
     def layers(self) -> int:
+        """See ``Engine.layers``."""
         return len(self._layer_patch.index)
 
     @property
     def width(self) -> int:
+        """See ``Engine.width``."""
         return sum(self.widths)
 
     @property
     def unet(self) -> torch.nn.Module:
+        """See ``Engine.unet``."""
         unet: torch.nn.Module = self._model.diffusion_model
         return unet
 
@@ -109,6 +112,7 @@ class ComfyEngine:
         return isinstance(self._model, SDXL)
 
     def encode_images(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """See ``Engine.encode_images``."""
         vae = self._vae
         model_management.load_models_gpu([vae.patcher], force_full_load=True)
         stage = vae.first_stage_model
@@ -131,6 +135,7 @@ class ComfyEngine:
         return torch.cat(means).to(self.device), torch.cat(stds).to(self.device)
 
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
+        """See ``Engine.decode_latents``."""
         try:
             with torch.no_grad():
                 images: torch.Tensor = self._vae.decode(self._model.process_latent_out(latents)).float().cpu()
@@ -139,6 +144,7 @@ class ComfyEngine:
             self._load()  # the autoencoder may have taken the U-Net's place
 
     def encode_prompts(self, prompts: Sequence[str], vectors: torch.Tensor | None = None) -> torch.Tensor:
+        """See ``Engine.encode_prompts``."""
         layerwise = vectors is not None and vectors.ndim == 3
         versions = list(vectors) if vectors is not None and layerwise else [vectors]
         rows = []
@@ -162,6 +168,7 @@ class ComfyEngine:
         return context if layerwise else context[0]
 
     def word_vectors(self, words: str) -> torch.Tensor:
+        """See ``Engine.word_vectors``."""
         with torch.no_grad():
             rows = []
             for part, table in zip(self._parts, self._tables):
@@ -170,6 +177,7 @@ class ComfyEngine:
             return torch.cat(rows, -1).float().clone()
 
     def predict_noise(self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """See ``Engine.predict_noise``."""
         options: dict[str, Any] = {}
         conditions = {}
         if self._pooled:
@@ -182,15 +190,18 @@ class ComfyEngine:
         return predict_noise(self._model, z_t, t, options, c_crossattn=context, **conditions)
 
     def attention_projections(self) -> list[torch.nn.Module]:
+        """See ``Engine.attention_projections``."""
         return attention_projections(self.unet)
 
     def unet_names(self) -> dict[str, str]:
+        """See ``Engine.unet_names``."""
         known = {name for name, _ in self.unet.named_parameters()}
         names = unet_to_diffusers(self._model.model_config.unet_config)
         return {theirs: ours for theirs, ours in sorted(names.items()) if ours in known}
 
     def fingerprint(self) -> str:
-        # CLIP's projection of the pooled text is not in a checkpoint's file; ComfyUI leaves in it what lay in that memory
+        """See ``Engine.fingerprint``."""
+        # CLIP's projection of the pooled text is in no checkpoint's file; ComfyUI leaves in it what lay in that memory
         pooled = self._parts[-1:] if self._pooled else []
         unused = {f"{part}.transformer.text_projection.weight" for part in self._parts if part not in pooled}
         return sha256_of((self.unet, self._encoder, self._vae.first_stage_model), unused)
@@ -202,7 +213,7 @@ class ComfyEngine:
         return rows
 
     def _tokens(self, part: str, prompt: str, vectors: torch.Tensor | None) -> list[Any]:
-        """One row of tokens and vectors; these are cut in where the placeholder is, which the tokenizer need not know."""
+        """One row of tokens and vectors; these stand where the placeholder is, which the tokenizer need not know."""
         before, marker, after = prompt.partition(PLACEHOLDER)
         if not marker or vectors is None:
             rows = self._tokenize(part, prompt)
@@ -236,20 +247,20 @@ def _require_trainable(network: Any, clip: CLIP) -> list[str]:
         or bool(network.adm_channels) != isinstance(network, SDXL)
     ):
         raise InteractiveActionError(
-            f"Tokens can be trained on SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a "
+            "Tokens can be trained on SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a "
             f"{type(network.model_config).__name__}. Load one of those, or a fine-tune."
         )
     parts = encoder_names(clip)
     if parts is None or isinstance(network, SDXL) != (len(parts) == 2):
         raise InteractiveActionError(
-            f"Tokens can be trained with the text encoders of SD 1.x, SD 2.x and SDXL, and this CLIP is a "
+            "Tokens can be trained with the text encoders of SD 1.x, SD 2.x and SDXL, and this CLIP is a "
             f"{type(clip.cond_stage_model).__name__}. Connect the CLIP of the MODEL's checkpoint."
         )
     words = [vectors for part in parts for vectors in learned_words(getattr(clip.tokenizer, part)).values()]
     if any(vectors.ndim == 3 for vectors in words):
         raise InteractiveActionError(
-            "This CLIP already knows a layer-wise token, beside which no other can be trained. Connect the CLIP of the "
-            "checkpoint loader."
+            "This CLIP already knows a layer-wise token, beside which no other can be trained. Connect the CLIP of "
+            "the checkpoint loader."
         )
     return parts
 

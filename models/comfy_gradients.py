@@ -1,7 +1,7 @@
 """Gradients through ComfyUI's loaded models, without a lasting change.
 
-Three habits of ComfyUI stand in the way: prompts are executed in inference mode, so weights are inference tensors; CLIP's
-layers add in place; and attention may choose an implementation without a backward pass.
+Three habits of ComfyUI stand in the way: prompts are executed in inference mode, so weights are inference tensors;
+CLIP's layers add in place; and attention may choose an implementation without a backward pass.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ class LayerPatch:
     def __call__(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, options: dict[str, Any]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Returns what a cross-attention sees: query (B, positions, d), key and value (B, tokens, d)."""
         layer = self.index.get((options.get("block"), options.get("block_index")))  # type: ignore[arg-type]
         if layer is None or key.shape[1] % (len(self.index) * CHUNK):
             return query, key, value
@@ -61,7 +62,7 @@ class LayerPatch:
 
 
 def enable_layerwise_tokens(model: ModelPatcher) -> ModelPatcher:
-    """Returns a clone of ComfyUI's MODEL that understands layer-wise conditionings; ordinary ones mean what they did."""
+    """Returns a clone of ComfyUI's MODEL that understands layer-wise conditionings; others mean what they did."""
     model = model.clone()
     patches = model.model_options["transformer_options"].get("patches", {}).get("attn2_patch", ())
     if not any(isinstance(patch, LayerPatch) for patch in patches):

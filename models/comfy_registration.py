@@ -33,7 +33,7 @@ STYLE_KEYS = {"{}style_attention.to_q.weight": None}  # what a checkpoint must h
 
 
 class StyleUNet(UNetModel):
-    """SD 1.x's U-Net behind a ``StyleAttention``: x holds noisy latents, the image's and the style image's encodings."""
+    """SD 1.x's U-Net behind a ``StyleAttention``; x holds noisy latents and the encodings of image and style image."""
 
     def __init__(
         self, *, context_dim: int, model_channels: int, dtype: Any, device: Any, operations: Any, **config: Any
@@ -58,9 +58,9 @@ class StyleModel(model_base.BaseModel):
         super().__init__(model_config, model_type, device=device, unet_model=StyleUNet)
 
     def concat_cond(self, **conditions: Any) -> torch.Tensor:
-        """Returns image and style image as the VAE encodes them, (B, 8, h, w): SD 1.5's InstructPix2Pix does not scale them.
+        """Returns image and style image as the VAE encodes them: (B, 8, h, w).
 
-        Absent ones are zero.
+        SD 1.5's InstructPix2Pix does not scale them. Absent ones are zero.
         """
         noise = conditions["noise"]
 
@@ -94,15 +94,18 @@ class CompactSD15(supported_models.SD15):
     base_checkpoint: ClassVar[pathlib.Path]  # whose autoencoder serves checkpoints that bring none
 
     def process_clip_state_dict(self, state_dict: Any) -> Any:
+        """Restores CLIP's full vocabulary."""
         return super().process_clip_state_dict(expanded_vocabulary(state_dict))
 
     def process_vae_state_dict(self, state_dict: Any) -> Any:
+        """Takes the base checkpoint's autoencoder where there is none."""
         if not state_dict:
             base = utils.load_torch_file(str(self.base_checkpoint), safe_load=True)
             state_dict = utils.state_dict_prefix_replace(base, {self.vae_key_prefix[0]: ""}, filter_keys=True)
         return super().process_vae_state_dict(state_dict)
 
     def clip_target(self, state_dict: Any = None) -> Any:
+        """Returns the tokenizer and text encoder."""
         return supported_models_base.ClipTarget(sd1_clip.SD1Tokenizer, CompactClip)
 
 
@@ -113,6 +116,7 @@ class StyleSD15(supported_models.SD15):
     required_keys: ClassVar = STYLE_KEYS
 
     def get_model(self, state_dict: Any, prefix: str = "", device: Any = None) -> Any:
+        """Returns the model without its weights."""
         return StyleModel(self, _model_type(state_dict), device=device)
 
 
@@ -123,6 +127,7 @@ class CompactStyleSD15(CompactSD15):
     required_keys: ClassVar = STYLE_KEYS
 
     def get_model(self, state_dict: Any, prefix: str = "", device: Any = None) -> Any:
+        """Returns the model without its weights."""
         return StyleModel(self, _model_type(state_dict), device=device)
 
 
@@ -133,6 +138,7 @@ class CompactInstructPix2Pix(CompactSD15):
     required_keys: ClassVar[dict[str, Any]] = {}
 
     def get_model(self, state_dict: Any, prefix: str = "", device: Any = None) -> Any:
+        """Returns the model without its weights."""
         return model_base.SD15_instructpix2pix(self, _model_type(state_dict), device=device)
 
 

@@ -43,8 +43,8 @@ class ComfyEditor:
         channels = model.model.model_config.unet_config.get("in_channels")
         if channels != EXTENDED_CHANNELS:
             raise InteractiveActionError(
-                f"This MODEL takes {channels} input channels, and an editor with a style image {EXTENDED_CHANNELS}. Load a "
-                "checkpoint made by Extend InstructPix2Pix for Style."
+                f"This MODEL takes {channels} input channels, and an editor with a style image {EXTENDED_CHANNELS}. "
+                "Load a checkpoint made by Extend InstructPix2Pix for Style."
             )
         self._patcher = static(model)
         self._clip, self._vae = clip, vae
@@ -71,19 +71,25 @@ class ComfyEditor:
     def predict(
         self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor, image: torch.Tensor, style: torch.Tensor
     ) -> torch.Tensor:
+        """See ``EditingEngine.predict``."""
         return predict_noise(self._model, z_t, t, c_concat=torch.cat([image, style], 1), c_crossattn=context)
 
     @torch.no_grad()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
-        return self._with_network_back(lambda: self._vae.encode(images).float().to(self.device))
+        """See ``EditingEngine.encode_images``."""
+        encodings: torch.Tensor = self._with_network_back(lambda: self._vae.encode(images).float().to(self.device))
+        return encodings
 
     @torch.no_grad()
     def decode_latents(self, z_0: torch.Tensor) -> torch.Tensor:
+        """See ``EditingEngine.decode_latents``."""
         latents = self._model.process_latent_out(z_0)
-        return self._with_network_back(lambda: self._vae.decode(latents).float().cpu().clamp(0, 1))
+        images: torch.Tensor = self._with_network_back(lambda: self._vae.decode(latents).float().cpu().clamp(0, 1))
+        return images
 
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+        """See ``EditingEngine.encode_prompts``."""
         contexts = self._with_network_back(
             lambda: [self._clip.encode_from_tokens(self._clip.tokenize(prompt)) for prompt in prompts]
         )
@@ -94,6 +100,7 @@ class ComfyEditor:
         return torch.cat(contexts).float().to(self.device)
 
     def fingerprint(self) -> str:
+        """See ``EditingEngine.fingerprint``."""
         encoder = self._clip.cond_stage_model
         # as in ``ComfyEngine``: this one is not in a checkpoint's file
         unused = {key for key in encoder.state_dict() if key.endswith("text_projection.weight")}

@@ -102,8 +102,8 @@ def add_tokens(clip: CLIP, tokens: Iterable[InteractiveToken]) -> CLIP:
     names = encoder_names(clip)
     if names is None:
         raise InteractiveActionError(
-            f"Interactive tokens work with the text encoders of SD 1.x, SD 2.x and SDXL checkpoints, and this CLIP has a "
-            f"{type(clip.tokenizer).__name__}. Load one of those."
+            "Interactive tokens work with the text encoders of SD 1.x, SD 2.x and SDXL checkpoints, and this CLIP has "
+            f"a {type(clip.tokenizer).__name__}. Load one of those."
         )
     widths = tuple(
         getattr(clip.cond_stage_model, name).transformer.get_input_embeddings().weight.shape[-1] for name in names
@@ -129,8 +129,8 @@ def _require_fit(token: InteractiveToken, widths: tuple[int, ...]) -> None:
     if token.widths != widths:
         base_model = token.provenance.get("interactive_action.base_model")
         raise InteractiveActionError(
-            f"{token.trigger_word} was learned for text encoders of width {_sum(token.widths)}, and this CLIP has width "
-            f"{_sum(widths)}. Load the kind of checkpoint that the token was trained on"
+            f"{token.trigger_word} was learned for text encoders of width {_sum(token.widths)}, and this CLIP has "
+            f"width {_sum(widths)}. Load the kind of checkpoint that the token was trained on"
             f"{f': {base_model}' if base_model else ''}."
         )
 
@@ -142,15 +142,16 @@ def learned_words(tokenizer: Any) -> dict[str, torch.Tensor]:
 
 @functools.cache
 def _subclass(mixin: type, base: type) -> type:
-    """The one class of tokenizers like ``base``'s with ``mixin``: a subclass, so that others' isinstance checks hold."""
+    """The one class of ``base``'s tokenizers with ``mixin``: a subclass, so that others' isinstance checks hold."""
     name = f"{base.__name__}With{mixin.__name__.lstrip('_')}"
     return type(name, (mixin, base), {"__module__": __name__})
 
 
 def _copied(tokenizer: Any, mixin: type, **attributes: Any) -> Any:
     """A copy of ``tokenizer`` with ``mixin`` and other attributes; the one that others hold stays as it is."""
-    kind = type(tokenizer) if isinstance(tokenizer, mixin) else _subclass(mixin, type(tokenizer))
-    copied = object.__new__(kind)
+    base: type = type(tokenizer)
+    kind = base if isinstance(tokenizer, mixin) else _subclass(mixin, base)
+    copied: Any = object.__new__(kind)
     vars(copied).update(vars(tokenizer), **attributes)
     return copied
 

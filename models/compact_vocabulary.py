@@ -1,4 +1,4 @@
-"""Checkpoints with a compact vocabulary, such as the embedded miniature's: their text table has only the rows that are used.
+"""Checkpoints with a compact vocabulary, such as the embedded ones: their text table has only the rows that are used.
 
 Besides the rows, such a file says which of CLIP's tokens they are for.
 """

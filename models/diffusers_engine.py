@@ -32,8 +32,8 @@ PREDICTION_TYPES = ("epsilon", "v_prediction")
 class DiffusersEngine:
     """A frozen model, of which vectors and adapters alone get gradients; ``Engine`` says what its methods give.
 
-    It is open once it is made, like a file: use it as a context manager, or call ``close``, to give the U-Net back without
-    what was laid into it::
+    It is open once it is made, like a file: use it as a context manager, or call ``close``, to give the U-Net back
+    without what was laid into it::
 
         with load_single_file(path) as engine:
             ...
@@ -117,7 +117,7 @@ class DiffusersEngine:
         if missing:
             raise InteractiveActionError(
                 f"{folder.name!r} cannot be trained on: it has no folder {', '.join(missing)}. Give a folder that "
-                f"diffusers saved of an SD 1.x, SD 2.x or SDXL model."
+                "diffusers saved of an SD 1.x, SD 2.x or SDXL model."
             )
         local = {"local_files_only": True, "use_safetensors": True}
         kind = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8")).get("_class_name")
@@ -138,9 +138,11 @@ class DiffusersEngine:
 
     @property
     def width(self) -> int:
+        """See ``Engine.width``."""
         return sum(self.widths)
 
     def encode_images(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """See ``Engine.encode_images``."""
         autoencoder = self._load_autoencoder().to(self.device).eval()
         scale = autoencoder.config.scaling_factor
         height, width = (size // 8 * 8 for size in images.shape[1:3])
@@ -157,6 +159,7 @@ class DiffusersEngine:
         return torch.cat(means), torch.cat(stds)
 
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
+        """See ``Engine.decode_latents``."""
         autoencoder = self._load_autoencoder().to(self.device).eval()
         scale = autoencoder.config.scaling_factor
         with torch.no_grad():
@@ -164,6 +167,7 @@ class DiffusersEngine:
         return rearrange((pixels / 2 + 0.5).clamp(0, 1), "b c h w -> b h w c").cpu()
 
     def encode_prompts(self, prompts: Sequence[str], vectors: torch.Tensor | None = None) -> torch.Tensor:
+        """See ``Engine.encode_prompts``."""
         parts = [None] * len(self._encoders) if vectors is None else vectors.split(self.widths, -1)
         words, pooled = zip(*(encoder.encode(prompts, part) for encoder, part in zip(self._encoders, parts)))
         context = torch.cat(words, -1)
@@ -174,9 +178,11 @@ class DiffusersEngine:
         return rearrange(context, "(layers b) tokens d -> layers b tokens d", layers=len(vectors))
 
     def word_vectors(self, words: str) -> torch.Tensor:
+        """See ``Engine.word_vectors``."""
         return torch.cat([encoder.word_vectors(words) for encoder in self._encoders], -1)
 
     def predict_noise(self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """See ``Engine.predict_noise``."""
         conditions = None
         if self._pooled:
             context, pooled = split_pooled(context, self.widths[-1])
@@ -191,12 +197,15 @@ class DiffusersEngine:
         return noise_from_velocity(self.alphas_cumprod, predicted, z_t, t) if self._v_prediction else predicted
 
     def attention_projections(self) -> list[torch.nn.Module]:
+        """See ``Engine.attention_projections``."""
         return [layer for block in blocks(self.unet) for layer in attention_projections(block)]
 
     def unet_names(self) -> dict[str, str]:
+        """See ``Engine.unet_names``."""
         return {name: name for name in sorted(name for name, _ in self.unet.named_parameters())}
 
     def fingerprint(self) -> str:
+        """See ``Engine.fingerprint``."""
         return sha256_of((self.unet, *(encoder.model for encoder in self._encoders), self._load_autoencoder()))
 
     def _require_fit(self, unet: Any, encoders: Sequence[TextEncoder], prediction_type: str) -> None:
@@ -207,9 +216,9 @@ class DiffusersEngine:
         config = unet.config
         if config.in_channels != 4 or config.cross_attention_dim != self.width or self._pooled != (len(encoders) == 2):
             raise InteractiveActionError(
-                f"The U-Net takes {config.in_channels} channels and text of width {config.cross_attention_dim}, and the "
-                f"text {'encoders are' if self._pooled else 'encoder is'} {' + '.join(map(str, self.widths))} wide. Take "
-                f"a text-to-image model of the SD 1.x, SD 2.x or SDXL family."
+                f"The U-Net takes {config.in_channels} channels and text of width {config.cross_attention_dim}, and "
+                f"the text {'encoders are' if self._pooled else 'encoder is'} {' + '.join(map(str, self.widths))} "
+                "wide. Take a text-to-image model of the SD 1.x, SD 2.x or SDXL family."
             )
 
     def _select_layer(
@@ -261,7 +270,7 @@ def checkpointed_unet(unet: Any) -> AbstractContextManager[None]:
 
 
 def before_cross_attention(unet: Any) -> list[torch.nn.Module]:
-    """Returns what is worth sharing of the part of the U-Net that sees z_t and t alone: first residual and self-attention."""
+    """Returns what is worth sharing of the layers that see z_t and t alone: first residual block and self-attention."""
     first = unet.down_blocks[0]
     return [first.resnets[0], first.attentions[0].transformer_blocks[0].attn1] if hasattr(first, "attentions") else []
 

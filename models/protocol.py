@@ -31,13 +31,16 @@ class Engine(Protocol):
     alphas_cumprod: torch.Tensor
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """The sum of ``widths``."""
 
     @property
-    def layers(self) -> int: ...
+    def layers(self) -> int:
+        """L, the number of cross-attention layers."""
 
     @property
-    def unet(self) -> torch.nn.Module: ...
+    def unet(self) -> torch.nn.Module:
+        """The U-Net's module."""
 
     def encode_images(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns (mean, std) of the latents, each (B, C, h, w), scaled as the U-Net wants them.
@@ -52,8 +55,8 @@ class Engine(Protocol):
     def encode_prompts(self, prompts: Sequence[str], vectors: torch.Tensor | None = None) -> torch.Tensor:
         """Returns contexts (B, tokens, width) of B prompts; of layer-wise vectors (L, B, tokens, width).
 
-        What an SDXL U-Net is told beside the tokens, the pooled text, is one row more (``append_pooled``); trainers only
-        hand it on.
+        What an SDXL U-Net is told beside the tokens, the pooled text, is one row more (``append_pooled``); trainers
+        only hand it on.
 
         Args:
             prompts: B texts.
@@ -77,10 +80,10 @@ class Engine(Protocol):
         """
 
     def attention_projections(self) -> list[torch.nn.Module]:
-        """Returns the linear layers of the U-Net's self- and cross-attentions, as ``attention_projections`` finds them."""
+        """Returns the linear layers of the U-Net's attentions, as the function ``attention_projections`` finds them."""
 
     def unet_names(self) -> dict[str, str]:
-        """Returns diffusers' name -> the name in ``unet`` of each weight, sorted, so that engines agree on the order."""
+        """Returns diffusers' name -> the name in ``unet`` of each weight, sorted: engines agree on the order."""
 
     def fingerprint(self) -> str:
         """Returns sha256 over every weight that takes part, as loaded."""
@@ -98,7 +101,7 @@ def append_pooled(context: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
 
 
 def split_pooled(context: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns what ``append_pooled`` joined: (contexts, pooled texts (B, width)); of layer-wise contexts layer 0's texts."""
+    """Returns what ``append_pooled`` joined: (contexts, pooled texts (B, width)), of layer-wise ones layer 0's."""
     first = context[0] if context.ndim == 4 else context
     return context[..., :-1, :], first[:, -1, :width]
 

@@ -34,7 +34,7 @@ class DDIM:
 
     @classmethod
     def leading(cls, alphas_cumprod: torch.Tensor, steps: int, eta: float = 0.0) -> DDIM:
-        """Returns steps at equal distances that end at 1, diffusers' spacing "leading" with offset 1, as ComfyUI's ddim.
+        """Returns steps at equal distances that end at 1: diffusers' spacing "leading" with offset 1, ComfyUI's ddim.
 
         The last step leads to timestep 0, whose noise is not zero, so that with eta > 0 every step has a density.
 

@@ -36,8 +36,8 @@ def load_single_file(path: str | pathlib.Path, prediction_type: str | None = Non
 
     Args:
         path: of a .safetensors file.
-        prediction_type: "epsilon" or "v_prediction"; None: v if the file says so, otherwise epsilon. SD 2.x files of 768
-            pixels do not say that they predict v.
+        prediction_type: "epsilon" or "v_prediction"; None: v if the file says so, otherwise epsilon. SD 2.x files of
+            768 pixels do not say that they predict v.
         options: ``device``, ``dtype`` and ``gradient_checkpointing`` of ``DiffusersEngine``.
 
     Raises:
@@ -55,7 +55,7 @@ def load_single_file(path: str | pathlib.Path, prediction_type: str | None = Non
     ):
         raise InteractiveActionError(
             f"{path.name} cannot be trained on: it is not an SD 1.x, SD 2.x or SDXL checkpoint with U-Net and text "
-            f"encoders. Choose one, or the folder of its diffusers form."
+            "encoders. Choose one, or the folder of its diffusers form."
         )
     compact, pair = is_compact(state), len(texts) == 2
     state = expanded_vocabulary(state)
@@ -106,7 +106,7 @@ def read_unet(state: Tensors, compact: bool) -> Any:
     from diffusers import UNet2DConditionModel
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
-    model = UNet2DConditionModel(**_unet_config(_below(state, UNET), compact))
+    model: Any = UNet2DConditionModel(**_unet_config(_below(state, UNET), compact))
     model.load_state_dict(convert_ldm_unet_checkpoint(state, model.config))
     return model
 
@@ -206,7 +206,7 @@ def read_autoencoder(path: pathlib.Path, scale: float = LATENT_SCALE) -> Any:
     tiny = {key.removeprefix(f"{AUTOENCODER}taesd_"): value for key, value in state.items() if ".taesd_" in key}
     if tiny:
         # ComfyUI divides TAESD's latents by vae_scale and multiplies by that of its latents
-        model = AutoencoderTiny(scaling_factor=scale / float(state.get(f"{AUTOENCODER}vae_scale", 1.0)))
+        model: Any = AutoencoderTiny(scaling_factor=scale / float(state.get(f"{AUTOENCODER}vae_scale", 1.0)))
         model.load_state_dict({_tiny_key(key): value for key, value in tiny.items()})
         return model
     levels = _numbers(state, f"{AUTOENCODER}encoder.down")

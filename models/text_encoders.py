@@ -1,4 +1,4 @@
-"""transformers' CLIP text encoders with the new word in their prompts: what ``DiffusersEngine`` encodes prompts with."""
+"""transformers' CLIP text encoders with the new word in their prompts, for ``DiffusersEngine``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """The nodes: each module lists its own in ``NODES``; no algorithm lives here."""
 
-from comfy_api.latest import ComfyExtension
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
 
 from . import caption_images as captions
 from . import capture_attention as attention
@@ -48,12 +50,13 @@ NODE_MODULES = (
 
 
 class InteractiveActionExtension(ComfyExtension):
-    async def on_load(self):
+    async def on_load(self) -> None:
         miniature.register()
 
-    async def get_node_list(self):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [node for module in NODE_MODULES for node in module.NODES]
 
 
-async def comfy_entrypoint():
+async def comfy_entrypoint() -> InteractiveActionExtension:
+    """What ComfyUI asks the pack for."""
     return InteractiveActionExtension()

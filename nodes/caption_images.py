@@ -1,6 +1,9 @@
 """Nodes that put words to images."""
 
+from __future__ import annotations
+
 import pathlib
+from typing import Any
 
 import folder_paths
 from comfy_api.latest import io, ui
@@ -17,9 +20,9 @@ from .node import Node, SavingNode
 CATEGORY = "Interactive Action/captions"
 
 
-class CaptionInteraction(Node):
+class CaptionImages(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionCaptionImages",
             display_name="Caption Images (Action)",
@@ -54,7 +57,7 @@ class CaptionInteraction(Node):
         )
 
     @classmethod
-    def execute(cls, images, subject, object, templates, recording=None):
+    def execute(cls, images: Any, subject: str, object: str, templates: str, recording: Any = None) -> io.NodeOutput:
         parsed = parse_templates(templates)
         count = len(images)
         subjects = _names(subject, recording and recording.subject, count, "subject")
@@ -67,7 +70,7 @@ class CaptionInteraction(Node):
         return io.NodeOutput(dataset, ui=ui.PreviewText(f"{count} images, each with {len(parsed)} pairs:\n{shown}"))
 
 
-def _names(typed, recorded, count, what):
+def _names(typed: str, recorded: Any, count: int, what: str) -> list[str]:
     if typed.strip():
         return [typed.strip()] * count
     if recorded is None:
@@ -80,9 +83,9 @@ def _names(typed, recorded, count, what):
     return list(recorded)
 
 
-class InteractionWords(Node):
+class SteeringWords(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionSteeringWords",
             display_name="Steering Words",
@@ -101,20 +104,21 @@ class InteractionWords(Node):
         )
 
     @classmethod
-    def execute(cls, action):
+    def execute(cls, action: str) -> io.NodeOutput:
         words, negatives = "\n".join(ACTION_WORDS[action]), "\n".join(negative_words(action))
         return io.NodeOutput(
             words, negatives, ui=ui.PreviewText(f"{words}\n\nnot:\n{negatives}" if negatives else words)
         )
 
 
-def dataset_folder():
+def dataset_folder() -> pathlib.Path:
+    """The folder that holds all datasets."""
     return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action"
 
 
 class SaveDataset(SavingNode):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionSaveDataset",
             display_name="Save Interaction Dataset",
@@ -127,7 +131,8 @@ class SaveDataset(SavingNode):
                 io.String.Input(
                     "name",
                     default="pick-up",
-                    tooltip="Folder name under datasets/interactive_action. If there is one already, a number is added.",
+                    tooltip="Folder name under datasets/interactive_action. If there is one already, a number "
+                    "is added.",
                 ),
             ],
             outputs=[sockets.Dataset.Output(display_name="dataset")],
@@ -138,7 +143,7 @@ class SaveDataset(SavingNode):
         checked_name(name, "dataset")
 
     @classmethod
-    def execute(cls, dataset, name):
+    def execute(cls, dataset: Any, name: str) -> io.NodeOutput:
         folder = free_path(dataset_folder(), checked_name(name, "dataset"))
         dataset.save(folder)
         return io.NodeOutput(dataset, ui=ui.PreviewText(f"{len(dataset)} images written to {folder}"))
@@ -146,7 +151,7 @@ class SaveDataset(SavingNode):
 
 class LoadDataset(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionLoadDataset",
             display_name="Load Interaction Dataset",
@@ -181,7 +186,7 @@ class LoadDataset(Node):
         return files_below(dataset_folder() / checked_name(name, "dataset"))
 
     @classmethod
-    def execute(cls, name, resolution=512):
+    def execute(cls, name: str, resolution: int = 512) -> io.NodeOutput:
         folder = dataset_folder() / checked_name(name, "dataset")
         if not folder.is_dir():
             found = sorted(
@@ -195,4 +200,4 @@ class LoadDataset(Node):
         return io.NodeOutput(dataset, dataset.batch())
 
 
-NODES = [CaptionInteraction, InteractionWords, SaveDataset, LoadDataset]
+NODES = [CaptionImages, SteeringWords, SaveDataset, LoadDataset]

@@ -1,5 +1,10 @@
-"""Look where the words of a prompt attend while an image is drawn."""
+"""Nodes that show where the words of a prompt attend while an image is drawn."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import torch
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
@@ -11,9 +16,11 @@ CATEGORY = "Interactive Action/scoring"
 PLACES, RESOLUTIONS = "down, middle, up", "resolutions"
 
 
-class RecordAttention(Node):
+class CaptureAttention(Node):
+    """Gives a MODEL whose samplings are captured."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionCaptureAttention",
             display_name="Capture Attention",
@@ -31,11 +38,16 @@ class RecordAttention(Node):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="From which share of the steps on to record. Where things stand is decided in the first "
+                    tooltip="From which share of the steps on to capture. Where things stand is decided in the first "
                     "half.",
                 ),
                 io.Float.Input(
-                    "end", default=1.0, min=0.0, max=1.0, step=0.05, tooltip="Up to which share of the steps to record."
+                    "end",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="Up to which share of the steps to capture.",
                 ),
             ],
             outputs=[
@@ -45,31 +57,23 @@ class RecordAttention(Node):
         )
 
     @classmethod
-    def execute(cls, model, start, end):
-        from comfy.patcher_extension import WrappersMP
+    def execute(cls, model: Any, start: float, end: float) -> io.NodeOutput:
+        from ..models.comfy_attention import capturing_model
 
-        from ..models.comfy_attention import Recorder
-
-        unet = model.model.diffusion_model
-        if not hasattr(unet, "input_blocks"):
-            raise InteractiveActionError(
-                "Attention is recorded in the cross-attention layers of a U-Net, and this MODEL is a "
-                f"{type(unet).__name__}. Load a Stable Diffusion checkpoint of the 1.x, 2.x or XL kind."
-            )
-        recorder, model = Recorder(unet, start, end), model.clone()
-        model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "interactive_action_attention", recorder.sample)
-        return io.NodeOutput(model, recorder)
+        return io.NodeOutput(*capturing_model(model, start, end))
 
 
-class DrawAttention(Node):
+class VisualizeAttention(Node):
+    """Draws where words attended."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionVisualizeAttention",
             display_name="Visualize Attention",
             category=CATEGORY,
-            description="Overlays that show where v*, or any word of the prompt, attended: for groups of layers and "
-            "averaged over all.",
+            description="Overlays that show where the new word, or any word of the prompt, attended: for groups of "
+            "layers and averaged over all.",
             search_aliases=["attention maps", "cross-attention", "DAAM", "heat map"],
             inputs=[
                 sockets.Attention.Input("attention", tooltip="From Capture Attention, whose MODEL drew the samples."),
@@ -111,39 +115,39 @@ class DrawAttention(Node):
         )
 
     @classmethod
-    def execute(cls, attention, samples, images, clip, prompt, words, groups):
-        import torch
+    def execute(
+        cls,
+        attention: Any,
+        samples: dict[str, Any],
+        images: torch.Tensor,
+        clip: Any,
+        prompt: str,
+        words: str,
+        groups: str,
+    ) -> io.NodeOutput:
+        from ..models.comfy_attention import tokenizer_of
+        from ..scoring.attention_maps import ALL_LAYERS, group_maps, word_maps, word_positions
+        from ..scoring.attention_overlay import attention_sheets, overlay, stretch
 
-        from ..models import comfy_attention as maps_of
-        from ..scoring.attention_overlay import overlay, sheets, stretched
-
-        named = filled_lines(words)
-        if not named:
+        names = filled_lines(words)
+        if not names:
             raise InteractiveActionError(
                 "No word is named whose attention is wanted. Write at least one word of the prompt."
             )
-        run = attention.run_of(samples["samples"])
-
-        def tokenize(text):
-            return next(iter(clip.tokenize(text, return_word_ids=True).values()))
-
-        found = {}
-        for word in dict.fromkeys(named):
-            positions, chunks = maps_of.word_positions(tokenize, prompt, word)
-            found[word] = maps_of.grouped(maps_of.word_maps(run, positions, chunks), groups == RESOLUTIONS)
-        if len(images) != (count := len(next(iter(found[named[0]].values())))):
+        layers = attention.run_of(samples["samples"]).layers()
+        maps = {}
+        for word in dict.fromkeys(names):
+            positions, chunks = word_positions(tokenizer_of(clip), prompt, word)
+            maps[word] = group_maps(word_maps(layers, positions, chunks), groups == RESOLUTIONS)
+        if len(images) != (count := len(maps[names[0]][ALL_LAYERS])):
             raise InteractiveActionError(
                 f"There are {len(images)} images, and {count} samples. Connect what the samples were decoded to."
             )
         images = images[..., :3].float().cpu()
-        means = [stretched(groups["all layers"], *images.shape[1:3]) for groups in found.values()]
-        shown = sheets(images, found)
-        return io.NodeOutput(
-            shown,
-            torch.cat([overlay(images, mean) for mean in means]),
-            torch.cat(means).clamp(0, 1),
-            ui=ui.PreviewImage(shown, cls=cls),
-        )
+        means = [stretch(word_groups[ALL_LAYERS], *images.shape[1:3]) for word_groups in maps.values()]
+        sheets = attention_sheets(images, maps)
+        overlays = torch.cat([overlay(images, mean) for mean in means])
+        return io.NodeOutput(sheets, overlays, torch.cat(means).clamp(0, 1), ui=ui.PreviewImage(sheets, cls=cls))
 
 
-NODES = [RecordAttention, DrawAttention]
+NODES = [CaptureAttention, VisualizeAttention]

@@ -1,6 +1,11 @@
 """Judge whether an interaction really happened: load a detector and a CLIP, and give images their IAScore."""
 
+from __future__ import annotations
+
+import contextlib
 import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
@@ -9,13 +14,21 @@ from ..files import checked_name, lines_of
 from . import sockets
 from .node import Node, SavingNode
 
+if TYPE_CHECKING:
+    import torch
+
+    from ..scoring.clip import ClipScorer
+    from ..scoring.detectors import Detector
+
 CATEGORY = "Interactive Action/scoring"
 EMBEDDED = "miniature (embedded)"
 
 
 class LoadDetector(Node):
+    """Loads a detector for IAScore."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionLoadDetector",
             display_name="Load Detector",
@@ -51,7 +64,7 @@ class LoadDetector(Node):
         )
 
     @classmethod
-    def execute(cls, source, threshold, name=""):
+    def execute(cls, source: str, threshold: float, name: str = "") -> io.NodeOutput:
         from ..miniature import judges
         from ..scoring.detectors import load_detector
 
@@ -65,8 +78,10 @@ class LoadDetector(Node):
 
 
 class LoadClipScorer(Node):
+    """Loads a CLIP for IAScore."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionLoadClipScorer",
             display_name="Load CLIP Scorer",
@@ -99,7 +114,7 @@ class LoadClipScorer(Node):
         )
 
     @classmethod
-    def execute(cls, source, name="", pretrained=""):
+    def execute(cls, source: str, name: str = "", pretrained: str = "") -> io.NodeOutput:
         from ..miniature import judges
         from ..scoring.clip import load_clip_scorer
 
@@ -113,14 +128,16 @@ class LoadClipScorer(Node):
 
 
 class IAScore(SavingNode):
+    """Judges images: does the interaction happen, and does the image match its text?"""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionIAScore",
             display_name="IAScore",
             category=CATEGORY,
-            description="Interactive Action, Eq. 9: an image counts only if subject and object overlap, "
-            "and then with its CLIP cosine.",
+            description="An image counts only if the boxes of subject and object overlap, and then with how well CLIP "
+            "finds that it matches its text.",
             search_aliases=["interaction score", "CLIPScore", "IoU", "evaluate"],
             is_output_node=True,
             inputs=[
@@ -148,7 +165,7 @@ class IAScore(SavingNode):
                     "phrase",
                     default="",
                     optional=True,
-                    tooltip='Natural words that take the place of <v*> in the text, for example "picking '
+                    tooltip='Natural words that take the place of the new word in the text, for example "picking '
                     'up". Not needed if the text has no <...> in it.',
                 ),
                 sockets.Detector.Input(
@@ -180,7 +197,8 @@ class IAScore(SavingNode):
             ],
             outputs=[
                 io.Float.Output(
-                    display_name="iascore", tooltip="Eq. 9 with the raw cosine; images that do not pass count as zero."
+                    display_name="iascore",
+                    tooltip="Mean CLIP cosine of all images; those that do not pass count as zero.",
                 ),
                 io.Float.Output(
                     display_name="pass_rate", tooltip="Share of the images in which subject and object overlap."
@@ -202,71 +220,91 @@ class IAScore(SavingNode):
 
     @classmethod
     def execute(
-        cls, image, clip_scorer, subject, object, text, phrase="", detector=None, boxes=None, batch_size=16, save_as=""
-    ):
-        import comfy.model_management
+        cls,
+        image: torch.Tensor,
+        clip_scorer: ClipScorer,
+        subject: str,
+        object: str,
+        text: str,
+        phrase: str = "",
+        detector: Detector | None = None,
+        boxes: Any = None,
+        batch_size: int = 16,
+        save_as: str = "",
+    ) -> io.NodeOutput:
         import comfy.utils
         import folder_paths
 
         from ..files import free_path
         from ..scoring import iascore, tables
-        from ..scoring.box_overlay import draw_rows
+        from ..scoring.box_overlay import overlay_boxes
 
         save_as = save_as.strip()
         bar = comfy.utils.ProgressBar(len(image))
         bar.update_absolute(0, len(image))
-        judges = [judge for judge in (clip_scorer, detector) if judge is not None]
-        try:
-            for judge in judges:
-                judge.to(comfy.model_management.get_torch_device())
+        with on_device(clip_scorer, detector):
             rows = iascore.score_images(
                 image,
                 lines(subject),
                 lines(object),
-                [iascore.speak(line, phrase.strip()) for line in lines(text)],
+                [iascore.replace_placeholder(line, phrase.strip()) for line in lines(text)],
                 detector,
                 clip_scorer,
                 boxes,
                 batch_size,
                 progress=bar.update_absolute,
             )
-        finally:
-            for judge in judges:
-                judge.to("cpu")
-        report = iascore.report(
-            rows,
-            detector="boxes given" if boxes is not None else detector.name,
-            threshold=None if boxes is not None else detector.threshold,
-            clip=clip_scorer.name,
-        )
-        overlay, scores = draw_rows(image, rows), report["scores"]
-
-        def told(name, form):
-            low_high = report["intervals"][name]
-            return format(scores[name], form) + (
-                " [{}, {}]".format(*(format(bound, form) for bound in low_high)) if low_high else ""
-            )
-
-        shown = (
-            f"IAScore {told('iascore_cosine', '.3f')} (zero-filled cosine), "
-            f"{told('iascore_2_5', '.3f')} (zero-filled 2.5 x cosine)\n"
-            f"passed {told('pass_rate', '.0%')} of {scores['n']}, both found in {told('both_found', '.0%')}, "
-            f"mean IoU {told('mean_iou', '.3f')}; 95 % intervals in brackets"
-        )
+        judged_by: dict[str, Any] = {"detector": "connected boxes", "threshold": None}
+        if boxes is None and detector is not None:
+            judged_by = {"detector": detector.name, "threshold": detector.threshold}
+        report = iascore.report(rows, **judged_by, clip=clip_scorer.name)
+        overlay, scores, summary = overlay_boxes(image, rows), report["scores"], summary_of(report)
         if save_as:
             path = free_path(folder_paths.get_output_directory(), save_as, ".csv").with_suffix("")
-            written = tables.save(rows, range(len(rows)), path)
-            shown += f"\nwritten to {', '.join(file.name for file in written)}"
+            summary += f"\nwritten to {', '.join(file.name for file in tables.save(rows, range(len(rows)), path))}"
         return io.NodeOutput(
             scores["iascore_cosine"],
             scores["pass_rate"],
             json.dumps(report, indent=1),
             overlay,
-            ui={**ui.PreviewImage(overlay, cls=cls).as_dict(), **ui.PreviewText(shown).as_dict()},
+            ui={**ui.PreviewImage(overlay, cls=cls).as_dict(), **ui.PreviewText(summary).as_dict()},
         )
 
 
-def lines(text):
+def summary_of(report: Mapping[str, Any]) -> str:
+    """What the node shows: the scores with their intervals."""
+    scores = report["scores"]
+
+    def value(name: str, form: str) -> str:
+        ends = report["intervals"][name]
+        interval = " [{}, {}]".format(*(format(end, form) for end in ends)) if ends else ""
+        return format(scores[name], form) + interval
+
+    return (
+        f"IAScore {value('iascore_cosine', '.3f')} (zero-filled cosine), "
+        f"{value('iascore_2_5', '.3f')} (zero-filled 2.5 x cosine)\n"
+        f"passed {value('pass_rate', '.0%')} of {scores['n']}, both found in {value('both_found', '.0%')}, "
+        f"mean IoU {value('mean_iou', '.3f')}; 95 % intervals in brackets"
+    )
+
+
+@contextlib.contextmanager
+def on_device(*judges: Any) -> Iterator[None]:
+    """Puts judges on ComfyUI's device, and back on the CPU afterwards; None stands for one that is not connected."""
+    import comfy.model_management
+
+    connected = [judge for judge in judges if judge is not None]
+    try:
+        for judge in connected:
+            judge.to(comfy.model_management.get_torch_device())
+        yield
+    finally:
+        for judge in connected:
+            judge.to("cpu")
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text field, without blanks around all."""
     return list(lines_of(text.strip()))
 
 

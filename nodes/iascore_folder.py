@@ -1,7 +1,10 @@
 """Judge a folder of images, whatever their sizes."""
 
+from __future__ import annotations
+
 import json
 import pathlib
+from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
@@ -9,19 +12,25 @@ from ..errors import InteractiveActionError
 from ..file_digests import files_below
 from ..files import checked_name
 from . import sockets
-from .iascore import CATEGORY
+from .iascore import CATEGORY, on_device
 from .node import Node
+
+if TYPE_CHECKING:
+    from ..scoring.clip import ClipScorer
+    from ..scoring.detectors import Detector
 
 
 class IAScoreFolder(Node):
+    """Judges the images of a folder."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionIAScoreFolder",
             display_name="IAScore (Folder)",
             category=CATEGORY,
-            description="IAScore of all images in a folder, of any sizes. An image that cannot be read is named and "
-            "loses no other.",
+            description="IAScore of all images in a folder, of any sizes. An image that cannot be read is named; all "
+            "others are judged.",
             search_aliases=["interaction score", "folder", "evaluate"],
             is_output_node=True,
             inputs=[
@@ -47,7 +56,7 @@ class IAScoreFolder(Node):
                     "phrase",
                     default="",
                     optional=True,
-                    tooltip='Natural words that take the place of <v*> in texts, for example "picking up".',
+                    tooltip='Natural words that take the place of the new word in texts, for example "picking up".',
                 ),
                 io.Int.Input(
                     "batch_size",
@@ -67,7 +76,8 @@ class IAScoreFolder(Node):
             ],
             outputs=[
                 io.Float.Output(
-                    display_name="iascore", tooltip="Eq. 9 with the raw cosine; images that do not pass count as zero."
+                    display_name="iascore",
+                    tooltip="Mean CLIP cosine of all images; those that do not pass count as zero.",
                 ),
                 io.Float.Output(display_name="pass_rate", tooltip="The share of images whose boxes overlap."),
                 io.String.Output(
@@ -93,21 +103,29 @@ class IAScoreFolder(Node):
         return files_below(image_folder(folder))
 
     @classmethod
-    def execute(cls, folder, clip_scorer, detector, subject, object, text, phrase="", batch_size=16, save_as=""):
-        import comfy.model_management
+    def execute(
+        cls,
+        folder: str,
+        clip_scorer: ClipScorer,
+        detector: Detector,
+        subject: str,
+        object: str,
+        text: str,
+        phrase: str = "",
+        batch_size: int = 16,
+        save_as: str = "",
+    ) -> io.NodeOutput:
         import comfy.utils
         import folder_paths
 
         from ..files import free_path
         from ..scoring import iascore, tables
-        from ..scoring.box_overlay import draw_rows
-        from ..scoring.image_folder import read_image, score_folder
+        from ..scoring.box_overlay import overlay_boxes
+        from ..scoring.image_folder import load_image, score_folder
 
         save_as = save_as.strip()
         path, bar = image_folder(folder), comfy.utils.ProgressBar(1)
-        try:
-            for judge in (clip_scorer, detector):
-                judge.to(comfy.model_management.get_torch_device())
+        with on_device(clip_scorer, detector):
             rows, names, broken = score_folder(
                 path,
                 subject,
@@ -119,38 +137,35 @@ class IAScoreFolder(Node):
                 batch_size,
                 progress=bar.update_absolute,
             )
-        finally:
-            for judge in (clip_scorer, detector):
-                judge.to("cpu")
         report = iascore.report(rows, detector=detector.name, threshold=detector.threshold, clip=clip_scorer.name)
         for entry, name in zip(report["images"], names):
             entry["image"] = name
         report["could not be read"] = broken
         scores = report["scores"]
-        overlays = [draw_rows(read_image(path / name)[None], [row]) for row, name in zip(rows, names)]
-        told = f"IAScore {scores['iascore_cosine']:.3f} of {scores['n']} images, passed {scores['pass_rate']:.0%}"
-        told += "".join(f"\n{name} is left out: {reason}" for name, reason in broken.items())
+        overlays = [overlay_boxes(load_image(path / name)[None], [row]) for row, name in zip(rows, names)]
+        summary = f"IAScore {scores['iascore_cosine']:.3f} of {scores['n']} images, passed {scores['pass_rate']:.0%}"
+        summary += "".join(f"\nLeft out: {reason}" for reason in broken.values())
         if save_as:
             stem = free_path(folder_paths.get_output_directory(), save_as, ".csv").with_suffix("")
-            told += f"\nwritten to {', '.join(file.name for file in tables.save(rows, names, stem))}"
+            summary += f"\nwritten to {', '.join(file.name for file in tables.save(rows, names, stem))}"
         return io.NodeOutput(
             scores["iascore_cosine"],
             scores["pass_rate"],
             json.dumps(report, indent=1),
             overlays,
-            ui=ui.PreviewText(told),
+            ui=ui.PreviewText(summary),
         )
 
 
-def image_folder(name):
+def image_folder(name: str) -> pathlib.Path:
     """The folder below ComfyUI's input folder."""
     import folder_paths
 
     folder = pathlib.Path(folder_paths.get_input_directory(), checked_name(name.strip(), "folder"))
     if not folder.is_dir():
-        found = sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
+        others = sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
         raise InteractiveActionError(
-            f"There is no folder {folder.name} in {folder.parent}. Found: {', '.join(found) or 'none'}."
+            f"There is no folder {folder.name} in {folder.parent}. Found: {', '.join(others) or 'none'}."
         )
     return folder
 

@@ -1,6 +1,9 @@
 """Describe a scene for the simulator."""
 
+from __future__ import annotations
+
 import pathlib
+from typing import Any
 
 import folder_paths
 from comfy_api.latest import io
@@ -19,7 +22,7 @@ CATEGORY = "Interactive Action/sim"
 
 class InteractionScene(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         defaults = Scene()
         return io.Schema(
             node_id="InteractiveActionScene",
@@ -135,11 +138,11 @@ class InteractionScene(Node):
         return files(path) if path else []
 
     @classmethod
-    def execute(cls, mesh="", **settings):
+    def execute(cls, mesh: str = "", **settings: Any) -> io.NodeOutput:
         return io.NodeOutput(Scene(**settings, mesh=_in_input_folder(mesh.strip())))
 
 
-def _in_input_folder(name):
+def _in_input_folder(name: str) -> str:
     """The whole path of a mesh in ComfyUI's input folder, as are the files that it names; empty for no name."""
     if not name:
         return ""

@@ -11,8 +11,8 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from ..files import checked_name
-from ..models.comfy_layerwise import cross_attention_layers, teach_layers
-from ..models.comfy_tokens import teach
+from ..models.comfy_layerwise import cross_attention_layers, enable_layerwise_tokens
+from ..models.comfy_tokens import add_tokens
 from ..tokens.token import InteractiveToken
 from ..tokens.token_file import SUFFIXES, load_token, save_token
 from . import sockets
@@ -64,7 +64,8 @@ class SaveToken(SavingNode):
                 sockets.Token.Output(display_name="token", tooltip="The token as it was saved."),
                 io.String.Output(
                     display_name="trigger_word",
-                    tooltip="The word of the saved file. Feed it into prompts: after another run it may be <pick-up-2>.",
+                    tooltip="The word of the saved file. Feed it into prompts: after another run it may be "
+                    "<pick-up-2>.",
                 ),
             ],
         )
@@ -165,7 +166,7 @@ class ApplyToken(Node):
 
 def _taught(model: ModelPatcher, clip: CLIP, token: InteractiveToken) -> io.NodeOutput:
     """The outputs of both loaders: MODEL, CLIP and the trigger word."""
-    taught = teach(clip, [token])
+    taught = add_tokens(clip, [token])
     if token.layers:
         layers = len(cross_attention_layers(model.model.diffusion_model))
         if token.layers != layers:
@@ -173,7 +174,7 @@ def _taught(model: ModelPatcher, clip: CLIP, token: InteractiveToken) -> io.Node
                 f"{token.trigger_word} was learned for {token.layers} cross-attention layers, and this MODEL has "
                 f"{layers}. Load the kind of checkpoint that the token was trained on."
             )
-        model = teach_layers(model)
+        model = enable_layerwise_tokens(model)
     else:
         model = model.clone()
     summary = f"Write {token.trigger_word} in a prompt."

@@ -1,6 +1,9 @@
 """Robots and things of the user's own for the simulator."""
 
+from __future__ import annotations
+
 import pathlib
+from typing import Any
 
 import folder_paths
 from comfy_api.latest import io, ui
@@ -16,15 +19,15 @@ from .node import Node
 GROUNDS = ("table", "floor")
 
 
-def _meters(name, tooltip):
+def _meters(name: str, tooltip: str) -> io.Input:
     return io.Float.Input(
         name, default=0.0, min=-FURTHEST, max=FURTHEST, step=0.01, optional=True, advanced=True, tooltip=tooltip
     )
 
 
-class OwnRobotNode(Node):
+class LoadRobot(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionLoadRobot",
             display_name="Load Robot (URDF)",
@@ -85,7 +88,18 @@ class OwnRobotNode(Node):
         return urdf_module.files(folder_paths.get_input_directory(), urdf)
 
     @classmethod
-    def execute(cls, urdf, ee_link, gripper_links, approach_axis, name, stands_on, forward=0.0, height=0.0, rest=""):
+    def execute(
+        cls,
+        urdf: str,
+        ee_link: str,
+        gripper_links: str,
+        approach_axis: str,
+        name: str,
+        stands_on: str,
+        forward: float = 0.0,
+        height: int = 0.0,
+        rest: str = "",
+    ) -> io.NodeOutput:
         try:
             posture = tuple(float(word) for word in rest.split(",") if word.strip())
         except ValueError as error:
@@ -103,14 +117,14 @@ class OwnRobotNode(Node):
             stands=stands_on == GROUNDS[1],
         )
         _, arm, closing = robot.parts()
-        told = f"{len(arm)} joints lead to {robot.tool}: {', '.join(arm)}. "
+        told = f"{len(arm)} joints lead to {robot.ee_link}: {', '.join(arm)}. "
         told += f"The hand closes with: {', '.join(sorted(closing))}." if closing else "It has no hand that closes."
         return io.NodeOutput(robot, ui=ui.PreviewText(told))
 
 
-class OwnObjectNode(Node):
+class LoadArticulatedObject(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionLoadArticulatedObject",
             display_name="Load Articulated Object (URDF)",
@@ -163,11 +177,11 @@ class OwnObjectNode(Node):
         return urdf_module.files(folder_paths.get_input_directory(), urdf)
 
     @classmethod
-    def execute(cls, urdf, name, **settings):
+    def execute(cls, urdf: str, name: str, **settings: Any) -> io.NodeOutput:
         thing = CustomObject(folder_paths.get_input_directory(), urdf, name.strip(), **settings)
         _, joint, handle = thing.parts()
         told = f"{joint.get('name')} opens it by {', '.join(shape.get('name') or link for link, shape in handle)}."
         return io.NodeOutput(thing, ui=ui.PreviewText(told))
 
 
-NODES = [OwnRobotNode, OwnObjectNode]
+NODES = [LoadRobot, LoadArticulatedObject]

@@ -37,8 +37,8 @@ class Node(io.ComfyNode):
 
     * ``check_inputs`` raises a sentence for values that are wrong. It is asked before the graph runs for what is typed
       in, and before ``execute`` for all, since what comes along a link is known only then.
-    * ``files_read`` returns the files that ``execute`` reads. ComfyUI runs the node again when their contents change, and
-      only then.
+    * ``files_read`` returns the files that ``execute`` reads. ComfyUI runs the node again when their contents change,
+      and only then.
     """
 
     check_inputs: Callable[..., None]
@@ -71,10 +71,7 @@ class SavingNode(Node):
 
 
 def _validation(check: classmethod[Any, Any, None]) -> classmethod[Any, Any, bool | str]:
-    """ComfyUI's form of a check:
-
-    True, or what is wrong. Values that are not known yet, which are None, are not checked.
-    """
+    """A check in ComfyUI's form: True, or what is wrong. Values that are not known yet, which are None, pass."""
     names = list(inspect.signature(check.__func__).parameters)[1:]
 
     def validate_inputs(cls: Any, *arguments: Any, **inputs: Any) -> bool | str:
@@ -126,7 +123,7 @@ def _checked(execute: classmethod[Any, Any, io.NodeOutput]) -> classmethod[Any, 
 
 
 def _check(cls: Any, values: dict[str, Any]) -> None:
-    """Raises a sentence for known ``values`` that are wrong; of bounds that a node checks itself it says so in its own."""
+    """Raises a sentence for known ``values`` that are wrong: the node's own for numbers that it checks itself."""
     check = getattr(cls, "check_inputs", None)
     own = list(inspect.signature(check).parameters) if check else []
     check_values(cls, values, own)

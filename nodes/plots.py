@@ -1,21 +1,39 @@
 """Plots for previews and saved images."""
 
+from __future__ import annotations
+
 import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
-LABELS = {
-    "total": "total (Eq. 8)",
-    "denoise": "denoise (Eq. 3)",
-    "steer": "steer (Eq. 5)",
-    "distill": "distill (Eq. 6)",
-}
+if TYPE_CHECKING:
+    import numpy
+    import torch
+
+LABELS = {"denoise": "denoising", "steer": "steering", "distill": "keeping the subject"}  # a loss's name to its title
 
 
-def loss_curves(losses, steps, width=640, height=360):
-    """An image of loss curves. losses: name -> one float a step; steps: where the run will end.
+def image_of_png(data: bytes) -> torch.Tensor:
+    """Returns a PNG as ComfyUI's IMAGE: float (1, H, W, 3) in 0..1."""
+    import numpy
+    import torch
+
+    with Image.open(io.BytesIO(data)) as image:
+        return torch.from_numpy(numpy.array(image.convert("RGB")))[None].float() / 255
+
+
+def loss_curves(losses: Mapping[str, Sequence[float]], steps: int, width: int = 640, height: int = 360) -> Image.Image:
+    """Plots loss curves.
 
     Each point is a running mean over a tenth of the run so far, since single steps jump with their noise level.
+
+    Args:
+        losses: {name: one float a step}.
+        steps: where the run will end.
+        width: of the image in pixels.
+        height: of the image in pixels.
     """
     # imported here: matplotlib takes half a second that ComfyUI's start should not pay
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -36,11 +54,12 @@ def loss_curves(losses, steps, width=640, height=360):
     return Image.open(buffer).convert("RGB")
 
 
-def _running_mean(values):
+def _running_mean(values: Sequence[float]) -> numpy.ndarray:
     import numpy
 
     window = max(1, len(values) // 10)
     sums = numpy.concatenate([[0.0], numpy.cumsum(values)])
     ends = numpy.arange(1, len(values) + 1)
     starts = numpy.maximum(ends - window, 0)
-    return (sums[ends] - sums[starts]) / (ends - starts)
+    means: numpy.ndarray = (sums[ends] - sums[starts]) / (ends - starts)
+    return means

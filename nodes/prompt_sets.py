@@ -1,5 +1,7 @@
 """Prompt sets as lists: a stock CLIPTextEncode and KSampler behind them run once for each image."""
 
+from __future__ import annotations
+
 from comfy_api.latest import io, ui
 
 from ..captions import prompt_sets
@@ -12,7 +14,8 @@ EVERYDAY, EMBEDDED = "everyday (136 prompts)", "miniature (embedded, 64 prompts)
 ALL = "all eight"
 
 
-def word_inputs():
+def word_inputs() -> list[io.Input]:
+    """The word of the method, and the action in plain language."""
     return [
         io.String.Input(
             "word",
@@ -28,7 +31,8 @@ def word_inputs():
     ]
 
 
-def part_inputs(images):
+def part_inputs(images: int) -> list[io.Input]:
+    """How many images, and which part of the set."""
     return [
         io.Int.Input(
             "images",
@@ -64,7 +68,8 @@ def part_inputs(images):
     ]
 
 
-def outputs():
+def outputs() -> list[io.Output]:
+    """Lists for stock nodes, and lines for IAScore."""
     return [
         io.String.Output(
             display_name="prompts", is_output_list=True, tooltip="One prompt an image, for CLIPTextEncode."
@@ -81,7 +86,7 @@ def outputs():
     ]
 
 
-def listed(prompts, images, seed, first, count):
+def listed(prompts: list[prompt_sets.Prompt], images: int, seed: int, first: int, count: int) -> io.NodeOutput:
     """A node's outputs for a set."""
     rows = prompt_sets.seeded(prompts, images, seed, first, count)
     shown = "\n".join(f"{row.seed}: {row.prompt}" for row in rows[:8]) + ("\n..." if len(rows) > 8 else "")
@@ -96,7 +101,7 @@ def listed(prompts, images, seed, first, count):
 
 class InteractionPrompts(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionInteractionPrompts",
             display_name="Interaction Prompts",
@@ -131,7 +136,18 @@ class InteractionPrompts(Node):
         )
 
     @classmethod
-    def execute(cls, world, action, word, phrase, names, images, seed, first=0, count=0):
+    def execute(
+        cls,
+        world: str,
+        action: str,
+        word: str,
+        phrase: str,
+        names: str,
+        images: int,
+        seed: int,
+        first: int = 0,
+        count: int = 0,
+    ) -> io.NodeOutput:
         if world == EMBEDDED:
             prompts = prompt_sets.miniature(word.strip(), phrase.strip())
         else:
@@ -141,7 +157,7 @@ class InteractionPrompts(Node):
 
 class ActionBenchPrompts(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionActionBenchPrompts",
             display_name="ActionBench Prompts",
@@ -174,14 +190,16 @@ class ActionBenchPrompts(Node):
         )
 
     @classmethod
-    def execute(cls, action, word, names, images, seed, first=0, count=0):
+    def execute(
+        cls, action: str, word: str, names: str, images: int, seed: int, first: int = 0, count: int = 0
+    ) -> io.NodeOutput:
         actions = prompt_sets.ACTIONS_ALONE if action == ALL else (action,)
         return listed(prompt_sets.action_bench(actions, word, filled_lines(names)), images, seed, first, count)
 
 
-class OwnPrompts(Node):
+class CustomPrompts(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionCustomPrompts",
             display_name="Custom Prompts",
@@ -204,8 +222,10 @@ class OwnPrompts(Node):
         )
 
     @classmethod
-    def execute(cls, lines, word, phrase, images, seed, first=0, count=0):
+    def execute(
+        cls, lines: str, word: str, phrase: str, images: int, seed: int, first: int = 0, count: int = 0
+    ) -> io.NodeOutput:
         return listed(prompt_sets.custom(lines, word.strip(), phrase.strip()), images, seed, first, count)
 
 
-NODES = [InteractionPrompts, ActionBenchPrompts, OwnPrompts]
+NODES = [InteractionPrompts, ActionBenchPrompts, CustomPrompts]

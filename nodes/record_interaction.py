@@ -1,10 +1,14 @@
 """Simulate an interaction: record it from several cameras, look at its masks and boxes, keep it."""
 
+from __future__ import annotations
+
 import pathlib
+from typing import Any
 
 import comfy.model_management
 import comfy.utils
 import folder_paths
+import numpy as np
 import torch
 from comfy_api.latest import io, ui
 from PIL import Image
@@ -22,12 +26,13 @@ from .interaction_scene import CATEGORY, InteractionScene
 from .node import Node, SavingNode
 
 
-def whole(name, tooltip, **how):
+def whole(name: str, tooltip: str, **how: Any) -> io.Input:
+    """A whole number of ``Plan``, with its bounds and default."""
     least, most = LIMITS[name]
     return io.Int.Input(name, default=getattr(Plan(), name), min=least, max=most, tooltip=tooltip, **how)
 
 
-def _real(name, tooltip):
+def _real(name: str, tooltip: str) -> io.Input:
     least, most = ANGLES[name]
     how = {"step": 0.1, "optional": True, "advanced": True}
     return io.Float.Input(name, default=getattr(Plan(), name), min=least, max=most, tooltip=tooltip, **how)
@@ -52,7 +57,7 @@ IMAGES = (
 
 class RecordInteraction(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionRecord",
             display_name="Record Interaction",
@@ -100,7 +105,7 @@ class RecordInteraction(Node):
         )
 
     @classmethod
-    def execute(cls, scene, workers=1, **settings):
+    def execute(cls, scene: Any, workers: int = 1, **settings: Any) -> io.NodeOutput:
         plan = Plan(**settings)
         progress = show_progress(plan.images)
         if workers == 1:
@@ -111,11 +116,11 @@ class RecordInteraction(Node):
         return io.NodeOutput(*_values(recording), ui=ui.PreviewText(recording.summary()))
 
 
-def show_progress(total):
+def show_progress(total: int) -> Any:
     """What shows each image in the page and lets Cancel through."""
     bar = comfy.utils.ProgressBar(total)
 
-    def show(done, total, image):
+    def show(done: int, total: int, image: Any) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
         if image is not None:
             bar.update_absolute(done, total, ("JPEG", Image.fromarray(image), 512))
@@ -123,9 +128,9 @@ def show_progress(total):
     return show
 
 
-class DrawRecording(Node):
+class VisualizeAnnotations(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionVisualizeAnnotations",
             display_name="Visualize Annotations",
@@ -139,18 +144,19 @@ class DrawRecording(Node):
         )
 
     @classmethod
-    def execute(cls, recording):
+    def execute(cls, recording: Any) -> io.NodeOutput:
         overlay = image(recording.overlay())
         return io.NodeOutput(overlay, ui=ui.PreviewImage(overlay, cls=cls))
 
 
-def recording_folder():
+def recording_folder() -> pathlib.Path:
+    """The folder that holds all recordings."""
     return pathlib.Path(folder_paths.get_folder_paths("datasets")[0]) / "interactive_action_recordings"
 
 
 class SaveRecording(SavingNode):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionSaveRecording",
             display_name="Save Recording",
@@ -175,7 +181,7 @@ class SaveRecording(SavingNode):
         checked_name(name, "recording")
 
     @classmethod
-    def execute(cls, recording, name):
+    def execute(cls, recording: Any, name: str) -> io.NodeOutput:
         folder = free_path(recording_folder(), checked_name(name, "recording"))
         recordings.save(recording, folder)
         return io.NodeOutput(recording, ui=ui.PreviewText(f"{len(recording)} images written to {folder}"))
@@ -183,7 +189,7 @@ class SaveRecording(SavingNode):
 
 class LoadRecording(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionLoadRecording",
             display_name="Load Recording",
@@ -208,7 +214,7 @@ class LoadRecording(Node):
         return files_below(recording_folder() / checked_name(name, "recording"))
 
     @classmethod
-    def execute(cls, name):
+    def execute(cls, name: str) -> io.NodeOutput:
         folder = recording_folder() / checked_name(name, "recording")
         if not folder.is_dir():
             found = sorted(
@@ -222,7 +228,7 @@ class LoadRecording(Node):
         return io.NodeOutput(*_values(recording), ui=ui.PreviewText(recording.summary()))
 
 
-def _outputs():
+def _outputs() -> list[io.Output]:
     return [
         io.Image.Output(display_name="images"),
         io.Mask.Output(display_name="subject_mask", tooltip="The robot."),
@@ -237,7 +243,7 @@ def _outputs():
     ]
 
 
-def _values(recording):
+def _values(recording: Any) -> tuple[Any, ...]:
     return (
         image(recording.images),
         torch.from_numpy(recording.subject_masks).float(),
@@ -249,8 +255,9 @@ def _values(recording):
     )
 
 
-def image(images):
+def image(images: np.ndarray) -> torch.Tensor:
+    """Images uint8 (N, H, W, 3) as ComfyUI has them: float32 in 0..1."""
     return torch.from_numpy(images).float() / 255
 
 
-NODES = [InteractionScene, RecordInteraction, DrawRecording, SaveRecording, LoadRecording]
+NODES = [InteractionScene, RecordInteraction, VisualizeAnnotations, SaveRecording, LoadRecording]

@@ -1,5 +1,9 @@
 """Simulate an action and others in the same contexts, for a trainer that tells the two apart."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 from comfy_api.latest import io, ui
 
@@ -13,7 +17,7 @@ from .record_interaction import CATEGORY, IMAGES, image, show_progress, whole
 
 class RecordTriples(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionRecordTriples",
             display_name="Record Triples",
@@ -54,7 +58,7 @@ class RecordTriples(Node):
         )
 
     @classmethod
-    def execute(cls, scene, other_actions, **settings):
+    def execute(cls, scene: Any, other_actions: Any, **settings: Any) -> io.NodeOutput:
         plan = Plan(**settings)
         others = [name.strip() for name in other_actions.split(",") if name.strip()]
         triples = record_triples(SIMULATOR, scene, others, plan, show_progress(plan.images * (1 + len(others))))

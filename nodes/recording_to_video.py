@@ -1,6 +1,9 @@
 """A recording as a video."""
 
+from __future__ import annotations
+
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from comfy_api.latest import InputImpl, Types, io
@@ -11,9 +14,9 @@ from .node import Node
 from .record_interaction import CATEGORY, image
 
 
-class FilmRecording(Node):
+class RecordingToVideo(Node):
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionRecordingToVideo",
             display_name="Recording to Video",
@@ -44,7 +47,7 @@ class FilmRecording(Node):
         )
 
     @classmethod
-    def execute(cls, recording, camera, masks_and_boxes):
+    def execute(cls, recording: Any, camera: Any, masks_and_boxes: Any) -> io.NodeOutput:
         images = recording.overlay() if masks_and_boxes else recording.images
         cameras = sorted(set(recording.camera.tolist())) if camera < 0 else [camera]
         views = [images[recording.camera == number] for number in cameras]
@@ -69,4 +72,4 @@ class FilmRecording(Node):
         return io.NodeOutput(video, frames)
 
 
-NODES = [FilmRecording]
+NODES = [RecordingToVideo]

@@ -1,25 +1,39 @@
 """Judge edits of images: where the edited thing is, what a good edit is, and how good some edits are."""
 
+from __future__ import annotations
+
 import json
 import pathlib
+from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
-from ..files import lines_of
 from . import sockets
-from .iascore import EMBEDDED
+from .iascore import CATEGORY, EMBEDDED, lines, on_device
 from .node import Node
 
-CATEGORY = "Interactive Action/scoring"
+if TYPE_CHECKING:
+    import torch
+
+    from ..scoring.detectors import Detector
+    from ..scoring.editing import EditingReward
+
 DEPTH = "depth-anything/Depth-Anything-V2-Small-hf"
-KINDS = {EMBEDDED: None, "DINOv2": "facebook/dinov2-base", "CLIP": "openai/clip-vit-base-patch32", "DreamSim": None}
+KINDS: dict[str, str | None] = {
+    EMBEDDED: None,
+    "DINOv2": "facebook/dinov2-base",
+    "CLIP": "openai/clip-vit-base-patch32",
+    "DreamSim": None,
+}
 BATCH = 16
 
 
 class GroundedMask(Node):
+    """Masks a thing by its name."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionGroundedMask",
             display_name="Grounded Mask",
@@ -48,9 +62,7 @@ class GroundedMask(Node):
         )
 
     @classmethod
-    def execute(cls, image, text, detector, segmenter):
-        import comfy.model_management
-
+    def execute(cls, image: torch.Tensor, text: str, detector: Detector, segmenter: str) -> io.NodeOutput:
         from ..scoring.masks import load_segmenter
 
         if not segmenter.strip():
@@ -58,44 +70,43 @@ class GroundedMask(Node):
                 "No SAM 2 is named. Write a folder or a hub name, such as facebook/sam2.1-hiera-small."
             )
         judge = load_segmenter(detector, segmenter.strip())
-        try:
-            judge.to(comfy.model_management.get_torch_device())
-            return io.NodeOutput(judge.segment(image[..., :3], list(lines_of(text.strip()))))
-        finally:
-            judge.to("cpu")
+        with on_device(judge):
+            return io.NodeOutput(judge.segment(image[..., :3], lines(text)))
 
 
 class EditingRewardNode(Node):
+    """Loads the judges of edits."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionEditingReward",
             display_name="Editing Reward",
             category=CATEGORY,
-            description="What a good edit is: the same depth as before (Eq. 8), the look of a style image where it "
-            "belongs, and the rest as it was (Eq. 9). For Score Edits and Train Editor from AI Feedback.",
+            description="What a good edit is: the same depth as before, the look of a style image where it belongs, "
+            "and the rest as it was. For Score Edits and Train Editor from AI Feedback.",
             search_aliases=["Depth Anything", "DreamSim", "DINOv2", "RLAIF"],
             inputs=[
                 io.String.Input(
                     "depth_model",
                     default=EMBEDDED,
                     tooltip="The embedded one knows simulated images only. For real ones a depth model in "
-                    "transformers' format: a folder with config.json, model.safetensors and "
+                    f"transformers' format: a folder with config.json, model.safetensors and "
                     f"preprocessor_config.json, or a hub name such as {DEPTH}.",
                 ),
                 io.Combo.Input(
                     "encoder",
                     options=list(KINDS),
                     tooltip="What compares the edit with the style image. The embedded one knows simulated images "
-                    "only. The paper finds DreamSim best; DINOv2 makes edits grainy, CLIP smooth and tinted. DreamSim "
-                    "needs its authors' package (pip install dreamsim), which fetches weights into models/dreamsim "
-                    "and code of DINO's authors.",
+                    "only. The paper finds DreamSim best; DINOv2 makes edits grainy, CLIP smooth and tinted. "
+                    "DreamSim needs its authors' package (pip install dreamsim), which fetches weights into "
+                    "models/dreamsim and code of DINO's authors.",
                 ),
                 io.String.Input(
                     "encoder_model",
                     default="",
                     optional=True,
-                    tooltip="For DINOv2 and CLIP: a folder in transformers' format or a hub name. Empty: "
+                    tooltip=f"For DINOv2 and CLIP: a folder in transformers' format or a hub name. Empty: "
                     f"{KINDS['DINOv2']} or {KINDS['CLIP']}. Unused by DreamSim.",
                 ),
                 io.Float.Input(
@@ -106,7 +117,7 @@ class EditingRewardNode(Node):
                     max=100.0,
                     step=0.05,
                     optional=True,
-                    tooltip="How much changes outside of the mask count (Eq. 9).",
+                    tooltip="How much changes outside of the mask count.",
                 ),
                 io.Float.Input(
                     "alpha",
@@ -122,35 +133,37 @@ class EditingRewardNode(Node):
         )
 
     @classmethod
-    def execute(cls, depth_model, encoder, encoder_model="", lambda_=0.5, alpha=1.0):
+    def execute(
+        cls, depth_model: str, encoder: str, encoder_model: str = "", lambda_: float = 0.5, alpha: float = 1.0
+    ) -> io.NodeOutput:
         import folder_paths
 
-        from ..miniature import style_editor as edits
+        from ..miniature import style_editor
         from ..scoring.editing import EditingReward
         from ..scoring.encoders import load_encoder
         from ..scoring.structure import load_depth_model
 
-        depth = (
-            edits.load_depth_model() if depth_model.strip() in ("", EMBEDDED) else load_depth_model(depth_model.strip())
-        )
+        depth_name = depth_model.strip()
+        depth = style_editor.load_depth_model() if depth_name in ("", EMBEDDED) else load_depth_model(depth_name)
         if encoder == EMBEDDED:
-            seer = edits.load_encoder()
+            judge = style_editor.load_encoder()
         elif encoder == "DreamSim":
-            seer = load_encoder(encoder, str(pathlib.Path(folder_paths.models_dir, "dreamsim")))
+            judge = load_encoder(encoder, str(pathlib.Path(folder_paths.models_dir, "dreamsim")))
         else:
-            seer = load_encoder(encoder, encoder_model.strip() or KINDS[encoder])
-        return io.NodeOutput(EditingReward(depth, seer, lambda_, alpha))
+            judge = load_encoder(encoder, encoder_model.strip() or KINDS[encoder] or "")
+        return io.NodeOutput(EditingReward(depth, judge, lambda_, alpha))
 
 
 class ScoreEdits(Node):
+    """Judges edits of images."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionScoreEdits",
             display_name="Score Edits",
             category=CATEGORY,
-            description="How far each edit kept the structure (Eq. 8) and took the style (Eq. 9), and which of them is "
-            "best.",
+            description="How far each edit kept the structure and took the style, and which of them is best.",
             search_aliases=["structure score", "semantics score", "depth difference", "best of"],
             is_output_node=True,
             inputs=[
@@ -166,8 +179,13 @@ class ScoreEdits(Node):
                 ),
             ],
             outputs=[
-                io.Float.Output(display_name="structure", tooltip="Eq. 8, mean over the edits; lower is better."),
-                io.Float.Output(display_name="semantics", tooltip="Eq. 9, mean over the edits; lower is better."),
+                io.Float.Output(
+                    display_name="structure", tooltip="How much depths differ, mean over the edits; lower is better."
+                ),
+                io.Float.Output(
+                    display_name="semantics",
+                    tooltip="How far the edits are from the style, mean over them; lower is better.",
+                ),
                 io.Image.Output(display_name="best", tooltip="The edit with the lowest total of its batch."),
                 io.Image.Output(
                     display_name="depth change",
@@ -178,55 +196,36 @@ class ScoreEdits(Node):
         )
 
     @classmethod
-    def execute(cls, edited, image, style, reward, mask=None, style_mask=None):
-        import comfy.model_management
+    def execute(
+        cls,
+        edited: torch.Tensor,
+        image: torch.Tensor,
+        style: torch.Tensor,
+        reward: EditingReward,
+        mask: torch.Tensor | None = None,
+        style_mask: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
         import comfy.utils
-        import torch
+
+        from ..scoring.editing import score_batches
 
         edited, image, style = (images[..., :3].cpu() for images in (edited, image, style))
         bar = comfy.utils.ProgressBar(len(edited))
-        try:
-            reward.to(comfy.model_management.get_torch_device())
-            before = reward.depth_model.depth(image)
-            found, after = [], []
-            for part in torch.arange(len(edited)).split(BATCH):
-
-                def of(images, part=part):
-                    return images[part] if images is not None and len(images) == len(edited) else images
-
-                after.append(reward.depth_model.depth(edited[part]))
-                given = (of(images) for images in (image, style, mask, style_mask))
-                found.append(reward.scores(edited[part], *given, depths=(of(before), after[-1])))
-                bar.update_absolute(int(part[-1]) + 1, len(edited))
-        finally:
-            reward.to("cpu")
-        structure, semantics = (torch.cat(scores) for scores in zip(*found))
-        total = reward.total(structure, semantics)
-        change = (before - torch.cat(after)).abs()
-        change = (change / change.max().clamp(min=1e-8))[..., None].expand(-1, -1, -1, 3)
-        best = int(total.argmin())
-        rows = [
-            {"structure": s, "semantics": m, "total": t}
-            for s, m, t in zip(structure.tolist(), semantics.tolist(), total.tolist())
-        ]
-        report = {
-            "how": json.loads(reward.name),
-            "structure": structure.mean().item(),
-            "semantics": semantics.mean().item(),
-            "best": best + 1,
-            "edits": rows,
-        }
-        shown = (
-            f"structure {report['structure']:.4f}, semantics {report['semantics']:.4f} (both: lower is better); best "
-            f"is edit {best + 1}"
+        with on_device(reward):
+            scores = score_batches(reward, edited, image, style, mask, style_mask, BATCH, bar.update_absolute)
+        change = scores.depth_change[..., None].expand(-1, -1, -1, 3)
+        report, best = scores.report(), scores.best
+        text = (
+            f"structure {report['structure']:.4f}, semantics {report['semantics']:.4f} (both: lower is better); "
+            f"best is edit {best + 1}"
         )
         return io.NodeOutput(
             report["structure"],
             report["semantics"],
             edited[best : best + 1],
             change,
-            json.dumps(report, indent=1),
-            ui={**ui.PreviewImage(change, cls=cls).as_dict(), **ui.PreviewText(shown).as_dict()},
+            json.dumps({"how": json.loads(reward.name), **report}, indent=1),
+            ui={**ui.PreviewImage(change, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()},
         )
 
 

@@ -1,14 +1,16 @@
 """How well simulation foretells the robot."""
 
+from __future__ import annotations
+
 import json
 import pathlib
-from io import BytesIO
 
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
-from ..files import checked_name
+from ..files import checked_name, read_text
 from .node import Node
+from .plots import image_of_png
 
 TABLE_4 = """policy,real,SIMPLER variants,SIMPLER matching,edited
 RT-1 (Converged),0.870,0.323,0.730,0.640
@@ -19,8 +21,10 @@ RT-1 (Begin),0.000,0.069,0.139,0.040
 
 
 class SimToReal(Node):
+    """Measures how well simulations rank policies as the robot does."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionSimToReal",
             display_name="Sim-to-Real Correlation",
@@ -35,8 +39,8 @@ class SimToReal(Node):
                     default=TABLE_4,
                     multiline=True,
                     tooltip="CSV: a line of names (policy, real, one column a simulation), then a line for each "
-                    "policy; or a JSON list of objects with these keys. It begins as Table 4 of paper 004, drawers on "
-                    "average.",
+                    "policy; or a JSON list of objects with these keys. It begins as Table 4 of Benarous et al. "
+                    "2025, drawers on average.",
                 ),
                 io.String.Input(
                     "file",
@@ -65,11 +69,7 @@ class SimToReal(Node):
         return [path] if path else []
 
     @classmethod
-    def execute(cls, table, file=""):
-        import numpy
-        import torch
-        from PIL import Image
-
+    def execute(cls, table: str, file: str = "") -> io.NodeOutput:
         from ..scoring import sim_to_real
 
         path = _path(file)
@@ -77,11 +77,9 @@ class SimToReal(Node):
             raise InteractiveActionError(
                 f"There is no {path.name} in {path.parent}. Put the table there, or leave file empty."
             )
-        columns = sim_to_real.read_table(path.read_text(encoding="utf-8-sig", errors="replace") if path else table)
+        columns = sim_to_real.read_table(read_text(path) if path else table)
         rows = sim_to_real.compare(*columns)
-        text = sim_to_real.table(rows)
-        with Image.open(BytesIO(sim_to_real.plot(*columns))) as image:
-            plot = torch.from_numpy(numpy.array(image.convert("RGB")))[None].float() / 255
+        text, plot = sim_to_real.table(rows), image_of_png(sim_to_real.plot(*columns))
         return io.NodeOutput(
             text,
             json.dumps(rows, indent=1),
@@ -90,7 +88,7 @@ class SimToReal(Node):
         )
 
 
-def _path(file):
+def _path(file: str) -> pathlib.Path | None:
     import folder_paths
 
     return (

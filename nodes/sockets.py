@@ -49,7 +49,7 @@ SOURCES = {
 def boxes_input(name: str, **details: Any) -> io.Input:
     """Returns an optional socket for boxes of any detector.
 
-    ComfyUI's own type as a mere socket: io.BoundingBox.Input announces a default rectangle besides, and programs that make
-    prompts from workflows (comfy-cli) send it wherever nothing is connected.
+    ComfyUI's own type as a mere socket: io.BoundingBox.Input announces a default rectangle besides, and programs that
+    make prompts from workflows (comfy-cli) send it wherever nothing is connected.
     """
     return io.Custom("BOUNDING_BOX").Input(name, optional=True, extra_dict={"forceInput": True}, **details)

@@ -1,42 +1,43 @@
-"""The node that teaches an editor with judges in the place of people."""
+"""The node that trains an editor with judges in the place of people."""
+
+from __future__ import annotations
 
 import io as bytes_io
 import json
 import pathlib
+from typing import Any
 
 import folder_paths
-import numpy
+import numpy as np
 import torch
 from comfy_api.latest import io, ui
+from einops import rearrange
 from PIL import Image
 
+from ..trainers.d3po import D3POConfig
+from ..trainers.edit_task import EditTask, Pair
 from ..trainers.failed_writes import FailedWrites
 from ..trainers.loop import TrainingState, run_key
-from ..trainers.rlaif import D3POConfig, D3POTraining, EditTask, begin, reward_curve, training_steps
+from ..trainers.rlaif import D3POTraining, begin, reward_curve, training_steps
 from . import sockets
+from .config_inputs import inputs_of
 from .node import Node
+
+PREVIEW_SIDE = 960  # pixels
 
 
 class TrainEditor(Node):
+    """Trains an editor from AI feedback."""
+
     @classmethod
-    def define_schema(cls):
-        defaults = D3POConfig()
-
-        def whole(name, least, most, tooltip, **how):
-            return io.Int.Input(name, default=getattr(defaults, name), min=least, max=most, tooltip=tooltip, **how)
-
-        def real(name, least, most, step, tooltip, **how):
-            return io.Float.Input(
-                name, default=getattr(defaults, name), min=least, max=most, step=step, tooltip=tooltip, **how
-            )
-
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionTrainEditor",
             display_name="Train Editor from AI Feedback",
             category="Interactive Action/training",
             description="Teach an editor one edit without examples of it: it edits each image twice, the reward "
-            "chooses, and D3PO makes the better edit likelier (Eq. 7). Look at the reward; the loss stays near 0.693 "
-            "whatever is learned.",
+            "chooses, and the better edit becomes likelier. Look at the reward; the loss stays near 0.693 whatever is "
+            "learned.",
             search_aliases=["RLAIF", "D3PO", "DPO", "InstructPix2Pix", "reinforcement learning"],
             inputs=[
                 io.Model.Input("model", tooltip="MODEL of a style-conditioned InstructPix2Pix (12 input channels)."),
@@ -44,11 +45,11 @@ class TrainEditor(Node):
                 io.Vae.Input("vae", tooltip="VAE of the same checkpoint."),
                 io.Image.Input(
                     "image",
-                    tooltip="Images to practise on, at multiples of 8, in the paper 256 x 256; 512 x 512 works "
+                    tooltip="Images to practice on, at multiples of 8, in the paper 256 x 256; 512 x 512 works "
                     "afterwards.",
                 ),
                 io.Image.Input(
-                    "style", tooltip="Images of the wanted look, of any size; they take turns. Five in the paper."
+                    "style", tooltip="Images of the look to learn, of any size; they take turns. Five in the paper."
                 ),
                 sockets.EditingReward.Input("reward", tooltip="From Editing Reward: which of two edits is better."),
                 io.String.Input(
@@ -57,47 +58,7 @@ class TrainEditor(Node):
                     multiline=True,
                     tooltip="What to do, in few words.",
                 ),
-                whole("steps", 1, 10000, "Optimizer steps. Six to ten are enough in the paper, with 128 pairs each."),
-                whole("pairs", 1, 1024, "Pairs of edits a step. More make a step surer and slower; 128 in the paper."),
-                whole(
-                    "batch_size", 1, 1024, "Images that the network sees at once: memory alone, the result is the same."
-                ),
-                real("learning_rate", 1e-7, 1.0, 1e-6, "AdamW's learning rate.", round=False),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=io.ControlAfterGenerate.fixed,
-                    tooltip="Same seed, model, images and settings: the same weights.",
-                ),
-                whole(
-                    "rank",
-                    0,
-                    256,
-                    "Rank of the LoRA on attention; what is new in a style-conditioned editor is trained whole. 0: "
-                    "every weight.",
-                ),
-                whole("denoising_steps", 1, 500, "DDIM steps of an edit.", advanced=True),
-                real("s_in", 0.0, 100.0, 0.1, "Guidance by the image (Eq. 13).", advanced=True),
-                real(
-                    "s_sty",
-                    0.0,
-                    100.0,
-                    0.1,
-                    "Guidance by the style image. All three scales 1: no guidance, a quarter of the time.",
-                    advanced=True,
-                ),
-                real("s_T", 0.0, 100.0, 0.1, "Guidance by the instruction.", advanced=True),
-                real("beta", 0.001, 10.0, 0.01, "beta of Eq. 7: how hard a preference pulls.", advanced=True),
-                real(
-                    "clip_ratio",
-                    0.01,
-                    0.99,
-                    0.01,
-                    "How far the probability of a step may move from the start, as a share.",
-                    advanced=True,
-                ),
+                *inputs_of(D3POConfig),
                 io.Mask.Input(
                     "mask",
                     optional=True,
@@ -110,7 +71,7 @@ class TrainEditor(Node):
                 ),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The taught editor."),
+                io.Model.Output(display_name="model", tooltip="The trained editor."),
                 io.LoraModel.Output(
                     display_name="lora",
                     tooltip="What was learned, for Save LoRA Weights; loads over the same checkpoint.",
@@ -123,78 +84,114 @@ class TrainEditor(Node):
         )
 
     @classmethod
-    def execute(cls, model, clip, vae, image, style, reward, instruction, mask=None, style_mask=None, **settings):
-        # imported here: these need a running ComfyUI, not only an importable one
+    def execute(
+        cls,
+        model: Any,
+        clip: Any,
+        vae: Any,
+        image: torch.Tensor,
+        style: torch.Tensor,
+        reward: Any,
+        instruction: str,
+        mask: torch.Tensor | None = None,
+        style_mask: torch.Tensor | None = None,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        # imported here: it needs a running ComfyUI, not only an importable one
         import comfy.sd
-        import comfy.utils
-
-        from ..models.adapters import editor_adapter
-        from ..models.comfy_style_editor import ComfyEditor
 
         config = D3POConfig(**settings)
-        bar, failed_writes = comfy.utils.ProgressBar(config.steps), FailedWrites()
-        with ComfyEditor(model, clip, vae) as engine:
-            # clone: what came along a graph are inference tensors
-            image, style, mask, style_mask = (
-                given if given is None else given.clone() for given in (image, style, mask, style_mask)
-            )
-            task = EditTask(image, style, instruction, mask, style_mask)
-            run = run_key(f"{engine.fingerprint()} {reward.name}", task, config)
-            path = pathlib.Path(
-                folder_paths.get_user_directory(), "interactive_action", "training", f"{run[:16]}.safetensors"
-            )
-            adapter = editor_adapter(engine.module, config.rank)
-            try:
-                reward.to(engine.device)
-                training = D3POTraining(engine, adapter, task, reward, config)
-                state = TrainingState.load(path, run) or begin(training)
-                pair = None
-                for pair in training_steps(training, state, bar.update_absolute):
-                    if state.step < config.steps:
-                        with failed_writes.tolerated("state"):
-                            state.save(path, run)
-                    total = config.steps * training.ticks
-                    image = feedback(pair, state.losses, config.steps, reward.alpha)
-                    bar.update_absolute(state.step * training.ticks, total, ("JPEG", image, 960))
-            finally:
-                reward.to("cpu")
-            lora = {f"diffusion_model.{name}": part for name, part in adapter.state(state.vectors).items()}
-        path.unlink(missing_ok=True)
-        taught, _ = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)
+        failed_writes = FailedWrites()
+        task_parts = (image, style, instruction, mask, style_mask)
+        state, lora, preview = train((model, clip, vae), task_parts, reward, config, failed_writes)
+        trained, _ = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)
         curve = reward_curve(state.losses, reward.alpha)
         report = {"steps": config.steps, "reward": curve, **state.losses}
-        shown = (
-            torch.from_numpy(numpy.array(feedback(pair, state.losses, config.steps, reward.alpha))).float()[None] / 255
-        )
         text = (
             f"{config.steps} steps of {config.pairs} pairs; reward {curve[-1]:+.2f} deviations since the first step, "
-            f"{numpy.mean(state.losses['ties']):.0%} ties. The loss says nothing: it is always near 0.693."
+            f"{np.mean(state.losses['ties']):.0%} ties. The loss says nothing: it is always near 0.693."
         )
         text = " ".join([text, *failed_writes.sentences.values()])
-        ui_parts = {**ui.PreviewImage(shown, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()}
-        return io.NodeOutput(taught, lora, shown, json.dumps(report, indent=1), ui=ui_parts)
+        plot = rearrange(torch.from_numpy(np.array(preview)), "h w c -> 1 h w c").float() / 255
+        ui_parts = {**ui.PreviewImage(plot, cls=cls).as_dict(), **ui.PreviewText(text).as_dict()}
+        return io.NodeOutput(trained, lora, plot, json.dumps(report, indent=1), ui=ui_parts)
 
 
-def feedback(pair, history, steps, alpha):
-    """An image (PIL) of the current ``Pair`` with its scores, and of the reward over the steps."""
+def train(
+    loaded: tuple[Any, Any, Any],
+    task_parts: tuple[Any, ...],
+    reward: Any,
+    config: D3POConfig,
+    failed_writes: FailedWrites,
+) -> tuple[TrainingState, dict[str, torch.Tensor], Image.Image]:
+    """Trains to the end, from where the same run was interrupted if it was.
+
+    Args:
+        loaded: MODEL, CLIP and VAE.
+        task_parts: of ``EditTask``; what came along a graph are inference tensors, which are copied.
+        reward: an ``EditingReward``.
+        config: hyperparameters.
+        failed_writes: takes what is said of states that cannot be written.
+
+    Returns:
+        (the last state, the LoRA's tensors, the last preview).
+    """
+    import comfy.utils
+
+    from ..models.adapters import editor_adapter
+    from ..models.comfy_style_editor import ComfyEditor
+
+    bar = comfy.utils.ProgressBar(config.steps)
+    with ComfyEditor(*loaded) as engine:
+        task = EditTask(*(part.clone() if torch.is_tensor(part) else part for part in task_parts))
+        run = run_key(f"{engine.fingerprint()} {reward.name}", task, config)
+        folder = pathlib.Path(folder_paths.get_user_directory(), "interactive_action", "training")
+        path = folder / f"{run[:16]}.safetensors"
+        adapter = editor_adapter(engine.module, config.rank)
+        try:
+            reward.to(engine.device)
+            training = D3POTraining(engine, adapter, task, reward, config)
+            state = TrainingState.load(path, run) or begin(training)
+            for pair in training_steps(training, state, bar.update_absolute):
+                if state.step < config.steps:
+                    with failed_writes.tolerated("state"):
+                        state.save(path, run)
+                calls = training.calls_per_step
+                preview = feedback(pair, state.losses, config.steps, reward.alpha)
+                bar.update_absolute(state.step * calls, config.steps * calls, ("JPEG", preview, PREVIEW_SIDE))
+        finally:
+            reward.to("cpu")
+        lora = adapter.tensors(state.parameters)
+    path.unlink(missing_ok=True)
+    return state, lora, preview
+
+
+def feedback(pair: Pair, history: dict[str, list[float]], steps: int, alpha: float) -> Image.Image:
+    """Returns an image of a pair with its scores, and of the reward over the steps.
+
+    Args:
+        pair: of the last step.
+        history: ``TrainingState.losses``.
+        steps: of the whole run.
+        alpha: of the reward.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.6, 5.4), dpi=100, layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(3, 2))
-    shown = [("image", pair.original), ("style", pair.style)]
-    shown += [
-        (f"{name}: total {total:+.2f}\nstructure {structure:.3f}, semantics {semantics:.3f}", image)
-        for name, (image, structure, semantics, total) in (("better", pair.better), ("worse", pair.worse))
-    ]
-    for axes, (title, image) in zip(above.subplots(1, 4), shown):
+    tiles = [("image", pair.original), ("style", pair.style)]
+    for name, edit in (("better", pair.better), ("worse", pair.worse)):
+        scores = f"structure {edit.structure:.3f}, semantics {edit.semantics:.3f}"
+        tiles.append((f"{name}: total {edit.total:+.2f}\n{scores}", edit.image))
+    for axes, (title, image) in zip(above.subplots(1, 4), tiles):
         axes.imshow(image.clamp(0, 1).numpy())
         axes.set_title(title, fontsize=8)
         axes.axis("off")
     curves = {
         "reward, in the first step's deviations": reward_curve(history, alpha),
-        "structure, Eq. 8 (lower is better)": history["structure"],
-        "semantics, Eq. 9 (lower is better)": history["semantics"],
+        "structure (lower is better)": history["structure"],
+        "semantics (lower is better)": history["semantics"],
     }
     for axes, (title, values) in zip(below.subplots(1, 3), curves.items()):
         axes.plot(range(1, len(values) + 1), values, color="tab:blue", marker=".", linewidth=1.2)

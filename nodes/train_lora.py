@@ -35,6 +35,7 @@ def class_inputs() -> list[io.Input]:
 
 
 def lora_output() -> io.Output:
+    """Returns the output of a LoRA."""
     tooltip = "For Load LoRA Model, or for Save LoRA Weights and then Load LoRA."
     return io.LoraModel.Output(display_name="lora", tooltip=tooltip)
 

@@ -63,6 +63,7 @@ def training_outputs() -> list[io.Output]:
 
 
 def token_output() -> io.Output:
+    """Returns the output of a token."""
     return sockets.Token.Output(display_name="token", tooltip="For Save Interactive Token or Apply Interactive Token.")
 
 

@@ -90,10 +90,12 @@ class ValidationImages(Node):
             raise InteractiveActionError("IAScore needs both judges. Connect a detector and a CLIP scorer, or neither.")
         if detector is None:
             return io.NodeOutput(Validation(lines, **sampling))
-        from ..scoring.keep_best import IAScoreOfSamples
+        from ..scoring.keep_best import ValidationIAScore
 
         return io.NodeOutput(
-            Validation(lines, **sampling, score=IAScoreOfSamples(lines, subject, object, phrase, detector, clip_scorer))
+            Validation(
+                lines, **sampling, score=ValidationIAScore(lines, subject, object, phrase, detector, clip_scorer)
+            )
         )
 
 

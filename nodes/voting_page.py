@@ -1,22 +1,30 @@
 """Let people judge: write a blinded voting page, and read the votes that came back."""
 
+from __future__ import annotations
+
 import json
 import pathlib
-from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from ..files import checked_name, filled_lines, free_path, read_text, write_atomically
 from .node import Node, SavingNode
+from .plots import image_of_png
+
+if TYPE_CHECKING:
+    import torch
 
 CATEGORY = "Interactive Action/scoring"
 MOST = 6
 
 
 class WriteVotingPage(SavingNode):
+    """Writes a page that asks people which image is best."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionWriteVotingPage",
             display_name="Write Voting Page",
@@ -69,30 +77,35 @@ class WriteVotingPage(SavingNode):
         checked_name(save_as.strip(), "voting page")
 
     @classmethod
-    def execute(cls, images_1, images_2, methods, prompts, seed, save_as, **more):
+    def execute(
+        cls,
+        images_1: torch.Tensor,
+        images_2: torch.Tensor,
+        methods: str,
+        prompts: str,
+        seed: int,
+        save_as: str,
+        **numbered: Any,
+    ) -> io.NodeOutput:
         import folder_paths
 
         from ..scoring import votes
 
         save_as = save_as.strip()
-        batches = [images_1, images_2, *(more.get(f"images_{number}") for number in range(3, MOST + 1))]
-        batches, names = [batch for batch in batches if batch is not None], filled_lines(methods)
-        if len(names) != len(batches) or len(set(names)) != len(names):
-            raise InteractiveActionError(
-                f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names "
-                f"are: {', '.join(names) or 'none'}. Write one different name a line for each batch."
-            )
-        page, key = votes.write_page(dict(zip(names, batches)), filled_lines(prompts), seed)
+        _, images = images_by_method(methods, images_1=images_1, images_2=images_2, **numbered)
+        page, key = votes.write_page(images, filled_lines(prompts), seed)
         path = free_path(folder_paths.get_output_directory(), save_as, ".html")
         write_atomically(path.with_suffix(".key.json"), (json.dumps(key, indent=1) + "\n").encode())
         write_atomically(path, page.encode())
-        told = f"written to {path.name}; {path.stem}.key.json tells the methods: keep it from the voters"
-        return io.NodeOutput(path.stem, ui=ui.PreviewText(told))
+        summary = f"written to {path.name}; {path.stem}.key.json tells the methods: keep it from the voters"
+        return io.NodeOutput(path.stem, ui=ui.PreviewText(summary))
 
 
 class ReadVotes(Node):
+    """Counts the answers to a voting page."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionReadVotes",
             display_name="Read Votes",
@@ -138,25 +151,20 @@ class ReadVotes(Node):
         return [*([key_path(page)] if page else []), *(answer_files(folder) if folder else [])]
 
     @classmethod
-    def execute(cls, page, folder, pasted=""):
-        import numpy
-        import torch
-        from PIL import Image
-
+    def execute(cls, page: str, folder: str, pasted: str = "") -> io.NodeOutput:
         from ..scoring import votes
 
         path = key_path(page)
         if not path.is_file():
             raise InteractiveActionError(
                 f"There is no {path.name} in {path.parent}. Name the page as Write Voting Page named it, and put its "
-                "key back there."
+                f"key back there."
             )
-        files = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in answer_files(folder)}
-        files.update({f"pasted line {number}": line for number, line in enumerate(filled_lines(pasted), 1)})
-        report = votes.tally(votes.read_key(read_text(path)), files)
+        files, unreadable = votes.read_answer_files(answer_files(folder))
+        files |= {f"pasted line {number}": line for number, line in enumerate(filled_lines(pasted), 1)}
+        report = votes.tally(votes.read_key(read_text(path)), files, unreadable)
         text = votes.table(report)
-        with Image.open(BytesIO(votes.plot(report))) as image:
-            plot = torch.from_numpy(numpy.array(image.convert("RGB")))[None].float() / 255
+        plot = image_of_png(votes.plot(report))
         return io.NodeOutput(
             text,
             json.dumps(report, indent=1),
@@ -165,14 +173,32 @@ class ReadVotes(Node):
         )
 
 
-def key_path(page):
+def images_by_method(methods: str, **inputs: torch.Tensor | None) -> tuple[list[int], dict[str, torch.Tensor]]:
+    """Returns the numbers of the connected batches, and the batches by the names of their methods.
+
+    Args:
+        methods: a name a line.
+        inputs: images_1 to images_6, of which some may be None; others are left alone.
+    """
+    batches = {number: inputs.get(f"images_{number}") for number in range(1, MOST + 1)}
+    images = {number: batch for number, batch in batches.items() if batch is not None}
+    names = filled_lines(methods)
+    if len(names) != len(images) or len(set(names)) != len(names):
+        raise InteractiveActionError(
+            f"Each method needs a name of its own; {len(images)} batches of images are connected, and the names are: "
+            f"{', '.join(names) or 'none'}. Write one different name a line for each batch."
+        )
+    return list(images), dict(zip(names, images.values()))
+
+
+def key_path(page: str) -> pathlib.Path:
     """The file that tells which method is which, beside the page."""
     import folder_paths
 
     return pathlib.Path(folder_paths.get_output_directory(), f"{checked_name(page.strip(), 'voting page')}.key.json")
 
 
-def answer_files(folder):
+def answer_files(folder: str) -> list[pathlib.Path]:
     """The voters' files in a folder of ComfyUI's input folder."""
     import folder_paths
 

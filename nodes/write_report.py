@@ -1,8 +1,12 @@
 """Put a run into one HTML file that can be sent to anybody."""
 
+from __future__ import annotations
+
 import itertools
 import json
 import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
@@ -10,22 +14,19 @@ from ..errors import InteractiveActionError
 from ..files import checked_name, filled_lines, free_path
 from .interactive_token import _token_path
 from .node import SavingNode
-from .voting_page import CATEGORY, MOST
+from .voting_page import CATEGORY, MOST, images_by_method
 
-COLUMNS = {  # of the table of scores: the names that readers know -> the names in IAScore's report
-    "IAScore": "iascore_cosine",
-    "IAScore, 2.5 x cosine": "iascore_2_5",
-    "boxes overlap": "pass_rate",
-    "both found": "both_found",
-    "mean IoU": "mean_iou",
-    "CLIP cosine of those": "cosine_of_passed",
-}
-SHARES = {"boxes overlap": ".0%", "both found": ".0%", "entity": ".0%", "action": ".0%", "overall": ".0%"}
+if TYPE_CHECKING:
+    import torch
+
+    from ..scoring.report import File
 
 
 class WriteReport(SavingNode):
+    """Writes a page with everything that a comparison found."""
+
     @classmethod
-    def define_schema(cls):
+    def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InteractiveActionWriteReport",
             display_name="Write Report",
@@ -43,7 +44,8 @@ class WriteReport(SavingNode):
                             f"images_{number}",
                             optional=number > 1,
                             lazy=True,
-                            tooltip=f"The images of the method in line {number} of methods, one for each line of prompts.",
+                            tooltip=f"The images of the method in line {number} of methods, one for each line of "
+                            "prompts.",
                         ),
                         io.String.Input(
                             f"report_{number}",
@@ -103,22 +105,27 @@ class WriteReport(SavingNode):
         return token_paths(tokens)
 
     @classmethod
-    def execute(cls, title, images_1, methods, prompts, save_as, notes="", votes=None, plots=None, tokens="", **more):
+    def execute(
+        cls,
+        title: str,
+        images_1: torch.Tensor,
+        methods: str,
+        prompts: str,
+        save_as: str,
+        notes: str = "",
+        votes: str | None = None,
+        plots: torch.Tensor | None = None,
+        tokens: str = "",
+        **numbered: Any,
+    ) -> io.NodeOutput:
         import folder_paths
 
-        from ..scoring.report import File, Plot, write_report
+        from ..scoring.report import Plot, Section, write_report
+        from ..scoring.report_sections import COLUMNS, image_grid, scores_table, votes_table
         from ..scoring.report_texts import read_scores, read_votes
 
-        save_as = save_as.strip()
-        batches = {number: more.get(f"images_{number}") for number in range(2, MOST + 1)}
-        batches = {1: images_1, **{number: batch for number, batch in batches.items() if batch is not None}}
-        names, lines = filled_lines(methods), filled_lines(prompts)
-        if len(names) != len(batches) or len(set(names)) != len(names):
-            raise InteractiveActionError(
-                f"Each method needs a name of its own; {len(batches)} batches of images are connected, and the names "
-                f"are: {', '.join(names) or 'none'}. Write one different name a line for each batch."
-            )
-        images = dict(zip(names, batches.values()))
+        save_as, lines = save_as.strip(), filled_lines(prompts)
+        numbers, images = images_by_method(methods, images_1=images_1, **numbered)
         if wrong := [f"{name} {len(batch)}" for name, batch in images.items() if len(batch) != len(lines)]:
             raise InteractiveActionError(
                 f"There are {len(lines)} prompts, and other numbers of images: {', '.join(wrong)}. Write one line an "
@@ -126,128 +133,62 @@ class WriteReport(SavingNode):
             )
         reports = {
             name: read_scores(text, f"report_{number}", COLUMNS.values(), len(lines))
-            for name, number in zip(names, batches)
-            if (text := more.get(f"report_{number}"))
+            for name, number in zip(images, numbers)
+            if (text := numbered.get(f"report_{number}"))
         }
-        sections = [scores_table(reports)] if reports else []
+        sections: list[Section] = [scores_table(reports)] if reports else []
         sections += [votes_table(read_votes(votes, "votes"))] if votes else []
         sections.append(image_grid(images, lines, reports))
         if plots is not None:
             sections += [Plot(f"Plot {number}", plot) for number, plot in enumerate(plots, 1)]
-        files = [
-            File(
-                path.name,
-                path.read_bytes(),
-                f"A token: put it into {path.parent.name} and write <{path.stem}> in a prompt.",
-            )
-            for path in token_paths(tokens)
-        ]
-        hidden = cls.hidden  # nothing of it is there outside a graph
-        if hidden and (workflow := (hidden.extra_pnginfo or {}).get("workflow")):
-            files.append(
-                File(
-                    f"{save_as}.workflow.json",
-                    json.dumps(workflow).encode(),
-                    "The graph that made this page: drag it into ComfyUI.",
-                )
-            )
         path = free_path(pathlib.Path(folder_paths.get_output_directory()), save_as, ".html")
-        write_report(
-            path,
-            title.strip(),
-            notes.strip(),
-            sections,
-            settings_of(hidden.prompt, hidden.unique_id) if hidden else None,
-            files,
-        )
+        hidden = cls.hidden  # nothing of it is there outside a graph
+        settings = settings_of(hidden.prompt, hidden.unique_id) if hidden else None
+        files = [*token_files(tokens), *workflow_files(save_as, hidden)]
+        write_report(path, title.strip(), notes.strip(), sections, settings, files)
         return io.NodeOutput(path.stem, ui=ui.PreviewText(f"written to {path.name} in ComfyUI's output folder"))
 
 
-def token_paths(tokens):
+def token_paths(tokens: str) -> list[pathlib.Path]:
     """The files of saved tokens, one a line."""
     return [_token_path(line) for line in filled_lines(tokens)]
 
 
-def scores_table(reports):
-    """reports: {method: IAScore's report}."""
-    from ..scoring.report import Score, Table
+def token_files(tokens: str) -> list[File]:
+    """The saved tokens, to travel inside the page."""
+    from ..scoring.report import File
 
-    rows = [
-        {
-            "method": name,
-            **{column: Score(report["scores"][key], report["intervals"][key]) for column, key in COLUMNS.items()},
-            "images": report["scores"]["n"],
-        }
-        for name, report in reports.items()
+    return [
+        File(
+            path.name,
+            path.read_bytes(),
+            f"A token: put it into {path.parent.name} and write <{path.stem}> in a prompt.",
+        )
+        for path in token_paths(tokens)
     ]
-    judged = {
-        name: ", ".join(f"{key} {value}" for key, value in report["how"].items() if value is not None)
-        for name, report in reports.items()
-    }
-    how = set(judged.values())
-    by = (
-        f"Judged by: {how.pop()}."
-        if len(how) == 1
-        else "Judged differently! " + "; ".join(f"{name} by {by}" for name, by in judged.items()) + "."
-    )
-    return Table(
-        "Scores", rows, SHARES, f"Mean over all images, with the 95 % interval over other images of the same kind. {by}"
-    )
 
 
-def votes_table(report):
-    from ..scoring.report import Score, Table
+def workflow_files(name: str, hidden: Any) -> list[File]:
+    """The graph that runs, if the web page sent it."""
+    from ..scoring.report import File
 
-    rows = {}
-    for row in report["rows"]:
-        rows.setdefault(row["method"], {"method": row["method"]})[row["question"]] = Score(
-            row["share"], row["interval"]
-        )
-    kappa = ", ".join(
-        f"{question} {'-' if value is None else format(value, '.2f')}" for question, value in report["kappa"].items()
-    )
-    return Table(
-        "Votes",
-        list(rows.values()),
-        SHARES,
-        f"{report['voters']} voters chose among {report['groups']} groups; shares with 95 % intervals. Fleiss' kappa: "
-        f"{kappa}.",
-    )
+    workflow = (hidden.extra_pnginfo or {}).get("workflow") if hidden else None
+    if not workflow:
+        return []
+    note = "The graph that made this page: drag it into ComfyUI."
+    return [File(f"{name}.workflow.json", json.dumps(workflow).encode(), note)]
 
 
-def image_grid(images, lines, told):
-    """One row for each run of equal lines."""
-    from ..scoring.report import Cell, Grid
+def settings_of(graph: Mapping[str, Any], node_id: str) -> dict[str, dict[str, Any]]:
+    """Returns {title of a node: {input: value}} for all nodes that ``node_id`` depends on, sources first.
 
-    def caption(name, places):
-        judged = [told[name]["images"][place] for place in places] if name in told else []
-        if len(judged) == 1:
-            return f"{'boxes overlap' if judged[0]['passed'] else 'no overlap'}, cosine {judged[0]['cosine']:.2f}"
-        return f"boxes overlap in {sum(row['passed'] for row in judged)} of {len(judged)}" if judged else ""
-
-    rows = []
-    for line, run in itertools.groupby(range(len(lines)), key=lines.__getitem__):
-        places = list(run)
-        rows.append(
-            (
-                line,
-                [
-                    Cell(name, [batch[place].cpu() for place in places], caption(name, places))
-                    for name, batch in images.items()
-                ],
-            )
-        )
-    return Grid("Images", rows)
-
-
-def settings_of(graph, node_id):
-    """{title of a node:
-
-    {input: value}} for all nodes that ``node_id`` depends on, sources first. graph: in the API's format.
+    Args:
+        graph: in the format of ComfyUI's API.
+        node_id: its key in the graph.
     """
-    order = []
+    order: list[str] = []
 
-    def visit(key):
+    def visit(key: str) -> None:
         if key in order or key not in graph:
             return
         for value in graph[key]["inputs"].values():
@@ -256,7 +197,7 @@ def settings_of(graph, node_id):
         order.append(key)
 
     visit(node_id)
-    settings = {}
+    settings: dict[str, dict[str, Any]] = {}
     for key in order[:-1]:
         node = graph[key]
         literals = {

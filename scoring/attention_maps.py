@@ -46,8 +46,8 @@ def word_positions(tokenize: Tokenizer, prompt: str, word: str) -> tuple[list[in
             positions |= {position for position, _ in part}
     if not positions:
         raise InteractiveActionError(
-            f"The word {word!r} does not stand in the prompt {prompt!r}. Write it as it stands there, and connect the CLIP "
-            f"that encoded the prompt."
+            f"The word {word!r} does not stand in the prompt {prompt!r}. Write it as it stands there, and connect the "
+            "CLIP that encoded the prompt."
         )
     return sorted(positions), len(chunks)
 
@@ -75,8 +75,9 @@ def word_maps(
     for layer, shares in attention.items():
         if shares.shape[-1] % (chunks * CHUNK):
             raise InteractiveActionError(
-                f"The prompt has {chunks} chunks of {CHUNK} tokens, and the samples were drawn with {shares.shape[-1]} "
-                f"tokens. Write the prompt that they were drawn with, and connect the CLIP that encoded it."
+                f"The prompt has {chunks} chunks of {CHUNK} tokens, and the samples were drawn with "
+                f"{shares.shape[-1]} tokens. Write the prompt that they were drawn with, and connect the CLIP that "
+                "encoded it."
             )
         # a conditioning that ComfyUI repeated, to run it with a longer one, shares its attention among the repetitions
         once = rearrange(shares, "b h w (times tokens) -> b h w times tokens", tokens=chunks * CHUNK).sum(-2)

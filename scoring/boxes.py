@@ -27,7 +27,8 @@ def checked_boxes(boxes: Any, count: int) -> list[list[dict[str, Any]]]:
         boxes = [list(boxes)]
     if not isinstance(boxes, list | tuple) or not all(isinstance(some, list | tuple) for some in boxes):
         raise InteractiveActionError(
-            f"Boxes must be one list an image, but are {str(boxes)[:60]!r}. Connect a recording's boxes or a detector's."
+            f"Boxes must be one list an image, but are {str(boxes)[:60]!r}. Connect a recording's boxes or a "
+            "detector's."
         )
     if len(boxes) != count:
         raise InteractiveActionError(
@@ -43,8 +44,8 @@ def _check_box(box: Any, number: int) -> None:
     """Raises a sentence if ``box``, of image ``number``, has no label or sides that are no numbers."""
     if not isinstance(box, dict) or not isinstance(box.get("label"), str):
         raise InteractiveActionError(
-            f"A box of image {number} has no label, so nobody can tell whether it is the subject or the object. Use boxes "
-            f"that have a label, or connect Load Detector instead."
+            f"A box of image {number} has no label, so nobody can tell whether it is the subject or the object. Use "
+            f"boxes that have a label, or connect Load Detector instead."
         )
     for side in SIDES:
         value = box.get(side)

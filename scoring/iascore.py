@@ -1,4 +1,4 @@
-"""IAScore (Interactive Action, paper 000, section 4.1, Eq. 9): does the interaction happen, and does the image match?
+"""IAScore: does the interaction happen, and does the image match?
 
     IAScore = 1/N * sum_i sgn(IoU_i) * CLIPScore_i
 
@@ -14,19 +14,29 @@ What the paper leaves open, and how it is settled:
 * subject or object not found: IoU = 0;
 * boxes that only share an edge have IoU = 0; a box of one pixel has width 1, and a box of width 0 overlaps nothing;
 * a box of negative width or height, which a detector without training gives, is no box.
+
+Source: Interactive-Action (anonymous, 2025), section 4.1, Eq. 9.
 """
 
-import re
-from dataclasses import asdict, dataclass
+from __future__ import annotations
 
-import numpy as np
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torchvision.ops import box_iou
 
 from ..errors import InteractiveActionError
 from .boxes import checked_boxes
+from .statistics import bootstrap_means, percentile_interval
 
-PLACEHOLDER = re.compile(r"<[^<>\s]+>")
+if TYPE_CHECKING:
+    from .clip import ClipScorer
+    from .detectors import Box, Detector
+
+LEARNED_WORD = re.compile(r"<[^<>\s]+>")
 
 
 @dataclass(frozen=True)
@@ -36,38 +46,56 @@ class ImageScore:
     subject: str
     object: str
     text: str
-    subject_box: dict | None
-    object_box: dict | None
+    subject_box: Box | None
+    object_box: Box | None
     iou: float
     cosine: float
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """sgn(IoU) of Eq. 9."""
         return self.iou > 0
 
 
-def score_images(images, subjects, objects, texts, detector, clip_scorer, boxes=None, batch_size=16, progress=None):
-    """Judge each image; ``summarize`` makes the scores from the rows.
+def score_images(
+    images: torch.Tensor,
+    subjects: str | Sequence[str],
+    objects: str | Sequence[str],
+    texts: str | Sequence[str],
+    detector: Detector | None,
+    clip_scorer: ClipScorer | None,
+    boxes: Any = None,
+    batch_size: int = 16,
+    progress: Callable[[int, int], object] | None = None,
+) -> list[ImageScore]:
+    """Judges each image; ``summarize`` makes the scores from the rows.
 
     Args:
-        images: float (N, H, W, 3) in 0..1.
-        subjects, objects, texts: N strings each, or one for all; the text is plain language (see ``speak``).
-        detector: ``detect(images, labels)``, see ``detectors.Detector``; not asked if ``boxes`` are given.
-        clip_scorer: ``cosine(images, texts)``, see ``clip.ClipScorer``.
-        boxes: N lists of box dicts known from elsewhere (a simulator, another detector); their labels name the class.
+        images: float (N, H, W, 3) in 0..1; a fourth channel is left out.
+        subjects: who acts, N strings or one for all.
+        objects: what is acted on, N strings or one for all.
+        texts: in plain language (``replace_placeholder``), N strings or one for all.
+        detector: not used where there are ``boxes``.
+        clip_scorer: compares images with texts.
+        boxes: N lists of boxes from elsewhere (a simulator, another detector); their labels name the class.
+        batch_size: how many images the models see at once; the result is the same.
         progress: called as ``progress(done, N)``; may raise to stop.
 
-    Returns: N ``ImageScore``.
+    Returns:
+        N rows.
+
+    Raises:
+        InteractiveActionError: the counts do not fit, a text holds a learned word, or nobody knows where things are.
     """
     count = len(images)
+    images = images[..., :3]
     subjects, objects, texts = (
-        spread(values, count, name) for values, name in ((subjects, "subject"), (objects, "object"), (texts, "text"))
+        broadcast(values, count, name) for values, name in ((subjects, "subject"), (objects, "object"), (texts, "text"))
     )
     for text in texts:
-        if found := PLACEHOLDER.search(text):
+        if word := LEARNED_WORD.search(text):
             raise InteractiveActionError(
-                f'The text "{text}" still holds {found.group()}, a learned word that CLIP cannot read. '
+                f'The text "{text}" still holds {word.group()}, a learned word that CLIP cannot read. '
                 'Put a natural phrase in its place, for example "picking up".'
             )
     if boxes is not None:
@@ -76,14 +104,16 @@ def score_images(images, subjects, objects, texts, detector, clip_scorer, boxes=
         raise InteractiveActionError(
             "There is neither a detector nor boxes, so nobody can tell where things are. Connect one of them."
         )
+    if clip_scorer is None:
+        raise InteractiveActionError("There is no CLIP to compare images with texts. Connect Load CLIP Scorer.")
 
-    rows = []
+    rows: list[ImageScore] = []
     for start in range(0, count, batch_size):
         part = slice(start, start + batch_size)
         labels = [list(dict.fromkeys(pair)) for pair in zip(subjects[part], objects[part])]
-        found = boxes[part] if boxes is not None else detector.detect(images[part], labels)
+        candidates = boxes[part] if detector is None or boxes is not None else detector.detect(images[part], labels)
         cosines = clip_scorer.cosine(images[part], texts[part]).tolist()
-        for names, things, cosine in zip(zip(subjects[part], objects[part], texts[part]), found, cosines):
+        for names, things, cosine in zip(zip(subjects[part], objects[part], texts[part]), candidates, cosines):
             iou, subject_box, object_box = closest_pair(things, names[0], names[1])
             rows.append(ImageScore(*names, subject_box, object_box, iou, cosine))
         if progress:
@@ -91,23 +121,14 @@ def score_images(images, subjects, objects, texts, detector, clip_scorer, boxes=
     return rows
 
 
-def closest_pair(boxes, subject, object):
-    """The subject's and the object's box of one image that overlap most, as (IoU, subject's box, object's box).
+def closest_pair(boxes: Sequence[Box], subject: str, object: str) -> tuple[float, Box | None, Box | None]:
+    """Finds the subject's and the object's box of one image that overlap most.
 
-    Without any overlap these are the boxes with the highest scores; None stands for a class that was not found.
+    Returns:
+        (IoU, the subject's box, the object's box). Without any overlap these are the boxes with the highest scores;
+        None stands for a class without a box.
     """
-
-    def of(label):
-        return sorted(
-            (
-                box
-                for box in boxes
-                if box["label"].strip().lower() == label.strip().lower() and min(box["width"], box["height"]) >= 0
-            ),
-            key=lambda box: -box.get("score", 1.0),
-        )
-
-    subject_boxes, object_boxes = of(subject), of(object)
+    subject_boxes, object_boxes = _boxes_of(boxes, subject), _boxes_of(boxes, object)
     same_class = subject.strip().lower() == object.strip().lower()
     if same_class and len(subject_boxes) < 2:
         return 0.0, next(iter(subject_boxes), None), None
@@ -121,15 +142,24 @@ def closest_pair(boxes, subject, object):
     return iou, subject_boxes[i], object_boxes[j]
 
 
-def corners(boxes):
-    """Box dicts as float64 (n, 4): x1, y1, x2, y2."""
+def _boxes_of(boxes: Sequence[Box], label: str) -> list[Box]:
+    """The boxes with this label, best first."""
+    name = label.strip().lower()
+    return sorted(
+        (box for box in boxes if box["label"].strip().lower() == name and min(box["width"], box["height"]) >= 0),
+        key=lambda box: -box.get("score", 1.0),
+    )
+
+
+def corners(boxes: Sequence[Box]) -> torch.Tensor:
+    """Returns boxes as float64 (n, 4): x1, y1, x2, y2."""
     return torch.tensor(
         [[box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]] for box in boxes], dtype=torch.float64
     ).reshape(-1, 4)
 
 
-def parts(row):
-    """What one image adds to each score that is a mean over all images."""
+def terms(row: ImageScore) -> dict[str, float]:
+    """Returns what one image adds to each score that is a mean over all images."""
     return {
         "subject_found": row.subject_box is not None,
         "object_found": row.object_box is not None,
@@ -142,47 +172,51 @@ def parts(row):
     }
 
 
-def summarize(rows):
-    """The scores of N rows, all of them means over all N unless the name says otherwise.
+def summarize(rows: Sequence[ImageScore]) -> dict[str, Any]:
+    """Returns the scores of N rows, all of them means over all N unless the name says otherwise.
 
     * ``iascore_cosine``: Eq. 9 with the raw cosine;
     * ``iascore_2_5``: Eq. 9 with 2.5 * max(cosine, 0), the CLIPScore of Hessel et al. 2021;
     * ``cosine_of_passed``: raw cosine over the images that passed alone; None if none did;
     * ``cosine_of_all``: raw cosine of every image, what CLIP says without looking at the boxes.
+
+    Raises:
+        InteractiveActionError: there are no rows.
     """
     if not rows:
         raise InteractiveActionError("There are no images to score. Connect at least one.")
-    table = [parts(row) for row in rows]
-    passed = [row.cosine for row in rows if row.passed]
+    table = [terms(row) for row in rows]
+    cosines = [row.cosine for row in rows if row.passed]
     return {
         "n": len(rows),
         **{name: sum(line[name] for line in table) / len(table) for name in table[0]},
-        "cosine_of_passed": sum(passed) / len(passed) if passed else None,
+        "cosine_of_passed": sum(cosines) / len(cosines) if cosines else None,
     }
 
 
-def intervals(rows, seed=0):
-    """Where each score of ``summarize`` would lie with other images of the same kind: ``{name: [low, high]}``.
+def intervals(rows: Sequence[ImageScore], seed: int = 0) -> dict[str, list[float] | None]:
+    """Returns where each score of ``summarize`` would lie with other images of the same kind.
 
-    The 95 % percentile bootstrap (Efron 1979) over images, 2000 resamples. None stands for a score that one image
-    alone, or no image that passed, says nothing about. Where all images agree, low and high are the same: that is
-    no certainty, only too few images to see a difference.
+    Args:
+        rows: N.
+        seed: of the resamples.
+
+    Returns:
+        {name: [low, high]}, the 95 % bootstrap interval over images. None stands for a score that one image alone, or
+        no image that passed, says nothing about. Where all images agree, low and high are the same: that is no
+        certainty, only too few images to see a difference.
     """
-    count = len(rows)
-    if count < 2:
-        return dict.fromkeys((*parts(rows[0]), "cosine_of_passed"))
-    names, values = list(parts(rows[0])), np.array([list(parts(row).values()) for row in rows], dtype=float)
-    random = np.random.default_rng(seed)
-    # How often each image is drawn says everything about a resample; 100 at a time, for memory's sake.
-    means = np.concatenate([random.multinomial(count, [1 / count] * count, 100) @ values / count for _ in range(20)])
-    samples = dict(zip(names, means.T))
+    if len(rows) < 2:
+        return dict.fromkeys((*terms(rows[0]), "cosine_of_passed"))
+    means = bootstrap_means([list(terms(row).values()) for row in rows], seed)
+    samples = dict(zip(terms(rows[0]), means.T))
     some = samples["pass_rate"] > 0
     samples["cosine_of_passed"] = samples["iascore_cosine"][some] / samples["pass_rate"][some]
-    return {name: np.percentile(found, [2.5, 97.5]).tolist() if len(found) else None for name, found in samples.items()}
+    return {name: percentile_interval(values) for name, values in samples.items()}
 
 
-def report(rows, **how):
-    """Everything as plain data for JSON: how it was measured, the scores, and one entry an image."""
+def report(rows: Sequence[ImageScore], **how: Any) -> dict[str, Any]:
+    """Returns everything as plain data for JSON: how it was measured, the scores, and one entry an image."""
     return {
         "how": how,
         "scores": summarize(rows),
@@ -191,13 +225,17 @@ def report(rows, **how):
     }
 
 
-def speak(text, phrase):
-    """A prompt as plain language: ``<pick-up>`` and the like give way to ``phrase`` ("picking up")."""
-    return PLACEHOLDER.sub(lambda _: phrase, text) if phrase else text
+def replace_placeholder(text: str, phrase: str) -> str:
+    """Returns a prompt as plain language: ``phrase`` ("picking up") in the place of ``<pick-up>`` and the like."""
+    return LEARNED_WORD.sub(lambda _: phrase, text) if phrase else text
 
 
-def spread(values, count, name):
-    """``values`` as one string an image; a single one serves all."""
+def broadcast(values: str | Sequence[str], count: int, name: str) -> list[str]:
+    """Returns ``values`` as one string an image; a single one serves all.
+
+    Raises:
+        InteractiveActionError: there is another number of them, or one is empty.
+    """
     values = [values] if isinstance(values, str) else list(values)
     if len(values) == 1:
         values *= count

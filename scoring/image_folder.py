@@ -1,91 +1,141 @@
-"""IAScore over a folder of images.
+"""IAScore over a folder of images, whatever their sizes.
 
-A ``metadata.jsonl`` in the folder (``{"file_name", "subject", "object", "text"}``, Hugging Face's imagefolder) says what
-single images should show.
+A ``metadata.jsonl`` in the folder (``{"file_name", "subject", "object", "text"}``, Hugging Face's imagefolder) says
+what single images should show.
 """
 
-import json
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 
 from ..errors import InteractiveActionError
-from . import why
-from .iascore import score_images, speak
+from ..files import read_json_lines
+from ..images import read_image
+from .iascore import ImageScore, replace_placeholder, score_images
+
+if TYPE_CHECKING:
+    from .clip import ClipScorer
+    from .detectors import Detector
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+METADATA = "metadata.jsonl"
+WORDS = ("subject", "object", "text")
+MOST_PIXELS = 2**24  # that wait for others of their size: 50 MB, and 200 MB once they are floats
 
 
-def score_folder(folder, subject, object, text, detector, clip_scorer, phrase="", batch_size=16, progress=None):
-    """Judge every image of a folder, batched among images of one size.
+def score_folder(
+    folder: str | Path,
+    subject: str,
+    object: str,
+    text: str,
+    detector: Detector,
+    clip_scorer: ClipScorer,
+    phrase: str = "",
+    batch_size: int = 16,
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[list[ImageScore], list[str], dict[str, str]]:
+    """Judges every image of a folder, batched among images of one size.
 
-    Returns: the rows and their file names, both in the order of the names, and ``{file name: why it could not be read}``.
+    Args:
+        folder: with images, and maybe with ``metadata.jsonl``.
+        subject: who acts, in all images that the metadata say nothing about.
+        object: what is acted on in them.
+        text: what CLIP compares them with.
+        detector: finds things.
+        clip_scorer: compares images with texts.
+        phrase: plain words in the place of a learned word in texts.
+        batch_size: how many images the judges see at once; the result is the same.
+        progress: called as ``progress(done, total)``; may raise to stop.
+
+    Returns:
+        The rows and their file names, both in the order of the names, and for each image that cannot be read, or is
+        only named in the metadata, a sentence that says so.
+
+    Raises:
+        InteractiveActionError: no image can be read, or a line of the metadata is wrong.
     """
     paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise InteractiveActionError(
             f'There is no image in "{folder}". Name a folder with {", ".join(sorted(SUFFIXES))} files in it.'
         )
-    said, rows, waiting = read_metadata(folder), {}, {}
-    broken = dict.fromkeys(
-        sorted(said.keys() - {path.name for path in paths}),
-        "It is named in metadata.jsonl, but there is no such image.",
-    )
+    metadata = read_metadata(folder)
+    broken = {
+        name: f"{name} is named in {METADATA}, but there is no such image."
+        for name in sorted(metadata.keys() - {path.name for path in paths})
+    }
+    defaults = {"subject": subject, "object": object, "text": text}
+    rows: dict[str, ImageScore] = {}
 
-    def judge(names, images):
-        words = [{"subject": subject, "object": object, "text": text} | said.get(name, {}) for name in names]
-        found = score_images(
-            torch.stack(images),
-            [word["subject"] for word in words],
-            [word["object"] for word in words],
-            [speak(word["text"], phrase) for word in words],
-            detector,
-            clip_scorer,
-            batch_size=batch_size,
-        )
-        rows.update(zip(names, found))
+    def score(batch: dict[str, torch.Tensor]) -> None:
+        words = [defaults | metadata.get(name, {}) for name in batch]
+        subjects, objects, texts = ([word[key] for word in words] for key in WORDS)
+        texts = [replace_placeholder(text, phrase) for text in texts]
+        images = torch.stack(list(batch.values())).float() / 255
+        scores = score_images(images, subjects, objects, texts, detector, clip_scorer, batch_size=batch_size)
+        rows.update(zip(batch, scores))
         if progress:
             progress(len(rows), len(paths))
 
+    waiting: dict[torch.Size, dict[str, torch.Tensor]] = {}
     for path in paths:
         try:
-            image = read_image(path)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            broken[path.name] = why(error)
+            image = _pixels(path)
+        except InteractiveActionError as error:
+            broken[path.name] = str(error)
             continue
-        names, images = waiting.setdefault(image.shape, ([], []))
-        names.append(path.name)
-        images.append(image)
-        if len(names) == batch_size:
-            judge(*waiting.pop(image.shape))
-    for names, images in waiting.values():
-        judge(names, images)
+        batch = waiting.setdefault(image.shape, {})
+        batch[path.name] = image
+        if len(batch) == batch_size:
+            score(waiting.pop(image.shape))
+        elif sum(one.numel() // 3 for some in waiting.values() for one in some.values()) > MOST_PIXELS:
+            while waiting:
+                score(waiting.popitem()[1])
+    for batch in waiting.values():
+        score(batch)
     if not rows:
         raise InteractiveActionError(
-            f'None of the {len(paths)} images in "{folder}" can be read; {paths[0].name}: {broken[paths[0].name]}'
+            f'None of the {len(paths)} images in "{folder}" can be read. {broken[paths[0].name]}'
         )
     names = sorted(rows)
     return [rows[name] for name in names], names, broken
 
 
-def read_image(path):
-    """An image file as float (H, W, 3) in 0..1, turned as its camera says; raises what Pillow raises."""
-    with Image.open(path) as file:
-        return torch.from_numpy(np.array(ImageOps.exif_transpose(file).convert("RGB"))).float() / 255
+def load_image(path: str | Path) -> torch.Tensor:
+    """Returns an image file as float (H, W, 3) in 0..1; see ``images.read_image``."""
+    return _pixels(path).float() / 255
 
 
-def read_metadata(folder):
-    """What ``metadata.jsonl`` says, ``{file name: {"subject", "object", "text"}}``; empty if there is none."""
-    path = Path(folder, "metadata.jsonl")
-    said = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1):
-        try:
-            words = json.loads(line)
-            said[words["file_name"]] = {key: words[key] for key in ("subject", "object", "text") if key in words}
-        except (ValueError, KeyError, TypeError) as error:
+def read_metadata(folder: str | Path) -> dict[str, dict[str, str]]:
+    """Returns what ``metadata.jsonl`` says, {file name: {"subject", "object", "text"}}; empty if there is none.
+
+    Raises:
+        InteractiveActionError: with the line that cannot be used.
+    """
+    path = Path(folder, METADATA)
+    words: dict[str, dict[str, str]] = {}
+    for number, row in read_json_lines(path) if path.exists() else ():
+        name = row.get("file_name")
+        if not isinstance(name, str):
             raise InteractiveActionError(
-                f'Line {number} of "{path}" is not a JSON object with a "file_name". Correct or remove it.'
-            ) from error
-    return said
+                f'Line {number} of {path.parent.name}/{METADATA} has no "file_name" that is a text. Correct it, or '
+                "remove it."
+            )
+        words[name] = {key: row[key] for key in WORDS if key in row}
+        for key, word in words[name].items():
+            if not isinstance(word, str) or not word.strip():
+                raise InteractiveActionError(
+                    f"Line {number} of {path.parent.name}/{METADATA} has {key} = {str(word)[:40]!r}. Write words in "
+                    f"quotation marks, or leave it out."
+                )
+    return words
+
+
+def _pixels(path: str | Path) -> torch.Tensor:
+    """uint8 (H, W, 3), a quarter of what floats take."""
+    return torch.from_numpy(np.array(read_image(path)))

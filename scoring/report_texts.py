@@ -36,8 +36,8 @@ def read_scores(text: str, where: str, columns: Iterable[str], count: int) -> di
     report = _read(text, where, fits, "IAScore")
     if len(report["images"]) != count:
         raise InteractiveActionError(
-            f"{where} judges {len(report['images'])} images, and its method has {count}. Connect the report that IAScore "
-            f"gave for these images."
+            f"{where} judges {len(report['images'])} images, and its method has {count}. Connect the report that "
+            f"IAScore gave for these images."
         )
     return report
 
@@ -74,7 +74,8 @@ def _read(text: str, where: str, fits: Callable[[Any], bool], source: str) -> di
         good = False
     if not good:
         raise InteractiveActionError(
-            f"{where} is JSON, but not the report of {source}. Connect the output report of {source}, or leave it empty."
+            f"{where} is JSON, but not the report of {source}. Connect the output report of {source}, or leave it "
+            "empty."
         )
     return report
 

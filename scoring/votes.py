@@ -1,19 +1,28 @@
-"""Human votes: a blinded voting page in one HTML file, and the table of its answers (Interactive Action, Table 2).
+"""Human votes: a blinded voting page in one HTML file, and the table of its answers.
 
 The page knows images and prompts, but no method. A key, kept apart, says which method stands where; the hash of the
 page's content ties page, key and answers together. The paper does not state intervals or agreement: both are added.
+
+Source: Interactive-Action (anonymous, 2025), Table 2.
 """
+
+from __future__ import annotations
 
 import base64
 import hashlib
 import io
 import json
 import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ..errors import InteractiveActionError
+from ..files import parse_json, read_text
+from .figures import plain_label, png_bytes
+from .statistics import fleiss_kappa, percentile_interval, pigeonhole_bootstrap
 
 QUESTIONS = {
     "entity": "Entity: where are the subject and the object drawn best, with nothing missing or distorted?",
@@ -24,13 +33,21 @@ METHODS = range(2, 7)  # how many can be compared: the page letters images from 
 COLORS = ("#4477aa", "#ee6677", "#228833")
 
 
-def write_page(images, prompts, seed):
-    """The voting page and its key.
+def write_page(images: Mapping[str, Any], prompts: Sequence[str], seed: int) -> tuple[str, dict[str, Any]]:
+    """Makes a voting page and its key.
 
-    images: method -> (groups, H, W, 3) float 0..1, in which the i-th images of all methods make the i-th group;
-    prompts: what each group should show; seed: of the order of the images within each group.
-    Returns the page (HTML) and the key: a dict of ``page`` (the hash), ``methods``, ``prompts`` and ``orders``, where
-    ``orders[g][p]`` is the index of the method of the p-th image of group g.
+    Args:
+        images: method -> (groups, H, W, 3) float 0..1, in which the i-th images of all methods make the i-th group; a
+            fourth channel is left out.
+        prompts: what each group should show.
+        seed: of the order of the images within each group.
+
+    Returns:
+        The page (HTML) and the key: a dict of ``page`` (the hash), ``methods``, ``prompts`` and ``orders``, where
+        ``orders[g][p]`` is the index of the method of the p-th image of group g.
+
+    Raises:
+        InteractiveActionError: there are too few or too many methods, or not one image for each prompt.
     """
     sizes = {method: len(batch) for method, batch in images.items()}
     if len(sizes) not in METHODS:
@@ -43,96 +60,126 @@ def write_page(images, prompts, seed):
             f"Each method needs one image for each prompt; there are {len(prompts)} prompts, and images: "
             f"{', '.join(f'{method} {size}' for method, size in sizes.items())}. Give as many of each."
         )
-    random, batches = np.random.default_rng(seed), list(images.values())
-    orders = [random.permutation(len(batches)).tolist() for _ in prompts]
+    generator, batches = np.random.default_rng(seed), list(images.values())
+    orders = [generator.permutation(len(batches)).tolist() for _ in prompts]
     content = {
         "questions": list(QUESTIONS.values()),
         "groups": [
-            {"prompt": prompt, "images": [_embedded(batches[method][group]) for method in order]}
+            {"prompt": prompt, "images": [_data_url(batches[method][group]) for method in order]}
             for group, (prompt, order) in enumerate(zip(prompts, orders))
         ],
     }
     text = json.dumps(content).replace("<", "\\u003c")  # no prompt can end the script that holds it
+    digest = hashlib.sha256(text.encode()).hexdigest()
     key = {
-        "page": hashlib.sha256(text.encode()).hexdigest(),
+        "page": digest,
         "methods": list(images),
         "prompts": list(prompts),
         "orders": orders,
     }
     template = pathlib.Path(__file__).with_name("voting_page.html").read_text(encoding="utf-8")
-    return template.replace("{{hash}}", key["page"]).replace("{{page}}", text), key
+    return template.replace("{{hash}}", digest).replace("{{page}}", text), key
 
 
-def _embedded(image):
+def _data_url(image: Any) -> str:
     data = io.BytesIO()
-    pixels = (np.asarray(image).clip(0, 1) * 255).round().astype(np.uint8)
+    pixels = (np.asarray(image)[..., :3].clip(0, 1) * 255).round().astype(np.uint8)
     Image.fromarray(pixels).save(data, "JPEG", quality=95, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
 
 
-def read_key(text):
-    """The key of a page from its JSON text; raises InteractiveActionError if it is none."""
+def read_key(text: str) -> dict[str, Any]:
+    """Returns the key of a page from its JSON text.
+
+    Raises:
+        InteractiveActionError: it is none.
+    """
     try:
-        key = json.loads(text)
-        all_methods = list(range(len(key["methods"])))
-        fits = [sorted(order) == all_methods for order in key["orders"]]
-        if isinstance(key["page"], str) and all(fits) and len(fits) == len(key["prompts"]) > 0:
-            return key
-    except (ValueError, TypeError, KeyError):
-        pass
+        key = parse_json(text, "the key")
+    except InteractiveActionError:
+        key = None
+    if isinstance(key, dict) and _fits(key):
+        return key
     raise InteractiveActionError(
         "This is not the key of a voting page. Name the page as Write Voting Page named it, and leave its .key.json as "
         "it was written."
     )
 
 
-def read_votes(key, files):
-    """What the answer files of a page say.
+def _fits(key: Mapping[str, Any]) -> bool:
+    """Whether a key has all its parts, and each order is one of all methods."""
+    page, methods, prompts, orders = (key.get(name) for name in ("page", "methods", "prompts", "orders"))
+    if not (isinstance(methods, list) and isinstance(prompts, list) and isinstance(orders, list)):
+        return False
+    indices = list(range(len(methods)))
+    return (
+        all(isinstance(text, str) for text in (page, *methods, *prompts))
+        and len(set(methods)) == len(methods) > 1
+        and len(orders) == len(prompts) > 0
+        and all(isinstance(order, list) and all(type(index) is int for index in order) for order in orders)
+        and all(sorted(order) == indices for order in orders)
+    )
 
-    files: name -> text. Returns the votes, int (voters, groups, questions): the index of the chosen method, -1 where
-    nothing was chosen; and one sentence for each file that does not count. A voter counts once, with the fullest file.
+
+def read_answer_files(paths: Iterable[pathlib.Path]) -> tuple[dict[str, str], list[str]]:
+    """Returns the texts of the files that can be read, by name, and one sentence for each of the others."""
+    texts, left_out = {}, []
+    for path in paths:
+        try:
+            texts[path.name] = read_text(path)
+        except InteractiveActionError as error:
+            left_out.append(f"{path.name} is left out. {error}")
+    return texts, left_out
+
+
+def read_votes(key: Mapping[str, Any], files: Mapping[str, str]) -> tuple[np.ndarray[Any, Any], list[str]]:
+    """Reads the answer files of a page. A voter counts once, with the fullest file.
+
+    Args:
+        key: of the page.
+        files: name -> text.
+
+    Returns:
+        The votes, int (voters, groups, questions): the index of the chosen method, -1 where nothing was chosen; and one
+        sentence for each file that does not count.
     """
-    read, left_out = [], []
+    votes_of_files, left_out = [], []
     for name, text in files.items():
         try:
             voter, answers = _checked_answers(key, text)
         except ValueError as problem:
             left_out.append(f"{name} is left out: {problem}.")
         else:
-            read.append(
-                (
-                    name,
-                    voter,
-                    [
-                        [-1 if answer is None else order[answer] for answer in group]
-                        for group, order in zip(answers, key["orders"])
-                    ],
-                )
-            )
-    counted = {}
-    for name, voter, votes in sorted(read, key=lambda file: -(np.array(file[2]) >= 0).sum()):
-        if voter in counted:
-            left_out.append(f"{name} is left out: {counted[voter][0]} is of the same voter.")
+            votes = [
+                [-1 if answer is None else order[answer] for answer in group]
+                for group, order in zip(answers, key["orders"])
+            ]
+            votes_of_files.append((name, voter, votes))
+    votes_of_voters: dict[str, tuple[str, list[list[int]]]] = {}
+    for name, voter, votes in sorted(votes_of_files, key=lambda file: -(np.array(file[2]) >= 0).sum()):
+        if voter in votes_of_voters:
+            left_out.append(f"{name} is left out: {votes_of_voters[voter][0]} is of the same voter.")
         else:
-            counted[voter] = name, votes
-    return np.array([votes for _, votes in counted.values()], dtype=int), left_out
+            votes_of_voters[voter] = name, votes
+    return np.array([votes for _, votes in votes_of_voters.values()], dtype=int), left_out
 
 
-def _checked_answers(key, text):
+def _checked_answers(key: Mapping[str, Any], text: str) -> tuple[str, list[list[int | None]]]:
+    """(the voter, the answers); a ValueError says what is wrong."""
     try:
-        file = json.loads(text)
-    except ValueError:
+        file = parse_json(text, "the file")
+    except InteractiveActionError:
         raise ValueError("it is not JSON") from None
     if not isinstance(file, dict) or not isinstance(file.get("voter"), str) or "page" not in file:
         raise ValueError("it is not a file of answers")
     if file["page"] != key["page"]:
         raise ValueError("its answers belong to another page")
-    answers, allowed = file.get("answers"), (None, *range(len(key["methods"])))
+    answers, choices = file.get("answers"), (None, *range(len(key["methods"])))
     if not (
         isinstance(answers, list)
         and len(answers) == len(key["orders"])
         and all(isinstance(group, list) and len(group) == len(QUESTIONS) for group in answers)
-        and all(answer is None or (type(answer) is int and answer in allowed) for group in answers for answer in group)
+        and all(answer is None or (type(answer) is int and answer in choices) for group in answers for answer in group)
     ):
         raise ValueError("its answers do not fit the questions of the page")
     if all(answer is None for group in answers for answer in group):
@@ -140,17 +187,28 @@ def _checked_answers(key, text):
     return file["voter"], answers
 
 
-def tally(key, files):
-    """The table of the votes as plain data: ``voters``, ``groups``, ``rows``, ``kappa`` and ``left_out``.
+def tally(key: Mapping[str, Any], files: Mapping[str, str], unreadable: Sequence[str] = ()) -> dict[str, Any]:
+    """Counts the votes.
 
-    A row has ``question``, ``method``, ``votes``, ``share`` (of the votes on this question) and ``interval``.
+    Args:
+        key: of the page.
+        files: name -> text.
+        unreadable: a sentence for each file that could not be read.
+
+    Returns:
+        Plain data: ``voters``, ``groups``, ``rows``, ``kappa`` and ``left_out``. A row has ``question``, ``method``,
+        ``votes``, ``share`` (of the votes on this question) and ``interval``.
+
+    Raises:
+        InteractiveActionError: there are no votes.
     """
-    votes, left_out = read_votes(key, files)
+    votes, problems = read_votes(key, files)
+    left_out = [*unreadable, *problems]
     if not len(votes):
         raise InteractiveActionError(
             " ".join(
                 [
-                    f"There are no votes to count among {len(files)} files.",
+                    f"There are no votes to count among {len(files) + len(unreadable)} files.",
                     *left_out,
                     "Collect the files that voters saved from the page.",
                 ]
@@ -173,47 +231,32 @@ def tally(key, files):
     return {"voters": len(votes), "groups": len(key["orders"]), "rows": rows, "kappa": kappa, "left_out": left_out}
 
 
-def intervals(counts, seed=0, resamples=2000):
-    """95 % percentile intervals of the shares: ``[question][method]`` -> [low, high], or None.
+def intervals(counts: np.ndarray[Any, Any], seed: int = 0) -> list[list[list[float] | None]]:
+    """Returns the 95 % intervals of the shares, ``[question][method]`` -> [low, high] or None.
 
-    counts: (voters, groups, questions, methods), 1 for a vote. Voters and groups are both resampled (the pigeonhole
-    bootstrap, Owen 2007): the interval is about other voters and other prompts. One voter with one group says nothing.
+    Voters and groups are both resampled: the interval is about other voters and other prompts. One voter with one group
+    says nothing.
+
+    Args:
+        counts: (voters, groups, questions, methods), 1 for a vote.
+        seed: of the resamples.
     """
     voters, groups, questions, methods = counts.shape
     if voters == groups == 1:
         return [[None] * methods] * questions
-    random = np.random.default_rng(seed)
-    of_voters = random.multinomial(voters, [1 / voters] * voters, resamples)
-    of_groups = random.multinomial(groups, [1 / groups] * groups, resamples)
-    by_group = (of_voters @ counts.reshape(voters, -1)).reshape(resamples, groups, -1)
-    sums = np.einsum("sg,sgk->sk", of_groups, by_group).reshape(resamples, questions, methods)
-    found = []
-    for sample in sums.transpose(1, 0, 2):
-        drawn = sample[sample.any(1)]  # a resample may hold no vote where many answers are missing
-        bounds = np.percentile(drawn / drawn.sum(1, keepdims=True), [2.5, 97.5], axis=0).T if len(drawn) else None
-        found.append([None] * methods if bounds is None else bounds.tolist())
-    return found
+    sums = pigeonhole_bootstrap(counts, seed)
+    bounds = []
+    for question in range(questions):
+        votes = sums[:, question]
+        votes = votes[votes.any(1)]  # a resample may hold no vote where many answers are missing
+        shares = votes / votes.sum(1, keepdims=True)
+        bounds.append([percentile_interval(share) for share in shares.T])
+    return bounds
 
 
-def fleiss_kappa(counts):
-    """Agreement of voters beyond chance (Fleiss 1971): 1 is perfect, 0 is chance. None if it is not defined.
-
-    counts: (groups, methods), how many chose each. Groups with fewer than two votes say nothing about agreement and do
-    not count; the others may have different numbers of votes, each taken with its own, and weigh the same.
-    """
-    counts = np.asarray(counts, dtype=float)
-    counts = counts[counts.sum(1) >= 2]
-    if not len(counts):
-        return None
-    sizes = counts.sum(1)
-    observed = ((counts * (counts - 1)).sum(1) / (sizes * (sizes - 1))).mean()
-    expected = ((counts.sum(0) / counts.sum()) ** 2).sum()
-    return None if expected == 1 else float((observed - expected) / (1 - expected))
-
-
-def table(report):
-    """The tally as text: one line a method, one column a question, agreement below, then what was left out."""
-    cells = {}
+def table(report: Mapping[str, Any]) -> str:
+    """Returns the tally as text: one line a method, one column a question, agreement below, then what was left out."""
+    cells: dict[str, list[str]] = {}
     for row in report["rows"]:
         share = "-" if row["share"] is None else f"{row['share']:.1%}"
         bounds = " [{:.1%}, {:.1%}]".format(*row["interval"]) if row["interval"] else ""
@@ -222,17 +265,12 @@ def table(report):
     lines = [["method", *QUESTIONS], *([method, *line] for method, line in cells.items()), ["Fleiss' kappa", *kappa]]
     widths = [max(map(len, column)) for column in zip(*lines)]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
-    return "\n".join(
-        [
-            f"{report['voters']} voters, {report['groups']} groups; 95 % intervals in brackets",
-            *text,
-            *report["left_out"],
-        ]
-    )
+    head = f"{report['voters']} voters, {report['groups']} groups; 95 % intervals in brackets"
+    return "\n".join([head, *text, *report["left_out"]])
 
 
-def plot(report):
-    """The shares of each method by question with their intervals, as the bytes of a PNG."""
+def plot(report: Mapping[str, Any]) -> bytes:
+    """Plots the shares of each method by question with their intervals; returns the bytes of a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4), layout="constrained")
@@ -245,9 +283,7 @@ def plot(report):
         for place, row in zip(places, rows):
             if row["interval"]:
                 axes.plot([place, place], row["interval"], color="black")
-    axes.set_xticks(range(len(methods)), methods)
+    axes.set_xticks(range(len(methods)), [plain_label(method) for method in methods])
     axes.set(ylabel="share of votes", ylim=(0, 1), title=f"{report['voters']} voters, {report['groups']} groups")
     axes.legend()
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=100)
-    return data.getvalue()
+    return png_bytes(figure)

@@ -1,0 +1,1 @@
+"""The simulated world: robots, objects, rooms, actions, cameras and recordings, on SAPIEN."""

@@ -1,6 +1,10 @@
 """Builds a thing of ``objects.py`` in a SAPIEN scene: what is seen of it and what collides."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -10,19 +14,25 @@ import sapien.render
 
 from . import urdf
 
+if TYPE_CHECKING:
+    from .objects import Color, Geometry, ObjectSpec
+
+
 UPRIGHT = [0.7071068, 0, -0.7071068, 0]  # a cylinder's axis is x
 SIDES, SECTORS = 48, 16  # of a turned part, as drawn and as it collides
 JOINT_FRICTION = 0.05
 
 
-def material(color, roughness=0.5, metallic=0.0):
+def material(color: Color, roughness: float = 0.5, metallic: float = 0.0) -> Any:
+    """A material of SAPIEN's."""
     material = sapien.render.RenderMaterial()
     material.base_color = [*color, 1]
     material.roughness, material.metallic, material.specular = roughness, metallic, 0.3
     return material
 
 
-def build_free(scene, thing, scale, color, pose, name):
+def build_free(scene: sapien.Scene, thing: ObjectSpec, scale: float, color: Color, pose: sapien.Pose, name: str) -> Any:
+    """Builds a thing that can be moved; returns its entity."""
     """A body that can move freely; its entity."""
     entity, body = sapien.Entity(), sapien.physx.PhysxRigidDynamicComponent()
     _attach(scene, entity, body, thing.parts, -thing.middle, scale, color, thing.density)
@@ -33,7 +43,9 @@ def build_free(scene, thing, scale, color, pose, name):
     return entity
 
 
-def build_jointed(scene, thing, scale, color, pose, name):
+def build_jointed(
+    scene: sapien.Scene, thing: ObjectSpec, scale: float, color: Color, pose: sapien.Pose, name: str
+) -> Any:
     """A thing that stands fast, with a part that moves on its joint; its articulation."""
     joint, entities, links = thing.joint, [], []
     pivot = sapien.Pose((np.array(joint.at) - thing.middle) * scale, _turn_x_to(joint.axis))
@@ -49,7 +61,7 @@ def build_jointed(scene, thing, scale, color, pose, name):
     root, part = links
     part.joint.type = {"slide": "prismatic", "hinge": "revolute"}[joint.kind]
     part.joint.pose_in_parent = part.joint.pose_in_child = pivot
-    part.joint.limit = [0.0, joint.reach * (scale if joint.kind == "slide" else 1)]
+    part.joint.limit = [0.0, joint.range * (scale if joint.kind == "slide" else 1)]
     part.joint.friction = JOINT_FRICTION
     part.joint.set_drive_property(joint.spring, joint.damping)
     root.joint.type = "fixed"
@@ -59,7 +71,7 @@ def build_jointed(scene, thing, scale, color, pose, name):
     return root.articulation
 
 
-def build_loaded(scene, thing, scale, pose):
+def build_loaded(scene: sapien.Scene, thing: ObjectSpec, scale: float, pose: sapien.Pose) -> Any:
     """A thing of a URDF, one of whose joints moves; its articulation."""
     text, unit = thing.model
     loader = scene.create_urdf_loader()
@@ -78,8 +90,18 @@ def build_loaded(scene, thing, scale, pose):
     return articulation
 
 
-def build_still(scene, parts, color, pose, name, drawn=None):
-    """Something that never moves, of parts that stand on ``pose``; ``drawn`` replaces the material of the parts without a color."""
+def build_still(
+    scene: sapien.Scene,
+    parts: Sequence[Geometry],
+    color: Color,
+    pose: sapien.Pose,
+    name: str,
+    drawn: Sequence[Geometry] | None = None,
+) -> Any:
+    """Something that never moves, of parts that stand on ``pose``.
+
+    ``drawn`` replaces the material of the parts without a color.
+    """
     entity, body = sapien.Entity(), sapien.physx.PhysxRigidStaticComponent()
     _attach(scene, entity, body, parts, np.zeros(3), 1.0, color, 1000.0, drawn)
     entity.name = body.name = name
@@ -88,7 +110,7 @@ def build_still(scene, parts, color, pose, name, drawn=None):
     return entity
 
 
-def add_floor(scene, height, look, half=6.0):
+def add_floor(scene: sapien.Scene, height: float, look: Any, half: float = 6.0) -> None:
     """An endless floor, drawn as a square of ``look``, whose texture repeats every meter."""
     scene.add_ground(height, render=False)
     corners = np.array([[-half, -half, height], [half, -half, height], [half, half, height], [-half, half, height]])
@@ -102,7 +124,7 @@ def add_floor(scene, height, look, half=6.0):
     scene.add_entity(entity)
 
 
-def grain(color, rng, boards=8, size=256):
+def grain(color: Color, rng: np.random.Generator, boards: int = 8, size: float = 256) -> Any:
     """Wooden boards: bands of slightly different tone with a wavy grain along them."""
     along, across = np.meshgrid(np.arange(size) / size, np.arange(size) / size)
     board = (across * boards).astype(int)
@@ -115,7 +137,7 @@ def grain(color, rng, boards=8, size=256):
     )
 
 
-def tiles(color, rng, count=3, size=256):
+def tiles(color: Color, rng: np.random.Generator, count: int = 3, size: float = 256) -> Any:
     """Square tiles of slightly different tone with light joints."""
     x, y = np.meshgrid(np.arange(size) / size * count, np.arange(size) / size * count)
     tone = rng.uniform(0.85, 1.1, (count, count))[y.astype(int), x.astype(int)]
@@ -123,14 +145,24 @@ def tiles(color, rng, count=3, size=256):
     return _textured(np.where(joint[..., None], 0.45, np.clip(np.array(color) * tone[..., None], 0, 1)), 0.4)
 
 
-def _textured(linear, roughness):
+def _textured(linear: np.ndarray, roughness: float) -> Any:
     look = material((1, 1, 1), roughness)
     rgba = np.concatenate([linear, np.ones((*linear.shape[:2], 1))], 2).astype(np.float32)
     look.base_color_texture = sapien.render.RenderTexture2D(rgba, "R32G32B32A32Sfloat", mipmap_levels=6)
     return look
 
 
-def _attach(scene, entity, body, parts, offset, scale, color, density, drawn=None):
+def _attach(
+    scene: sapien.Scene,
+    entity: Any,
+    body: Any,
+    parts: Sequence[Geometry],
+    offset: Any,
+    scale: float,
+    color: Color,
+    density: float,
+    drawn: Sequence[Geometry] | None = None,
+) -> None:
     physical = scene.create_physical_material(1.0, 1.0, 0.0)
     seen = sapien.render.RenderBodyComponent()
     for part in parts:
@@ -149,17 +181,17 @@ def _attach(scene, entity, body, parts, offset, scale, color, density, drawn=Non
     entity.add_component(seen)
 
 
-def _box(part, scale, physical, look):
+def _box(part: Geometry, scale: float, physical: Any, look: Any) -> None:
     half = np.array(part.half) * scale
     return [sapien.physx.PhysxCollisionShapeBox(half, physical)], sapien.render.RenderShapeBox(half, look)
 
 
-def _ball(part, scale, physical, look):
+def _ball(part: Geometry, scale: float, physical: Any, look: Any) -> None:
     radius = part.half[0] * scale
     return [sapien.physx.PhysxCollisionShapeSphere(radius, physical)], sapien.render.RenderShapeSphere(radius, look)
 
 
-def _cylinder(part, scale, physical, look):
+def _cylinder(part: Geometry, scale: float, physical: Any, look: Any) -> None:
     radius, length = np.array(part.half) * scale
     shapes = (
         sapien.physx.PhysxCollisionShapeCylinder(radius, length, physical),
@@ -170,7 +202,7 @@ def _cylinder(part, scale, physical, look):
     return shapes[:1], shapes[1]
 
 
-def _turned(part, scale, physical, look):
+def _turned(part: Geometry, scale: float, physical: Any, look: Any) -> None:
     outline = np.array(part.outline) * scale
     wall = part.wall * scale
     rings = [np.concatenate([_ring(*lower, SECTORS), _ring(*upper, SECTORS)]) for lower, upper in pairwise(outline)]
@@ -188,7 +220,7 @@ def _turned(part, scale, physical, look):
     return shapes, sapien.render.RenderShapeTriangleMesh(*_lathe(np.array(profile)), look)
 
 
-def _mesh(part, scale, physical, look):
+def _mesh(part: Geometry, scale: float, physical: Any, look: Any) -> None:
     turn, offset, size = part.place
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = turn, offset * scale
@@ -202,7 +234,7 @@ def _mesh(part, scale, physical, look):
     return shapes, visual
 
 
-def _planks(lower, upper, wall):
+def _planks(lower: Any, upper: Any, wall: float) -> list[Any]:
     for turn in np.arange(SECTORS) * 2 * np.pi / SECTORS:
         angles = turn + np.array([0, 2 * np.pi / SECTORS])
         yield np.array(
@@ -215,12 +247,12 @@ def _planks(lower, upper, wall):
         )
 
 
-def _ring(radius, height, count):
+def _ring(radius: float, height: float, count: int) -> np.ndarray:
     angles = np.arange(count) * 2 * np.pi / count
     return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(count, height)], 1)
 
 
-def _lathe(profile):
+def _lathe(profile: Any) -> Any:
     """Vertices, triangles, normals and texture places of a profile (points, 2) turned about z; its edges stay sharp."""
     angles = np.linspace(0, 2 * np.pi, SIDES + 1)
     vertices, normals, places, triangles = [], [], [], []
@@ -239,11 +271,11 @@ def _lathe(profile):
     return tuple(np.concatenate(array) for array in (vertices, triangles, normals, places))
 
 
-def _circle(radius, height, angles):
+def _circle(radius: float, height: float, angles: int) -> np.ndarray:
     return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(len(angles), height)], 1)
 
 
-def _turn_x_to(axis):
+def _turn_x_to(axis: str) -> Any:
     """Quaternion that turns x onto ``axis`` (3,), about which or along which a joint of PhysX moves."""
     axis = np.array(axis, float) / np.linalg.norm(axis)
     if axis[0] < -0.999:

@@ -1,10 +1,19 @@
 """Cameras that stand around subject and object and frame both by their bounds."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import sapien
 
 from .environment_maps import cubemap
-from .rendering import add_camera, near_first, render_camera
+from .rendering import add_camera, render_camera, sort_front_to_back
+
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .world import World
+
 
 FILL = 0.9  # share of the image that the bounds may take
 WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot its arm hides the object
@@ -26,7 +35,7 @@ class CameraRig:
     Each re-aims for every image, unless it is still, and those on the wrist go with the hand.
     """
 
-    def __init__(self, world, plan, rng):
+    def __init__(self, world: World, plan: Plan, rng: np.random.Generator) -> None:
         self.world, self.width, self.height, self.camera_mode, self.distance = (
             world,
             plan.width,
@@ -54,7 +63,7 @@ class CameraRig:
         field_of_view = np.radians(plan.field_of_view)
         self.focal = self.height / 2 / np.tan(field_of_view / 2)  # of both axes: square pixels
         self.camera = add_camera(world.scene, self.width * self.scale, self.height * self.scale, field_of_view)
-        near_first(world.scene)
+        sort_front_to_back(world.scene)
         if world.light is not None:
             world.scene.set_environment_map(cubemap(world.light))
         self.aim = world.surroundings() if self.camera_mode in ("fixed", "manual") else None
@@ -64,36 +73,39 @@ class CameraRig:
         )  # by segmentation id
         self.roles[robots], self.roles[parts] = SUBJECT, OBJECT
 
-    def _keep_to(self, least, most):
+    def _keep_to(self, least: float, most: float) -> Any:
         self.azimuths = np.sign(self.azimuths) * (least + np.abs(self.azimuths) * (most - least) / WIDEST_AZIMUTH)
 
     @property
-    def intrinsics(self):
+    def intrinsics(self) -> np.ndarray:
+        """The camera matrix (3, 3) in pixels."""
         return np.array([[self.focal, 0, self.width / 2], [0, self.focal, self.height / 2], [0, 0, 1]])
 
-    def shoot(self, index):
+    def render(self, index: int) -> dict[str, Any]:
         """What camera ``index`` sees of the world as it stands, by the names and in the units of a ``Recording``."""
         if self.camera_mode == "wrist":
-            return self._shoot(*self._beside_hand(self.azimuths[index]))
-        axes = look(self.azimuths[index], self.elevations[index])
+            return self._render(*self._beside_hand(self.azimuths[index]))
+        axes = look_at(self.azimuths[index], self.elevations[index])
         points = self.world.corners() if self.aim is None else self.aim
-        shot = self._shoot(axes, self._stand(axes, points, index))
+        shot = self._render(axes, self._stand(axes, points, index))
         middle = np.array(self.world.object.pose.p)
         for _ in range(TRIES if self.camera_mode == "tracking_close" else 0):
             share = shot["object_masks"].mean()
             if share == 0 or share >= LEAST:
                 break
             points = middle + (points - middle) * np.sqrt(share / WANTED)
-            shot = self._shoot(axes, self._stand(axes, points, index))
+            shot = self._render(axes, self._stand(axes, points, index))
         return shot
 
-    def _stand(self, axes, points, index):
+    def _stand(self, axes: np.ndarray, points: np.ndarray, index: int) -> Any:
         """Where a camera with those ``axes`` must stand (3,) to frame ``points`` (points, 3)."""
         if self.camera_mode == "manual" and self.distance:
             return points.mean(0) - self.distance * axes[2]
-        return frame(points @ axes.T, np.array([self.width, self.height]) / 2 / self.focal * self.fills[index]) @ axes
+        return (
+            fit_view(points @ axes.T, np.array([self.width, self.height]) / 2 / self.focal * self.fills[index]) @ axes
+        )
 
-    def _beside_hand(self, angle):
+    def _beside_hand(self, angle: float) -> Any:
         """Axes (3, 3) and place (3,) of a camera at that angle around the hand, which looks past the fingertips."""
         hand = self.world.hand
         aside = WRIST[0] * np.cos(angle) * hand[:3, 0] + WRIST[1] * np.sin(angle) * hand[:3, 1]
@@ -102,7 +114,7 @@ class CameraRig:
         right = np.cross(forward, aside) / np.linalg.norm(np.cross(forward, aside))
         return np.stack([right, np.cross(forward, right), forward]), place
 
-    def _shoot(self, axes, position):
+    def _render(self, axes: np.ndarray, position: np.ndarray) -> Any:
         extrinsics = np.eye(4)
         extrinsics[:3, :3], extrinsics[:3, 3] = axes, -axes @ position
         pose = np.eye(4)
@@ -122,24 +134,26 @@ class CameraRig:
         }
 
 
-def look(azimuth, elevation):
+def look_at(azimuth: float, elevation: float) -> np.ndarray:
     """Rows right, down, forward (3, 3) of a camera at that azimuth from the x axis and elevation, looking inwards."""
     cos, sin, rise, flat = np.cos(azimuth), np.sin(azimuth), np.sin(elevation), np.cos(elevation)
     return np.array([[-sin, cos, 0], [rise * cos, rise * sin, -flat], [-flat * cos, -flat * sin, -rise]])
 
 
-def frame(points, tangents):
-    """The position (3,) nearest to ``points`` (points, 3), all in the camera's axes, from which all of them lie within
-    the ``tangents`` (2,) of half the angles of view, in the middle of the tighter axis.
+def fit_view(points: np.ndarray, tangents: tuple[float, float]) -> Any:
+    """Returns the position (3,) nearest to ``points`` (points, 3) from which all of them are in view.
 
-    A point is seen if |x - x0| <= t (z - z0), so the highest of x - t z and of -x - t z bound x0 and z0 from both sides.
+    All are in the camera's axes, and lie within the ``tangents`` (2,) of half the angles of view, in the middle of the
+    tighter axis. A point is seen if |x - x0| <= t (z - z0), so the highest of x - t z and of -x - t z bound x0 and z0
+    from
+    both sides.
     """
     high = (points[:, :2] - tangents * points[:, 2:]).max(0)
     low = (-points[:, :2] - tangents * points[:, 2:]).max(0)
     return np.array([*(high - low) / 2, -((high + low) / (2 * tangents)).max()])
 
 
-def _average(colors, scale):
+def _average(colors: np.ndarray, scale: float) -> np.ndarray:
     if scale == 1:
         return colors
     height, width, channels = colors.shape

@@ -1,5 +1,7 @@
 """Runs the simulator in a process of its own: its C++ may abort or hang, and must not take the server with it."""
 
+from __future__ import annotations
+
 import functools
 import math
 import pathlib
@@ -9,14 +11,23 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InteractiveActionError
 from .episodes import Deferred, collect
 from .protocol import receive, send
 
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .progress import Progress
+    from .recording import Recording
+    from .scene import Scene
+
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SILENCE = 300.0  # seconds without a sign; a cold start needs 5, on a very busy machine 100
+TIMEOUT_S = 300.0  # seconds without a sign; a cold start needs 5, on a very busy machine 100
 STOPPING = 3.0  # seconds in which it must obey a stop
 TICK = 0.3  # seconds between calls of the progress while nothing comes
 
@@ -24,12 +35,12 @@ TICK = 0.3  # seconds between calls of the progress while nothing comes
 class Simulator:
     """A simulator that is started when first needed, used again, and started afresh when it has died."""
 
-    def __init__(self, silence=SILENCE):
-        self.silence = silence
+    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
+        self.silence = timeout_s
         self.process = None
         self._busy = threading.Lock()
 
-    def record(self, scene, plan, progress=None):
+    def record(self, scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
         """A ``Recording`` of ``scene`` by ``plan``.
 
         ``progress(done, total, image)`` is called with each image, uint8 (H, W, 3), and while nothing comes every
@@ -37,12 +48,15 @@ class Simulator:
         """
         return self.record_together((scene,), plan, progress)[0]
 
-    def record_together(self, scenes, plan, progress=None):
+    def record_together(self, scenes: Sequence[Scene], plan: Plan, progress: Progress | None = None) -> list[Recording]:
         """A ``Recording`` of each of ``scenes``, all of the same seeds; ``progress`` as of ``record``."""
         return collect(lambda *job: Deferred(self.run_episode, *job), scenes, plan, progress)
 
-    def run_episode(self, scenes, plan, seed, progress=None):
-        """As ``record.record_episode``, in the simulator's process; ``progress`` is called with None while nothing comes."""
+    def run_episode(self, scenes: Sequence[Scene], plan: Plan, seed: int, progress: Progress | None = None) -> Any:
+        """As ``record.record_episode``, in the simulator's process.
+
+        ``progress`` is called with None while nothing comes.
+        """
         progress = progress or (lambda done, image: None)
         with self._busy:
             self._start()
@@ -57,7 +71,7 @@ class Simulator:
                 if self._working:
                     self._stop()
 
-    def close(self):
+    def close(self) -> None:
         """End the process."""
         if self.process:
             self.process.kill()
@@ -65,7 +79,7 @@ class Simulator:
             self.process.stdin.close()
         self.process, self._working = None, False
 
-    def _start(self):
+    def _start(self) -> None:
         if self.process and self.process.poll() is None:
             return
         self.close()
@@ -76,11 +90,11 @@ class Simulator:
         self._messages = queue.Queue()
         threading.Thread(target=_read, args=(self.process.stdout, self._messages), daemon=True).start()
 
-    def _follow(self, count, progress):
+    def _follow(self, count: int, progress: Progress | None) -> Any:
         """The arrays of each of ``count`` scenes, once all images have come, or why the take failed."""
         done = 0
         while True:
-            message, arrays = self._next(self.silence, functools.partial(progress, done, None))
+            message, arrays = self._next(self.timeout_s, functools.partial(progress, done, None))
             if message["kind"] == "episode":
                 split = [{} for _ in range(count)]
                 for key, array in arrays.items():
@@ -93,7 +107,7 @@ class Simulator:
             progress(done, arrays["image"])
             send(self.process.stdin, {"answer": "go on"})
 
-    def _next(self, patience, tick):
+    def _next(self, patience: float, tick: Any) -> Any:
         for _ in range(math.ceil(patience / TICK)):  # ticks and not the clock: a computer may sleep in between
             try:
                 message = self._messages.get(timeout=TICK)
@@ -106,11 +120,11 @@ class Simulator:
             return message
         self.close()
         raise InteractiveActionError(
-            f"The simulator gave no sign for {patience:.0f} s and was ended. The next run starts it afresh; if it hangs "
-            "again, try another seed."
+            f"The simulator gave no sign for {patience:.0f} s and was ended. The next run starts it afresh; if it "
+            "hangs again, try another seed."
         )
 
-    def _stop(self):
+    def _stop(self) -> None:
         """Ask the process to leave the rest; end it if it does not."""
         try:
             send(self.process.stdin, {"answer": "stop"})
@@ -119,19 +133,19 @@ class Simulator:
         except (InteractiveActionError, BrokenPipeError):
             self.close()
 
-    def _death(self):
+    def _death(self) -> str:
         code = self.process.wait()
         self._words.seek(0)
         words = self._words.read().decode(errors="replace").strip()[-600:]
         self.close()
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return InteractiveActionError(
-            f"The simulator ended in the middle of its work ({cause}). The next run starts it afresh; if it happens again, "
-            f"try another seed." + (f" It last said: {words}" if words else "")
+            f"The simulator ended in the middle of its work ({cause}). The next run starts it afresh; if it happens "
+            "again, try another seed." + (f" It last said: {words}" if words else "")
         )
 
 
-def _read(stream, messages):
+def _read(stream: Any, messages: queue.Queue[Any]) -> None:
     with stream:
         try:
             while True:

@@ -1,9 +1,12 @@
 """A thing of one's own that opens and closes: from a URDF, or from a folder of PartNet-Mobility."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -13,6 +16,10 @@ from ..errors import InteractiveActionError
 from . import meshes, urdf
 from .objects import ACROSS, FRONT, UP, Geometry, Joint, ObjectSpec
 from .user_files import version
+
+if TYPE_CHECKING:
+    import pathlib
+
 
 FRONTS = {"-x": 0, "y": 90, "x": 180, "-y": -90}  # degrees that turn that side to the robot, which looks along x
 SMALLEST, LARGEST = 0.1, 1.0  # meters of the longest side
@@ -24,11 +31,19 @@ THINNEST = 0.002  # meters
 
 @dataclass(frozen=True)
 class CustomObject:
-    """``urdf`` is a file in ``folder``, or a folder with one, such as PartNet-Mobility's; nothing out of ``folder`` is read.
+    """A user's object that opens and closes; as in PartNet-Mobility, z points upwards.
 
-    Its ``joint`` moves (empty: the first that carries a handle) and all its others keep still. A hand takes the part whose name, or whose
-    link's name, has ``handle`` in it, and pulls it to the ``front``. It is ``size`` meters long along its longest side, and captions call it
-    ``caption_name``. As in PartNet-Mobility, z points upwards.
+    Args:
+        folder: nothing outside of it is read.
+        urdf: a file in it, or a folder with one, such as PartNet-Mobility's.
+        caption_name: what captions call it.
+        size: its longest side in meters.
+        joint: that opens; empty: the first that carries a handle. All others keep still.
+        handle: what stands in the name of the handle, or of its link.
+        front: the side to which it opens.
+
+    Raises:
+        InteractiveActionError: a value cannot be.
     """
 
     folder: str
@@ -39,7 +54,7 @@ class CustomObject:
     size: float = 0.4
     front: str = "-x"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.caption_name.strip():
             raise InteractiveActionError("Say what the object is called: captions name it.")
         if self.front not in FRONTS:
@@ -47,7 +62,7 @@ class CustomObject:
         if not SMALLEST <= self.size <= LARGEST:
             raise InteractiveActionError(f"The size must be from {SMALLEST} to {LARGEST} meters, but is {self.size}.")
 
-    def parts(self):
+    def parts(self) -> Any:
         """(root element, the joint that moves, [(link, shape)] of the handle)."""
         root = urdf.read(self.folder, self.urdf)
         moving = {joint.get("name"): joint for joint in root.findall("joint") if joint.get("type") in KINDS}
@@ -60,15 +75,17 @@ class CustomObject:
                 else f"no joint that carries a part with {self.handle!r} in its name"
             )
             raise InteractiveActionError(
-                f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(moving) or 'none'}. Name one, or its handle."
+                f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(moving) or 'none'}. Name one, or "
+                "its handle."
             )
         if not handles[name]:
             raise InteractiveActionError(
-                f"Nothing that the joint {name!r} of {self.urdf!r} carries has {self.handle!r} in its name. Name a link or a <visual> of it."
+                f"Nothing that the joint {name!r} of {self.urdf!r} carries has {self.handle!r} in its name. Name a "
+                "link or a <visual> of it."
             )
         return root, moving[name], handles[name]
 
-    def _handles(self, root, joint):
+    def _handles(self, root: ET.Element, joint: Any) -> Any:
         carried = [link for link in root.findall("link") if joint in urdf.joints_to(root, link.get("name"))]
         return [
             (link.get("name"), shape)
@@ -77,17 +94,17 @@ class CustomObject:
             if self.handle.lower() in f"{link.get('name')} {shape.get('name', '')}".lower()
         ]
 
-    def files(self):
+    def files(self) -> list[pathlib.Path]:
         """The paths of all its files."""
         return urdf.files(self.folder, self.urdf)
 
-    def thing(self):
+    def thing(self) -> ObjectSpec:
         """The ``ObjectSpec``, measured once for each version of its files."""
         return _measured(self, version(self.files()))
 
 
 @functools.lru_cache(4)
-def _measured(own, _version):
+def _measured(own: Any, _version: Any) -> Any:
     root, joint, handle = own.parts()
     kind = KINDS[joint.get("type")]
     axis, reach = _shut(joint)
@@ -102,10 +119,11 @@ def _measured(own, _version):
     scale = own.size / (high - low).max()
     if scale * (high - low).min() < THINNEST:
         raise InteractiveActionError(
-            f"{own.urdf!r} has no volume: at this size it is {1000 * scale * (high - low).min():.1f} mm thin. Make it larger, or export it again."
+            f"{own.urdf!r} has no volume: at this size it is {1000 * scale * (high - low).min():.1f} mm thin. Make it "
+            "larger, or export it again."
         )
 
-    def in_thing(points):
+    def in_thing(points: np.ndarray) -> np.ndarray:
         return scale * (points @ turn.T - [*(low + high)[:2] / 2, low[2]])
 
     bar = in_thing(np.concatenate([_corners(shape, poses[link]) for link, shape in handle]))
@@ -132,8 +150,11 @@ def _measured(own, _version):
     )
 
 
-def _shut(joint):
-    """Let the ``joint`` begin where it is shut, which is its limit nearer to 0, and go upwards from there; its axis (3,) and how far it goes."""
+def _shut(joint: Any) -> Any:
+    """Let the ``joint`` begin where it is shut, which is its limit nearer to 0, and go upwards from there.
+
+    Its axis (3,) and how far it goes.
+    """
     limits = [float(joint.find("limit").get(end)) for end in urdf.LIMITS]
     shut = min(limits, key=abs)
     wide = max(limits, key=lambda end: abs(end - shut)) - shut
@@ -141,7 +162,8 @@ def _shut(joint):
     axis = np.array([1.0, 0, 0] if given is None else [float(word) for word in given.get("xyz").split()])
     if not wide or not np.linalg.norm(axis):
         raise InteractiveActionError(
-            f"The joint {joint.get('name')!r} cannot move: its limits are {limits} and its axis {axis.tolist()}. Mend them in the URDF."
+            f"The joint {joint.get('name')!r} cannot move: its limits are {limits} and its axis {axis.tolist()}. Mend "
+            "them in the URDF."
         )
     axis /= np.linalg.norm(axis)
     move = np.eye(4)
@@ -159,7 +181,7 @@ def _shut(joint):
     return axis, abs(wide)
 
 
-def _stand(root, turn, offset):
+def _stand(root: ET.Element, turn: np.ndarray, offset: np.ndarray) -> Any:
     """Carry it all by a new link in the middle of the box around it."""
     first = next(link for link in urdf.links_of(root) if link not in urdf.parents(root))
     stand = f"{first} stand"
@@ -172,11 +194,11 @@ def _stand(root, turn, offset):
     _set_origin(joint, pose)
 
 
-def _shapes(link):
+def _shapes(link: Any) -> Any:
     return link.findall("visual") or link.findall("collision")
 
 
-def _origin(element):
+def _origin(element: ET.Element) -> np.ndarray:
     pose, origin = np.eye(4), element.find("origin")
     if origin is not None:
         pose[:3, :3] = Rotation.from_euler(
@@ -186,14 +208,14 @@ def _origin(element):
     return pose
 
 
-def _set_origin(element, pose):
+def _set_origin(element: ET.Element, pose: np.ndarray) -> None:
     for origin in element.findall("origin"):
         element.remove(origin)
     rpy = Rotation.from_matrix(pose[:3, :3]).as_euler("xyz")
     ET.SubElement(element, "origin", xyz=" ".join(map(str, pose[:3, 3])), rpy=" ".join(map(str, rpy)))
 
 
-def _place(root, link):
+def _place(root: ET.Element, link: Any) -> np.ndarray:
     """Pose (4, 4) of a link with all joints at 0."""
     pose = np.eye(4)
     for joint in urdf.joints_to(root, link):
@@ -201,7 +223,7 @@ def _place(root, link):
     return pose
 
 
-def _corners(shape, pose):
+def _corners(shape: Any, pose: np.ndarray) -> np.ndarray:
     """Points (n, 3) of which the box around a <visual> or <collision> of a link at ``pose`` is the box around it."""
     pose, geometry = pose @ _origin(shape), shape.find("geometry")
     kind = next(iter(geometry), None) if geometry is not None else None
@@ -219,7 +241,7 @@ def _corners(shape, pose):
     return points @ pose[:3, :3].T + pose[:3, 3]
 
 
-def _vertices(file):
+def _vertices(file: Any) -> np.ndarray:
     points, _ = meshes.read(file, process=False)
     if not len(points) or not np.isfinite(points).all():
         name = Path(file).name

@@ -1,7 +1,10 @@
 """A robot of one's own: what an action must know of it is measured on its URDF."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -10,6 +13,10 @@ from ..errors import InteractiveActionError
 from . import urdf
 from .robots import Robot
 from .user_files import version
+
+if TYPE_CHECKING:
+    import pathlib
+
 
 AXES = {sign + name: (-1 if sign else 1) * np.eye(3)[number] for sign in ("", "-") for number, name in enumerate("xyz")}
 FURTHEST = 2.0  # meters by which it may be moved
@@ -30,23 +37,26 @@ ROOM = 0.005  # meters of a palm that no object should touch
 class CustomRobot:
     """``urdf`` is a file in ``folder``, or a folder with one; nothing out of ``folder`` is read.
 
-    The link ``tool`` is led, and its axis ``points`` out of the hand; the links ``fingers`` close, if it has any. ``rest``
-    are the positions of the joints that lead to the tool, in radians and meters; empty, they are found. It stands ``forward`` and
-    ``height`` meters from where the other robots do; one that ``stands`` does so on the floor. Captions call it ``caption_name``.
+    The link ``ee_link`` is led, and its axis ``points`` out of the hand; the links ``gripper_links`` close, if it has
+    any. ``rest_qpos``
+    are the positions of the joints that lead to the tool, in radians and meters; empty, they are found. It stands
+    ``forward`` and
+    ``height`` meters from where the other robots do; one that ``stands`` does so on the floor. Captions call it
+    ``caption_name``.
     """
 
     folder: str
     urdf: str
-    tool: str
-    fingers: tuple = ()
+    ee_link: str
+    gripper_links: tuple = ()
     points: str = "z"
     caption_name: str = "robot arm"
-    rest: tuple = ()
+    rest_qpos: tuple = ()
     forward: float = 0.0
     height: float = 0.0
     stands: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("fingers", "rest"):  # lists in json
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.points not in AXES:
@@ -61,22 +71,22 @@ class CustomRobot:
                     f"{name} must be from {-FURTHEST} to {FURTHEST} meters, but is {getattr(self, name)}."
                 )
 
-        if not np.isfinite(self.rest).all():
-            raise InteractiveActionError(f"rest must be numbers of radians and meters, but is {list(self.rest)}.")
+        if not np.isfinite(self.rest_qpos).all():
+            raise InteractiveActionError(f"rest must be numbers of radians and meters, but is {list(self.rest_qpos)}.")
 
-    def parts(self):
+    def parts(self) -> Any:
         """(root element, names of the joints that reach, of those that close): what can be told without simulating."""
         root = urdf.read(self.folder, self.urdf)
-        for link in (self.tool, *self.fingers):
+        for link in (self.ee_link, *self.gripper_links):
             if link not in urdf.links_of(root):
                 raise InteractiveActionError(
                     f"The URDF {self.urdf!r} has no link {link!r}. It has: {', '.join(urdf.links_of(root))}."
                 )
-        arm = _moving(root, self.tool)
-        closing = {name for finger in self.fingers for name in _moving(root, finger) if name not in arm}
+        arm = _moving(root, self.ee_link)
+        closing = {name for finger in self.gripper_links for name in _moving(root, finger) if name not in arm}
         if not arm:
             raise InteractiveActionError(
-                f"No joint of {self.urdf!r} moves the link {self.tool!r}. Name the last link of the arm."
+                f"No joint of {self.urdf!r} moves the link {self.ee_link!r}. Name the last link of the arm."
             )
         for joint in root.findall("joint"):
             limit = joint.find("limit")
@@ -86,31 +96,33 @@ class CustomRobot:
                     f"The joint {joint.get('name')!r} of {self.urdf!r} has the limits {lower} and {upper}, the lower "
                     f"one above the upper. Mend them."
                 )
-        if self.fingers and (len(set(self.fingers)) < 2 or not closing):
+        if self.gripper_links and (len(set(self.gripper_links)) < 2 or not closing):
             raise InteractiveActionError(
-                "A hand needs two fingers or more, of which one at least moves on a joint of its own. Name the links of both, or of none."
+                "A hand needs two fingers or more, of which one at least moves on a joint of its own. Name the links "
+                "of both, or of none."
             )
-        if self.rest and len(self.rest) != len(arm):
+        if self.rest_qpos and len(self.rest_qpos) != len(arm):
             raise InteractiveActionError(
-                f"{len(arm)} joints lead to {self.tool!r} ({', '.join(arm)}), but rest has {len(self.rest)} numbers. Give one for each, or none."
+                f"{len(arm)} joints lead to {self.ee_link!r} ({', '.join(arm)}), but rest has {len(self.rest_qpos)} "
+                "numbers. Give one for each, or none."
             )
         return root, arm, closing
 
-    def files(self):
+    def files(self) -> list[pathlib.Path]:
         """The paths of all its files."""
         return urdf.files(self.folder, self.urdf)
 
-    def robot(self):
+    def robot(self) -> Robot:
         """The ``Robot``, measured once for each version of its files."""
         return _measured(self, version(self.files()))
 
 
-def _moving(root, link):
+def _moving(root: ET.Element, link: Any) -> bool:
     return [joint.get("name") for joint in urdf.joints_to(root, link) if joint.get("type") in urdf.MOVES]
 
 
 @functools.lru_cache(4)
-def _measured(own, _version):
+def _measured(own: Any, _version: Any) -> Any:
     import sapien
     import sapien.physx
 
@@ -132,23 +144,23 @@ def _measured(own, _version):
     mask = np.isin(names, arm)
     stand = np.array([own.forward, 0.0, own.height])
     articulation.pose = sapien.Pose(stand)
-    if own.rest:
-        qpos[[names.index(name) for name in arm]] = own.rest
+    if own.rest_qpos:
+        qpos[[names.index(name) for name in arm]] = own.rest_qpos
     else:
         qpos = _posture(own, articulation, model, hand, mask, qpos, limits, stand)
     rest, closed = (np.where(mask, qpos, shape) for shape in (hand.opened, hand.closed))
     return Robot(
         own.caption_name,
         urdf=own.urdf,
-        rest=tuple(rest.tolist()),
-        closed=tuple(closed.tolist()),
+        rest_qpos=tuple(rest.tolist()),
+        closed_qpos=tuple(closed.tolist()),
         arm=tuple(np.flatnonzero(mask).tolist()),
-        tool=own.tool,
-        fingers=own.fingers,
+        ee_link=own.ee_link,
+        gripper_links=own.gripper_links,
         reach=hand.reach,
-        recede=hand.recede,
-        framed=(own.tool, *own.fingers),
-        grip=tuple(map(tuple, hand.grip)),
+        tcp_closing_offset=hand.recede,
+        visible_links=(own.ee_link, *own.gripper_links),
+        ee_from_tcp=tuple(map(tuple, hand.grip)),
         base=tuple(stand.tolist()),
         stands=own.stands,
         description=ET.tostring(root, encoding="unicode"),
@@ -156,24 +168,28 @@ def _measured(own, _version):
 
 
 class _Hand:
-    """Which way it opens (``opened``, ``closed``: all joint positions), the point that it leads (``grip``), and its ``reach`` and how far the fingertips ``recede``."""
+    """Which way it opens (``opened``, ``closed_qpos``: all joint positions), the point that it leads (``grip``).
 
-    def __init__(self, own, articulation, qpos, joints):
+    And its ``reach`` and how far the fingertips ``tcp_closing_offset``.
+    """
+
+    def __init__(self, own: Any, articulation: Any, qpos: np.ndarray, joints: Any) -> None:
         self.own, self.articulation = own, articulation
         self.links = {link.name: link for link in articulation.links}
         self.turn = np.eye(4)
         z = AXES[own.points]
         self.turn[:3, :3] = np.stack([np.roll(z, 1), np.cross(z, np.roll(z, 1)), z], 1)
         self.opened, self.closed = qpos.copy(), qpos.copy()
-        self.grip, self.reach, self.recede = self.turn.copy(), 0.0, 0.0
-        if not own.fingers:
+        self.grip, self.reach, self.tcp_closing_offset = self.turn.copy(), 0.0, 0.0
+        if not own.gripper_links:
             self.grip[:3, 3] = -TIP * z
             return
         for joint in joints:
             ends = articulation.qlimits[joint]
             if not np.isfinite(ends).all():
                 raise InteractiveActionError(
-                    f"The joint {articulation.active_joints[joint].name!r} of the fingers has no limits: how far it closes is unknown. Give it a <limit>."
+                    f"The joint {articulation.active_joints[joint].name!r} of the fingers has no limits: how far it "
+                    "closes is unknown. Give it a <limit>."
                 )
             gaps = [self._gap(np.where(np.arange(len(qpos)) == joint, end, qpos)) for end in ends]
             self.opened[joint], self.closed[joint] = ends[np.argmax(gaps)], ends[np.argmin(gaps)]
@@ -183,56 +199,65 @@ class _Hand:
         closed = self._boxes(self.closed)
         boxes = self._boxes(self.opened)
         tip = boxes[:, 1, 2].max() - TIP
-        self.recede = tip + TIP - closed[:, 1, 2].max()
-        palms = {self.links[name] for name in (own.tool, *(self._carrier(finger) for finger in own.fingers))} - {
-            self.links[name] for name in own.fingers
-        }
+        self.tcp_closing_offset = tip + TIP - closed[:, 1, 2].max()
+        palms = {
+            self.links[name] for name in (own.ee_link, *(self._carrier(finger) for finger in own.gripper_links))
+        } - {self.links[name] for name in own.gripper_links}
         palm = max((self._box(link)[1, 2] for link in palms if link.collision_shapes), default=tip - 0.03)
         middle = np.array([*boxes.mean((0, 1))[:2], tip])
         self.grip = self.turn.copy()
         self.grip[:3, 3] = self.turn[:3, :3] @ middle
         self.reach = max(tip - palm - ROOM, ROOM)
 
-    def _carrier(self, finger):
+    def _carrier(self, finger: Any) -> Any:
         return self.links[finger].joint.parent_link.name if self.links[finger].joint.parent_link else finger
 
-    def _box(self, link):
+    def _box(self, link: Any) -> Any:
         return np.array(link.compute_global_aabb_tight())
 
-    def _boxes(self, qpos):
+    def _boxes(self, qpos: np.ndarray) -> Any:
         """Lowest and highest corners (fingers, 2, 3) in the hand's axes: it is the world's that are turned."""
         import sapien
 
-        bare = [finger for finger in self.own.fingers if not self.links[finger].collision_shapes]
+        bare = [finger for finger in self.own.gripper_links if not self.links[finger].collision_shapes]
         if bare:
             raise InteractiveActionError(
                 f"The finger {bare[0]!r} has no <collision>, so it cannot take hold of anything. Give it one."
             )
         self.articulation.set_qpos(qpos)
-        tool = self.links[self.own.tool].entity_pose.to_transformation_matrix() @ self.turn
+        tool = self.links[self.own.ee_link].entity_pose.to_transformation_matrix() @ self.turn
         base = self.articulation.pose.to_transformation_matrix()
         self.articulation.pose = sapien.Pose(np.linalg.inv(tool) @ base)
-        return np.array([self._box(self.links[finger]) for finger in self.own.fingers])
+        return np.array([self._box(self.links[finger]) for finger in self.own.gripper_links])
 
-    def _gap(self, qpos):
+    def _gap(self, qpos: np.ndarray) -> float:
         middles = self._boxes(qpos).mean(1)
         return np.linalg.norm(middles[0] - middles[1:].mean(0))
 
 
-def _posture(own, articulation, model, hand, mask, qpos, limits, stand):
-    """The joint positions, of some that bring the hand above where objects stand, that is upright and furthest from all limits."""
+def _posture(
+    own: Any,
+    articulation: Any,
+    model: Any,
+    hand: Any,
+    mask: Any,
+    qpos: np.ndarray,
+    limits: np.ndarray,
+    stand: np.ndarray,
+) -> Any:
+    """Returns joint positions that bring the hand above where objects stand: upright, and furthest from all limits."""
     import sapien
 
-    from .poses import down
+    from .poses import top_down_pose
 
-    tool = [link.name for link in articulation.links].index(own.tool)
+    tool = [link.name for link in articulation.links].index(own.ee_link)
     inverse, rng, best = np.linalg.inv(hand.grip), np.random.default_rng(0), []
-    targets = [down(np.array([*place, ABOVE]) - stand, 0.0) @ inverse for place in PLACES]
+    targets = [top_down_pose(np.array([*place, ABOVE]) - stand, 0.0) @ inverse for place in PLACES]
 
     endless = mask & (np.ptp(limits, 1) >= 2 * np.pi)
     bound = mask & ~endless & (np.ptp(limits, 1) > 0)
 
-    def solve(target, start):
+    def solve(target: np.ndarray, start: np.ndarray) -> Any:
         return model.compute_inverse_kinematics(
             tool, sapien.Pose(target), initial_qpos=start, active_qmask=mask.astype(np.int32), max_iterations=200
         )
@@ -257,7 +282,7 @@ def _posture(own, articulation, model, hand, mask, qpos, limits, stand):
         best.append((around + (low > 0 or own.stands) + share - 4 * aside - 0.1 * turned, found))
     if not best:
         raise InteractiveActionError(
-            f"{own.tool!r} of {own.urdf!r} cannot be held {ABOVE} m above the object at {PLACES[-1][0]} m, pointing down. Move the robot with forward and height, "
-            "look at points, or take an arm of six joints or more."
+            f"{own.ee_link!r} of {own.urdf!r} cannot be held {ABOVE} m above the object at {PLACES[-1][0]} m, pointing "
+            "down. Move the robot with forward and height, look at points, or take an arm of six joints or more."
         )
     return max(best, key=lambda one: one[0])[1]

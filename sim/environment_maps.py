@@ -1,8 +1,11 @@
 """Small environment maps, drawn here: what shiny things mirror, and the light that comes from windows and walls."""
 
+from __future__ import annotations
+
 import functools
 import pathlib
 import tempfile
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +14,11 @@ HEIGHT = 32  # pixels; a map is twice as wide
 MEAN = 0.12  # radiance; the lamps of a room do the rest
 
 
-def draw(number):
-    """One of ``KINDS`` rooms as seen from its middle: linear radiance (HEIGHT, 2 HEIGHT, 3), by longitude and latitude, up is the first row."""
+def draw(number: int) -> np.ndarray:
+    """One of ``KINDS`` rooms as seen from its middle.
+
+    Linear radiance (HEIGHT, 2 HEIGHT, 3), by longitude and latitude, up is the first row.
+    """
     rng = np.random.default_rng(number)
     down, around = np.mgrid[:HEIGHT, : 2 * HEIGHT] / HEIGHT
     tint = np.array([1.0, 0.97, 0.92]) if number % 2 else np.array([0.92, 0.97, 1.05])
@@ -28,7 +34,7 @@ def draw(number):
 
 
 @functools.cache
-def cubemap(number):
+def cubemap(number: int) -> Any:
     """The map as SAPIEN takes it, kept for all scenes to come: it is read from a file when it is first drawn."""
     import sapien
     import sapien.render
@@ -45,7 +51,7 @@ def cubemap(number):
     return cubemap
 
 
-def _hdr(radiance):
+def _hdr(radiance: np.ndarray) -> bytes:
     """A Radiance image: three mantissas and an exponent (RGBE, Ward 1991) a pixel."""
     height, width, _ = radiance.shape
     mantissa, exponent = np.frexp(radiance.max(-1))

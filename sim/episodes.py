@@ -1,13 +1,26 @@
-"""Which seeds are tried, and how the episodes that succeed become recordings: the same wherever and in which order they are run."""
+"""Which seeds are tried, and how the episodes that succeed become recordings.
+
+The same wherever and in which order they are run.
+"""
+
+from __future__ import annotations
 
 import functools
 import itertools
 from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InteractiveActionError
 from .recording import Recording
+
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .progress import Progress, Submit
+    from .scene import Scene
+
 
 SEEDS_PER_EPISODE = 5
 
@@ -15,22 +28,24 @@ SEEDS_PER_EPISODE = 5
 class Deferred:
     """Work that is done when its result is asked for, here and now."""
 
-    def __init__(self, work, *job):
+    def __init__(self, work: Callable[..., Any], *job: Any) -> None:
         self.work, self.job = work, job
 
-    def follow(self, progress):
+    def follow(self, progress: Progress | None) -> Any:
         """Its result; ``progress(done, image)`` is called while it is worked out, and may raise to stop it."""
         return self.work(*self.job, progress)
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Nothing has begun."""
 
 
-def collect(submit, scenes, plan, progress=None):
+def collect(submit: Submit, scenes: Sequence[Scene], plan: Plan, progress: Progress | None = None) -> list[Recording]:
     """Recordings of ``scenes``, one each, with the same seeds: those with which all of them succeed, from 0 on.
 
-    ``submit(scenes, plan, seed)`` starts an episode and returns something to ``follow(progress)``, whose result is as of
-    ``record.record_episode``. As many are started as are still wanted, and one more for each that failed: that many workers have
+    ``submit(scenes, plan, seed)`` starts an episode and returns something to ``follow(progress)``, whose result is as
+    of
+    ``record.record_episode``. As many are started as are still wanted, and one more for each that failed: that many
+    workers have
     work, and which seeds are taken does not depend on how many there are.
     """
     total = plan.images * len(scenes)
@@ -52,7 +67,8 @@ def collect(submit, scenes, plan, progress=None):
             if in_a_row == SEEDS_PER_EPISODE:
                 actions = "' or '".join(scene.action for scene in scenes)
                 raise InteractiveActionError(
-                    f"'{actions}' did not succeed with any of {SEEDS_PER_EPISODE} seeds in a row. The last one: {failure}"
+                    f"'{actions}' did not succeed with any of {SEEDS_PER_EPISODE} seeds in a row. The last one: "
+                    f"{failure}"
                 )
     finally:
         for _, run in running:
@@ -60,10 +76,10 @@ def collect(submit, scenes, plan, progress=None):
     return [join(scene, parts, seeds, failures) for scene, parts in zip(scenes, zip(*episodes))]
 
 
-def join(scene, episodes, seeds, failures):
-    """One ``Recording`` of the arrays of several episodes, and of the reasons (a dict by seed) for which others failed."""
+def join(scene: Scene, episodes: Sequence[Any], seeds: Sequence[int], failures: dict[int, str]) -> Recording:
+    """Returns one ``Recording`` of several episodes, and of the reasons (by seed) for which others failed."""
 
-    def numbers(name):
+    def numbers(name: str) -> np.ndarray:
         return np.repeat(np.arange(len(episodes)), [len(part[name]) for part in episodes])
 
     return Recording(
@@ -79,5 +95,5 @@ def join(scene, episodes, seeds, failures):
     )
 
 
-def _tell(progress, before, total, done, image):
+def _tell(progress: Progress | None, before: int, total: int, done: int, image: np.ndarray | None) -> None:
     progress(before + done, total, image)

@@ -3,12 +3,21 @@
 The camera stands at the front (x) or at a side (y); the robot's base is at the origin.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .environment_maps import KINDS
 from .objects import CREAM, DARK, STEEL, WOOD, box, cylinder, turned
+
+if TYPE_CHECKING:
+    import sapien
+
+    from .objects import Color, Geometry
+
 
 PAINTS = ((0.62, 0.60, 0.55), (0.45, 0.55, 0.60), (0.52, 0.60, 0.48), (0.62, 0.50, 0.42), (0.36, 0.38, 0.42))
 TIMBERS = ((0.36, 0.20, 0.09), (0.20, 0.11, 0.05), (0.48, 0.32, 0.17), (0.30, 0.26, 0.22))
@@ -17,8 +26,15 @@ BACK, FRONT, SIDE, HIGH = -1.6, 4.5, 2.6, 2.4  # meters to the walls and to the 
 
 @dataclass(frozen=True)
 class Room:
-    """``below`` is how far under the surface the floor lies, ``top`` its half sizes (x, y) and its middle x; ``furnish``
-    gives the furniture, drawn by a generator, standing on the floor. What is called gives the number of its ``surroundings.py``, if it has any.
+    """A place in which an action happens; the surface on which things stand is at height 0.
+
+    Args:
+        below: how far under the surface the floor lies, in meters.
+        top: half sizes (x, y) and middle x of the surface, in meters; empty: the floor itself.
+        timber: whether the surface is of wood.
+        furnish: gives the furniture, sampled by a generator, standing on the floor.
+
+    Called, it builds the room and returns the number of its environment map, if it has any.
     """
 
     below: float = 0.0
@@ -26,7 +42,8 @@ class Room:
     timber: bool = True
     furnish: object = None
 
-    def __call__(self, scene, ground, rng):
+    def __call__(self, scene: sapien.Scene, ground: Color, rng: np.random.Generator) -> Any:
+        """Builds the room in a scene."""
         from .builders import add_floor, build_still, grain, material, tiles
 
         if not self.furnish:
@@ -58,7 +75,7 @@ class Room:
         return int(rng.integers(KINDS))
 
 
-def table(rng):
+def table(rng: np.random.Generator) -> list[Geometry]:
     """A table on four legs, chairs, an image, a lamp."""
     high = 0.71
     yield from (box(0.035, 0.035, high / 2, (0.35 + x * 0.65, y * 0.65, high / 2)) for x in (-1, 1) for y in (-1, 1))
@@ -68,7 +85,7 @@ def table(rng):
     yield from floor_lamp(-1.2, rng.choice([-1, 1]) * 1.8)
 
 
-def kitchen(rng):
+def kitchen(rng: np.random.Generator) -> list[Geometry]:
     """A counter, cupboards on the wall, a fridge, a window with light."""
     front = rng.uniform(0.25, 0.7, 3)
     yield box(0.70, 1.2, 0.43, (0.25, 0, 0.43), front)
@@ -82,7 +99,7 @@ def kitchen(rng):
     yield turned((0.05, 0), (0.07, 0.2), at=(BACK + 0.35, rng.uniform(-1, 1), 0.88), color=rng.uniform(0.1, 0.7, 3))
 
 
-def living_room(rng):
+def living_room(rng: np.random.Generator) -> list[Geometry]:
     """A rug on the floor, a sofa, a shelf with books, a plant and a lamp."""
     fabric = rng.uniform(0.08, 0.5, 3)
     yield box(0.45, 1.1, 0.21, (BACK + 0.6, 0, 0.21), fabric)
@@ -103,12 +120,15 @@ def living_room(rng):
     for leaf in range(9):
         angle = leaf * 2.4
         yield turned(
-            (0.01, 0), (0.05, 0.2), (0.005, 0.5),
-            at=(-0.6 + 0.14 * np.cos(angle), -side * 2.1 + 0.14 * np.sin(angle), 0.3 + 0.03 * leaf), color=(0.04, 0.2 + 0.02 * leaf, 0.05),
-        )  # fmt: skip
+            (0.01, 0),
+            (0.05, 0.2),
+            (0.005, 0.5),
+            at=(-0.6 + 0.14 * np.cos(angle), -side * 2.1 + 0.14 * np.sin(angle), 0.3 + 0.03 * leaf),
+            color=(0.04, 0.2 + 0.02 * leaf, 0.05),
+        )
 
 
-def workshop(rng):
+def workshop(rng: np.random.Generator) -> list[Geometry]:
     """A work bench, a board with tools, crates and a shelf of tins."""
     yield from (box(0.05, 0.05, 0.40, (0.3 + x * 0.62, y * 1.0, 0.40), DARK) for x in (-1, 1) for y in (-1, 1))
     yield box(0.62, 1.0, 0.02, (0.3, 0, 0.2), STEEL)
@@ -128,14 +148,15 @@ def workshop(rng):
     )
 
 
-def chair(x, y, towards):
+def chair(x: float, y: float, towards: float) -> list[Geometry]:
     """A chair whose back is away from the table."""
     yield box(0.2, 0.2, 0.02, (x, y, 0.44))
     yield box(0.2, 0.02, 0.22, (x, y - towards * 0.19, 0.70))
     yield from (box(0.02, 0.02, 0.22, (x + i * 0.18, y + j * 0.18, 0.22)) for i in (-1, 1) for j in (-1, 1))
 
 
-def floor_lamp(x, y):
+def floor_lamp(x: float, y: float) -> list[Geometry]:
+    """A lamp that stands at (x, y)."""
     yield cylinder(0.16, 0.015, (x, y, 0.015), DARK)
     yield cylinder(0.015, 0.75, (x, y, 0.78), STEEL)
     yield turned((0.20, 0), (0.13, 0.28), at=(x, y, 1.48), color=CREAM)

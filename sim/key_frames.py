@@ -1,17 +1,27 @@
 """Which moments of a take become images, told by its contacts and by what the action does to the object."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from .actions.action import Action
+    from .world import State, World
+
 
 KEY_FRAMES = ("held", "from contact to end", "whole action", "before contact", "key moments", "first contact")
 APART = 0.6  # share of the time before the first contact in which hand and object are still well apart
 TOUCH = 0.1  # seconds that a first contact may last
 
 
-def events(world, action):
-    """Times in seconds, in order: first contact, first grasp (all fingers press at once; if there is none, the first
-    contact), when it shows that the action is under way, end.
+def events(world: World, action: Action) -> tuple[float, float, float, float]:
+    """Returns times in seconds, in order: first contact, first grasp, under way, end.
+
+    At the first grasp all fingers press at once; if there is none, it is the first contact.
     """
-    states, fingers, pressing = world.states, world.robot.fingers, {}
+    states, fingers, pressing = world.states, world.robot.gripper_links, {}
     for contact in world.contacts:
         pressing.setdefault(contact.time, set()).add(contact.link)
     first = world.contacts[0].time
@@ -20,7 +30,7 @@ def events(world, action):
     return first, grasp, clear, states[-1].time
 
 
-def key_frames(world, action, moments, count):
+def key_frames(world: World, action: Action, moments: str, count: int) -> list[tuple[str, State]]:
     """``count`` (name, state) pairs of a take that succeeded, evenly from first to last; one alone is the last."""
     times = events(world, action)
     contact, grasp, clear, end = times

@@ -1,8 +1,11 @@
 """A thing of one's own, from a mesh file: brought to size, set upright, and cut into the convex pieces that collide."""
 
+from __future__ import annotations
+
 import functools
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +22,7 @@ CONVEX = 0.9  # share of its hull that a mesh must fill to collide as one piece
 PIECES = 24
 
 
-def read(path, process=True):
+def read(path: str | pathlib.Path, process: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """(corners (n, 3), faces (m, 3)) of a mesh file. process: whether corners at one place become one."""
     try:
         import trimesh
@@ -35,7 +38,7 @@ def read(path, process=True):
         ) from error
 
 
-def mesh_object(path, size, up):
+def mesh_object(path: str | pathlib.Path, size: float, up: str) -> ObjectSpec:
     """The ``ObjectSpec`` of a mesh file, ``size`` meters along its longest side, whose axis ``up`` points upwards.
 
     "auto" goes by its format: see ``Z_UP``. Its narrower side lies across, for the fingers. Concave meshes are cut by
@@ -46,7 +49,7 @@ def mesh_object(path, size, up):
     return _thing_of(str(path), version(files(path)), size, up)
 
 
-def files(path):
+def files(path: str | pathlib.Path) -> list[pathlib.Path]:
     """The paths of a mesh file and of those that it names."""
     path = pathlib.Path(path)
     if not os.path.isfile(path):
@@ -57,7 +60,7 @@ def files(path):
 
 
 @functools.lru_cache(4)
-def _thing_of(path, _version, size, up):
+def _thing_of(path: str | pathlib.Path, _version: Any, size: float, up: str) -> Any:
     name = pathlib.Path(path).name
     corners, faces = read(path)
     if not len(faces) or not np.isfinite(corners).all():
@@ -80,10 +83,10 @@ def _thing_of(path, _version, size, up):
     part = Geometry(
         "mesh", file=path, pieces=_pieces(corners, faces, name), place=(turn, offset, scale), size=tuple(half)
     )
-    return ObjectSpec((part,), Grip(half[2], turns=2, play=0.1), surface=min(half[:2]))
+    return ObjectSpec((part,), Grip(half[2], yaw_symmetry=2, height_tolerance=0.1), surface=min(half[:2]))
 
 
-def _pieces(corners, faces, name):
+def _pieces(corners: np.ndarray, faces: np.ndarray, name: str) -> Any:
     """Corners (points, 3) of convex pieces."""
     import trimesh
 

@@ -4,10 +4,14 @@ Lengths are half sizes in meters before the jitter, heights are above the ground
 color of its own takes the color that the scene asks for.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+Color = tuple[float, float, float]
 STEEL, DARK, CREAM, WOOD, LEAF = (
     (0.55, 0.56, 0.58),
     (0.03, 0.03, 0.035),
@@ -21,10 +25,12 @@ STEEL, DARK, CREAM, WOOD, LEAF = (
 class Geometry:
     """One solid: ``half`` is (x, y, z) of a box, (radius,) of a ball, (radius, z) of an upright cylinder.
 
-    A ``turned`` part is turned on a lathe instead, from its ``outline`` ((radius, height), ...) from bottom to top; with a
+    A ``turned`` part is turned on a lathe instead, from its ``outline`` ((radius, height), ...) from bottom to top;
+    with a
     ``wall`` in meters it is hollow and open on top. ``at`` is its middle, but the ground below it if it is turned.
 
-    A "mesh" is drawn from a ``file`` at its ``place`` (turn (3, 3), offset (3,), scale), and its convex ``pieces`` collide;
+    A "mesh" is drawn from a ``file`` at its ``place`` (turn (3, 3), offset (3,), scale), and its convex ``pieces``
+    collide;
     ``size`` are its half sizes, and it stands on the ground.
     """
 
@@ -39,7 +45,7 @@ class Geometry:
     place: tuple = ()
     size: tuple = ()
 
-    def bounds(self):
+    def bounds(self) -> Any:
         """Lowest and highest corner (2, 3)."""
         if self.shape == "mesh":
             x, y, z = self.size
@@ -55,47 +61,57 @@ class Geometry:
         return np.array([[-x, -y, -z], [x, y, z]]) + self.at
 
 
-def box(x, y, z, at=None, color=None):
+def box(x: float, y: float, z: float, at: Any = None, color: Any = None) -> Geometry:
+    """A box of half sizes (x, y, z)."""
     return Geometry("box", (x, y, z), at or (0.0, 0.0, z), color)
 
 
-def ball(radius, at=None, color=None):
+def ball(radius: float, at: Any = None, color: Any = None) -> Geometry:
+    """A ball."""
     return Geometry("ball", (radius,), at or (0.0, 0.0, radius), color)
 
 
-def cylinder(radius, z, at=None, color=None):
+def cylinder(radius: float, z: float, at: Any = None, color: Any = None) -> Geometry:
+    """An upright cylinder of half height z."""
     return Geometry("cylinder", (radius, z), at or (0.0, 0.0, z), color)
 
 
-def turned(*outline, wall=0.0, at=(0.0, 0.0, 0.0), color=None):
+def turned(*outline: tuple[float, float], wall: float = 0.0, at: Any = (0.0, 0.0, 0.0), color: Any = None) -> Geometry:
+    """A solid of revolution: its outline from bottom to top."""
     return Geometry("turned", (), at, color, outline, wall)
 
 
 @dataclass(frozen=True)
 class Grip:
-    """Where a hand from above takes hold: ``height`` of the fingertips over the ground, ``radius`` from the middle if it is
-    a rim that is held. ``turns`` is in how many directions it can be grasped: 4 like a cube, 2 like a book; ``play`` how far
-    the hand may take it higher, as a share of half the thing's height.
+    """Where a hand from above takes hold.
+
+    Args:
+        height: of the fingertips over the ground, in meters.
+        radius: from the middle, if it is a rim that is held, in meters.
+        yaw_symmetry: in how many directions it can be grasped: 4 like a cube, 2 like a book.
+        height_tolerance: how far the hand may take it higher, as a share of half its height.
     """
 
     height: float
     radius: float = 0.0
-    turns: int = 4
-    play: float = 0.3
+    yaw_symmetry: int = 4
+    height_tolerance: float = 0.3
 
 
 @dataclass(frozen=True)
 class Joint:
-    """What moves: ``parts`` about or along ``axis`` through ``at``, from 0 to ``reach`` in meters or radians.
+    """What moves: ``parts`` about or along ``axis`` through ``at``, from 0 to ``range`` in meters or radians.
 
-    ``handle`` is where a hand takes it: the middle of the bar, the direction from which the hand comes and the one along
-    which the fingers close, both in the thing's axes at 0. ``spring`` in N/m or Nm/rad drives it back to 0; ``damping`` is per second.
+    ``handle`` is where a hand takes it: the middle of the bar, the direction from which the hand comes and the one
+    along
+    which the fingers close, both in the thing's axes at 0. ``spring`` in N/m or Nm/rad drives it back to 0; ``damping``
+    is per second.
     """
 
     kind: str
     at: tuple
     axis: tuple
-    reach: float
+    range: float
     parts: tuple
     handle: tuple = ()
     spring: float = 0.0
@@ -104,8 +120,17 @@ class Joint:
 
 @dataclass(frozen=True)
 class ObjectSpec:
-    """``inside`` is (radius, floor, rim) of what it can hold, ``surface`` the radius of the flat top that it offers. Captions call it by its ``word``, if it has one.
-    One with a ``model`` (URDF, meters of its unit) is built from that; its parts then say only how large it is.
+    """What can be acted on.
+
+    Args:
+        parts: ``Geometry`` of which it is made.
+        grip: where a hand takes it; None: nowhere.
+        density: kg/m3.
+        inside: (radius, floor, rim) of what it can hold, in meters.
+        surface: radius of the flat top that it offers, in meters.
+        joint: that opens it; None: it has none.
+        word: what captions call it, if not by its name.
+        model: (URDF, meters of its unit): it is built from that, and its parts only say how large it is.
     """
 
     parts: tuple
@@ -118,17 +143,18 @@ class ObjectSpec:
     model: tuple = ()
     bounds: np.ndarray = field(init=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         every = [part.bounds() for part in (*self.parts, *(self.joint.parts if self.joint else ()))]
         object.__setattr__(self, "bounds", np.array([np.min(every, (0, 1)), np.max(every, (0, 1))]))
 
     @property
-    def half(self):
+    def half(self) -> np.ndarray:
         """Half sizes (3,) of the box around it, whose middle is its origin in the simulation."""
         return (self.bounds[1] - self.bounds[0]) / 2
 
     @property
-    def middle(self):
+    def middle(self) -> np.ndarray:
+        """The middle (3,) of the box around it."""
         return (self.bounds[1] + self.bounds[0]) / 2
 
 
@@ -138,20 +164,22 @@ OBJECTS = {
     "cube": ObjectSpec((box(0.033, 0.033, 0.033),), Grip(0.033), surface=0.033),
     "ball": ObjectSpec((ball(0.033),), Grip(0.033)),
     "can": ObjectSpec((cylinder(0.030, 0.050),), Grip(0.050), surface=0.030),
-    "block": ObjectSpec((box(0.055, 0.025, 0.022),), Grip(0.022, turns=2), surface=0.025),
+    "block": ObjectSpec((box(0.055, 0.025, 0.022),), Grip(0.022, yaw_symmetry=2), surface=0.025),
     "bottle": ObjectSpec(
         (
             turned((0.028, 0), (0.030, 0.004), (0.030, 0.085), (0.013, 0.112), (0.012, 0.130)),
             cylinder(0.0145, 0.009, (0, 0, 0.139), DARK),
         ),
-        Grip(0.132, play=0.0),
+        Grip(0.132, height_tolerance=0.0),
     ),
     "cup": ObjectSpec(
-        (turned((0.026, 0), (0.033, 0.085), wall=0.004),), Grip(0.058, play=0.1), inside=(0.028, 0.004, 0.085)
+        (turned((0.026, 0), (0.033, 0.085), wall=0.004),),
+        Grip(0.058, height_tolerance=0.1),
+        inside=(0.028, 0.004, 0.085),
     ),
     "bowl": ObjectSpec(
         (turned((0.030, 0), (0.052, 0.012), (0.070, 0.032), (0.078, 0.055), wall=0.004),),
-        Grip(0.046, radius=0.0745, play=0.0),
+        Grip(0.046, radius=0.0745, height_tolerance=0.0),
         inside=(0.070, 0.004, 0.055),
     ),
     "plate": ObjectSpec(
@@ -164,14 +192,14 @@ OBJECTS = {
             box(0.003, 0.011, 0.075, (-0.059, 0, 0.075)),
             box(0.056, 0.011, 0.070, (0.0, 0, 0.075), CREAM),
         ),
-        Grip(0.122, turns=2, play=0.1),
+        Grip(0.122, yaw_symmetry=2, height_tolerance=0.1),
     ),
     "apple": ObjectSpec(
         (
             turned((0.012, 0), (0.024, 0.004), (0.031, 0.022), (0.033, 0.038), (0.028, 0.052), (0.015, 0.060)),
             cylinder(0.002, 0.007, (0, 0, 0.065), WOOD),
         ),
-        Grip(0.038, play=0.0),
+        Grip(0.038, height_tolerance=0.0),
     ),
     "lemon": ObjectSpec(
         (
@@ -185,7 +213,7 @@ OBJECTS = {
                 (0.007, 0.072),
             ),
         ),
-        Grip(0.040, play=0.0),
+        Grip(0.040, height_tolerance=0.0),
     ),
     "lamp": ObjectSpec(
         (
@@ -193,28 +221,36 @@ OBJECTS = {
             cylinder(0.012, 0.055, (0, 0, 0.067), STEEL),
             turned((0.034, 0), (0.024, 0.050), at=(0, 0, 0.11)),
         ),
-        Grip(0.132, play=0.0),
+        Grip(0.132, height_tolerance=0.0),
         density=500.0,
     ),
     "vase": ObjectSpec(
-        (turned((0.020, 0), (0.033, 0.035), (0.030, 0.070), (0.017, 0.105), (0.024, 0.125)),), Grip(0.106, play=0.0)
+        (turned((0.020, 0), (0.033, 0.035), (0.030, 0.070), (0.017, 0.105), (0.024, 0.125)),),
+        Grip(0.106, height_tolerance=0.0),
     ),
     "jar": ObjectSpec(
-        (cylinder(0.030, 0.035), cylinder(0.032, 0.009, (0, 0, 0.079), STEEL)), Grip(0.060, play=0.1), surface=0.032
+        (cylinder(0.030, 0.035), cylinder(0.032, 0.009, (0, 0, 0.079), STEEL)),
+        Grip(0.060, height_tolerance=0.1),
+        surface=0.032,
     ),
-    "candle": ObjectSpec((cylinder(0.024, 0.045), cylinder(0.0015, 0.006, (0, 0, 0.096), DARK)), Grip(0.072, play=0.1)),
+    "candle": ObjectSpec(
+        (cylinder(0.024, 0.045), cylinder(0.0015, 0.006, (0, 0, 0.096), DARK)), Grip(0.072, height_tolerance=0.1)
+    ),
     "sponge": ObjectSpec(
-        (box(0.050, 0.032, 0.012), box(0.050, 0.032, 0.006, (0, 0, 0.030), LEAF)), Grip(0.020, turns=2, play=0.1)
+        (box(0.050, 0.032, 0.012), box(0.050, 0.032, 0.006, (0, 0, 0.030), LEAF)),
+        Grip(0.020, yaw_symmetry=2, height_tolerance=0.1),
     ),
     "toy house": ObjectSpec(
         (box(0.028, 0.028, 0.036), turned((0.036, 0), (0.003, 0.020), at=(0, 0, 0.072), color=WOOD)),
-        Grip(0.057, play=0.0),
+        Grip(0.057, height_tolerance=0.0),
     ),
     "spool": ObjectSpec(
         (cylinder(0.032, 0.006), cylinder(0.018, 0.026, (0, 0, 0.038), CREAM), cylinder(0.032, 0.006, (0, 0, 0.070))),
-        Grip(0.045, play=0.0),
+        Grip(0.045, height_tolerance=0.0),
     ),
-    "peg": ObjectSpec((cylinder(0.0145, 0.055), cylinder(0.0145, 0.010, (0, 0, 0.120), DARK)), Grip(0.105, play=0.0)),
+    "peg": ObjectSpec(
+        (cylinder(0.0145, 0.055), cylinder(0.0145, 0.010, (0, 0, 0.120), DARK)), Grip(0.105, height_tolerance=0.0)
+    ),
     "bead": ObjectSpec((ball(0.008),)),
     "box": ObjectSpec((box(0.055, 0.055, 0.040),), surface=0.055),
     "big cube": ObjectSpec((box(0.125, 0.125, 0.125),), density=60.0, word="cube"),
@@ -225,7 +261,7 @@ OBJECTS = {
     "parcel": ObjectSpec((box(0.09, 0.15, 0.05), box(0.0905, 0.02, 0.0505, None, CREAM)), density=100.0),
     "basket": ObjectSpec(
         (turned((0.075, 0), (0.095, 0.075), wall=0.006),),
-        Grip(0.066, radius=0.091, play=0.0),
+        Grip(0.066, radius=0.091, height_tolerance=0.0),
         inside=(0.080, 0.006, 0.075),
     ),
     "stand": ObjectSpec(

@@ -1,5 +1,7 @@
 """What is to be recorded of a scene, checked before anything is started."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from ..errors import InteractiveActionError
@@ -18,12 +20,26 @@ ANGLES = {"field_of_view": (10, 120), "azimuth": (-360, 360), "elevation": (-5, 
 
 @dataclass(frozen=True)
 class Plan:
-    """``num_episodes`` runs of the action, each with another seed, at ``frames_per_episode`` of its ``key_frames`` from every camera.
+    """What is recorded of a scene: images of key frames of several episodes, from several cameras.
 
-    The cameras of a ``camera_mode`` aim anew for every image (tracking; tracking_close, which goes nearer where the object would be less
-    than 2 % of the image; orbit, evenly around all but where the robot stands), or once at where the object stands at first (fixed, manual), or are
-    fixed to the hand (wrist). Those of orbit and manual stand at ``elevation``, the first of manual and wrist at ``azimuth``
-    from the front, in degrees; a manual one ``distance`` meters away, unless that is 0, which lets it frame hand and object.
+    Args:
+        num_episodes: runs of the action, each with another seed.
+        cameras: views of each key frame.
+        key_frames: which part of the action becomes images, a name of ``KEY_FRAMES``.
+        frames_per_episode: key frames of each episode.
+        width: of the images in pixels.
+        height: of the images in pixels.
+        camera_mode: "tracking" cameras aim anew for every image; "tracking_close" ones go nearer where the object
+            would be
+            less than 2 % of the image; those of "orbit" stand evenly around all but where the robot stands; "fixed" and
+            "manual" ones aim once, at where the object stands at first; "wrist" ones are fixed to the hand.
+        field_of_view: from bottom to top, in degrees.
+        azimuth: of the first manual or wrist camera, in degrees from the front.
+        elevation: of manual and orbit cameras, in degrees.
+        distance: of a manual camera in meters; 0 lets it frame hand and object.
+
+    Raises:
+        InteractiveActionError: a number is out of its bounds, or a name unknown.
     """
 
     num_episodes: int = 8
@@ -38,7 +54,7 @@ class Plan:
     elevation: float = 20.0
     distance: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -56,5 +72,6 @@ class Plan:
             )
 
     @property
-    def images(self):
+    def images(self) -> int:
+        """How many images the plan makes."""
         return self.num_episodes * self.frames_per_episode * self.cameras

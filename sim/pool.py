@@ -3,15 +3,25 @@
 Both run the same job, ``(scenes, plan, seed)``, which is plain data, as is the episode that comes back.
 """
 
+from __future__ import annotations
+
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingExtraError
 from .client import ROOT, TICK, Simulator
 from .episodes import collect
+
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .progress import Progress
+    from .recording import Recording
+    from .scene import Scene
 
 
 class Stopped(Exception):
@@ -21,36 +31,36 @@ class Stopped(Exception):
 class Pool:
     """``workers`` simulators, each in a process of its own; use it in a ``with`` statement."""
 
-    def __init__(self, workers):
+    def __init__(self, workers: int) -> None:
         self.simulators = [Simulator() for _ in range(workers)]
         self._free = queue.SimpleQueue()
         for simulator in self.simulators:
             self._free.put(simulator)
         self._threads = ThreadPoolExecutor(workers)
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._threads.shutdown()
         for simulator in self.simulators:
             simulator.close()
 
-    def record(self, scene, plan, progress=None):
+    def record(self, scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
         """A ``Recording``; ``progress`` as of ``Simulator.record``."""
         return self.record_together((scene,), plan, progress)[0]
 
-    def record_together(self, scenes, plan, progress=None):
+    def record_together(self, scenes: Sequence[Scene], plan: Plan, progress: Progress | None = None) -> list[Recording]:
         """A ``Recording`` of each of ``scenes``, all of the same seeds."""
         return collect(self._submit, scenes, plan, progress)
 
-    def _submit(self, *job):
+    def _submit(self, *job: Any) -> Any:
         return _Running(self, job)
 
-    def _work(self, running, job):
+    def _work(self, running: Any, job: Any) -> Any:
         simulator = self._free.get()
         try:
-            return simulator.run_episode(*job, running.note)
+            return simulator.run_episode(*job, running.on_progress)
         finally:
             self._free.put(simulator)
 
@@ -58,42 +68,43 @@ class Pool:
 class _Running:
     """A take that one of the simulators has begun, or will."""
 
-    def __init__(self, pool, job):
-        self.news, self.wanted = (0, None), threading.Event()
-        self.wanted.set()
+    def __init__(self, pool: Any, job: Any) -> None:
+        self.latest, self.not_cancelled = (0, None), threading.Event()
+        self.not_cancelled.set()
         self.future = pool._threads.submit(pool._work, self, job)
 
-    def note(self, done, image):
-        if not self.wanted.is_set():
+    def on_progress(self, done: int, image: Any) -> None:
+        if not self.not_cancelled.is_set():
             raise Stopped
         if image is not None:
-            self.news = done, image
+            self.latest = done, image
 
-    def follow(self, progress):
+    def follow(self, progress: Progress | None) -> Any:
         told = 0
         try:
             while progress and not self.future.done():
                 time.sleep(TICK)
-                done, image = self.news
+                done, image = self.latest
                 progress(done, image if done > told else None)  # from this thread alone
                 told = done
             parts, failure = self.future.result()
         except BaseException:
             self.cancel()
             raise
-        if progress and not failure and self.news[0] > told:
-            progress(*self.news)
+        if progress and not failure and self.latest[0] > told:
+            progress(*self.latest)
         return parts, failure
 
-    def cancel(self):
-        self.wanted.clear()
+    def cancel(self) -> None:
+        self.not_cancelled.clear()
         self.future.cancel()
 
 
-def record_with_ray(scene, plan, progress=None):
+def record_with_ray(scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
     """A ``Recording`` as of ``Pool``, by the workers of the Ray cluster that is joined, or of a local one.
 
-    Each job asks for one CPU. The nodes of the cluster need this folder at the same place, and what the simulator needs.
+    Each job asks for one CPU. The nodes of the cluster need this folder at the same place, and what the simulator
+    needs.
     """
     try:
         import ray
@@ -103,7 +114,9 @@ def record_with_ray(scene, plan, progress=None):
         ray.init(include_dashboard=False, logging_level="error")
 
     @ray.remote(num_cpus=1)
-    def run(root, scenes, plan, seed):  # sent by value: a node knows this pack only once it has entered it
+    def run(
+        root: str, scenes: Sequence[Scene], plan: Plan, seed: int
+    ) -> Any:  # sent by value: a node knows this pack only once it has entered it
         import runpy
         import sys
 
@@ -115,7 +128,7 @@ def record_with_ray(scene, plan, progress=None):
 
         return SIMULATOR.run_episode([Scene(**scene) for scene in scenes], Plan(**plan), seed)
 
-    def submit(scenes, plan, seed):
+    def submit(scenes: Sequence[Scene], plan: Plan, seed: int) -> Any:
         return _OnCluster(ray, run.remote(str(ROOT), [asdict(scene) for scene in scenes], asdict(plan), seed))
 
     return collect(submit, (scene,), plan, progress)[0]
@@ -124,10 +137,10 @@ def record_with_ray(scene, plan, progress=None):
 class _OnCluster:
     """A take that some node of the cluster works on."""
 
-    def __init__(self, ray, reference):
+    def __init__(self, ray: Any, reference: Any) -> None:
         self.ray, self.reference = ray, reference
 
-    def follow(self, progress):
+    def follow(self, progress: Progress | None) -> Any:
         while progress and not self.ray.wait([self.reference], timeout=TICK)[0]:
             progress(0, None)
         parts, failure = self.ray.get(self.reference)
@@ -135,5 +148,5 @@ class _OnCluster:
             progress(sum(len(part["images"]) for part in parts), parts[-1]["images"][-1])
         return parts, failure
 
-    def cancel(self):
+    def cancel(self) -> None:
         self.ray.cancel(self.reference, force=True)

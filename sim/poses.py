@@ -1,11 +1,15 @@
 """Poses (4, 4) of a hand in the world: its z axis points out of the hand, its fingers close along its y axis."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 HAND = 0.046  # meters from the middle of a palm to the face of the hand
 
 
-def down(position, yaw):
+def top_down_pose(position: Any, yaw: float) -> np.ndarray:
     """At ``position``, pointing down, the fingers closing along the world's y turned by ``yaw``."""
     pose = np.eye(4)
     cos, sin = np.cos(yaw), np.sin(yaw)
@@ -14,7 +18,7 @@ def down(position, yaw):
     return pose
 
 
-def facing(position, forward, closing):
+def pose_from_axes(position: Any, forward: Any, closing: Any) -> np.ndarray:
     """At ``position``, pointing ``forward`` (3,), the fingers closing along ``closing`` (3,)."""
     pose = np.eye(4)
     z = np.array(forward, float) / np.linalg.norm(forward)
@@ -25,14 +29,14 @@ def facing(position, forward, closing):
     return pose
 
 
-def shifted(pose, *way):
+def translate(pose: np.ndarray, *way: float) -> np.ndarray:
     """``pose`` moved by ``way`` (3,) meters in the world."""
     moved = pose.copy()
     moved[:3, 3] += way
     return moved
 
 
-def turned_about(pose, point, axis, angle):
+def rotate_about(pose: np.ndarray, point: Any, axis: Any, angle: float) -> np.ndarray:
     """``pose`` turned by ``angle`` about the line through ``point`` along ``axis``."""
     turn = rotation(axis, angle)
     moved = np.eye(4)
@@ -41,19 +45,19 @@ def turned_about(pose, point, axis, angle):
     return moved
 
 
-def rotation(axis, angle):
+def rotation(axis: Any, angle: float) -> np.ndarray:
     """Rotation (3, 3) by ``angle`` about ``axis`` (Rodrigues)."""
     x, y, z = np.array(axis, float) / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-def nearest(angle, turns):
+def wrap_to_symmetry(angle: float, turns: int) -> Any:
     """The angle nearest to 0 among those that ``turns`` equal steps of a whole turn lead to."""
     step = 2 * np.pi / turns
     return (angle + step / 2) % step - step / 2
 
 
-def palms(middle, apart):
+def palm_positions(middle: Any, apart: float) -> np.ndarray:
     """Places (2, 3) of a left and a right palm beside ``middle`` (3,), their faces ``apart`` meters from it."""
     return middle + np.array([[0, 1, 0], [0, -1, 0]]) * (apart + HAND)

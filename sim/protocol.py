@@ -1,12 +1,15 @@
 """Messages between the simulator's process and ours: a line of json and plain arrays, so nothing is ever unpickled."""
 
+from __future__ import annotations
+
 import json
 import math
+from typing import Any
 
 import numpy as np
 
 
-def send(stream, message, arrays=None):
+def send(stream: Any, message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> None:
     """Write a dict that json knows and a dict of arrays of numbers or strings."""
     arrays = {name: np.asarray(array) for name, array in (arrays or {}).items()}
     described = [(name, array.dtype.str, array.shape) for name, array in arrays.items()]
@@ -16,7 +19,7 @@ def send(stream, message, arrays=None):
     stream.flush()
 
 
-def receive(stream):
+def receive(stream: Any) -> tuple[Any, dict[str, np.ndarray]]:
     """The next (dict, dict of arrays); EOFError when the other side has gone."""
     line = stream.readline()
     if not line.endswith(b"\n"):
@@ -25,7 +28,7 @@ def receive(stream):
     return message, {name: _array(stream, np.dtype(kind), shape) for name, kind, shape in message.pop("arrays")}
 
 
-def _array(stream, dtype, shape):
+def _array(stream: Any, dtype: str, shape: Any) -> np.ndarray:
     data = bytearray(stream.read(dtype.itemsize * math.prod(shape)))
     if len(data) < dtype.itemsize * math.prod(shape):
         raise EOFError

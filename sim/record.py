@@ -1,7 +1,11 @@
 """Run the action with one seed after the other and photograph its moments. In-process: ``client.py`` runs it apart."""
 
+from __future__ import annotations
+
 import functools
 import itertools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sapien
@@ -16,8 +20,14 @@ from .rendering import add_camera, render_camera
 from .two_hands import TwoHands
 from .world import World
 
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .progress import Progress
+    from .recording import Recording
+    from .scene import Scene
 
-def record(scene, plan, progress=None):
+
+def record(scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
     """A ``Recording`` of ``scene`` by ``plan``. A seed whose action fails is noted and the next one is tried.
 
     ``progress(done, total, image)``, uint8 (H, W, 3), is called after every image and may raise to stop.
@@ -25,10 +35,12 @@ def record(scene, plan, progress=None):
     return collect(lambda *job: Deferred(record_episode, *job), (scene,), plan, progress)[0]
 
 
-def record_episode(scenes, plan, seed, progress=None):
-    """One episode of each of ``scenes`` with ``seed``, as ``takes.collect`` puts them together: (arrays of each, why it failed).
+def record_episode(
+    scenes: Sequence[Scene], plan: Plan, seed: int, progress: Progress | None = None
+) -> tuple[list[Any], str]:
+    """Returns (arrays of each scene's episode, why it failed), as ``episodes.collect`` puts them together.
 
-    ``progress(done, image)`` is called after every image. Nothing is rendered unless all of them succeed.
+    ``progress(done, image)`` is called after every image. Nothing is rendered unless all of the scenes succeed.
     """
     warm_up()
     worlds = []
@@ -71,7 +83,7 @@ def record_episode(scenes, plan, seed, progress=None):
     return parts, ""
 
 
-def perform(scene, seed, **how):
+def perform(scene: Scene, seed: int, **how: Any) -> tuple[World, str]:
     """Run the scene's action once; the world afterwards, and why it failed (empty if it succeeded)."""
     of_world, of_action, _ = _generators(scene, seed)
     world = World(scene, of_world)
@@ -83,16 +95,16 @@ def perform(scene, seed, **how):
     return world, "" if action.succeeded(world) else action.failure
 
 
-def _render_episode(world, scene, plan, seed):
+def _render_episode(world: World, scene: Scene, plan: Plan, seed: int) -> Iterator[dict[str, Any]]:
     rig = CameraRig(world, plan, _generators(scene, seed)[2])
     for moment, state in key_frames(world, world.action, plan.key_frames, plan.frames_per_episode):
         world.restore(state)
         links = world.link_poses()
         for camera in range(plan.cameras):
-            yield {"phase": moment, "time": state.time, "camera": camera, "link_poses": links, **rig.shoot(camera)}
+            yield {"phase": moment, "time": state.time, "camera": camera, "link_poses": links, **rig.render(camera)}
 
 
-def _generators(scene, seed):
+def _generators(scene: Scene, seed: int) -> Any:
     """What decides the world, the action and the cameras: apart, so that one can be changed and the others kept."""
     of_world, of_action, of_cameras = np.random.default_rng((scene.seed, seed)).spawn(3)
     if scene.action_seed >= 0:
@@ -101,20 +113,21 @@ def _generators(scene, seed):
 
 
 @functools.cache
-def warm_up():
+def warm_up() -> Any:
     """Compile the shaders once: they are kept as long as one scene is, and every new scene would compile them again."""
     try:
         keeper = sapien.Scene()
     except RuntimeError as error:
         raise InteractiveActionError(
-            f"There is no Vulkan device to draw with ({error}). With a graphics card, install its maker's driver with Vulkan; "
-            "without one, install Mesa's software driver, version 24.3 or newer (Debian and Ubuntu: apt-get install "
-            "mesa-vulkan-drivers libvulkan1; Debian 12 has it in bookworm-backports)."
+            f"There is no Vulkan device to draw with ({error}). With a graphics card, install its maker's driver with "
+            "Vulkan; without one, install Mesa's software driver, version 24.3 or newer (Debian and Ubuntu: apt-get "
+            "install mesa-vulkan-drivers libvulkan1; Debian 12 has it in bookworm-backports)."
         ) from error
     try:
         render_camera(keeper, add_camera(keeper, 32, 32, 1))
     except (RuntimeError, IndexError) as error:
         raise InteractiveActionError(
-            f"SAPIEN {sapien.__version__} does not take the pack's shaders ({error}). Install the version they are for: pip install sapien==3.0.3."
+            f"SAPIEN {sapien.__version__} does not take the pack's shaders ({error}). Install the version they are "
+            "for: pip install sapien==3.0.3."
         ) from error
     return keeper

@@ -88,15 +88,15 @@ def load(folder: str | pathlib.Path) -> Recording:
             raise InteractiveActionError(f"Line {number} of {folder.name}/{METADATA}: {error}") from error
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise InteractiveActionError(
-                f"Line {number} of {folder.name}/{METADATA} cannot be used: {type(error).__name__}: {error}. It must name "
-                "an image of the folder (file_name), its subject, object and action; masks and matrices must fit the "
-                "image."
+                f"Line {number} of {folder.name}/{METADATA} cannot be used: {type(error).__name__}: {error}. It must "
+                "name an image of the folder (file_name), its subject, object and action; masks and matrices must fit "
+                "the image."
             ) from error
     sizes = {shot["images"].shape for shot in shots}
     if len(sizes) != 1 or len(set(actions)) != 1:
         raise InteractiveActionError(
-            f"{folder.name!r} must hold images of one size and of one action, but holds {len(sizes)} sizes and the actions "
-            f"{', '.join(sorted(set(actions))) or 'none'}. Split it into a folder for each."
+            f"{folder.name!r} must hold images of one size and of one action, but holds {len(sizes)} sizes and the "
+            f"actions {', '.join(sorted(set(actions))) or 'none'}. Split it into a folder for each."
         )
     arrays = {name: np.array([shot[name] for shot in shots]) for name in shots[0]}
     scene, trajectories = _scene(folder, actions[0]), _trajectories(folder, arrays)

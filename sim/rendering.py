@@ -1,16 +1,25 @@
 """How a world is drawn: by shaders of our own (``shaders/``), in one pass, and what is near before what it hides.
 
-The light is that of SAPIEN's default shaders, which write seven textures of 32-bit floats and shade from them. Where Vulkan is
+The light is that of SAPIEN's default shaders, which write seven textures of 32-bit floats and shade from them. Where
+Vulkan is
 software, those textures and the shading of what something else covers afterwards took half of the time.
 """
 
+from __future__ import annotations
+
 import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sapien
 import sapien.render
 
 from ..errors import InteractiveActionError
+
+if TYPE_CHECKING:
+    pass
+
 
 SHADERS = str(pathlib.Path(__file__).with_name("shaders"))
 CHANNELS = {
@@ -28,7 +37,7 @@ for _name, _kind in CHANNELS.items():
     sapien.render.set_picture_format(_name, _kind)
 
 
-def add_camera(scene, width, height, field_of_view):
+def add_camera(scene: sapien.Scene, width: int, height: int, field_of_view: float) -> Any:
     """A camera of that size in pixels and vertical angle in radians, at an entity of its own."""
     camera = sapien.render.RenderCameraComponent(width, height, SHADERS)
     camera.set_fovy(field_of_view, compute_x=True)
@@ -39,21 +48,21 @@ def add_camera(scene, width, height, field_of_view):
     return camera
 
 
-def add_sun(scene, direction, color, target):
+def add_sun(scene: sapien.Scene, direction: Any, color: Any, target: Any) -> None:
     """A light from far away, along ``direction`` (3,), whose shadows fall about the place ``target`` (3,)."""
     scene.add_directional_light(
         direction, color, True, target, shadow_scale=SHADOWED, shadow_near=-3, shadow_far=3, shadow_map_size=SHADOW_MAP
     )
 
 
-def near_first(scene):
+def sort_front_to_back(scene: sapien.Scene) -> None:
     """Draw what was built last first: objects and robots, then furniture, then walls and floor, which they hide."""
     for body in reversed(_bodies(scene)):
         body.disable()
         body.enable()
 
 
-def read_meshes(scene):
+def read_meshes(scene: sapien.Scene) -> None:
     """Read from files what will be drawn: SAPIEN would with the first image, when a file may be another than it was."""
     for body in _bodies(scene):
         for shape in body.render_shapes:
@@ -66,14 +75,18 @@ def read_meshes(scene):
                     ) from error
 
 
-def _bodies(scene):
+def _bodies(scene: sapien.Scene) -> Iterator[Any]:
     components = [component for entity in scene.entities for component in entity.components]
     return [component for component in components if isinstance(component, sapien.render.RenderBodyComponent)]
 
 
-def render_camera(scene, camera):
-    """What ``camera`` sees of ``scene`` as it stands: colors (height, width, 4) uint8, depth in meters (height, width) float32, 0
-    where nothing is, and the segmentation ids of entities (height, width) uint32.
+def render_camera(scene: sapien.Scene, camera: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns what ``camera`` sees of ``scene`` as it stands.
+
+    Returns:
+        Colors (height, width, 4) uint8, depth (height, width) float32 in meters, 0 where nothing is, and the
+        segmentation
+        ids of entities (height, width) uint32.
     """
     scene.update_render()
     camera.take_picture()

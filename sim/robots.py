@@ -1,42 +1,65 @@
 """The robots, from the URDF files in the mani_skill wheel (Apache-2.0), which itself is never imported."""
 
+from __future__ import annotations
+
 import importlib.util
 import pathlib
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InteractiveActionError, MissingExtraError
 from . import urdf
 
+if TYPE_CHECKING:
+    import sapien
+
 
 @dataclass(frozen=True)
 class Robot:
     """What an action must know of a robot. Lengths are in meters, joint positions in radians and meters.
 
-    ``rest`` are all joint positions with the hand wide open, ``closed`` those with it
-    shut (empty: the last ones, which are the fingers', are 0); the joints ``arm`` reach.
-    ``tool`` is the link between the fingertips, and ``grip`` the pose in its axes of the point that is led: its z axis points
-    out of the hand, the fingers close along its y axis, and the fingertips end a centimeter beyond it. ``base`` is the place
-    (3,) where the robot stands; one that ``stands`` does so on the floor and not on a table. ``hand`` is a second URDF whose
-    ``hand_root`` is mounted on the first one's ``flange``; ``description`` is a whole URDF instead of a file. ``reach`` is how far an object may stick up between the fingers before it touches the palm, and the fingertips ``recede`` as they close. ``framed`` are the links
-    that an image of the hand shows. A robot that takes things between two ``palms`` has ((link, joints), (link, joints)), left and
-    right, instead of fingers that close; still cameras then show the ``space`` ((low), (high)) before it, and its head ends at ``crown``.
-    What it ``cannot`` do are actions at which it succeeded in less than half of all layouts.
+    Args:
+        subject: what captions call it.
+        urdf: its file in the mani_skill wheel.
+        rest_qpos: all joint positions with the hand wide open.
+        arm: numbers of the joints that reach.
+        ee_link: the link between the fingertips.
+        gripper_links: the fingers.
+        reach: how far an object may stick up between the fingers before it touches the palm.
+        visible_links: those that an image of the hand shows.
+        closed_qpos: all joint positions with the hand shut; empty: the last ones, which are the fingers', are 0.
+        tcp_closing_offset: how far the fingertips recede as they close.
+        ee_from_tcp: pose (4, 4), in the axes of ``ee_link``, of the point that is led: its z axis points out of the
+            hand, the
+            fingers close along its y axis, and the fingertips end a centimeter beyond it.
+        base: the place (3,) where the robot stands.
+        stands: on the floor, and not on a table.
+        description: a whole URDF instead of a file.
+        hand: a second URDF, mounted on the first one.
+        hand_root: the link of it that is mounted.
+        flange: the link of the first one on which it is mounted.
+        palms: ((link, joints), (link, joints)), left and right, of a robot that takes things between them instead
+            of with
+            fingers that close.
+        framing_box: ((low), (high)) before such a robot, which fixed cameras show.
+        head_height: where its head ends.
+        unsupported_actions: those at which it succeeded in less than half of all layouts.
     """
 
     subject: str
     urdf: str
-    rest: tuple
+    rest_qpos: tuple
     arm: tuple
-    tool: str
-    fingers: tuple
+    ee_link: str
+    gripper_links: tuple
     reach: float
-    framed: tuple
-    closed: tuple = ()
-    recede: float = 0.0
-    grip: tuple = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
+    visible_links: tuple
+    closed_qpos: tuple = ()
+    tcp_closing_offset: float = 0.0
+    ee_from_tcp: tuple = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
     base: tuple = (0.0, 0.0, 0.0)
     stands: bool = False
     description: str = ""
@@ -44,34 +67,37 @@ class Robot:
     hand_root: str = ""
     flange: str = ""
     palms: tuple = ()
-    space: tuple = ()
-    crown: float = 0.0
-    cannot: tuple = ()
+    framing_box: tuple = ()
+    head_height: float = 0.0
+    unsupported_actions: tuple = ()
 
     @property
-    def shut(self):
+    def closed_configuration(self) -> tuple[float, ...]:
         """All joint positions with the hand closed."""
-        return self.closed or (*self.rest[: len(self.rest) - len(self.fingers)], *[0.0] * len(self.fingers))
+        return self.closed_qpos or (
+            *self.rest_qpos[: len(self.rest_qpos) - len(self.gripper_links)],
+            *[0.0] * len(self.gripper_links),
+        )
 
     @property
-    def stand(self):
+    def world_from_base(self) -> np.ndarray:
         """Pose (4, 4) of the base."""
         pose = np.eye(4)
         pose[:3, 3] = self.base
         return pose
 
-    def path(self):
+    def path(self) -> pathlib.Path:
         """The robot's URDF file."""
         return _in_wheel(self.urdf)
 
-    def _articulation(self, loader):
+    def _articulation(self, loader: Any) -> Any:
         if self.description:
             return urdf.load(loader, ET.fromstring(self.description), f"robot {self.urdf!r}")
         return (
             urdf.load(loader, self._mounted(), f"robot {self.urdf!r}") if self.hand else loader.load(str(self.path()))
         )
 
-    def _mounted(self):
+    def _mounted(self) -> ET.Element:
         """The URDF of arm and hand, whose meshes stay where they are."""
         arm, hand = (ET.parse(_in_wheel(urdf)).getroot() for urdf in (self.urdf, self.hand))
         for root, file in ((arm, self.urdf), (hand, self.hand)):
@@ -93,19 +119,22 @@ class Robot:
         ET.SubElement(mount, "child", link=self.hand_root)
         return arm
 
-    def load(self, scene, pose=None):
-        """The robot in a sapien scene, its base at ``pose`` or at its own place; driven as ManiSkill drives its Panda."""
+    def load(self, scene: sapien.Scene, pose: sapien.Pose | None = None) -> Any:
+        """The robot in a sapien scene, its base at ``pose`` or at its own place.
+
+        Driven as ManiSkill drives its Panda.
+        """
         import sapien
         import sapien.physx
 
         loader = scene.create_urdf_loader()
         loader.fix_root_link = True
-        for finger in self.fingers:
+        for finger in self.gripper_links:
             loader.set_link_material(finger, 2.0, 2.0, 0.0)
             loader.set_link_patch_radius(finger, 0.1)
             loader.set_link_min_patch_radius(finger, 0.1)
         articulation = self._articulation(loader)
-        articulation.pose = sapien.Pose(self.stand) if pose is None else pose
+        articulation.pose = sapien.Pose(self.world_from_base) if pose is None else pose
         for link in articulation.links:
             link.disable_gravity = True
             for shape in link.collision_shapes:  # no collisions of the robot with itself
@@ -114,16 +143,16 @@ class Robot:
                 first, second, third, fourth = shape.get_collision_groups()
                 shape.set_collision_groups([first, second, third | 1 << 29, fourth])
         for number, joint in enumerate(articulation.active_joints):
-            slides, closes = joint.type == "prismatic", self.rest[number] != self.shut[number]
+            slides, closes = joint.type == "prismatic", self.rest_qpos[number] != self.closed_configuration[number]
             stiff = (
                 (1 if closes else 20) if slides else (0.02 if closes else 1)
             )  # a column must not give way by millimeters
             joint.set_drive_properties(stiffness=stiff * 1e3, damping=stiff * 1e2, force_limit=stiff * 100)
-        articulation.set_qpos(self.rest)
+        articulation.set_qpos(self.rest_qpos)
         return articulation
 
 
-def _in_wheel(urdf):
+def _in_wheel(urdf: str) -> pathlib.Path:
     wheel = importlib.util.find_spec("mani_skill")
     if wheel is None:
         raise MissingExtraError(
@@ -132,7 +161,8 @@ def _in_wheel(urdf):
     path = pathlib.Path(wheel.submodule_search_locations[0], "assets", "robots", urdf)
     if not path.is_file():
         raise InteractiveActionError(
-            f"The mani_skill wheel has no {path}. Reinstall it: pip install --no-deps --force-reinstall mani_skill==3.0.1"
+            f"The mani_skill wheel has no {path}. Reinstall it: pip install --no-deps --force-reinstall "
+            "mani_skill==3.0.1"
         )
     return path
 
@@ -140,59 +170,59 @@ def _in_wheel(urdf):
 PANDA = Robot(
     subject="robot arm",
     urdf="panda/panda_v2.urdf",
-    rest=(0.0, 0.39, 0.0, -1.96, 0.0, 2.36, 0.785, 0.04, 0.04),
+    rest_qpos=(0.0, 0.39, 0.0, -1.96, 0.0, 2.36, 0.785, 0.04, 0.04),
     arm=tuple(range(7)),
-    tool="panda_hand_tcp",
-    fingers=("panda_leftfinger", "panda_rightfinger"),
+    ee_link="panda_hand_tcp",
+    gripper_links=("panda_leftfinger", "panda_rightfinger"),
     reach=0.035,
-    framed=("panda_hand", "panda_leftfinger", "panda_rightfinger"),
+    visible_links=("panda_hand", "panda_leftfinger", "panda_rightfinger"),
 )
 ROBOTS = {
     "panda": PANDA,
     "xarm7": replace(  # the wheel has no gripper of its own for it
         PANDA,
         urdf="xarm7/xarm7.urdf",
-        rest=(0.0, 0.2, 0.0, 1.0, 0.0, 0.8, 0.0, 0.04, 0.04),
+        rest_qpos=(0.0, 0.2, 0.0, 1.0, 0.0, 0.8, 0.0, 0.04, 0.04),
         hand="panda/panda_v2.urdf",
         hand_root="panda_hand",
         flange="link_eef",
-        cannot=("hand over",),
+        unsupported_actions=("hand over",),
     ),
     "fetch": Robot(
         subject="mobile robot",
         urdf="fetch/fetch.urdf",
-        rest=(0.0, 0.0, 0.0, 0.21, 0.0, -0.15, 0.0, 0.81, 0.5, 0.49, 2.12, -0.4, 0.46, 0.05, 0.05),
+        rest_qpos=(0.0, 0.0, 0.0, 0.21, 0.0, -0.15, 0.0, 0.81, 0.5, 0.49, 2.12, -0.4, 0.46, 0.05, 0.05),
         arm=(3, 5, 7, 8, 9, 10, 11, 12),
-        tool="gripper_link",
-        fingers=("r_gripper_finger_link", "l_gripper_finger_link"),
+        ee_link="gripper_link",
+        gripper_links=("r_gripper_finger_link", "l_gripper_finger_link"),
         reach=0.045,
-        framed=("gripper_link", "r_gripper_finger_link", "l_gripper_finger_link"),
-        grip=((0, 0, 1, 0.0215), (0, 1, 0, 0), (-1, 0, 0, 0), (0, 0, 0, 1)),
+        visible_links=("gripper_link", "r_gripper_finger_link", "l_gripper_finger_link"),
+        ee_from_tcp=((0, 0, 1, 0.0215), (0, 1, 0, 0), (-1, 0, 0, 0), (0, 0, 0, 1)),
         base=(0.0, 0.0, 0.005),
         stands=True,
-        cannot=("strike", "hand over"),
+        unsupported_actions=("strike", "hand over"),
     ),
     "floating gripper": replace(
         PANDA,
         subject="robot gripper",
         urdf="panda/panda_v2_gripper.urdf",
-        rest=(0.45, 0.0, 0.4, np.pi, 0.0, 0.0, 0.04, 0.04),
+        rest_qpos=(0.45, 0.0, 0.4, np.pi, 0.0, 0.0, 0.04, 0.04),
         arm=tuple(range(6)),
-        cannot=("strike",),  # 6 of 10 on the plain ground, but 1 of 12 on the table
+        unsupported_actions=("strike",),  # 6 of 10 on the plain ground, but 1 of 12 on the table
     ),
     "unitree g1": Robot(  # its legs are one piece; the thumbs are turned aside, so that the palms can press
         subject="robot",
         urdf="g1_humanoid/g1_simplified_upper_body.urdf",
-        rest=(*[0.0] * 7, 1.3, 1.3, *[0.0] * 8, 1.2, 0.0, 0.0, -1.2, 0.0, 0.0, 1.0, -1.0),
+        rest_qpos=(*[0.0] * 7, 1.3, 1.3, *[0.0] * 8, 1.2, 0.0, 0.0, -1.2, 0.0, 0.0, 1.0, -1.0),
         arm=(1, 3, 5, 7, 9),
-        tool="left_palm_link",
-        fingers=(),
+        ee_link="left_palm_link",
+        gripper_links=(),
         reach=0.0,
-        framed=("torso_link", "head_link", "left_palm_link", "right_palm_link"),
+        visible_links=("torso_link", "head_link", "left_palm_link", "right_palm_link"),
         base=(0.0, 0.0, 0.755),
         stands=True,
         palms=(("left_palm_link", (1, 3, 5, 7, 9)), ("right_palm_link", (2, 4, 6, 8, 10))),
-        space=((-0.2, -0.45, 0.5), (0.5, 0.45, 1.75)),
-        crown=1.27,
+        framing_box=((-0.2, -0.45, 0.5), (0.5, 0.45, 1.75)),
+        head_height=1.27,
     ),
 }

@@ -1,7 +1,11 @@
 """What is to be simulated, checked before anything is started."""
 
+from __future__ import annotations
+
 import pathlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
@@ -45,14 +49,28 @@ WIDEST_JITTER = 0.15
 
 @dataclass(frozen=True)
 class Scene:
-    """One action of one robot on one object. Colors are linear RGB by name; ``random`` draws one for each take.
+    """One action of one robot on one object.
 
-    ``size_jitter`` is the largest relative change of the object's size. The same scene with the same seed gives the same
-    images, pixel by pixel, on the same machine. ``action_seed`` draws the motion apart from the rest: the same seed with
-    another one, or with another action on the same object, has the same object, room, light and still cameras; -1 is the seed.
-    ``mesh`` is the file of a thing of one's own, ``mesh_size`` meters long and with its axis ``mesh_up`` upwards
-    ("auto" goes by its format), which takes the place of the object and is called as its file is, as ``custom_object``, which
-    opens, does, and ``custom_robot`` that of the robot. ``stage`` is the action for which the place was prepared, if it is not the one that is done: see ``triples.py``.
+    The same scene with the same seed gives the same images, pixel by pixel, on the same machine.
+
+    Args:
+        robot: who acts.
+        action: what it does.
+        object: what is acted on; an action is offered for some objects only.
+        object_color: color of the object; random: another one for each episode.
+        ground: color of the ground; random: another one for each episode.
+        background: color behind the ground; random: another one for each episode.
+        size_jitter: largest relative change of the object's size.
+        seed: decides everything random: places, sizes, colors, light, motion and cameras.
+        room: where it happens; all but the plain one are furnished anew for each episode.
+        action_seed: of the motion alone. The same seed with another one, or with another action on the same object,
+            has the same object, room, light and still cameras; -1: the seed.
+        stage: action for which the place was prepared, if it is not the one that is done; see ``triples.py``.
+        mesh: path of a mesh that replaces the object; its caption name is the file's stem.
+        mesh_size: longest side of the mesh in meters.
+        mesh_up: axis of the mesh that points upwards; auto goes by the format.
+        custom_robot: replaces the robot.
+        custom_object: replaces the object, to be opened or closed.
     """
 
     robot: str = "panda"
@@ -72,7 +90,7 @@ class Scene:
     custom_robot: CustomRobot | None = None
     custom_object: CustomObject | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, kind in (("custom_robot", CustomRobot), ("custom_object", CustomObject)):
             if isinstance(getattr(self, name), dict):  # from json
                 object.__setattr__(self, name, kind(**getattr(self, name)))
@@ -84,7 +102,8 @@ class Scene:
         if self.custom_object:
             if self.mesh or self.action not in OF_JOINTED:
                 raise InteractiveActionError(
-                    f"An object of one's own with a joint has no other mesh, and is offered for: {', '.join(OF_JOINTED)}."
+                    "An object of one's own with a joint has no other mesh, and is offered for: "
+                    f"{', '.join(OF_JOINTED)}."
                 )
         elif self.mesh:
             self._check_mesh()
@@ -106,29 +125,34 @@ class Scene:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InteractiveActionError(f"The seed must be a whole number from 0 upwards, but is {self.seed!r}.")
 
-    def thing(self):
+    def thing(self) -> Any:
         """The ``ObjectSpec`` that is acted on."""
         if self.custom_object:
             return self.custom_object.thing()
         return mesh_object(self.mesh, self.mesh_size, self.mesh_up) if self.mesh else OBJECTS[self.object]
 
-    def own_files(self):
+    def own_files(self) -> Any:
         """The paths of all files of the user's that it is made of."""
         owned = [own for own in (self.custom_robot, self.custom_object) if own]
         return [file for own in owned for file in own.files()] + (files(self.mesh) if self.mesh else [])
 
-    def caption_name(self, color):
-        """What the object of a ``color`` is called: one's own as one says, a mesh as its file, and all else by color and kind."""
+    def caption_name(self, color: str) -> str:
+        """What the object of a ``color`` is called.
+
+        One's own as one says, a mesh as its file, and all else by color and kind.
+        """
         if self.custom_object:
             return self.custom_object.caption_name
         if self.mesh:
             return pathlib.Path(self.mesh).stem.replace("_", " ").replace("-", " ")
         return f"{color} {OBJECTS[self.object].word or self.object}"
 
-    def _check_robot(self):
+    def _check_robot(self) -> None:
         own, action = self.custom_robot, ACTIONS[self.action]
-        if own and (action.two_handed or (action.grasps and not own.fingers)):
-            fits = [name for name, one in ACTIONS.items() if not one.two_handed and (own.fingers or not one.grasps)]
+        if own and (action.two_handed or (action.grasps and not own.gripper_links)):
+            fits = [
+                name for name, one in ACTIONS.items() if not one.two_handed and (own.gripper_links or not one.grasps)
+            ]
             raise InteractiveActionError(
                 f"This {own.caption_name} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}."
             )
@@ -143,7 +167,7 @@ class Scene:
                 f"A {who} stands on the floor, and things in the {self.room} on a table. Choose: {level}."
             )
 
-    def _check_mesh(self):
+    def _check_mesh(self) -> None:
         _check("mesh_up", self.mesh_up, UPS)
         if pathlib.Path(self.mesh).suffix.lower() not in SUFFIXES:
             raise InteractiveActionError(
@@ -158,20 +182,21 @@ class Scene:
                 f"'{self.action}' is not offered for a thing of one's own, but: {', '.join(OF_ANYTHING)}."
             )
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
+        """Returns it as plain data."""
         return asdict(self)
 
 
-def able(action):
+def able(action: str) -> tuple[str, ...]:
     """Names of the robots that have the hands for an action, and the reach."""
     return tuple(
         name
         for name, robot in ROBOTS.items()
-        if bool(robot.palms) == ACTIONS[action].two_handed and action not in robot.cannot
+        if bool(robot.palms) == ACTIONS[action].two_handed and action not in robot.unsupported_actions
     )
 
 
-def _check(name, value, known):
+def _check(name: str, value: Any, known: Iterable[str]) -> None:
     if value not in known:
         raise InteractiveActionError(
             f"There is no {name.replace('_', ' ')} {value!r}. Choose one of: {', '.join(known)}."

@@ -1,6 +1,13 @@
-"""Triples for ADI (001, section 4.1): an anchor, the same action in another context, other actions in the same context."""
+"""Triples for ADI: an anchor, the same action in another context, other actions in the same context.
 
+Source: Huang et al. 2023, section 4.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,26 +16,39 @@ from .actions import ACTIONS
 from .recording import Recording
 from .scene import OF_ANYTHING
 
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .progress import Progress
+    from .scene import Scene
+
 
 @dataclass(frozen=True, eq=False)
 class Triples:
-    """``anchors`` and, of the same length and order, ``others``: one recording for each other action in the anchors' contexts."""
+    """Recordings of the same contexts.
+
+    Args:
+        anchors: of the action.
+        others: of the same length and order, one recording for each other action.
+    """
 
     anchors: Recording
     others: tuple
 
     @property
-    def same_action(self):
-        """For each anchor the image (N, H, W, 3) of the same camera and moment in the next take: the action in another context."""
+    def same_action(self) -> np.ndarray:
+        """For each anchor the image (N, H, W, 3) of the same camera and moment in the next take.
+
+        The action in another context.
+        """
         return np.roll(self.anchors.images, -(len(self.anchors) // len(self.anchors.seeds)), 0)
 
     @property
-    def other_actions(self):
+    def other_actions(self) -> np.ndarray:
         """(others N, H, W, 3): for all anchors the first other action, then for all the second."""
         return np.concatenate([other.images for other in self.others])
 
 
-def others_of(scene):
+def others_of(scene: Scene) -> list[str]:
     """The actions that can be done in the context of ``scene`` without bringing or moving anything."""
     return [
         name
@@ -37,10 +57,13 @@ def others_of(scene):
     ]
 
 
-def record_triples(simulator, scene, others, plan, progress=None):
+def record_triples(
+    simulator: Any, scene: Scene, others: Sequence[str], plan: Plan, progress: Progress | None = None
+) -> Triples:
     """``Triples`` of ``scene`` and the actions ``others``: those seeds with which all of the actions succeed.
 
-    Each episode is one context: the robot, the object and where it lies, the room, the light and the cameras, which stand still.
+    Each episode is one context: the robot, the object and where it lies, the room, the light and the cameras, which
+    stand still.
     """
     offered = others_of(scene)
     if ACTIONS[scene.action].robots > 1 or not offered:
@@ -50,7 +73,8 @@ def record_triples(simulator, scene, others, plan, progress=None):
     for other in others or [""]:
         if other not in offered:
             raise InteractiveActionError(
-                f"{other!r} is no other action in the context of '{scene.action}' of a {scene.object}. Choose some of: {', '.join(offered)}."
+                f"{other!r} is no other action in the context of '{scene.action}' of a {scene.object}. Choose some of: "
+                f"{', '.join(offered)}."
             )
     if plan.num_episodes < 2:
         raise InteractiveActionError(

@@ -1,10 +1,18 @@
 """Motion of a robot that takes things between its two palms."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy.optimize import least_squares
 
 from ..errors import InteractiveActionError
-from .motion import STRIDE, timed
+from .motion import STRIDE, time_parameterize
+
+if TYPE_CHECKING:
+    from .world import World
+
 
 MIDDLE = (0.06, 0.0, 0.0)  # of the palm and its straight fingers, in the palm's axes
 FACING = 0.03  # meters of error that a radian of turned palm counts as
@@ -16,47 +24,50 @@ STEP = 1e-3  # radians for differences of the model's single-precision poses
 class TwoHands:
     """Leads both palms of the first robot of a world; keeps the joint targets (joints,)."""
 
-    def __init__(self, world):
+    def __init__(self, world: World) -> None:
         self.world, self.articulation = world, world.articulation
         self.model, self.base = world.model, world.bases[0]
         self.palms = [(list(world.links).index(link), np.array(joints)) for link, joints in world.robot.palms]
         self.targets = self.articulation.qpos.copy()
         self.limits = self.articulation.qlimits.T
 
-    def inverse(self, points, start):
-        """Joint positions (joints,) that bring the palms to ``points`` (2, 3), left and right, facing each other, near ``start``."""
+    def inverse(self, points: Any, start: np.ndarray) -> Any:
+        """Joint positions (joints,) that bring the palms to ``points`` (2, 3).
+
+        Left and right, facing each other, near ``start``.
+        """
         joints = start.copy()
         for (link, chain), point in zip(self.palms, points):
             low, high = self.limits[:, chain]
 
-            def misses(angles, link=link, chain=chain, point=point):
+            def residuals(angles: Any, link: Any = link, chain: Any = chain, point: Any = point) -> np.ndarray:
                 joints[chain] = angles
                 self.model.compute_forward_kinematics(joints)
                 pose = self.base @ self.model.get_link_pose(link).to_transformation_matrix()
                 away = pose[:3, :3] @ MIDDLE + pose[:3, 3] - point
                 return np.concatenate([away, FACING * (pose[:3, 1] - (0, 1, 0)), STAY * (angles - start[chain])])
 
-            def slopes(angles, misses=misses):
+            def jacobian(angles: Any, residuals: Any = residuals) -> np.ndarray:
                 return np.stack(
                     [
-                        (misses(angles + STEP * one) - misses(angles - STEP * one)) / (2 * STEP)
+                        (residuals(angles + STEP * one) - residuals(angles - STEP * one)) / (2 * STEP)
                         for one in np.eye(len(angles))
                     ],
                     1,
                 )
 
-            found = least_squares(misses, np.clip(start[chain], low + STEP, high - STEP), slopes, (low, high))
+            found = least_squares(residuals, np.clip(start[chain], low + STEP, high - STEP), jacobian, (low, high))
             if np.linalg.norm(found.fun[:3]) > FURTHEST:
                 raise InteractiveActionError(f"The hands cannot reach {point.round(3).tolist()} m. Try another seed.")
             joints[chain] = found.x
         return joints
 
-    def set_start(self, points):
+    def set_start(self, points: Any) -> Any:
         """Put the hands, not moving, at ``points`` (2, 3)."""
         self.targets = self.inverse(points, self.targets)
         self.articulation.set_qpos(self.targets)
 
-    def follow(self, places, speed):
+    def follow_waypoints(self, places: Any, speed: float) -> Any:
         """Move the palms straight through all ``places`` (n, 2, 3), without stopping, at a mean ``speed`` in m/s."""
         path, at, length = [self.targets], places[0], 0.0
         for place in places[1:]:
@@ -65,9 +76,10 @@ class TwoHands:
             for share in np.arange(1, pieces + 1) / pieces:
                 path.append(self.inverse(at + share * (place - at), path[-1]))
             at, length = place, length + way
-        for self.targets in timed(path, length / speed):
+        for self.targets in time_parameterize(path, length / speed):
             self.world.step(self.targets)
 
-    def wait(self, seconds):
+    def wait(self, seconds: float) -> None:
+        """Keeps still."""
         for _ in range(round(seconds / self.world.scene.timestep)):
             self.world.step(self.targets)

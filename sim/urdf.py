@@ -1,9 +1,15 @@
-"""URDF files of one's own: found, checked and made ready for the simulator, which may abort on what is wrong in them."""
+"""URDF files of one's own.
+
+Found, checked and made ready for the simulator, which may abort on what is wrong in them.
+"""
+
+from __future__ import annotations
 
 import math
 import pathlib
 import tempfile
 import xml.etree.ElementTree as ET
+from typing import Any
 
 from ..errors import InteractiveActionError
 from ..files import path_inside
@@ -34,8 +40,11 @@ DEFAULTS = {"limit": dict.fromkeys(LIMITS, "0"), "axis": {"xyz": "1 0 0"}}  # as
 LARGEST = 1e6  # meters, radians or kilograms: squares and cubes of more are no numbers in the simulator
 
 
-def find(folder, name):
-    """The path of the URDF file ``name`` in ``folder``, or of the one in the folder of that name; it cannot lead out of ``folder``."""
+def find(folder: str | pathlib.Path, name: str) -> pathlib.Path:
+    """The path of the URDF file ``name`` in ``folder``, or of the one in the folder of that name.
+
+    It cannot lead out of ``folder``.
+    """
     path = path_inside(folder, name, "URDF")
     if path.is_dir():
         found = {file.name: file for file in sorted(path.glob("*.urdf"))}
@@ -47,10 +56,11 @@ def find(folder, name):
     return path
 
 
-def read(folder, name):
-    """The root element of a URDF file in ``folder``: one tree of links, all numbers finite, all files there and named by their whole paths.
+def read(folder: str | pathlib.Path, name: str) -> ET.Element:
+    """Returns the root element of a URDF file in ``folder``.
 
-    What is neither link, joint nor material is left out.
+    It is one tree of links, all numbers are finite, all files are there and named by their whole paths. What is neither
+    link, joint nor material is left out.
     """
     path = find(folder, name)
     try:
@@ -78,7 +88,7 @@ def read(folder, name):
     return root
 
 
-def files(folder, name):
+def files(folder: str | pathlib.Path, name: str) -> list[pathlib.Path]:
     """The paths of a URDF file and of the meshes and textures that it names, or that these name: all in ``folder``."""
     root = read(folder, name)
     named = {element.get("filename") for tag in ("mesh", "texture") for element in root.iter(tag)}
@@ -86,7 +96,7 @@ def files(folder, name):
     return [path_inside(folder, path, "file") for path in (find(folder, name), *paths)]
 
 
-def load(loader, root, called):
+def load(loader: Any, root: ET.Element, called: str) -> Any:
     """The articulation of a root element, by a loader of SAPIEN's. An error says what it is ``called``."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.urdf")
@@ -99,12 +109,12 @@ def load(loader, root, called):
             ) from error
 
 
-def parents(root):
+def parents(root: ET.Element) -> dict[str, Any]:
     """{name of a link: the joint that carries it}; the root link has none."""
     return {joint.find("child").get("link"): joint for joint in root.findall("joint")}
 
 
-def joints_to(root, link):
+def joints_to(root: ET.Element, link: str) -> list[Any]:
     """The joints that lead from the root link to ``link``, in order."""
     carried, chain = parents(root), []
     while joint := carried.get(link):
@@ -113,11 +123,12 @@ def joints_to(root, link):
     return chain
 
 
-def links_of(root):
+def links_of(root: ET.Element) -> list[str]:
+    """Returns the names of all links."""
     return [link.get("name") for link in root.findall("link")]
 
 
-def _check_tree(path, root):
+def _check_tree(path: Any, root: ET.Element) -> None:
     links, joints = links_of(root), root.findall("joint")
     if len(set(links)) < len(links) or not all(links):
         raise _wrong(path, "has links without a name, or two of the same")
@@ -134,7 +145,8 @@ def _check_tree(path, root):
         if joint.get("type") not in (*MOVES, "fixed"):
             raise _wrong(
                 path,
-                f"has a joint {called!r} of the type {joint.get('type')!r}, which is not one of {', '.join(MOVES)}, fixed",
+                f"has a joint {called!r} of the type {joint.get('type')!r}, which is not one of {', '.join(MOVES)}, "
+                "fixed",
             )
         if joint.get("type") in ("revolute", "prismatic") and joint.find("limit") is None:
             raise _wrong(path, f"has a joint {called!r} without a <limit>")
@@ -145,7 +157,8 @@ def _check_tree(path, root):
     ):
         raise _wrong(
             path,
-            f"is no single tree: {len(links)} links need {len(links) - 1} joints with names of their own, and each link one parent",
+            f"is no single tree: {len(links)} links need {len(links) - 1} joints with names of their own, and each "
+            "link one parent",
         )
     for link in links:  # a ring among them would go round for ever
         seen, carried = set(), parents(root)
@@ -156,14 +169,14 @@ def _check_tree(path, root):
             link = joint.find("parent").get("link")
 
 
-def _check_parts(path, root):
+def _check_parts(path: Any, root: ET.Element) -> None:
     for element in root.iter():
         for group in NEEDED.get(element.tag, ()):
             if not any(element.get(name) or element.find(name) is not None for name in group):
                 raise _wrong(path, f"has a <{element.tag}> without {' or '.join(group)}")
 
 
-def _check_numbers(path, root):
+def _check_numbers(path: Any, root: ET.Element) -> None:
     for element in root.iter():
         for name, count in NUMBERS.items():
             text = element.get(name)
@@ -181,8 +194,11 @@ def _check_numbers(path, root):
                 raise _wrong(path, f"has a <{element.tag}> whose {name} is {text!r}, which is more than {LARGEST:.0f}")
 
 
-def _file(folder, path, name):
-    """The whole path of a file that a URDF names relative to itself, or in a package of ROS, of which the folders above may be part."""
+def _file(folder: str | pathlib.Path, path: Any, name: str) -> Any:
+    """Returns the whole path of a file that a URDF names.
+
+    It is named relative to the URDF, or in a package of ROS, of which the folders above may be part.
+    """
     plain = name.removeprefix("file://").removeprefix("package://")
     here = path.parent.relative_to(folder)
     tries = [here / plain]
@@ -195,5 +211,5 @@ def _file(folder, path, name):
     raise _wrong(path, f"names the file {name!r}, which is not there")
 
 
-def _wrong(path, what):
+def _wrong(path: Any, what: str) -> InteractiveActionError:
     return InteractiveActionError(f"The URDF {path.name!r} {what}. Mend it, or export it again.")

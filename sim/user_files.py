@@ -1,5 +1,7 @@
 """The files of users that a scene is made of, told apart by content: people export a mesh again under its name."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -8,6 +10,8 @@ import re
 import struct
 import urllib.parse
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from typing import Any
 
 from ..errors import InteractiveActionError
 
@@ -18,7 +22,7 @@ NAMING = {  # what follows a keyword that names files
 BLOCK = 2**20
 
 
-def with_named(path):
+def with_named(path: str | pathlib.Path) -> list[pathlib.Path]:
     """``path`` and the files there are that it names (materials, buffers, textures), and that those name."""
     path, found = pathlib.Path(path), []
     waiting = [path]
@@ -32,12 +36,12 @@ def with_named(path):
     return [path, *sorted(found[1:])]
 
 
-def version(files):
+def version(files: Iterable[pathlib.Path]) -> tuple[tuple[str, str], ...]:
     """A key of ``files`` that changes with their contents, whatever their names and times say."""
     return tuple((str(file), _digest(file)) for file in files)
 
 
-def _digest(file):
+def _digest(file: pathlib.Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
     try:
         str(file).encode()  # C++ opens it by its name in UTF-8
@@ -52,7 +56,7 @@ def _digest(file):
     return digest.hexdigest()
 
 
-def _named(file):
+def _named(file: pathlib.Path) -> Any:
     """What a file calls the files that belong to it. One that is broken calls none: who reads it says so."""
     read = {".obj": _of_lines, ".mtl": _of_lines, ".ply": _of_ply, ".gltf": _of_gltf, ".glb": _of_glb, ".dae": _of_dae}
     try:
@@ -61,7 +65,7 @@ def _named(file):
         return ()
 
 
-def _of_lines(file):
+def _of_lines(file: pathlib.Path) -> Any:
     """Names may hold blanks, and options or other names stand before: each word and each end of a line may be one."""
     names = set()
     if file.suffix.lower() == ".obj":
@@ -72,7 +76,7 @@ def _of_lines(file):
     return sorted(name.replace("\\", "/") for name in names)
 
 
-def _of_ply(file):
+def _of_ply(file: pathlib.Path) -> Any:
     names = []
     with open(file, "rb") as lines:
         for line in lines:
@@ -84,22 +88,22 @@ def _of_ply(file):
     return names
 
 
-def _of_gltf(file):
+def _of_gltf(file: pathlib.Path) -> Any:
     return _uris(json.loads(file.read_bytes()))
 
 
-def _of_glb(file):
+def _of_glb(file: pathlib.Path) -> Any:
     with open(file, "rb") as content:
         *_, length, kind = struct.unpack("<4s4I", content.read(20))
         return _uris(json.loads(content.read(min(length, os.path.getsize(file))))) if kind == 0x4E4F534A else ()
 
 
-def _uris(document):
+def _uris(document: Any) -> Any:
     named = [entry.get("uri") for kind in ("buffers", "images") for entry in document.get(kind, ())]
     return [urllib.parse.unquote(uri) for uri in named if uri and not uri.startswith("data:")]
 
 
-def _of_dae(file):
+def _of_dae(file: pathlib.Path) -> Any:
     images = [element for element in ET.parse(file).iter() if element.tag.rpartition("}")[2] == "init_from"]
     texts = [text.strip() for image in images for text in image.itertext() if text.strip()]
     return [urllib.parse.unquote(text.removeprefix("file://")) for text in texts]

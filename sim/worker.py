@@ -3,9 +3,14 @@
 It takes one request after the other from its input and ends when that closes, so it never outlives who started it.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import traceback
+from typing import Any
+
+import numpy as np
 
 from ..errors import InteractiveActionError, MissingExtraError
 from .plan import Plan
@@ -17,10 +22,10 @@ class Stopped(Exception):
     """The other side does not want the rest."""
 
 
-def serve(requests, replies):
+def serve(requests: Any, replies: Any) -> None:
     """Answer each request with images, each waiting for "go on" or "stop", and then a take, "stopped" or an error."""
 
-    def show(done, image):
+    def show(done: int, image: np.ndarray) -> None:
         send(replies, {"kind": "image", "done": done}, {"image": image})
         if receive(requests)[0]["answer"] == "stop":
             raise Stopped
@@ -44,7 +49,7 @@ def serve(requests, replies):
             send(replies, {"kind": "error", "sentence": sentence})
 
 
-def _run_episode(*request):
+def _run_episode(*request: Any) -> Any:
     try:
         from .record import record_episode
     except ImportError as error:
@@ -52,7 +57,8 @@ def _run_episode(*request):
     return record_episode(*request)
 
 
-def main():
+def main() -> None:
+    """Serves on standard input and output until the input closes."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints, C++ included, must not disturb the replies
     try:

@@ -1,7 +1,10 @@
 """One scene as SAPIEN simulates and draws it: robot, object, ground and light. Physics and images are decoupled."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sapien
@@ -19,6 +22,11 @@ from .scene import OBJECT_COLORS, PLACE_COLORS, PLAIN_COLORS, RANDOM
 from .scene_objects import SceneObject, upright
 from .user_files import version
 
+if TYPE_CHECKING:
+    from .objects import ObjectSpec
+    from .scene import Scene
+
+
 TIMESTEP = 1 / 200
 DEEPEST_START = 0.002  # meters of penetration that contact offsets alone can cause
 LARGEST_QPOS = 10.0
@@ -26,8 +34,15 @@ LARGEST_QPOS = 10.0
 
 @dataclass(frozen=True)
 class State:
-    """The whole world at one time: joint positions (joints,) of the robots, the object's position (3,) and quaternion wxyz
-    (4,), and of the other ``things`` their poses (things, 7) and of what has joints their positions ``articulation_qpos`` (jointed,).
+    """The whole world at one time.
+
+    Args:
+        time: seconds.
+        qpos: (joints,) of the robots.
+        position: (3,) of the object, in meters.
+        quaternion: (4,) of the object, wxyz.
+        things: (things, 7) poses of what else is there.
+        articulation_qpos: (jointed,) positions of the joints that things have.
     """
 
     time: float
@@ -40,7 +55,14 @@ class State:
 
 @dataclass(frozen=True)
 class Contact:
-    """A link of the robot pressing on the object with ``force`` newtons around ``point`` (3,) of the world at ``time`` seconds."""
+    """A link of the robot pressing on the object.
+
+    Args:
+        time: seconds.
+        link: its name.
+        force: newtons.
+        point: (3,) in the world, around which it presses.
+    """
 
     time: float
     link: str
@@ -54,7 +76,7 @@ class World:
     ``states`` and ``contacts`` are logged at each step of physics.
     """
 
-    def __init__(self, scene, rng):
+    def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
         owned = version(scene.own_files())
         if owned:
             _read_again(owned)
@@ -69,7 +91,7 @@ class World:
         self.room = ROOMS[scene.room]
         self.light = self.room(self.scene, PLACE_COLORS[ground], rng.spawn(1)[0])
         self.articulation = self.robot.load(self.scene)
-        self.articulations, self.bases = [self.articulation], [np.float32(self.robot.stand)]
+        self.articulations, self.bases = [self.articulation], [np.float32(self.robot.world_from_base)]
         place = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15)
         self.items, self.loose = [], []  # the loose ones need not be framed
         self.item = self.add(scene.object, *place, rng.uniform(-np.pi, np.pi), self.object_color, thing=scene.thing())
@@ -82,8 +104,8 @@ class World:
         )
         self._add_light([*place, self.item.half[2]], rng)
         ACTIONS[scene.stage or scene.action].arrange(self, rng.spawn(1)[0])
-        if self.robot.space:
-            self._first_box = np.array(self.robot.space)
+        if self.robot.framing_box:
+            self._first_box = np.array(self.robot.framing_box)
         if scene.stage:  # still cameras are to show all that was prepared
             boxes = [
                 item.pose[:3, 3] + np.array([[-1], [1]]) * item.half for item in self.items if item not in self.loose
@@ -102,7 +124,16 @@ class World:
         self.time = 0.0
         self.states, self.contacts = [], []
 
-    def add(self, name, x, y, yaw=0.0, color="grey", height=0.0, thing=None):
+    def add(
+        self,
+        name: str,
+        x: float,
+        y: float,
+        yaw: float = 0.0,
+        color: str = "grey",
+        height: float = 0.0,
+        thing: ObjectSpec | None = None,
+    ) -> SceneObject:
         """Put a thing of ``OBJECTS``, or this one, on the ground; its ``SceneObject``."""
         thing, scale = thing or OBJECTS[name], self.scale
         pose = sapien.Pose([x, y, thing.half[2] * scale + height], upright(yaw))
@@ -117,39 +148,46 @@ class World:
         self.items.append(item)
         return item
 
-    def add_robot(self, pose):
+    def add_robot(self, pose: np.ndarray) -> None:
         """Another robot like the first, its base at ``pose`` (4, 4)."""
         self.articulations.append(self.robot.load(self.scene, sapien.Pose(pose)))
         self.bases.append(np.float32(pose))
 
     @property
-    def shows_front_to_robot(self):
+    def shows_front_to_robot(self) -> bool:
+        """Whether the handle faces the robot."""
         joint = self.item.thing.joint
         return bool(joint and joint.handle and joint.handle[1] == FRONT)
 
     @property
-    def subject(self):
+    def subject(self) -> str:
         """Who acts, in words."""
         return self.robot.subject if len(self.articulations) == 1 else f"two {self.robot.subject}s"
 
     @property
-    def hand(self):
+    def hand(self) -> np.ndarray:
         """Pose (4, 4) of what the first robot leads: its z axis points out of the hand."""
-        return self.links[self.robot.tool].entity_pose.to_transformation_matrix() @ np.array(self.robot.grip, float)
+        return self.links[self.robot.ee_link].entity_pose.to_transformation_matrix() @ np.array(
+            self.robot.ee_from_tcp, float
+        )
 
     @property
-    def half_size(self):
+    def half_size(self) -> np.ndarray:
+        """Half the object's size (3,), in meters."""
         return self.item.half
 
-    def _add_light(self, target, rng):
+    def _add_light(self, target: SceneObject, rng: np.random.Generator) -> None:
         self.scene.ambient_light = [rng.uniform(0.3, 0.5)] * 3
         sun = [rng.uniform(-0.6, 0.6), rng.uniform(-0.6, 0.6), -1]
         add_sun(self.scene, sun, [rng.uniform(1.4, 2.2)] * 3, target)
         for side in ([-0.6, 0.8, -0.4], [-0.6, -0.8, -0.4]):  # from where the cameras stand, so that no side is dark
             self.scene.add_directional_light(side, [rng.uniform(0.5, 0.9)] * 3)
 
-    def step(self, *targets):
-        """One step of physics with the joints (joints,) of each robot driven to its ``targets``; logs state and contacts."""
+    def step(self, *targets: np.ndarray) -> None:
+        """One step of physics with the joints (joints,) of each robot driven to its ``targets``.
+
+        Logs state and contacts.
+        """
         for articulation, wanted in zip(self.articulations, targets):
             for joint, target in zip(articulation.active_joints, wanted):
                 joint.set_drive_target(target)
@@ -167,7 +205,7 @@ class World:
             )
         self.states.append(state)
 
-    def _state(self):
+    def _state(self) -> State:
         pose, others = self.object.pose, [item for item in self.items if item is not self.item]
         return State(
             self.time,
@@ -178,12 +216,12 @@ class World:
             np.array([item.opening for item in self.items if item.articulation]),
         )
 
-    def pressing(self, seconds, least=0.5):
-        """Names of the robots' links that have pressed on the object with at least ``least`` newtons in the last ``seconds``."""
+    def pressing(self, seconds: float, least: float = 0.5) -> set[str]:
+        """Returns the robots' links that pressed on the object with ``least`` newtons in the last ``seconds``."""
         since = np.searchsorted([contact.time for contact in self.contacts], self.time - seconds, side="right")
         return {contact.link for contact in self.contacts[since:] if contact.force >= least}
 
-    def touch(self, first, second):
+    def touch(self, first: Any, second: Any) -> bool:
         """Whether two items press on each other after the last step."""
         for contact in self.scene.get_contacts():
             entities = [body.entity for body in contact.bodies]
@@ -192,14 +230,14 @@ class World:
                 return True
         return False
 
-    def _touching(self):
+    def _touching(self) -> Any:
         """(link, contact) for each thing that PhysX pairs with the object; the link is None if it is not a robot's."""
         for contact in self.scene.get_contacts():
             first, second = (body.entity for body in contact.bodies)
             if (first in self._object_entities) != (second in self._object_entities):
                 yield self.link_names.get(second if first in self._object_entities else first), contact
 
-    def _forces(self):
+    def _forces(self) -> dict[str, Any]:
         """(newtons, mean place (3,) of the points that press, by how hard they do) of each link."""
         pressing = {}
         for link, contact in self._touching():
@@ -217,16 +255,17 @@ class World:
             forces[link] = sum(force for force, *_ in contacts), shares @ places / shares.sum()
         return forces
 
-    def check_start(self):
+    def check_start(self) -> None:
         """One step of physics on the unmoved world must find nothing inside the object."""
         self.step(self.articulation.qpos)
         deepest = min((point.separation for _, contact in self._touching() for point in contact.points), default=0.0)
         if deepest < -DEEPEST_START:
             raise InteractiveActionError(
-                f"The object starts {-deepest * 1000:.0f} mm inside the robot or the ground. Try another seed or a smaller object."
+                f"The object starts {-deepest * 1000:.0f} mm inside the robot or the ground. Try another seed or a "
+                "smaller object."
             )
 
-    def restore(self, state):
+    def restore(self, state: State) -> None:
         """Put robots and things where they were, for an image; physics is not run."""
         for articulation, qpos in zip(self.articulations, np.split(state.qpos, len(self.articulations))):
             articulation.set_qpos(qpos)
@@ -238,12 +277,18 @@ class World:
             else:
                 item.entity.set_pose(sapien.Pose(pose[:3], pose[3:]))
 
-    def corners(self):
-        """(points, 3) corners of the boxes around the framed links and the object, and of what fingers took from the ground its place there."""
+    def corners(self) -> np.ndarray:
+        """Returns corners (points, 3) of the boxes around what must be seen.
+
+        These are the visible links, the object, and of what fingers took from the ground its place there.
+        """
         bodies = [body for entity in self.item.entities if (body := _body(entity)).collision_shapes]
         boxes = [body.compute_global_aabb_tight() for body in bodies]
         links = [
-            link for articulation in self.articulations for link in articulation.links if link.name in self.robot.framed
+            link
+            for articulation in self.articulations
+            for link in articulation.links
+            if link.name in self.robot.visible_links
         ]
         boxes += [link.compute_global_aabb_tight() for link in links]
         boxes += [
@@ -255,25 +300,25 @@ class World:
             boxes.append(boxes[0] * [1, 1, 0])
         return np.concatenate([np.stack(np.meshgrid(*box.T), -1).reshape(-1, 3) for box in boxes])
 
-    def surroundings(self, meters=0.12):
-        """(8, 3) corners of the box around the object's first place and so much room for the hand, whatever the action."""
+    def surroundings(self, meters: float = 0.12) -> np.ndarray:
+        """Returns corners (8, 3) of a box around the object's first place with ``meters`` of room for the hand."""
         return np.stack(
             np.meshgrid(*(self._first_box + [[-meters, -meters, 0], [meters, meters, meters]]).T), -1
         ).reshape(-1, 3)
 
-    def link_poses(self):
+    def link_poses(self) -> np.ndarray:
         """Where all robots' links are now, (links, 7): position and quaternion wxyz."""
         poses = [link.pose for link in self.link_names]
         return np.array([[*pose.p, *pose.q] for pose in poses], np.float32)
 
-    def ids(self):
+    def ids(self) -> Any:
         """Segmentation ids of the robots' links (links,) and of the object's parts (parts,)."""
         links = [link.entity.per_scene_id for articulation in self.articulations for link in articulation.links]
         return links, [entity.per_scene_id for entity in self.item.entities]
 
 
 @functools.lru_cache(1)
-def _read_again(_version):
+def _read_again(_version: Any) -> None:
     """Let SAPIEN forget what it has read if the user's files are others than last time.
 
     It keeps meshes and textures by their paths as long as the process lives: a new one under the name of an old one
@@ -283,11 +328,11 @@ def _read_again(_version):
     sapien.physx.clear_cache()
 
 
-def _body(entity):
+def _body(entity: Any) -> Any:
     return entity.find_component_by_type(sapien.physx.PhysxRigidBaseComponent)
 
 
-def _choose(name, known, rng, other=None):
+def _choose(name: str, known: dict[str, Any], rng: np.random.Generator, other: str | None = None) -> str:
     drawn = rng.choice(
         [key for key in known if key != other]
     )  # drawn even if not needed: a fixed color changes nothing else

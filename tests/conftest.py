@@ -1,4 +1,8 @@
-"""Lets the tests import the pack as ``interactive_action``, and ComfyUI, and share one real ComfyUI server."""
+"""Lets the tests import the pack as ``interactive_action``, and ComfyUI, and share one real ComfyUI server.
+
+Tests are marked by what they need: ``sim`` (the simulator), ``server`` (a real ComfyUI), ``browser`` (Chromium) and
+``slow``. A folder or a fixture marks by itself; what starts one of them by hand says so with ``@pytest.mark``.
+"""
 
 import pathlib
 import runpy
@@ -10,12 +14,25 @@ import torch
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 runpy.run_path(str(ROOT / "__main__.py"))["enter_pack"]()
 
+# From here on the pack and ComfyUI can be imported.
+# ruff: noqa: E402
 from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.captions.templates import paired_prompts
 from interactive_action.tools.dev.server import ComfyServer, enter_comfyui
 
 BASE = tempfile.TemporaryDirectory(prefix="interactive-action-")  # ComfyUI's folders in this process; removed at exit
 enter_comfyui(BASE.name)
+
+FOLDER_MARKS = {"sim": "sim"}
+FIXTURE_MARKS = {"simulator": "sim", "server": "server", "bare": "server", "browser": "browser"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        marks = {FOLDER_MARKS.get(folder), *(FIXTURE_MARKS.get(name) for name in item.fixturenames)}
+        for mark in marks - {None}:
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +53,7 @@ def client(server):
 
 @pytest.fixture(scope="session")
 def checkpoint():
-    """(MODEL, CLIP, VAE) of the embedded checkpoint, loaded in inference mode as ComfyUI does while it executes a graph."""
+    """(MODEL, CLIP, VAE) of the embedded checkpoint, loaded in inference mode, as ComfyUI does."""
     import comfy.sd
 
     from interactive_action.miniature.weights import CHECKPOINT

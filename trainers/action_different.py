@@ -1,6 +1,6 @@
-"""ADI's action-different images:
+"""ADI's action-different images.
 
-other actions in the contexts of a dataset's images (Huang et al. 2023, section 4.1).
+Other actions in the contexts of a dataset's images (Huang et al. 2023, section 4.1).
 """
 
 from __future__ import annotations

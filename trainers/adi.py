@@ -128,7 +128,7 @@ class ADIObjective:
     def triple_gradients(
         self, vectors: torch.Tensor, batch: Batch, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns losses (3,) and gradients (3, *vectors.shape) of anchor, context-different and action-different images.
+        """Returns losses (3,) and gradients (3, *vectors.shape) of anchor and of both other images.
 
         All three share the context of the anchor's prompt, so the text encoder runs once, and one backward pass through
         the U-Net gives the three gradients of three copies of that context; the chain rule does the rest.

@@ -23,7 +23,7 @@ from .trainable import Token, TokenAndAdapter
 
 @dataclass(frozen=True)
 class CustomDiffusionConfig(hp.Config):
-    """Hyperparameters. Defaults: the comparison in ADI (Huang et al. 2023, supplement B), the authors' initializer token.
+    """Hyperparameters. Defaults: the comparison in ADI (Huang et al. 2023, supplement B), the authors' first word.
 
     ``learning_rate`` and ``weight_decay`` are for the token and the change of the weights alike.
     """
@@ -49,9 +49,9 @@ def custom_diffusion(
     class_images: InteractionDataset | None = None,
     loss_weights: torch.Tensor | None = None,
 ) -> DenoisingObjective:
-    """Returns the objective:
+    """Returns the objective.
 
-    a token and keys and values, denoising and prior preservation. Arguments: ``dreambooth``.
+    A token and keys and values, denoising and prior preservation. Arguments: ``dreambooth``.
     """
     batches = Batches(engine, dataset, config, loss_weights)
     token = Token(engine, config.initializer_token, config.num_vectors)

@@ -56,6 +56,7 @@ class EditTask:
             put("style_masks", checked_mask(self.style_masks, self.style_images, "style mask"))
 
     def sha256(self) -> str:
+        """Returns a key of everything that decides what is learned."""
         digest = hashlib.sha256(self.instruction.encode())
         for tensor in (self.images, self.style_images, self.masks, self.style_masks):
             digest.update(b"none" if tensor is None else tensor.float().cpu().contiguous().numpy().tobytes())
@@ -100,5 +101,6 @@ class EditBatch:
     total: torch.Tensor
 
     def rated(self, which: int, pair: int) -> RatedEdit:
+        """Returns an edit with its scores: ``which`` of the two of ``pair``."""
         scores = (float(score[which, pair]) for score in (self.structure, self.semantics, self.total))
         return RatedEdit(self.images[which, pair], *scores)

@@ -57,9 +57,9 @@ def action_pair_mask(g_ac: torch.Tensor, g_other_action: torch.Tensor, beta: flo
 
 
 def overlap_rate(context_mask: torch.Tensor, action_mask: torch.Tensor) -> torch.Tensor:
-    """Returns channels kept by both over channels kept by either:
+    """Returns channels kept by both over channels kept by either.
 
-    a scalar in 0..1, the mean over vectors and layers.
+    A scalar in 0..1, the mean over vectors and layers.
     """
     both, either = (context_mask & action_mask).sum(-1), (context_mask | action_mask).sum(-1)
     return (both / either.clamp(min=1)).mean()

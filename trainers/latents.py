@@ -84,6 +84,7 @@ class LatentCache:
         self._encode, self._fingerprint, self._folder = encode_images, fingerprint, pathlib.Path(folder)
 
     def __call__(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns (mean, std) of the images' latents."""
         digest = hashlib.sha256(f"{self._fingerprint} {tuple(images.shape)}".encode())
         digest.update(images.cpu().contiguous().numpy())
         path = self._folder / f"{digest.hexdigest()[:32]}.safetensors"

@@ -1,6 +1,6 @@
-"""The methods by name:
+"""The methods by name.
 
-configuration, objective and what each needs beside a dataset; nodes and command line share them.
+Configuration, objective and what each needs beside a dataset; nodes and command line share them.
 """
 
 from __future__ import annotations

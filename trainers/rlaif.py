@@ -4,8 +4,7 @@ Each step edits some images twice from the same x_T with the editor as it is by 
 edit of each pair, and takes one D3PO step. The reference policy is the editor as it began, which is the same weights
 while the adapter is not active. Style images take turns. A tie teaches nothing and is left out.
 
-Everything is sampled from a generator seeded by (seed, step), so that weights, AdamW's moments and the history are all
-that a run needs to go on from.
+Random numbers follow from (seed, step): weights, AdamW's moments and the history are all that a run goes on from.
 Source: Benarous et al. 2025, section 3.
 """
 
@@ -35,13 +34,14 @@ TIE = 1e-6  # totals are about 1; this is their rounding
 
 
 class Progress(Protocol):
-    """Called with (calls of the network done, all calls) and maybe a preview; may raise to stop."""
+    """How far a run is."""
 
-    def __call__(self, done: int, total: int, preview: Any = None, /) -> Any: ...
+    def __call__(self, done: int, total: int, preview: Any = None, /) -> Any:
+        """Shows calls of the network, of ``total``; may raise to stop."""
 
 
 def _ignore(done: int, total: int, preview: Any = None) -> None:
-    """The progress of nobody who looks."""
+    """Shows nothing."""
 
 
 class D3POTraining:
@@ -89,8 +89,7 @@ class D3POTraining:
         Returns:
             (gradient (P,) or None if all pairs tie, numbers for the history, a ``Pair``).
         """
-        generator = step_generator(self.config.seed, index)
-        count, calls = self.config.pairs, itertools.count(1)
+        generator, count, calls = step_generator(self.config.seed, index), self.config.pairs, itertools.count(1)
 
         def advance() -> None:
             progress(next(calls), self.calls_per_step)
@@ -111,8 +110,8 @@ class D3POTraining:
         }
         example = int((~tie).float().argmax())
         best = int(winner[example])
-        original, style = self.task.images[images[example]], self.task.style_images[styles[example]]
-        pair = Pair(original, style, edits.rated(best, example), edits.rated(1 - best, example))
+        originals = self.task.images[images[example]], self.task.style_images[styles[example]]
+        pair = Pair(*originals, edits.rated(best, example), edits.rated(1 - best, example))
         return gradient, numbers, pair
 
     def edit(
@@ -125,19 +124,19 @@ class D3POTraining:
     ) -> EditBatch:
         """Edits images (P,) in styles (P,) twice each, and rates the edits."""
         x_T = torch.randn((len(images), *self.image.shape[1:]), generator=generator)
-        trajectories, edits, structure, semantics = [], [], [], []
+        trajectories: list[torch.Tensor] = []
+        parts: tuple[list[torch.Tensor], ...] = ([], [], [])  # edits, structure, semantics
         for chunk in torch.arange(len(images)).split(self._pairs_at_once):
             trajectory = self.trajectories(weights, x_T[chunk], images[chunk], styles[chunk], generator, advance)
             latents = rearrange(trajectory[-1], "two p c h w -> (two p) c h w")
             edited = self.engine.decode_latents(latents.to(self.engine.device))
             scores = self.scores(edited, images[chunk].repeat(2), styles[chunk].repeat(2))
             trajectories.append(trajectory)
-            for parts, values in zip((edits, structure, semantics), (edited, *scores)):
-                parts.append(rearrange(values, "(two p) ... -> two p ...", two=2))
-        all_edits, all_structure, all_semantics = (torch.cat(parts, 1) for parts in (edits, structure, semantics))
-        total = self.reward.total(all_structure.flatten(), all_semantics.flatten())
-        total = rearrange(total, "(two p) -> two p", two=2)
-        return EditBatch(trajectories, all_edits, all_structure, all_semantics, total)
+            for part, values in zip(parts, (edited, *scores)):
+                part.append(rearrange(values, "(two p) ... -> two p ...", two=2))
+        edits, structure, semantics = (torch.cat(part, 1) for part in parts)
+        total = rearrange(self.reward.total(structure.flatten(), semantics.flatten()), "(two p) -> two p", two=2)
+        return EditBatch(trajectories, edits, structure, semantics, total)
 
     @torch.no_grad()
     def trajectories(
@@ -170,9 +169,9 @@ class D3POTraining:
     def scores(
         self, edited: torch.Tensor, images: torch.Tensor, styles: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns (structure (B,), semantics (B,)) of edits (B, H, W, 3) of images (B,) in styles (B,); less is better."""
+        """Returns (structure (B,), semantics (B,)) of edits (B, H, W, 3) of images (B,) in styles (B,)."""
         task = self.task
-        return self.reward.scores(
+        structure, semantics = self.reward.scores(
             edited,
             task.images[images],
             task.style_images[styles],
@@ -180,6 +179,7 @@ class D3POTraining:
             None if task.style_masks is None else task.style_masks[styles],
             (self.depth[images], self.reward.depth_model.depth(edited)),
         )
+        return structure, semantics
 
     def gradient(
         self,
@@ -219,7 +219,8 @@ class D3POTraining:
             for k in range(len(self.ddim)):
                 x_k, x_next = x[k].to(self.engine.device), x[k + 1].to(self.engine.device)
                 ratio = self.log_ratio(weights, predict, x_k, x_next, k)
-                part = d3po_loss(*ratio.chunk(2), self.config.beta, self.config.clip_ratio).sum()
+                of_winner, of_loser = ratio.chunk(2)
+                part = d3po_loss(of_winner, of_loser, self.config.beta, self.config.clip_ratio).sum()
                 scale = x[k, 0].numel()  # undoes the mean over dimensions, whose gradient half precision would lose
                 gradient += share / scale * torch.autograd.grad(scale * part, weights)[0]
                 loss += share * part.item()
@@ -305,8 +306,8 @@ def training_steps(training: D3POTraining, state: TrainingState, progress: Progr
 def reward_curve(history: dict[str, list[float]], alpha: float = 1.0) -> list[float]:
     """Returns how much better than at the first step the edits are: a float a step, up is better.
 
-    The paper's total has mean 0 in every batch; this is its sign turned, with the first batch's mean and deviation for
-    all.
+    It is the paper's total, which has mean 0 in every batch, with its sign turned and the first batch's mean and
+    deviation.
 
     Args:
         history: ``TrainingState.losses``.

@@ -126,16 +126,19 @@ class Run:
             values = tomllib.loads(read_text(path))
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise InteractiveActionError(
-                f"The file {path.name} could not be read: {error}. `interactive-action train --config METHOD` writes "
-                "one to start from."
+                f"The file {path.name} could not be read: {error}. `interactive-action train --print-config METHOD` "
+                "writes one to start from."
             ) from error
         missing = [field.name for field in dataclasses.fields(cls) if _required(field) and field.name not in values]
         if missing:
             raise InteractiveActionError(
-                f"{path.name} does not say {', '.join(missing)}. `interactive-action train --config METHOD` shows how."
+                f"{path.name} does not say {', '.join(missing)}. "
+                "`interactive-action train --print-config METHOD` shows how."
             )
         run = cls(**_typed(cls, values, path.name))
-        paths = {key: _path(path.parent.resolve() / value, key) for key in PATHS if (value := getattr(run, key))}
+        paths: dict[str, Any] = {
+            key: _path(path.parent.resolve() / value, key) for key in PATHS if (value := getattr(run, key))
+        }
         return dataclasses.replace(run, **paths)
 
     def config(self) -> Config:
@@ -170,10 +173,7 @@ def toml_reader() -> Any:
 
 
 def config_text(source: str) -> str:
-    """Returns a run file's text:
-
-    with the defaults of the method ``source``, or the settings of the token in that file.
-    """
+    """Returns a run file's text, with a method's defaults or the settings of the token in the file ``source``."""
     values = {"model": "sd15.safetensors", "dataset": "dataset", "action": "pick up"}
     if source in METHODS:
         method = source
@@ -185,7 +185,7 @@ def config_text(source: str) -> str:
             for key, value in load_token(source).provenance.items()
             if key.startswith("interactive_action.")
         }
-        method, name = facts.get("method"), pathlib.Path(source).name
+        method, name = facts.get("method", ""), pathlib.Path(source).name
         hyperparameters = parse_json(facts.get("hyperparameters", "null"), f"hyperparameters of {name}")
         if method not in METHODS or type(hyperparameters) is not dict or not {"base_model", "action"} <= facts.keys():
             raise InteractiveActionError(
@@ -261,7 +261,7 @@ def _typed(kind: Any, values: dict[str, Any], where: str) -> dict[str, Any]:
             value = tuple(value)
         if type(value) is not wanted:
             raise InteractiveActionError(f"{where} says {name} = {value!r}, which must be {NOUNS[wanted]}.")
-        if wanted is float and not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise InteractiveActionError(f"{where} says {name} = {value}, which must be a finite number.")
         typed[name] = value
     return typed

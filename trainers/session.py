@@ -109,7 +109,7 @@ class Session:
             state: the last.
 
         Raises:
-            NotWrittenError: the block's, saying from where the same run goes on. Before, the state is brought up to date.
+            NotWrittenError: the block's, saying from where the same run goes on; the state is brought up to date first.
         """
         try:
             yield

@@ -164,9 +164,9 @@ def steering_loss(
 
 
 def content_words(prompt: str, placeholder: str) -> tuple[str, ...]:
-    """Returns the words of ``prompt`` that serve as negatives:
+    """Returns the words of ``prompt`` that serve as negatives.
 
-    all but the placeholder and function words, each once.
+    All but the placeholder and function words, each once.
     """
     words = re.findall(r"[^\W\d_]+(?:[-'][^\W\d_]+)*", prompt.replace(placeholder, " ").lower())
     return tuple(dict.fromkeys(word for word in words if word not in FUNCTION_WORDS))

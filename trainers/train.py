@@ -44,8 +44,7 @@ def train(path: str | pathlib.Path, load_judges: LoadJudges = load_judges) -> li
     run = Run.read(path)
     config, validation = run.config(), run.validation_images(load_judges)
     output = pathlib.Path(run.output)
-    with joined_processes() as process:
-        engine = load_engine(run, process.device_index)
+    with joined_processes() as process, load_engine(run, process.device_index) as engine:
         fingerprint = engine.fingerprint()
         if run.latent_cache:
             engine.encode_images = LatentCache(engine.encode_images, fingerprint, run.latent_cache)

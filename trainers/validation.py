@@ -52,8 +52,8 @@ class Validation:
             )
         if min(self.sample_every, self.steps) < 1:
             raise InteractiveActionError(
-                f"Validation images have sample_every {self.sample_every} and steps {self.steps}. Both must be at least "
-                "1."
+                f"Validation images have sample_every {self.sample_every} and steps {self.steps}. "
+                "Both must be at least 1."
             )
         if not 0 <= self.seed < 2**64:
             raise InteractiveActionError(
@@ -65,10 +65,7 @@ class Validation:
             check_text(prompt, "A prompt for validation images")
 
     def due(self, state: TrainingState, total: int) -> bool:
-        """Whether images are due at this state of a run of ``total`` steps.
-
-        Also asked before a resumed run's first step.
-        """
+        """Returns whether images are due after this step of ``total``; also asked before a resumed run's first step."""
         reached = state.step > 0 and (state.step % self.sample_every == 0 or state.step == total)
         return reached and str(state.step) not in state.scores
 

@@ -143,8 +143,8 @@ def check_clip(images: torch.Tensor, facts: Sequence[Facts], choices: int = 32) 
     captions = [caption(fact, rng, full=True) for fact in facts]
     texts = [text for text, _ in captions]
     starts = range(0, len(facts), BATCH)
-    of_images = torch.cat([scorer.see(images[start : start + BATCH]) for start in starts])
-    of_texts = torch.cat([scorer.read(texts[start : start + BATCH]) for start in starts])
+    of_images = torch.cat([scorer.encode_image(images[start : start + BATCH]) for start in starts])
+    of_texts = torch.cat([scorer.encode_text(texts[start : start + BATCH]) for start in starts])
     cosine, wins = of_images @ of_texts.T, []
     for k, fact in enumerate(facts):
         others = [j for j in rng.permutation(len(facts)) if not captions[j][1].holds(fact)][: choices - 1]
@@ -154,7 +154,7 @@ def check_clip(images: torch.Tensor, facts: Sequence[Facts], choices: int = 32) 
         if fact["subject"] and fact["object"]:  # only the relation differs
             variants: list[Facts] = [{**fact, "relation": relation} for relation in RELATIONS[:-1]]
             options = [caption(variant, np.random.default_rng(k), full=True)[0] for variant in variants]
-            best = int((scorer.read(options) @ of_images[k]).argmax())
+            best = int((scorer.encode_text(options) @ of_images[k]).argmax())
             names_action.append(best == RELATIONS.index(fact["relation"]))
     return {
         "clip_retrieval_32": _share(wins),
@@ -172,7 +172,7 @@ def check_classifier(images: torch.Tensor, facts: Sequence[Facts]) -> dict[str, 
 
 def write_sheet(path: Path, rows: int = 6, columns: int = 8) -> None:
     """Writes a sheet of held-out renders with the boxes that the detector finds."""
-    from ...scoring.box_overlay import draw_rows
+    from ...scoring.box_overlay import overlay_boxes
     from ...scoring.iascore import score_images
 
     renders = render_scenes(CHECK_SEED + 10_000, 3 * rows * columns)
@@ -182,7 +182,7 @@ def write_sheet(path: Path, rows: int = 6, columns: int = 8) -> None:
     texts = [caption(fact, np.random.default_rng(0), full=True)[0] for fact in facts]
     subjects, objects = [fact["subject"] for fact in facts], [fact["object"] for fact in facts]
     scores = score_images(images, subjects, objects, texts, load_detector(), load_clip_scorer())
-    image_grid((draw_rows(images, scores) * 255).byte().numpy(), columns).save(path)
+    image_grid((overlay_boxes(images, scores) * 255).byte().numpy(), columns).save(path)
 
 
 def main() -> None:

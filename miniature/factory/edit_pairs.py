@@ -182,7 +182,7 @@ class Studio:
                 if light == "day":
                     self.set_material(material)
                 self.set_light(light)
-                shots.append((Look(material, light), rig.shoot(camera)))
+                shots.append((Look(material, light), rig.render(camera)))
         self.set_light("day")
         return shots
 

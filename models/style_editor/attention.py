@@ -61,4 +61,5 @@ class StyleAttention(torch.nn.Module):
             for x in (self.to_q(places), self.to_k(context), self.to_v(context))
         )
         mixed = rearrange(scaled_dot_product_attention(query, key, value), "b heads places d -> b places (heads d)")
-        return latents + rearrange(self.to_out(mixed), "b (h w) c -> b c h w", h=latents.shape[2])
+        added: torch.Tensor = rearrange(self.to_out(mixed), "b (h w) c -> b c h w", h=latents.shape[2])
+        return latents + added

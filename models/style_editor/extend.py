@@ -1,7 +1,7 @@
 """Extends an InstructPix2Pix checkpoint by a style image: 8 input channels become 12.
 
-Channels are, in this order: noisy latents, the image's encoding, the style image's. What is new is zero or multiplied by
-zero, so the extended model draws what the plain one does until it is trained.
+Channels are, in this order: noisy latents, the image's encoding, the style image's. What is new is zero or multiplied
+by zero, so the extended model draws what the plain one does until it is trained.
 Source: Benarous et al. 2025, section 3.3.
 """
 
@@ -71,8 +71,8 @@ def require_instruct_pix2pix(state: Mapping[str, torch.Tensor]) -> None:
     channels = state[CONV_IN].shape[1]
     if channels != PLAIN_CHANNELS:
         raise InteractiveActionError(
-            f"This checkpoint's U-Net takes {channels} input channels{_OTHERS.get(channels, '')}. InstructPix2Pix takes "
-            f"{PLAIN_CHANNELS}: choose such a checkpoint."
+            f"This checkpoint's U-Net takes {channels} input channels{_OTHERS.get(channels, '')}. InstructPix2Pix "
+            f"takes {PLAIN_CHANNELS}: choose such a checkpoint."
         )
 
 

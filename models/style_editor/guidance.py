@@ -5,8 +5,8 @@
                     + s_T   (e(I_in, I_sty, c_T)   - e(I_in, I_sty, 0))
 
 is a weighted sum of four predictions. Those of weight zero are not needed: the first with s_in = 1, the second with
-s_in = s_sty, the third with s_sty = s_T, the last with s_T = 0. The weights add up to one, so the sum may be taken of noise
-or of denoised latents alike. With a mask, style and text act inside of it, and the image alone guides outside.
+s_in = s_sty, the third with s_sty = s_T, the last with s_T = 0. The weights add up to one, so the sum may be taken of
+noise or of denoised latents alike. With a mask, style and text act inside of it, and the image alone guides outside.
 Source: Benarous et al. 2025, Eq. 13 and appendix 6.1.
 """
 

@@ -61,8 +61,8 @@ def pair_batches(images: torch.Tensor, styles: torch.Tensor) -> tuple[torch.Tens
     count = max(len(images), len(styles))
     if count % len(images) or count % len(styles):
         raise InteractiveActionError(
-            f"There are {len(images)} images and {len(styles)} style images, which cannot be paired. Give one of either, "
-            f"or as many of both."
+            f"There are {len(images)} images and {len(styles)} style images, which cannot be paired. Give one of "
+            "either, or as many of both."
         )
     long_images, long_styles = (
         repeat(batch, "b ... -> (times b) ...", times=count // len(batch)) for batch in (images, styles)

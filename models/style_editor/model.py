@@ -19,7 +19,8 @@ class StyleEditor(torch.nn.Module):
     Args:
         unet: a UNet2DConditionModel with 12 input channels.
         style_attention: before it; None: an untrained one.
-        velocity: alphas_cumprod (T,) if the U-Net predicts v (Salimans & Ho 2022) and not the noise, which v and z_t give.
+        velocity: alphas_cumprod (T,) if the U-Net predicts v (Salimans & Ho 2022) and not the noise, which v and z_t
+            give.
     """
 
     def __init__(

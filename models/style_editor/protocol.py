@@ -26,7 +26,8 @@ class EditingEngine(Protocol):
     alphas_cumprod: torch.Tensor
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where latents given to ``predict`` live."""
 
     def predict(
         self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor, image: torch.Tensor, style: torch.Tensor
@@ -56,22 +57,28 @@ class PlainEditor:
 
     @property
     def device(self) -> torch.device:
+        """Where latents given to ``predict`` live."""
         return next(self.module.parameters()).device
 
     def predict(
         self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor, image: torch.Tensor, style: torch.Tensor
     ) -> torch.Tensor:
+        """See ``EditingEngine.predict``."""
         noise: torch.Tensor = self.module(z_t, t, context, image, style)
         return noise
 
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
+        """See ``EditingEngine.encode_images``."""
         return self.editor.encode_images(images)
 
     def decode_latents(self, z_0: torch.Tensor) -> torch.Tensor:
+        """See ``EditingEngine.decode_latents``."""
         return self.editor.decode_latents(z_0).cpu()
 
     def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+        """See ``EditingEngine.encode_prompts``."""
         return self.editor.encode_prompts(prompts)
 
     def fingerprint(self) -> str:
+        """See ``EditingEngine.fingerprint``."""
         return sha256_of((self.module, self.editor.text_encoder, self.editor.autoencoder))

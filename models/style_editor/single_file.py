@@ -1,4 +1,4 @@
-"""Reads and writes the checkpoint of a style-conditioned InstructPix2Pix, the one that ComfyUI loads, without ComfyUI."""
+"""Reads and writes ComfyUI's checkpoint of a style-conditioned InstructPix2Pix without ComfyUI."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class Editor:
             encoded = self.autoencoder.encode(batch.to(self.autoencoder.device))
             posterior = getattr(encoded, "latent_dist", None)  # TAESD has none
             latents.append(encoded.latents if posterior is None else posterior.mean)
-        return torch.cat(latents) * (self.autoencoder.config.scaling_factor / single_file.LATENT_SCALE)
+        scale: float = self.autoencoder.config.scaling_factor / single_file.LATENT_SCALE
+        return torch.cat(latents) * scale
 
     @torch.no_grad()
     def decode_latents(self, z_0: torch.Tensor) -> torch.Tensor:
@@ -122,7 +123,8 @@ def load_editor(path: str | pathlib.Path, autoencoder: str | pathlib.Path | None
     own = not compact or OWN_SCALE in state
     if not own and autoencoder is None:
         raise InteractiveActionError(
-            f"{path.name} has no autoencoder of its own. Name the checkpoint of the base model whose autoencoder it uses."
+            f"{path.name} has no autoencoder of its own. Name the checkpoint of the base model whose autoencoder it "
+            "uses."
         )
     attention = {key.removeprefix(ATTENTION): state.pop(key) for key in list(state) if key.startswith(ATTENTION)}
     style_attention = StyleAttention(attention["to_k.weight"].shape[1], len(attention["to_k.weight"]))

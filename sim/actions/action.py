@@ -1,16 +1,26 @@
 """What all actions share."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..objects import GRASPED
+
+if TYPE_CHECKING:
+    from ..motion import Arm
+    from ..world import State, World
+
 
 COLORS = ("blue", "green", "yellow", "purple")
 MOVED, TILTED = 0.03, 0.35  # meters and radians from which on it shows that something has been done to the object
 
 
 class Action:
-    """One member of a family of trajectories, drawn by ``rng``. ``objects`` are those it is offered for, ``robots`` do it; a
-    ``two_handed`` one is for robots with palms, the others for those with fingers, without which a hand can do what ``grasps`` nothing.
+    """One member of a family of trajectories, sampled by ``rng``.
+
+    objects: those it is offered for. robots: how many do it. two_handed: needs palms. grasps: needs fingers.
     """
 
     name = ""
@@ -21,50 +31,50 @@ class Action:
     grasps = True
 
     @staticmethod
-    def arrange(world, rng):
+    def arrange(world: World, rng: np.random.Generator) -> None:
         """Put what else the action needs into the world, and move the object if it must stand elsewhere."""
 
-    def __init__(self, world, rng):
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
         self.item, self.rng = world.item, rng
 
-    def run(self, arm):
+    def run(self, arm: Arm) -> None:
         """Do it."""
         raise NotImplementedError
 
-    def succeeded(self, world):
+    def succeeded(self, world: World) -> bool:
         """Whether it was done, read from the simulation."""
         raise NotImplementedError
 
-    def shows(self, first, state):
+    def shows(self, first: State, state: State) -> bool:
         """Whether an image of ``state`` shows that it is being done, when the world began as ``first``."""
         moved = np.linalg.norm(state.position - first.position) > MOVED
         opened = np.abs(state.articulation_qpos - first.articulation_qpos).max(initial=0) > MOVED
         return bool(moved or opened or tilt(first, state) > TILTED)
 
 
-def tilt(first, state):
+def tilt(first: State, state: State) -> float:
     """Angle in radians by which the object has turned since ``first``."""
     return 2 * np.arccos(min(1.0, abs(float(np.dot(first.quaternion, state.quaternion)))))
 
 
-def lean(state):
+def lean(state: State) -> float:
     """Angle in radians between the object's upright axis and the world's."""
     _, x, y, _ = state.quaternion
     return float(np.arccos(np.clip(1 - 2 * (x * x + y * y), -1, 1)))
 
 
-def still(world, seconds=0.1, meters=0.003):
+def still(world: World, seconds: float = 0.1, meters: float = 0.003) -> bool:
     """Whether the object has come to rest."""
     recent = [state.position for state in world.states if state.time > world.time - seconds]
     return bool(np.ptp(recent, axis=0).max() < meters)
 
 
-def other_color(world, rng):
+def other_color(world: World, rng: np.random.Generator) -> str:
     """A color for what else is there, so that the object is not mistaken for it."""
     return str(rng.choice([color for color in COLORS if color != world.object_color]))
 
 
-def beside(world, rng, nearest=0.18, furthest=0.30):
+def beside(world: World, rng: np.random.Generator, nearest: float = 0.18, furthest: float = 0.30) -> np.ndarray:
     """A place (2,) within reach of the arm, at that distance in meters from the object."""
     object = world.item.pose[:2, 3]
     for _ in range(1000):

@@ -1,8 +1,16 @@
 """A robot with two arms takes a large object between its palms and holds it before its body."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .between_palms import BetweenPalms
+
+if TYPE_CHECKING:
+    from ..world import State, World
+
 
 CLEAR = 0.06  # meters above where it stood from which on it is held and no longer stands
 
@@ -14,12 +22,12 @@ class HoldInBothHands(BetweenPalms):
     failure = "the object is not held off what it stood on."
     pause = 1.0
 
-    def __init__(self, world, rng):
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         self.higher = rng.uniform(0.15, 0.25)
 
-    def way(self):
+    def waypoints(self) -> Any:
         return (self.start + np.array([0, 0, self.higher]),)
 
-    def there(self, state):
+    def there(self, state: State) -> bool:
         return bool(state.position[2] > self.start[2] - self.level + CLEAR)

@@ -1,10 +1,18 @@
 """Put the peg into the hole of a socket."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .action import beside, lean, other_color
 from .pick_up import let_go
 from .place_on import PlaceOn
+
+if TYPE_CHECKING:
+    from ..world import World
+
 
 DEPTH = 0.02  # meters
 
@@ -15,15 +23,15 @@ class Insert(PlaceOn):
     objects = ("peg",)
 
     @staticmethod
-    def arrange(world, rng):
+    def arrange(world: World, rng: np.random.Generator) -> None:
         world.target = world.add("socket", *beside(world, rng), rng.uniform(-0.4, 0.4), other_color(world, rng))
 
-    def __init__(self, world, rng):
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         self.way = self.target.pose[:2, 3] - self.item.pose[:2, 3]
         self.top = self.target.thing.inside[1] * self.target.scale
 
-    def succeeded(self, world):
+    def succeeded(self, world: World) -> bool:
         """Let go, upright, its foot at least 2 cm below the top of the hole."""
         state = world.states[-1]
         foot = np.array(state.position) - [0, 0, self.item.half[2]]

@@ -1,10 +1,19 @@
 """Two robots press a large object between their hands and lift it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from ..poses import down, shifted
+from ..poses import top_down_pose, translate
 from .action import Action, lean
 from .pick_up import displacement
+
+if TYPE_CHECKING:
+    from ..motion import Arm
+    from ..world import World
+
 
 APART = 1.1  # meters between the two robots
 LEAST_RISE = 0.06
@@ -19,11 +28,11 @@ class LiftTogether(Action):
     objects = ("parcel", "box")
 
     @staticmethod
-    def arrange(world, rng):
+    def arrange(world: World, rng: np.random.Generator) -> None:
         add_opposite(world)
         world.item.place(APART / 2 + rng.uniform(-0.03, 0.03), rng.uniform(-0.08, 0.08), rng.uniform(-0.12, 0.12))
 
-    def __init__(self, world, rng):
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         self.middle = self.item.pose[:3, 3]
         self.along = self.item.pose[:3, 0]
@@ -33,26 +42,28 @@ class LiftTogether(Action):
         self.gap = rng.uniform(0.05, 0.08)
         self.speed = rng.uniform(0.12, 0.2)
 
-    def run(self, arm):
+    def run(self, arm: Arm) -> None:
         other = arm.partner()
         both = [(arm, -1), (other, 1)]
         reach = self.item.half[0] + 0.012
         poses = {}
         for hand, side in both:
             hand.make_fist()
-            base = down(self.middle + [0, 0, self.level], self.item.yaw + (np.pi if side > 0 else 0))
+            base = top_down_pose(self.middle + [0, 0, self.level], self.item.yaw + (np.pi if side > 0 else 0))
             ready, touch, squeeze = (
-                shifted(base, *(side * away * self.along)) for away in (reach + self.gap, reach, reach - self.press)
+                translate(base, *(side * away * self.along)) for away in (reach + self.gap, reach, reach - self.press)
             )
-            poses[hand] = [ready, touch, squeeze, shifted(squeeze, 0, 0, self.lift)]
+            poses[hand] = [ready, touch, squeeze, translate(squeeze, 0, 0, self.lift)]
             hand.set_start_of(poses[hand], self.rng)
         arm.world.check_start()
         for step in (1, 2, 3):
             speed = self.speed if step != 2 else self.speed / 2
-            arm.together((arm, arm.way(poses[arm][step], speed)), (other, other.way(poses[other][step], speed)))
+            arm.together(
+                (arm, arm.waypoints(poses[arm][step], speed)), (other, other.waypoints(poses[other][step], speed))
+            )
         arm.wait(0.4)
 
-    def succeeded(self, world):
+    def succeeded(self, world: World) -> bool:
         """It has risen, still level, and at the end both robots press on it."""
         links = world.pressing(0.05)
         second = {link for link in links if link.endswith(SECOND)}
@@ -62,6 +73,6 @@ class LiftTogether(Action):
 SECOND = " 1"  # ends the names of the second robot's links
 
 
-def add_opposite(world, apart=APART):
+def add_opposite(world: World, apart: float = APART) -> None:
     """A second robot that faces the first."""
     world.add_robot(np.diag([-1.0, -1.0, 1.0, 1.0]) + np.eye(4, k=3) * apart)

@@ -1,10 +1,18 @@
 """Put the object down inside something."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .action import still
 from .pick_up import let_go
 from .place_on import PlaceOn
+
+if TYPE_CHECKING:
+    from ..scene_objects import SceneObject
+    from ..world import World
 
 
 class PlaceInto(PlaceOn):
@@ -12,16 +20,16 @@ class PlaceInto(PlaceOn):
     failure = "the object does not lie inside its target."
     targets = ("basket", "bowl")
 
-    def __init__(self, world, rng):
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         self.top = self.target.thing.inside[1] * self.target.scale + 0.01
 
-    def succeeded(self, world):
+    def succeeded(self, world: World) -> bool:
         """Let go, at rest, its middle within the walls of the target."""
         return let_go(world) and still(world) and inside(self.item, self.target)
 
 
-def inside(item, target):
+def inside(item: SceneObject, target: SceneObject) -> bool:
     """Whether the middle of an item is within what another can hold."""
     radius, _, rim = np.array(target.thing.inside) * target.scale
     bottom = target.at([*target.thing.middle[:2], 0])

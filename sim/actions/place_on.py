@@ -1,9 +1,18 @@
 """Put the object down on something."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .action import beside, other_color, still
 from .pick_up import PickUp, let_go
+
+if TYPE_CHECKING:
+    from ..motion import Arm
+    from ..world import State, World
+
 
 CLEARANCE = 0.008  # meters above where it will stand at which the hand lets it go
 
@@ -31,12 +40,12 @@ class PlaceOn(PickUp):
     )
 
     @classmethod
-    def arrange(cls, world, rng):
+    def arrange(cls, world: World, rng: np.random.Generator) -> None:
         world.target = world.add(
             str(rng.choice(cls.targets)), *beside(world, rng), rng.uniform(-0.4, 0.4), other_color(world, rng)
         )
 
-    def __init__(self, world, rng):
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         self.target = world.target
         self.top = 2 * self.target.half[2] if self.target.thing.surface else 0.0
@@ -45,7 +54,7 @@ class PlaceOn(PickUp):
         self.way = self.target.pose[:2, 3] - self.item.pose[:2, 3] + rng.uniform(-0.008, 0.008, 2)
         self.over = self.target.half[2] * 2 + rng.uniform(0.04, 0.07)
 
-    def run(self, arm):
+    def run(self, arm: Arm) -> None:
         self.take(arm)
         arm.move(self.aloft(self.over), self.speed)
         arm.move(self.aloft(self.over, *self.way), self.speed)
@@ -54,7 +63,7 @@ class PlaceOn(PickUp):
         arm.move(self.aloft(self.top + CLEARANCE + 2 * self.item.half[2], *self.way), self.speed)
         arm.wait(0.4)
 
-    def succeeded(self, world):
+    def succeeded(self, world: World) -> bool:
         """At rest, let go, and carried by the target alone."""
         first, last = world.states[0], world.states[-1]
         away = np.hypot(*(last.position[:2] - self.target.pose[:2, 3]))
@@ -66,5 +75,5 @@ class PlaceOn(PickUp):
             and bool(rests and away < max(self.target.half[:2]) and last.position[2] > first.position[2] - 0.005)
         )
 
-    def shows(self, first, state):
+    def shows(self, first: State, state: State) -> bool:
         return bool(np.hypot(*(state.position[:2] - self.target.pose[:2, 3])) < max(self.target.half[:2]))

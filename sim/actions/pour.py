@@ -1,10 +1,19 @@
 """Take the cup from the side, tilt it over a bowl and let what is in it run out."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from ..poses import facing, shifted, turned_about
+from ..poses import pose_from_axes, rotate_about, translate
 from .action import Action, lean, other_color
 from .place_into import inside
+
+if TYPE_CHECKING:
+    from ..motion import Arm
+    from ..world import State, World
+
 
 SHARE = 0.5  # of the beads that must lie in the bowl
 BEADS = 8
@@ -18,7 +27,7 @@ class Pour(Action):
     objects = ("cup",)
 
     @staticmethod
-    def arrange(world, rng):
+    def arrange(world: World, rng: np.random.Generator) -> None:
         cup = world.item
         x, y = rng.uniform(0.52, 0.58), rng.uniform(-0.08, 0.08)
         world.side = float(rng.choice([-1, 1]))
@@ -43,7 +52,7 @@ class Pour(Action):
                 )
             )
 
-    def __init__(self, world, rng):
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         self.target, self.side = world.target, world.side
         self.grip = self.item.pose[:3, 3] + [0, 0, rng.uniform(0.0, 0.012)]
@@ -53,8 +62,8 @@ class Pour(Action):
         self.tilt = rng.uniform(2.1, 2.4)
         self.speed = rng.uniform(0.12, 0.18)
 
-    def run(self, arm):
-        arm.set_start_of_any((self.way(angle, turn) for angle in self.angles for turn in (1, -1)), self.rng)
+    def run(self, arm: Arm) -> None:
+        arm.set_start_of_any((self.waypoints(angle, turn) for angle in self.angles for turn in (1, -1)), self.rng)
         arm.world.check_start()
         arm.open_hand()
         arm.move(self.poses[1], self.speed)
@@ -63,21 +72,21 @@ class Pour(Action):
             arm.move(pose, self.speed)
         arm.wait(1.5)
 
-    def way(self, angle, turn):
+    def waypoints(self, angle: float, turn: float) -> Any:
         """The poses: before the cup, around it, above, over the bowl, tilted; from the side that ``angle`` says."""
         forward, across = np.array([np.cos(angle), np.sin(angle), 0]), np.array([-np.sin(angle), np.cos(angle), 0])
-        take = facing(self.grip, forward, turn * across)
-        up = shifted(take, 0, 0, self.lift)
+        take = pose_from_axes(self.grip, forward, turn * across)
+        up = translate(take, 0, 0, self.lift)
         bowl, side = self.target.pose[:3, 3], self.side
         lip = self.item.half[2]  # the cup's rim moves that far to the side when it lies on its side
-        over = shifted(up, bowl[0] - self.grip[0], bowl[1] - self.grip[1] - side * (lip + 0.005), 0)
-        tilted = turned_about(over, over[:3, 3], forward, -side * self.tilt)
-        self.poses = [shifted(take, *(-self.gap * forward)), take, up, over, tilted]
+        over = translate(up, bowl[0] - self.grip[0], bowl[1] - self.grip[1] - side * (lip + 0.005), 0)
+        tilted = rotate_about(over, over[:3, 3], forward, -side * self.tilt)
+        self.poses = [translate(take, *(-self.gap * forward)), take, up, over, tilted]
         return self.poses
 
-    def succeeded(self, world):
+    def succeeded(self, world: World) -> bool:
         """Beads that were in the cup lie in the bowl: at least half of them."""
         return sum(inside(bead, world.target) for bead in world.loose) >= SHARE * BEADS
 
-    def shows(self, first, state):
+    def shows(self, first: State, state: State) -> bool:
         return lean(state) > 0.9

@@ -1,10 +1,19 @@
 """Move the object over the ground with the closed hand: away from the robot or towards it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from ..poses import down, nearest
+from ..poses import top_down_pose, wrap_to_symmetry
 from .action import Action
 from .pick_up import displacement
+
+if TYPE_CHECKING:
+    from ..motion import Arm
+    from ..world import World
+
 
 FAR, ASTRAY, LIFTED = 0.06, 0.6, 0.02  # meters, radians, meters
 FINGER = 0.012  # meters from the middle of the fingertips to their side
@@ -36,7 +45,7 @@ class Push(Action):
     )
     away = 0.0  # direction, measured from the one that points away from the robot
 
-    def __init__(self, world, rng):
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         x, y, _ = self.item.pose[:3, 3]
         self.angle = np.arctan2(y, x) + self.away + rng.uniform(-0.35, 0.35)
@@ -51,17 +60,17 @@ class Push(Action):
         self.above = 2 * self.item.half[2] + rng.uniform(0.02, 0.06)
         self.twist = rng.uniform(-0.3, 0.3)
 
-    def extent(self, direction):
+    def extent(self, direction: np.ndarray) -> float:
         """How far the object reaches from its middle, in meters along ``direction``."""
         return float(np.abs(self.item.pose[:3, :3].T @ direction) @ self.item.half)
 
-    def level(self, rng):
+    def level(self, rng: np.random.Generator) -> float:
         return max(LOWEST, rng.uniform(0.5, 0.8) * self.item.half[2])
 
-    def hand(self, point):
-        return down(point, nearest(self.angle, 2))
+    def hand(self, point: np.ndarray) -> np.ndarray:
+        return top_down_pose(point, wrap_to_symmetry(self.angle, 2))
 
-    def run(self, arm):
+    def run(self, arm: Arm) -> None:
         arm.make_fist()
         arm.set_start_of(
             [
@@ -77,7 +86,7 @@ class Push(Action):
         arm.back_off(0.03, self.speed)
         arm.wait(0.3)
 
-    def succeeded(self, world):
+    def succeeded(self, world: World) -> bool:
         """At least 6 cm along the direction of the push, which it has kept, and always on the ground."""
         way = displacement(world)
         along, across = way @ self.direction, way @ [-self.direction[1], self.direction[0], 0]

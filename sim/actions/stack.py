@@ -1,7 +1,16 @@
 """Put the object on its like."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from .action import beside, lean, other_color
 from .place_on import PlaceOn
+
+if TYPE_CHECKING:
+    from ..world import World
 
 
 class Stack(PlaceOn):
@@ -10,15 +19,15 @@ class Stack(PlaceOn):
     objects = ("cube", "can", "block", "jar", "sponge", "spool")
 
     @staticmethod
-    def arrange(world, rng):
+    def arrange(world: World, rng: np.random.Generator) -> None:
         world.target = world.add(
             world.item.name, *beside(world, rng), world.item.yaw + rng.uniform(-0.2, 0.2), other_color(world, rng)
         )
 
-    def __init__(self, world, rng):
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         self.top = 2 * self.target.half[2]
 
-    def succeeded(self, world):
+    def succeeded(self, world: World) -> bool:
         """As on any target, and upright."""
         return super().succeeded(world) and lean(world.states[-1]) < 0.2

@@ -10,8 +10,8 @@ from interactive_action.nodes.prompt_sets import (
     EMBEDDED,
     EVERYDAY,
     ActionBenchPrompts,
+    CustomPrompts,
     InteractionPrompts,
-    OwnPrompts,
 )
 
 
@@ -87,16 +87,16 @@ def test_action_bench_is_eight_actions_by_23_subjects_by_four_images():
 
 def test_own_lines_may_say_whom_to_look_for():
     lines = "a panda {word} a lemon | panda | lemon\n\n a portrait of a <frog> "
-    prompts, seeds, subjects, objects, texts = OwnPrompts.execute(lines, "<v>", "lifting", 2, 7).result
+    prompts, seeds, subjects, objects, texts = CustomPrompts.execute(lines, "<v>", "lifting", 2, 7).result
     assert prompts == ["a panda <v> a lemon"] * 2 + ["a portrait of a <frog>"] * 2
     assert seeds == [7, 8, 9, 10]
     assert texts.splitlines()[0] == "a panda lifting a lemon"
     assert subjects.split("\n") == ["panda", "panda", "", ""] and objects.split("\n") == ["lemon", "lemon", "", ""]
     for wrong in ("a panda | a | b | c", "| panda"):
         with pytest.raises(InteractiveActionError, match="Line 1 of the prompts"):
-            OwnPrompts.execute(wrong, "<v>", "lifting", 1, 0)
+            CustomPrompts.execute(wrong, "<v>", "lifting", 1, 0)
     with pytest.raises(InteractiveActionError, match="no prompts"):
-        OwnPrompts.execute(" \n", "<v>", "lifting", 1, 0)
+        CustomPrompts.execute(" \n", "<v>", "lifting", 1, 0)
 
 
 def test_the_node_chooses_the_world():

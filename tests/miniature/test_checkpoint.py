@@ -83,7 +83,7 @@ def test_registering_twice_adds_one_class_and_one_folder():
 
     embedded_models.register()
     embedded_models.register()
-    assert sum(m.__name__ == "InteractiveActionMiniature" for m in supported_models.models) == 1
+    assert sum(m.__name__ == "CompactSD15" for m in supported_models.models) == 1
     assert folder_paths.get_folder_paths("checkpoints").count(str(embedded_models.FOLDER)) == 1
 
 

@@ -71,10 +71,10 @@ def test_clip_prefers_the_right_caption(scorer):
         f"a panda {words} a strawberry"
         for words in ("and", "picking up", "pushing", "holding", "pressing", "sitting on")
     ]
-    cosines = scorer.see(images) @ scorer.read(texts).T
+    cosines = scorer.encode_image(images) @ scorer.encode_text(texts).T
     assert cosines.argmax(1).tolist() == [0, 1, 2, 3, 4, 5]
-    wrong = scorer.read(["a penguin picking up a strawberry", "a panda picking up a lamp"])
-    assert (cosines[1, 1] > scorer.see(images[1:2]) @ wrong.T).all()
+    wrong = scorer.encode_text(["a penguin picking up a strawberry", "a panda picking up a lamp"])
+    assert (cosines[1, 1] > scorer.encode_image(images[1:2]) @ wrong.T).all()
 
 
 def test_iascore_is_higher_where_the_panda_picks_the_strawberry_up(detector, scorer):

@@ -6,6 +6,7 @@ import torch
 from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature import style_editor, weights
 from interactive_action.miniature.factory.train_style_judges import relative_depth
+from interactive_action.models.sampling import DDIM
 from interactive_action.models.single_file import LATENT_SCALE
 from interactive_action.models.style_editor.guidance import guided_noise
 from interactive_action.models.style_editor.single_file import load_editor
@@ -13,7 +14,6 @@ from interactive_action.scoring.semantics import semantic_scores
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import record
 from interactive_action.sim.scene import Scene
-from interactive_action.trainers.d3po import DDIM
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,11 @@ def edited(editor, images, text, look, steps=10):
     conditional, unconditional = editor.encode_prompts([text, ""]).repeat_interleave(len(images), 0).chunk(2)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        trajectory = DDIM(editor.alphas_cumprod, steps, eta=0.0).sample(
+        latents = DDIM.leading(editor.alphas_cumprod.double(), steps).sample(
             lambda x, t: guided_noise(editor.model, x, t, image, style, conditional, unconditional, 1.5, 2.0, 2.0),
             torch.randn(image.shape, generator=generator),
-            generator,
         )
-    return editor.decode_latents(trajectory[-1])
+    return editor.decode_latents(latents)
 
 
 def test_everything_embedded_is_small():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.lora import AuxiliaryLoRA
+from interactive_action.models.adapters import LoRA
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.trainers.interactive_action import InteractiveActionConfig, interactive_action
 from interactive_action.trainers.loop import TrainingState, step_generator, training_steps
@@ -35,7 +35,7 @@ def disturbed(loss):
 
 def test_a_projection_with_it_is_the_sum_of_both_matrices():
     layer = TinyEngine().projections[0]
-    auxiliary_lora = AuxiliaryLoRA([layer], rank=3)
+    auxiliary_lora = LoRA({"layer": layer}, rank=3)
     weights = torch.randn(2 * 3 * 12, generator=torch.Generator().manual_seed(0))
     down, up = weights[:36].view(3, 12), weights[36:].view(12, 3)
     x = torch.randn(5, 12, generator=torch.Generator().manual_seed(1))

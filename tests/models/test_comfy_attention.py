@@ -7,11 +7,12 @@ import torch
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.models import comfy_attention as attention
-from interactive_action.models.comfy_attention import Run, grouped, word_maps, word_positions
-from interactive_action.models.comfy_layerwise import CHUNK, teach_layers
-from interactive_action.models.comfy_tokens import teach
-from interactive_action.nodes.capture_attention import PLACES, RESOLUTIONS, DrawAttention, RecordAttention
-from interactive_action.scoring.attention_overlay import overlay, stretched
+from interactive_action.models.comfy_attention import AttentionRun
+from interactive_action.models.comfy_layerwise import CHUNK, enable_layerwise_tokens
+from interactive_action.models.comfy_tokens import add_tokens
+from interactive_action.nodes.capture_attention import PLACES, RESOLUTIONS, CaptureAttention, VisualizeAttention
+from interactive_action.scoring.attention_maps import group_maps, word_maps, word_positions
+from interactive_action.scoring.attention_overlay import overlay, stretch
 from interactive_action.tokens.token import InteractiveToken
 
 PROMPT = "a panda <lift> a red ball"
@@ -46,7 +47,7 @@ def draw(model, clip, prompt, negative="", steps=2, batch=1, sampler="ddim", cfg
 
 
 def record(model, start=0.0, end=1.0):
-    return RecordAttention.execute(model, start, end).result
+    return CaptureAttention.execute(model, start, end).result
 
 
 def tokenizer(clip):
@@ -106,18 +107,18 @@ def test_a_layer_wise_word_that_says_the_same_everywhere_attends_as_the_plain_on
 ):
     model, clip, _ = checkpoint
     plain = lift(2)
-    flat = teach(clip, [plain])
+    flat = add_tokens(clip, [plain])
     recording, recorder = record(model)
     layers = len(recorder.attentions)
-    layered = teach(clip, [InteractiveToken("lift", plain.vectors.repeat(layers, 1, 1))])
+    layered = add_tokens(clip, [InteractiveToken("lift", plain.vectors.repeat(layers, 1, 1))])
     maps = []
     for clip_, (drawing, recorder_) in (
         (flat, (recording, recorder)),
-        (layered, record(teach_layers(model))),
-        (layered, (teach_layers(recording), recorder)),
+        (layered, record(enable_layerwise_tokens(model))),
+        (layered, (enable_layerwise_tokens(recording), recorder)),
     ):
         run = recorder_.run_of(draw(drawing, clip_, PROMPT))
-        maps.append(word_maps(run, *word_positions(tokenizer(clip_), PROMPT, "<lift>")))
+        maps.append(word_maps(run.layers(), *word_positions(tokenizer(clip_), PROMPT, "<lift>")))
     for other in maps[1:]:
         for layer, map in maps[0].items():
             assert torch.allclose(other[layer], map, atol=1e-4)
@@ -129,7 +130,9 @@ def test_a_longer_negative_prompt_repeats_the_prompt_and_the_shares_stay(checkpo
     long = "a very long floor, " * 20
     at = word_positions(tokenizer(clip), "a panda and a cup", "panda")
     one, two = (
-        word_maps(recorder.run_of(draw(recording, clip, "a panda and a cup", negative, cfg=1.001, steps=1)), *at)
+        word_maps(
+            recorder.run_of(draw(recording, clip, "a panda and a cup", negative, cfg=1.001, steps=1)).layers(), *at
+        )
         for negative in ("", long)
     )
     for layer, map in one.items():
@@ -137,7 +140,7 @@ def test_a_longer_negative_prompt_repeats_the_prompt_and_the_shares_stay(checkpo
 
 
 def test_words_are_found_with_weights_in_phrases_and_with_several_vectors(checkpoint):
-    clip = teach(checkpoint[1], [lift(2)])
+    clip = add_tokens(checkpoint[1], [lift(2)])
     # start a panda v1 v2 a red ball
     assert positions(clip, PROMPT, "panda") == [2]
     assert positions(clip, PROMPT, "<lift>") == [3, 4]
@@ -145,7 +148,7 @@ def test_words_are_found_with_weights_in_phrases_and_with_several_vectors(checkp
     assert positions(clip, PROMPT, "a") == [1, 5]
     assert positions(clip, "a (panda:1.3) (<lift>:0.7), a ball", "<lift>") == [3, 4]
     assert positions(clip, "frog, " * 40 + "panda", "panda") == [CHUNK + 6]  # 75 of 80 tokens before it fill the first
-    layered = teach(clip, [lift(7, 3)])
+    layered = add_tokens(clip, [lift(7, 3)])
     assert positions(layered, PROMPT, "<lift>") == [3, 4, 5]
     with pytest.raises(InteractiveActionError, match="'frog' does not stand in the prompt"):
         positions(clip, PROMPT, "frog")
@@ -160,27 +163,27 @@ def shares(*rows):
 
 
 def test_maps_by_hand():
-    run = Run()
+    run = AttentionRun()
     run.add(DOWN, shares([0.2, 0.3], [0.4, 0.1]))
     run.add(DOWN, shares([0.6, 0.1], [0.0, 0.5]))
     run.add(UP, shares([0.5, 0.5], [0.1, 0.9]))
-    maps = word_maps(run, [0], 1)
+    maps = word_maps(run.layers(), [0], 1)
     assert maps[DOWN].flatten().tolist() == pytest.approx([0.4, 0.2])  # the mean of the steps
-    assert word_maps(run, [0, 1], 1)[DOWN].flatten().tolist() == pytest.approx(
+    assert word_maps(run.layers(), [0, 1], 1)[DOWN].flatten().tolist() == pytest.approx(
         [0.6, 0.5]
     )  # a word of two vectors has the sum
-    assert {name: map.flatten().tolist() for name, map in grouped(maps, False).items()} == {
+    assert {name: map.flatten().tolist() for name, map in group_maps(maps, False).items()} == {
         "down": pytest.approx([0.4, 0.2]),
         "up": pytest.approx([0.5, 0.1]),
         "all layers": pytest.approx([0.45, 0.15]),
     }
-    assert list(grouped(maps, True)) == ["2 x 1", "all layers"]
+    assert list(group_maps(maps, True)) == ["2 x 1", "all layers"]
     with pytest.raises(InteractiveActionError, match="2 chunks of 77 tokens, and the samples were drawn with 77"):
-        word_maps(run, [0], 2)
+        word_maps(run.layers(), [0], 2)
 
 
 def test_overlays_run_from_dark_to_light():
-    maps = stretched(torch.tensor([[[0.1, 0.3]], [[0.2, 0.2]]]), 1, 2)
+    maps = stretch(torch.tensor([[[0.1, 0.3]], [[0.2, 0.2]]]), 1, 2)
     assert maps.flatten().tolist() == pytest.approx([0, 1, 0, 0])
     drawn = overlay(torch.full((1, 1, 2, 3), 0.5), maps[:1])
     assert drawn[0, 0, 0].tolist() == pytest.approx([0.5 * 0.35 + 0.65 * c for c in (0.05, 0.03, 0.3)])
@@ -194,7 +197,7 @@ def test_only_the_steps_between_start_and_end_are_recorded(checkpoint):
         run = recorder.run_of(draw(recording, clip, "a panda", steps=4))
         assert set(run.calls.values()) == {steps}
     recording, recorder = record(model, 0.5, 0.4)
-    with pytest.raises(InteractiveActionError, match="No step of this sampling was recorded"):
+    with pytest.raises(InteractiveActionError, match="No step of this sampling was captured"):
         recorder.run_of(draw(recording, clip, "a panda"))
 
 
@@ -205,26 +208,30 @@ def test_the_nodes_draw_sheets_for_what_was_sampled_and_for_nothing_else(checkpo
     draw(recording, clip, "a frog")  # what is drawn in between does not matter
     images = torch.rand(2, 96, 96, 3)
     given = dict(samples={"samples": samples}, images=images, clip=clip, prompt="a panda and a cup")
-    sheets, overlays, maps = DrawAttention.execute(recorder, words="panda\ncup\n", groups=PLACES, **given).result
+    sheets, overlays, maps = VisualizeAttention.execute(recorder, words="panda\ncup\n", groups=PLACES, **given).result
     assert sheets.shape[0] == 2 and overlays.shape == (4, 96, 96, 3) and maps.shape == (4, 96, 96)
     assert (maps.amin((1, 2)) == 0).all() and (maps.amax((1, 2)) == 1).all()
-    finer, _, _ = DrawAttention.execute(recorder, words="panda", groups=RESOLUTIONS, **given).result
+    finer, _, _ = VisualizeAttention.execute(recorder, words="panda", groups=RESOLUTIONS, **given).result
     assert finer.shape[1] < sheets.shape[1]  # one row, two rows
     with pytest.raises(InteractiveActionError, match="not known where the words of these samples attended"):
-        DrawAttention.execute(recorder, words="panda", groups=PLACES, **{**given, "samples": {"samples": samples + 1}})
+        VisualizeAttention.execute(
+            recorder, words="panda", groups=PLACES, **{**given, "samples": {"samples": samples + 1}}
+        )
     with pytest.raises(InteractiveActionError, match="3 images, and 2 samples"):
-        DrawAttention.execute(recorder, words="panda", groups=PLACES, **{**given, "images": torch.rand(3, 96, 96, 3)})
+        VisualizeAttention.execute(
+            recorder, words="panda", groups=PLACES, **{**given, "images": torch.rand(3, 96, 96, 3)}
+        )
     with pytest.raises(InteractiveActionError, match="No word is named"):
-        DrawAttention.execute(recorder, words=" \n", groups=PLACES, **given)
+        VisualizeAttention.execute(recorder, words=" \n", groups=PLACES, **given)
 
 
 def test_the_oldest_runs_are_forgotten_when_they_hold_too_much(checkpoint, monkeypatch):
     model, clip, _ = checkpoint
     recording, recorder = record(model)
     drawn = [draw(recording, clip, "a panda", steps=1)]
-    monkeypatch.setattr(attention, "KEPT", 2 * recorder.run_of(drawn[0]).bytes())
+    monkeypatch.setattr(attention, "MEMORY_LIMIT", 2 * recorder.run_of(drawn[0]).bytes())
     drawn += [draw(recording, clip, name, steps=1) for name in ("a frog", "a cup")]
-    assert [recorder.run_of(samples).bytes() for samples in drawn[1:]] == [attention.KEPT // 2] * 2
+    assert [recorder.run_of(samples).bytes() for samples in drawn[1:]] == [attention.MEMORY_LIMIT // 2] * 2
     with pytest.raises(InteractiveActionError, match="not known"):
         recorder.run_of(drawn[0])
 
@@ -232,4 +239,4 @@ def test_the_oldest_runs_are_forgotten_when_they_hold_too_much(checkpoint, monke
 def test_a_model_without_a_u_net_is_refused_by_name():
     other = SimpleNamespace(model=SimpleNamespace(diffusion_model=torch.nn.Linear(1, 1)))
     with pytest.raises(InteractiveActionError, match="is a Linear"):
-        RecordAttention.execute(other, 0, 1)
+        CaptureAttention.execute(other, 0, 1)

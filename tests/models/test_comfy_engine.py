@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
+from interactive_action.models.adapters import auxiliary_lora
 from interactive_action.models.comfy_engine import ComfyEngine
-from interactive_action.models.comfy_tokens import teach
-from interactive_action.models.lora import AuxiliaryLoRA
+from interactive_action.models.comfy_tokens import add_tokens
 from interactive_action.models.protocol import add_noise
 from interactive_action.tokens.token import InteractiveToken
 
@@ -42,7 +42,7 @@ def sample(checkpoint):
 def test_a_context_with_v_cut_in_equals_the_context_of_a_taught_word(checkpoint, engine):
     vectors = torch.randn(2, engine.width, generator=torch.Generator().manual_seed(1))
     cut_in = engine.encode_prompts(["a photo of a robot arm <v*> a red cube"], vectors)
-    taught = teach(checkpoint[1], [InteractiveToken("lift", vectors)])
+    taught = add_tokens(checkpoint[1], [InteractiveToken("lift", vectors)])
     spoken = taught.encode_from_tokens(taught.tokenize("a photo of a robot arm <lift> a red cube"))
     assert torch.allclose(cut_in, spoken, atol=1e-5)
 
@@ -145,17 +145,17 @@ def test_every_layers_vectors_get_a_gradient_of_their_own(engine):
 
 def test_what_is_trained_in_layers_is_what_the_stock_nodes_draw_with(checkpoint, engine):
     """The noise from a layer-wise context here equals the noise of MODEL and CLIP that were taught the token."""
-    from interactive_action.models.comfy_layerwise import teach_layers
+    from interactive_action.models.comfy_layerwise import enable_layerwise_tokens
 
     vectors = torch.randn(engine.layers, 1, engine.width, generator=torch.Generator().manual_seed(1))
     z_t, t = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(2)), torch.tensor([700])
     with torch.no_grad():
         eps = engine.predict_noise(z_t, t, engine.encode_prompts(["a frog <v*> a ball"], vectors))
-        taught = teach(checkpoint[1], [InteractiveToken("lift", vectors)])
+        taught = add_tokens(checkpoint[1], [InteractiveToken("lift", vectors)])
         context = taught.encode_from_tokens(taught.tokenize("a frog <lift> a ball"))
         abar = engine.alphas_cumprod[700]
         sigma = ((1 - abar) / abar).sqrt()
-        options = teach_layers(checkpoint[0]).model_options["transformer_options"]
+        options = enable_layerwise_tokens(checkpoint[0]).model_options["transformer_options"]
         x_0 = checkpoint[0].model.apply_model(
             z_t * (1 + sigma**2).sqrt(), sigma[None], c_crossattn=context, transformer_options=options
         )
@@ -165,7 +165,7 @@ def test_what_is_trained_in_layers_is_what_the_stock_nodes_draw_with(checkpoint,
 def test_a_clip_that_knows_a_layer_wise_token_is_refused(checkpoint):
     model, clip, vae = checkpoint
     with pytest.raises(InteractiveActionError, match="already knows a layer-wise token"):
-        ComfyEngine(model, teach(clip, [InteractiveToken("lift", torch.zeros(7, 1, 128))]), vae)
+        ComfyEngine(model, add_tokens(clip, [InteractiveToken("lift", torch.zeros(7, 1, 128))]), vae)
 
 
 def test_the_fingerprint_is_of_the_files_weights_and_not_of_what_lay_in_memory(engine):
@@ -190,14 +190,14 @@ def test_both_attentions_of_every_layer_have_four_projections(engine):
     assert len(engine.attention_projections()) == 8 * engine.layers
 
 
-def test_an_absorber_is_there_while_it_is_active_and_gone_afterwards(engine):
-    auxiliary_lora = AuxiliaryLoRA(engine.attention_projections(), 2)
+def test_an_auxiliary_lora_is_there_while_it_is_active_and_gone_afterwards(engine):
+    lora = auxiliary_lora(engine, 2)
     weights = torch.randn(
-        auxiliary_lora.start(torch.Generator()).shape, generator=torch.Generator().manual_seed(0)
+        lora.start(torch.Generator()).shape, generator=torch.Generator().manual_seed(0)
     ).requires_grad_()
     z_t, t, context = torch.ones(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man with a cup"])
     before = engine.predict_noise(z_t, t, context)
-    with auxiliary_lora.active(weights):
+    with lora.active(weights):
         during = engine.predict_noise(z_t, t, context)
     (gradient,) = torch.autograd.grad(during.sum(), [weights])
     assert not torch.allclose(during, before, atol=1e-3)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.comfy_layerwise import CHUNK, LayerPatch, cross_attention_layers, teach_layers
-from interactive_action.models.comfy_tokens import teach
+from interactive_action.models.comfy_layerwise import CHUNK, LayerPatch, cross_attention_layers, enable_layerwise_tokens
+from interactive_action.models.comfy_tokens import add_tokens
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import load_token, save_token
 
@@ -113,25 +113,27 @@ def test_each_layer_finds_its_own_chunks_also_when_the_conditioning_is_repeated(
 def test_layers_that_say_the_same_draw_the_plain_tokens_image(checkpoint, layers):
     model, clip, _ = checkpoint
     plain = token(2)
-    flat, layered = teach(clip, [plain]), teach(clip, [tied(layers, plain)])
+    flat, layered = add_tokens(clip, [plain]), add_tokens(clip, [tied(layers, plain)])
     expected, _ = draw(model, encode(flat, PROMPT), encode(flat, NEGATIVE))
-    latent, _ = draw(teach_layers(model), encode(layered, PROMPT), encode(layered, NEGATIVE))
+    latent, _ = draw(enable_layerwise_tokens(model), encode(layered, PROMPT), encode(layered, NEGATIVE))
     assert torch.allclose(latent, expected, atol=1e-4)
 
 
 def test_layers_that_differ_draw_another_image(checkpoint, layers):
     model, clip, _ = checkpoint
-    taught = teach(clip, [token(layers, 1)])
+    taught = add_tokens(clip, [token(layers, 1)])
     first = InteractiveToken("lift", token(layers, 1).vectors[:1].repeat(layers, 1, 1))
-    one, _ = draw(teach_layers(model), encode(taught, PROMPT), encode(taught, NEGATIVE))
-    other, _ = draw(teach_layers(model), encode(teach(clip, [first]), PROMPT), encode(taught, NEGATIVE))
+    one, _ = draw(enable_layerwise_tokens(model), encode(taught, PROMPT), encode(taught, NEGATIVE))
+    other, _ = draw(enable_layerwise_tokens(model), encode(add_tokens(clip, [first]), PROMPT), encode(taught, NEGATIVE))
     assert not torch.allclose(one, other, atol=1e-2)
 
 
 def test_a_guided_step_costs_one_call_of_the_u_net(checkpoint, layers):
     model, clip, _ = checkpoint
-    taught = teach(clip, [token(layers, 1)])
-    assert draw(teach_layers(model), encode(taught, PROMPT), encode(taught, NEGATIVE))[1] == 2  # in two steps
+    taught = add_tokens(clip, [token(layers, 1)])
+    assert (
+        draw(enable_layerwise_tokens(model), encode(taught, PROMPT), encode(taught, NEGATIVE))[1] == 2
+    )  # in two steps
 
 
 def test_clip_skip_and_clones_keep_it(checkpoint, layers):
@@ -139,8 +141,8 @@ def test_clip_skip_and_clones_keep_it(checkpoint, layers):
     plain = token(1)
     latents = []
     for model_, clip_ in (
-        (model, teach(clip, [plain])),
-        (teach_layers(model).clone(), teach(clip, [tied(layers, plain)]).clone()),
+        (model, add_tokens(clip, [plain])),
+        (enable_layerwise_tokens(model).clone(), add_tokens(clip, [tied(layers, plain)]).clone()),
     ):
         clip_ = clip_.clone()
         clip_.clip_layer(-2)
@@ -151,10 +153,10 @@ def test_clip_skip_and_clones_keep_it(checkpoint, layers):
 def test_prompts_beyond_one_chunk_and_of_different_length_work(checkpoint, layers):
     model, clip, _ = checkpoint
     plain, text = token(1), PROMPT + ", a very long floor" * 20
-    flat, layered = teach(clip, [plain]), teach(clip, [tied(layers, plain)])
+    flat, layered = add_tokens(clip, [plain]), add_tokens(clip, [tied(layers, plain)])
     assert encode(layered, text)[0][0].shape[1] == 2 * layers * CHUNK
     expected, _ = draw(model, encode(flat, text), encode(flat, PROMPT))
-    latent, calls = draw(teach_layers(model), encode(layered, text), encode(layered, PROMPT))
+    latent, calls = draw(enable_layerwise_tokens(model), encode(layered, text), encode(layered, PROMPT))
     assert torch.allclose(latent, expected, atol=1e-4)
     assert calls == 2
 
@@ -162,21 +164,21 @@ def test_prompts_beyond_one_chunk_and_of_different_length_work(checkpoint, layer
 def test_plain_and_layer_wise_tokens_stand_in_one_prompt(checkpoint, layers):
     model, clip, _ = checkpoint
     plain = InteractiveToken("cube", token(1, seed=3).vectors)
-    both = teach(teach(clip, [plain]), [token(layers, 2)])
+    both = add_tokens(add_tokens(clip, [plain]), [token(layers, 2)])
     rows = both.tokenize("a <lift> a <cube>")["l"]
     assert len(rows) == layers
     assert all(torch.equal(row[5][0], plain.vectors[0]) for row in rows)
     assert [torch.equal(row[3][0], token(layers, 2).vectors[index, 1]) for index, row in enumerate(rows)] == [
         True
     ] * layers
-    twice = teach_layers(teach_layers(model))
+    twice = enable_layerwise_tokens(enable_layerwise_tokens(model))
     assert len(twice.model_options["transformer_options"]["patches"]["attn2_patch"]) == 1
 
 
 def test_ordinary_prompts_draw_what_they_drew(checkpoint):
     model, clip, _ = checkpoint
     expected, _ = draw(model, encode(clip, NEGATIVE), encode(clip, ""))
-    assert torch.equal(draw(teach_layers(model), encode(clip, NEGATIVE), encode(clip, ""))[0], expected)
+    assert torch.equal(draw(enable_layerwise_tokens(model), encode(clip, NEGATIVE), encode(clip, ""))[0], expected)
 
 
 def test_a_layer_wise_file_comes_back_as_it_was_saved(tmp_path):

@@ -194,6 +194,33 @@ def test_checkpointing_gives_the_same_gradient(file, small, shape):
     assert torch.allclose(*gradients, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("gradient_checkpointing", [False, True])
+def test_after_closing_nothing_is_left_in_the_u_net(file, gradient_checkpointing):
+    with load_single_file(file, gradient_checkpointing=gradient_checkpointing) as engine:
+        unet = engine.unet
+        assert any("forward" in vars(part) for part in unet.modules())
+    assert not any("forward" in vars(part) for part in unet.modules())
+    assert not any(part._forward_pre_hooks or part._forward_hooks for part in unet.modules())
+
+
+def test_after_an_error_too(file):
+    with pytest.raises(ZeroDivisionError), load_single_file(file, gradient_checkpointing=True) as engine:
+        raise ZeroDivisionError
+    assert not any("forward" in vars(part) or part._forward_pre_hooks for part in engine.unet.modules())
+
+
+def test_two_engines_one_after_the_other_share_a_u_net(file):
+    z_t, t = noisy()
+    first = load_single_file(file)
+    with torch.no_grad():
+        context = first.encode_prompts(PROMPTS, vectors(16, 1, WIDTH))
+        expected = first.predict_noise(z_t, t, context)
+    first.close()
+    arguments = first.unet, first._encoders, first._load_autoencoder, first.alphas_cumprod
+    with DiffusersEngine(*arguments) as second, torch.no_grad():
+        assert torch.equal(second.predict_noise(z_t, t, context), expected)
+
+
 def test_bfloat16_is_the_same_within_its_precision_and_v_stays_float32(file, small):
     gradients = []
     for engine in (small, load_single_file(file, dtype=torch.bfloat16)):

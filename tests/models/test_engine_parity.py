@@ -1,6 +1,6 @@
-"""ComfyUI's engine and diffusers', two implementations of one model, agree:
+"""ComfyUI's engine and diffusers', two implementations of one model, agree.
 
-the proof that the trainers compute what they say.
+The proof that the trainers compute what they say.
 """
 
 import pytest

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.errors import InteractiveActionError
 from interactive_action.models.comfy_engine import ComfyEngine
-from interactive_action.models.comfy_layerwise import teach_layers
-from interactive_action.models.comfy_tokens import teach
+from interactive_action.models.comfy_layerwise import enable_layerwise_tokens
+from interactive_action.models.comfy_tokens import add_tokens
 from interactive_action.models.diffusers_engine import DiffusersEngine
 from interactive_action.models.single_file import SCHEDULE, clip_tokenizer, load_single_file
 from interactive_action.tests.models.test_engine_parity import distance
@@ -159,7 +159,7 @@ def test_both_engines_give_the_same_loss_and_the_same_gradient(small, dataset):
 
 
 def test_what_is_trained_is_what_the_stock_nodes_draw_with(small, tmp_path):
-    """The noise for a prompt with v* equals what MODEL predicts for a CLIP that was taught the saved token, layer-wise or not."""
+    """The noise for a prompt with v* is what MODEL predicts for a CLIP with the saved token, layer-wise or not."""
     engine, (model, clip, _) = small.comfy, small.checkpoint
     z_t, t = torch.randn(1, 4, 8, 16, generator=torch.Generator().manual_seed(2)), torch.tensor([700])
     for shape in ((2, engine.width), (engine.layers, 1, engine.width)):
@@ -168,7 +168,7 @@ def test_what_is_trained_is_what_the_stock_nodes_draw_with(small, tmp_path):
             save_token(InteractiveToken("lift", vectors, widths=engine.widths), tmp_path, overwrite=True)
         )
         assert torch.equal(token.vectors, vectors)
-        taught = teach(clip, [token])
+        taught = add_tokens(clip, [token])
         with torch.no_grad():
             eps = engine.predict_noise(z_t, t, engine.encode_prompts(["a frog <v*> a ball"], vectors))
             context, pooled = taught.encode_from_tokens(taught.tokenize("a frog <lift> a ball"), return_pooled=True)
@@ -178,7 +178,7 @@ def test_what_is_trained_is_what_the_stock_nodes_draw_with(small, tmp_path):
                 if len(engine.widths) == 2
                 else {}
             )
-            options = teach_layers(model).model_options["transformer_options"] if len(shape) == 3 else {}
+            options = enable_layerwise_tokens(model).model_options["transformer_options"] if len(shape) == 3 else {}
             noisy = z_t * (1 + sigma**2).sqrt()
             x_0 = model.model.apply_model(noisy, sigma, c_crossattn=context, transformer_options=options, **more)
         assert torch.allclose((noisy - x_0) / sigma, eps, atol=1e-4)
@@ -236,7 +236,7 @@ def test_sdxls_file_is_the_pair_that_comfyui_and_diffusers_expect(tmp_path):
 
 def test_a_token_of_one_family_is_refused_by_anothers_clip(small):
     with pytest.raises(InteractiveActionError, match="learned for text encoders of width 7, and this CLIP has width "):
-        teach(small.checkpoint[1], [InteractiveToken("lift", torch.zeros(1, 7))])
+        add_tokens(small.checkpoint[1], [InteractiveToken("lift", torch.zeros(1, 7))])
 
 
 @pytest.mark.parametrize("family", ["Flux", "PixArtAlpha", "SDXLRefiner"])
@@ -263,7 +263,7 @@ def test_a_clip_of_another_family_is_refused_by_name(small, checkpoint):
     model, _, vae = small.checkpoint
     if len(small.comfy.widths) == 2:
         with pytest.raises(
-            InteractiveActionError, match="and this CLIP is a MiniatureClip. Connect the CLIP of the MODEL's checkpoint"
+            InteractiveActionError, match="and this CLIP is a CompactClip. Connect the CLIP of the MODEL's checkpoint"
         ):
             ComfyEngine(model, checkpoint[1], vae)
     t5 = types.SimpleNamespace(

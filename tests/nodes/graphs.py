@@ -20,7 +20,10 @@ def save_noise_dataset(base, name="noise"):
 
 
 def pixels(client, file):
-    """The pixels of an image that the server saved; its file also holds the graph, so that equal images differ as files."""
+    """The pixels of an image that the server saved.
+
+    Its file also holds the graph, so that equal images differ as files.
+    """
     return Image.open(io.BytesIO(client.view(file))).convert("RGB").tobytes()
 
 

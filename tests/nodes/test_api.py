@@ -1,6 +1,8 @@
 """The headless client against the real server, with stock nodes."""
 
 import contextlib
+import functools
+import http.server
 import io
 import json
 import os
@@ -72,6 +74,7 @@ def test_no_server_at_all_is_a_sentence():
         ComfyClient(f"127.0.0.1:{free_port()}").run(red_image())
 
 
+@pytest.mark.server
 def test_a_server_that_cannot_start_says_why(tmp_path):
     broken = ComfyServer(tmp_path / "comfyui", arguments=["--nix"])
     with pytest.raises(InteractiveActionError, match="unrecognized arguments: --nix"):
@@ -155,10 +158,8 @@ def test_how_a_prompt_ended_is_known_even_if_its_last_event_is_lost(server):
 
 
 def test_another_program_at_the_address_is_a_sentence(tmp_path):
-    import http.server
-
     (tmp_path / "object_info").write_text("a page")
-    handler = lambda *arguments: http.server.SimpleHTTPRequestHandler(*arguments, directory=str(tmp_path))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         with pytest.raises(InteractiveActionError, match="is no ComfyUI"):
@@ -195,6 +196,7 @@ def test_this_machine_is_never_asked_through_a_proxy(server, proxied):
     assert proxied == []
 
 
+@pytest.mark.browser
 def test_a_server_is_waited_for_and_a_page_opened_without_the_proxy(server, proxied):
     server._wait_until_it_answers()
     with Browser() as browser:

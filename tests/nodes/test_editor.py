@@ -1,7 +1,4 @@
-"""Editing with text and style on the real server, from an InstructPix2Pix that is made here:
-
-small, of random weights.
-"""
+"""Editing with text and style on the real server, from a small InstructPix2Pix of random weights."""
 
 import io
 
@@ -11,7 +8,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.style_editor.extend import CONV_IN, PLAIN, widened
+from interactive_action.models.style_editor.extend import CONV_IN, PLAIN_CHANNELS, widen
 from interactive_action.tools.dev.prompts import load_prompt, node
 
 
@@ -20,7 +17,7 @@ def small_instruct_pix2pix():
     from interactive_action.miniature.weights import CHECKPOINT
 
     state = load_file(CHECKPOINT)
-    state[CONV_IN] = widened(state[CONV_IN], PLAIN)
+    state[CONV_IN] = widen(state[CONV_IN], PLAIN_CHANNELS)
     state[CONV_IN][:, 4:] = 0.02 * torch.randn(64, 4, 3, 3, generator=torch.Generator().manual_seed(0)).half()
     return state
 

@@ -196,11 +196,12 @@ def test_an_image_that_is_replaced_on_the_disk_is_read_again_and_nothing_else_is
 # Links that are missing, and numbers that are none
 
 LITERALS = [
-    ("SaveRecording", {"recording": "x", "name": "n"}, "recording wants a link from Record Interaction or Load Recording, and it holds 'x'"),
+    ("SaveRecording", {"recording": "x", "name": "n"}, "recording wants a link from Record Interaction .* holds 'x'"),
     ("VisualizeAnnotations", {"recording": 5}, "recording wants a link .* holds 5"),
     ("SaveToken", {"token": 5, "name": "n", "overwrite": False, "license": ""}, "token wants a link .* holds 5"),
     ("SaveDataset", {"dataset": None, "name": "n"}, "dataset wants a link from Caption Images .* holds None"),
-    ("IAScore", {"image": "x", "clip_scorer": "y", "subject": "a", "object": "b", "text": "c"}, "image wants a link from Load Image"),
+    ("IAScore", {"image": "x", "clip_scorer": "y", "subject": "a", "object": "b", "text": "c"},
+     "image wants a link from Load Image"),
 ]  # fmt: skip
 
 
@@ -244,16 +245,16 @@ def test_no_number_of_any_node_may_be_none(value):
 
 
 def test_linked_words_and_choices_are_checked_too():
-    from interactive_action.nodes.caption_images import InteractionWords
-    from interactive_action.nodes.load_urdf import OwnRobotNode
+    from interactive_action.nodes.caption_images import SteeringWords
+    from interactive_action.nodes.load_urdf import LoadRobot
     from interactive_action.nodes.node import check_values
 
     with pytest.raises(
         InteractiveActionError, match="action must be one of those offered, but is 'fly'. Choose one of: "
     ):
-        InteractionWords.execute("fly")
+        SteeringWords.execute("fly")
     with pytest.raises(InteractiveActionError, match=r"name must be text, but is \['a'\]"):
-        check_values(OwnRobotNode, {"name": ["a"]})
+        check_values(LoadRobot, {"name": ["a"]})
 
 
 @pytest.mark.parametrize("value", ["NaN", "nan"])
@@ -304,7 +305,7 @@ def test_a_report_that_is_none_is_a_sentence(client, said):
 
 
 def test_a_report_of_other_images_is_refused(client):
-    from interactive_action.nodes.write_report import COLUMNS
+    from interactive_action.scoring.report_sections import COLUMNS
 
     scores = dict.fromkeys(COLUMNS.values(), 0.5)
     said = {"how": {}, "scores": {**scores, "n": 2}, "intervals": dict.fromkeys(scores),

@@ -73,7 +73,7 @@ def test_boxes_from_elsewhere_take_the_place_of_the_detector(images, clip_scorer
     _, pass_rate, report, _ = judge(images, clip_scorer, boxes=boxes).result
     assert pass_rate == 0.5
     assert json.loads(report)["scores"]["mean_iou"] == 0.5
-    assert json.loads(report)["how"]["detector"] == "boxes given"
+    assert json.loads(report)["how"]["detector"] == "connected boxes"
 
 
 def test_rows_and_a_plot_are_written_under_a_name_that_stays_in_its_folder(

@@ -131,6 +131,7 @@ def test_after_another_run_the_prompt_says_the_new_files_word(server, client):
 # Words that nobody taught
 
 
+@pytest.mark.browser
 def test_the_page_shows_the_warning_on_the_prompts_node_and_withdraws_it(server, embeddings):
     save_token(InteractiveToken("known", VECTORS), embeddings, overwrite=True)
     with Browser() as browser:

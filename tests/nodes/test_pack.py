@@ -108,6 +108,7 @@ def test_a_node_whose_extra_is_missing_says_what_installs_it(bare):
         bare.client().run(graph)
 
 
+@pytest.mark.browser
 def test_the_web_page_knows_every_node(server, client):
     with Browser() as browser:
         browser.open_comfyui(server.address)

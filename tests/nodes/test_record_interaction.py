@@ -45,7 +45,7 @@ def test_record_gives_what_the_rest_of_the_pack_and_comfyui_take(simulator, monk
         assert masks[0].sum() == masks[0, y : y + height, x : x + width].sum()
     assert list(recording.object) == ["green ball"] * 5 and recording.scene.ground == "sand"
     assert "succeeded with 1 of 1 seeds" in str(output.ui.as_dict())
-    (overlay,) = sim.DrawRecording.execute(recording).result
+    (overlay,) = sim.VisualizeAnnotations.execute(recording).result
     assert overlay.shape == images.shape and not torch.equal(overlay, images)
 
 
@@ -77,16 +77,16 @@ def test_triples_come_in_the_order_in_which_adi_takes_them(simulator, monkeypatc
 
 
 def test_a_recording_becomes_a_video_at_its_own_speed(whole):
-    video, frames = film.FilmRecording.execute(whole, camera=-1, masks_and_boxes=False).result
+    video, frames = film.RecordingToVideo.execute(whole, camera=-1, masks_and_boxes=False).result
     assert frames.shape == (5, 96, 4 * 128, 3)
     seen = video.get_components()
     assert torch.equal(seen.images, frames)
     times = whole.time[whole.camera == 0]
     assert 4 / float(seen.frame_rate) == pytest.approx(times[-1] - times[0], rel=0.02)
-    _, alone = film.FilmRecording.execute(whole, camera=2, masks_and_boxes=True).result
+    _, alone = film.RecordingToVideo.execute(whole, camera=2, masks_and_boxes=True).result
     assert alone.shape == (5, 96, 128, 3) and not torch.equal(alone, frames[:, :, 256:384])
     with pytest.raises(InteractiveActionError, match=r"no camera 7 .* has: \[0, 1, 2, 3\]"):
-        film.FilmRecording.execute(whole, camera=7, masks_and_boxes=False)
+        film.RecordingToVideo.execute(whole, camera=7, masks_and_boxes=False)
 
 
 @pytest.mark.parametrize("node", [*sim.NODES, *triples.NODES, *film.NODES])

@@ -28,6 +28,7 @@ def page(tmp_path_factory):
     return path.as_uri()
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1280])
 def test_it_fits_the_screen_shows_its_images_and_enlarges_them(page, width):
     with Browser(width=width, height=800) as browser:

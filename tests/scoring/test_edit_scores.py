@@ -11,7 +11,7 @@ from interactive_action.scoring.detectors import load_detector
 from interactive_action.scoring.editing import EditingReward, advantage
 from interactive_action.scoring.encoders import DreamSimEncoder, load_encoder
 from interactive_action.scoring.masks import load_segmenter
-from interactive_action.scoring.semantics import changed_outside, checked_mask, semantic_scores
+from interactive_action.scoring.semantics import change_outside, checked_mask, semantic_scores
 from interactive_action.scoring.structure import load_depth_model, structure_scores
 from interactive_action.tests.scoring.tiny_judges import clip, depth_anything, dinov2, grounding_dino, sam2
 
@@ -36,7 +36,7 @@ class MeanColor:
     def to(self, device):
         pass
 
-    def see(self, images):
+    def encode_image(self, images):
         return torch.nn.functional.normalize(images.mean((1, 2)), dim=-1)
 
 
@@ -90,7 +90,7 @@ def test_semantics_by_hand():
     generated[:, :, :2], generated[:, :, 2:], mask[:, :, :2] = torch.tensor(GREEN), torch.tensor([0.5, 0.0, 0.0]), 1
     region = 1 - 0.5**0.5  # cosine of green and yellow
     outside = 8 * 0.25 / (16 * 3)  # eight pixels, one channel of three, by a half
-    assert changed_outside(generated, original, mask).tolist() == pytest.approx([outside])
+    assert change_outside(generated, original, mask).tolist() == pytest.approx([outside])
     assert semantic_scores(generated, original, style, MeanColor(), mask).tolist() == pytest.approx(
         [region + 0.5 * outside]
     )
@@ -122,12 +122,12 @@ def test_masks_of_image_and_style_choose_what_is_compared():
 @pytest.mark.parametrize("kind", ["DINOv2", "CLIP"])
 def test_encoders_give_directions_that_depend_on_the_whole_image(models, images, kind):
     encoder = load_encoder(kind, models[kind])
-    seen = encoder.see(images)
-    assert seen.norm(dim=-1).tolist() == pytest.approx([1, 1], abs=1e-5)
-    assert torch.allclose(seen, torch.cat([encoder.see(images[i : i + 1]) for i in range(2)]), atol=1e-5)
+    embeddings = encoder.encode_image(images)
+    assert embeddings.norm(dim=-1).tolist() == pytest.approx([1, 1], abs=1e-5)
+    assert torch.allclose(embeddings, torch.cat([encoder.encode_image(images[i : i + 1]) for i in range(2)]), atol=1e-5)
     margin = images.clone()
     margin[:, :, :4] = 0  # a center crop would not see it
-    assert (encoder.see(margin) - seen).abs().max() > 1e-3
+    assert (encoder.encode_image(margin) - embeddings).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("kind", ["DINOv2", "CLIP"])
@@ -144,7 +144,7 @@ def test_encoders_give_what_the_library_gives(models, kind):
     with torch.no_grad():
         outputs = model(**processor(images=[(square[0] * 255).byte().movedim(-1, 0)], return_tensors="pt"))
     expected = outputs.image_embeds if kind == "CLIP" else outputs.pooler_output
-    assert torch.cosine_similarity(encoder.see(square), expected) > 0.999
+    assert torch.cosine_similarity(encoder.encode_image(square), expected) > 0.999
 
 
 def test_dreamsim_is_asked_for_images_of_its_size_and_made_one_long(images):
@@ -159,7 +159,7 @@ def test_dreamsim_is_asked_for_images_of_its_size_and_made_one_long(images):
             return self.scale * pixels.mean((2, 3))
 
     encoder = DreamSimEncoder(Embedder(), "DreamSim")
-    assert torch.allclose(encoder.see(images), MeanColor().see(images), atol=1e-3)
+    assert torch.allclose(encoder.encode_image(images), MeanColor().encode_image(images), atol=1e-3)
     encoder.to(torch.device("cpu"))
     assert encoder.model.device == "cpu"
 
@@ -228,8 +228,8 @@ def test_bad_input_is_a_sentence():
             reward.scores(*arguments)
 
     class Broken(MeanColor):
-        def see(self, images):
-            return super().see(images) * float("nan")
+        def encode_image(self, images):
+            return super().encode_image(images) * float("nan")
 
     with pytest.raises(InteractiveActionError, match="mean color gave a score that is not a number"):
         EditingReward(Brightness(), Broken()).scores(red, red, red[:1])

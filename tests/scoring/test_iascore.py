@@ -1,4 +1,4 @@
-"""Eq. 9 of paper 000 against numbers worked out by hand."""
+"""Eq. 9 of Interactive-Action (anonymous, 2025) against numbers worked out by hand."""
 
 import json
 
@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.scoring.box_overlay import draw_rows
+from interactive_action.scoring.box_overlay import overlay_boxes
 from interactive_action.scoring.iascore import (
     ImageScore,
+    broadcast,
     closest_pair,
     intervals,
+    replace_placeholder,
     report,
     score_images,
-    speak,
-    spread,
     summarize,
 )
 
@@ -139,32 +139,50 @@ class TestIntervals:
 
 class TestInputs:
     def test_the_learned_word_gives_way_to_a_phrase(self):
-        assert speak("a panda <pick-up> a lemon", "picking up") == "a panda picking up a lemon"
-        assert speak("a panda and a lemon", "picking up") == "a panda and a lemon"
+        assert replace_placeholder("a panda <pick-up> a lemon", "picking up") == "a panda picking up a lemon"
+        assert replace_placeholder("a panda and a lemon", "picking up") == "a panda and a lemon"
 
     def test_a_learned_word_in_the_text_is_an_error(self):
         with pytest.raises(InteractiveActionError, match="<pick-up>"):
             score_images(torch.zeros(1, 8, 8, 3), "panda", "lemon", "a panda <pick-up> a lemon", None, None, [[]])
 
     def test_one_line_serves_all_and_other_counts_are_errors(self):
-        assert spread("panda", 3, "subject") == ["panda"] * 3
-        assert spread(["panda", "frog"], 2, "subject") == ["panda", "frog"]
+        assert broadcast("panda", 3, "subject") == ["panda"] * 3
+        assert broadcast(["panda", "frog"], 2, "subject") == ["panda", "frog"]
         with pytest.raises(InteractiveActionError, match="3 images but 2 lines of subject"):
-            spread(["panda", "frog"], 3, "subject")
+            broadcast(["panda", "frog"], 3, "subject")
         with pytest.raises(InteractiveActionError, match="line of object is empty"):
-            spread(["lemon", " "], 2, "object")
+            broadcast(["lemon", " "], 2, "object")
 
     def test_boxes_for_another_number_of_images_are_an_error(self):
         with pytest.raises(InteractiveActionError, match="2 images but boxes for 1"):
             score_images(torch.zeros(2, 8, 8, 3), "panda", "lemon", "a panda", None, None, boxes=[[]])
+
+    def test_without_a_clip_scorer_nothing_is_judged(self):
+        with pytest.raises(InteractiveActionError, match="no CLIP"):
+            score_images(torch.zeros(1, 8, 8, 3), "panda", "lemon", "a panda", None, None, [[]])
 
     def test_neither_detector_nor_boxes_is_an_error(self):
         with pytest.raises(InteractiveActionError, match="neither a detector nor boxes"):
             score_images(torch.zeros(1, 8, 8, 3), "panda", "lemon", "a panda", None, None)
 
 
+def test_a_fourth_channel_changes_neither_scores_nor_overlay():
+    class Red:
+        def cosine(self, images, texts):
+            assert images.shape[-1] == 3
+            return images[..., 0].mean((1, 2))
+
+    images = torch.rand(2, 96, 96, 4, generator=torch.Generator().manual_seed(0))
+    boxes = [[box(0, 0, 10, 10, "panda"), box(5, 5, 10, 10, "lemon")]] * 2
+    rows = score_images(images, "panda", "lemon", "a panda", None, Red(), boxes)
+    assert rows == score_images(images[..., :3], "panda", "lemon", "a panda", None, Red(), boxes)
+    assert torch.equal(overlay_boxes(images, rows), overlay_boxes(images[..., :3], rows))
+    assert overlay_boxes(images, rows).shape == (2, 384, 384, 3)
+
+
 def test_the_overlay_frames_passed_images_green_and_others_red():
-    drawn = draw_rows(torch.zeros(2, 96, 64, 3), [row(0.5, 0.3), row(0.0, 0.3, found=False)])
+    drawn = overlay_boxes(torch.zeros(2, 96, 64, 3), [row(0.5, 0.3), row(0.0, 0.3, found=False)])
     assert drawn.shape == (2, 576, 384, 3)
     assert drawn[0, 0, 0].argmax() == 1 and drawn[1, 0, 0].argmax() == 0
     assert 0 <= drawn.min() and drawn.max() <= 1

@@ -14,7 +14,7 @@ from PIL import Image
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.nodes.write_report import WriteReport, settings_of
-from interactive_action.scoring.report import Cell, File, Grid, Plot, Score, Table, embedded, report_page, write_report
+from interactive_action.scoring.report import Cell, File, Grid, Plot, Score, Table, data_url, report_page, write_report
 
 IMAGE = torch.full((96, 96, 3), 0.5)
 ROWS = [
@@ -61,16 +61,18 @@ def test_a_grid_names_method_and_prompt_of_each_image():
     assert 'alt="ours: a panda &amp; a cup"' in page and "<small>passed</small>" in page
 
 
-def test_images_of_any_kind_are_embedded_small():
+def test_images_of_any_kind_are_data_url_small():
     tall = torch.zeros(1000, 500, 3)
-    assert decoded(embedded(tall)).size == (160, 320) and embedded(tall).startswith("data:image/jpeg")
-    assert decoded(embedded(tall, side=None)).size == (500, 1000)
-    assert decoded(embedded(numpy.full((96, 96, 3), 7, numpy.uint8))).getpixel((0, 0)) == (7, 7, 7)
-    assert decoded(embedded(IMAGE)).getpixel((0, 0)) == (128, 128, 128)
+    assert decoded(data_url(tall)).size == (160, 320) and data_url(tall).startswith("data:image/jpeg")
+    assert decoded(data_url(tall, side=None)).size == (500, 1000)
+    assert decoded(data_url(numpy.full((96, 96, 3), 7, numpy.uint8))).getpixel((0, 0)) == (7, 7, 7)
+    assert decoded(data_url(IMAGE)).getpixel((0, 0)) == (128, 128, 128)
+    transparent = torch.cat([IMAGE, torch.zeros(96, 96, 1)], -1)
+    assert data_url(transparent) == data_url(IMAGE)
     data = io.BytesIO()
     Image.new("RGBA", (8, 8), "red").save(data, "PNG")
-    assert decoded(embedded(data.getvalue())).getpixel((0, 0)) == (255, 0, 0)
-    assert embedded(b"<svg xmlns='http://www.w3.org/2000/svg'/>").startswith("data:image/svg+xml")
+    assert decoded(data_url(data.getvalue())).getpixel((0, 0)) == (255, 0, 0)
+    assert data_url(b"<svg xmlns='http://www.w3.org/2000/svg'/>").startswith("data:image/svg+xml")
 
 
 def test_files_travel_inside_and_settings_are_told():
@@ -90,6 +92,11 @@ def test_the_page_asks_nothing_of_the_network_and_no_text_is_filled_in_again(tmp
     assert "<h1>{{sections}} {{nix}}</h1>" in page and "<p>{{contents}}</p>" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page) and "url(" not in page and "@import" not in page
     assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_half_an_emoji_in_a_text_is_written_as_its_code(tmp_path):
+    write_report(tmp_path / "report.html", "half \ud83d", "lead")
+    assert "<h1>half \\ud83d</h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def report_of(count, score=0.5):
@@ -177,7 +184,7 @@ def test_a_graph_from_the_web_page_travels_inside(monkeypatch):
 
 
 def test_scores_that_were_judged_differently_are_said_to_be():
-    from interactive_action.nodes.write_report import scores_table
+    from interactive_action.scoring.report_sections import scores_table
 
     other = json.loads(report_of(1))
     other["how"]["clip"] = "ViT-B-32"

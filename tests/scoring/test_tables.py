@@ -16,7 +16,7 @@ ROWS = [
 ]
 
 
-def test_the_table_has_one_line_a_image_and_empty_fields_where_nothing_was_found():
+def test_the_table_has_one_line_an_image_and_empty_fields_where_nothing_was_found():
     first, second = csv.DictReader(io.StringIO(csv_text(ROWS, ["a.png", "b.png"])))
     assert (first["image"], first["text"], first["passed"], first["iou"]) == ("a.png", ROWS[0].text, "True", "1.0")
     assert [second[f"subject_box_{part}"] for part in ("x", "y", "width", "height", "score")] == [
@@ -41,3 +41,9 @@ def test_saving_writes_both_and_a_plot_even_if_nothing_passed(tmp_path):
         assert [path.name for path in paths] == ["v1.5.csv", "v1.5.jsonl", "v1.5.png"]
         assert Image.open(paths[2]).size == (1000, 400)
     assert len(list((tmp_path / "scores").iterdir())) == 3
+
+
+def test_a_name_that_is_not_utf_8_is_written_as_its_code(tmp_path):
+    csv_path, jsonl_path, _ = save(ROWS, ["W\udcfcrfel.png", "b.png"], tmp_path / "scores")
+    assert "W\\udcfcrfel.png" in csv_path.read_text(encoding="utf-8")
+    assert json.loads(jsonl_path.read_text().splitlines()[0])["image"] == "W\udcfcrfel.png"

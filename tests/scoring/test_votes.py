@@ -9,6 +9,7 @@ import torch
 from interactive_action.errors import InteractiveActionError
 from interactive_action.nodes.voting_page import ReadVotes, WriteVotingPage
 from interactive_action.scoring import votes
+from interactive_action.scoring.statistics import fleiss_kappa
 
 METHODS = ("interactive_action", "textual_inversion", "reversion")
 PROMPTS = ["a panda picking up a lemon", "a bear pushing a </script> ball"]
@@ -45,7 +46,7 @@ def test_the_seed_decides_the_order_and_the_key_knows_it():
     assert other_key["orders"] != key["orders"] and other_key["page"] != key["page"]
     assert len({tuple(order) for order in key["orders"]}) == 6  # every order of three methods is there
     content = json.loads(page.partition(f'data-hash="{key["page"]}">')[2].partition("</script>")[0])
-    whose = {votes._embedded(batch[0]): number for number, batch in enumerate(batches().values())}
+    whose = {votes._data_url(batch[0]): number for number, batch in enumerate(batches().values())}
     assert [[whose[image] for image in group["images"]] for group in content["groups"]] == key["orders"]
 
 
@@ -85,14 +86,14 @@ def test_an_interval_is_about_as_wide_as_theory_says():
 
 def test_fleiss_kappa_by_hand():
     # P = (1 + 1/3) / 2 = 2/3; p = (4/6, 2/6), so chance is 5/9; (2/3 - 5/9) / (4/9) = 1/4
-    assert votes.fleiss_kappa([[3, 0], [1, 2]]) == pytest.approx(0.25)
-    assert votes.fleiss_kappa([[2, 0], [0, 2]]) == pytest.approx(1)
-    assert votes.fleiss_kappa([[1, 1], [1, 1]]) == pytest.approx(-1)
+    assert fleiss_kappa([[3, 0], [1, 2]]) == pytest.approx(0.25)
+    assert fleiss_kappa([[2, 0], [0, 2]]) == pytest.approx(1)
+    assert fleiss_kappa([[1, 1], [1, 1]]) == pytest.approx(-1)
     # a group with one vote says nothing about agreement
-    assert votes.fleiss_kappa([[3, 0], [1, 2], [0, 1]]) == pytest.approx(0.25)
+    assert fleiss_kappa([[3, 0], [1, 2], [0, 1]]) == pytest.approx(0.25)
     # nor do voters who all chose the same method everywhere: chance alone would agree as well
-    assert votes.fleiss_kappa([[2, 0], [2, 0]]) is None
-    assert votes.fleiss_kappa([[1, 0]]) is None
+    assert fleiss_kappa([[2, 0], [2, 0]]) is None
+    assert fleiss_kappa([[1, 0]]) is None
 
 
 def test_files_that_do_not_count_are_named_and_the_others_counted():
@@ -127,10 +128,52 @@ def test_files_that_do_not_count_are_named_and_the_others_counted():
         votes.tally(KEY, {"text": "hello"})
 
 
-@pytest.mark.parametrize("text", ["hello", "[]", "{}", json.dumps({**KEY, "orders": [[0, 0], [1, 0]]})])
+NO_KEYS = (
+    {"orders": [[0, 0], [1, 0]]},
+    {"orders": [[0, 1], [1, True - 1.0]]},
+    {"orders": [[0, 1], {"0": 1}]},
+    {"orders": [[0, 1]]},
+    {"orders": 5},
+    {"methods": [1, 2]},
+    {"methods": "ab"},
+    {"methods": ["first", "first"]},
+    {"methods": [["first"], ["second"]]},
+    {"prompts": None},
+    {"prompts": "ab"},
+    {"page": 5},
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", "[]", "{}", "5", "[" * 100_000, *(json.dumps({**KEY, **change}) for change in NO_KEYS)]
+)
 def test_what_is_no_key_is_refused(text):
     with pytest.raises(InteractiveActionError, match="not the key"):
         votes.read_key(text)
+
+
+def test_a_file_that_cannot_be_read_is_named_and_loses_no_other(tmp_path):
+    (tmp_path / "good.json").write_text(answers([0, 0, 0], [1, 1, 1]), encoding="utf-8-sig")
+    (tmp_path / "sixteen.json").write_text(answers([0, 0, 0], [1, 1, 1], voter="b"), encoding="utf-16")
+    (tmp_path / "latin.json").write_bytes('{"voter": "J\xfcrgen"}'.encode("latin-1"))
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "folder.json").mkdir()
+    report = votes.tally(KEY, *votes.read_answer_files(sorted(tmp_path.iterdir())))
+    assert report["voters"] == 2
+    folder, latin, deep = report["left_out"]
+    assert folder.startswith("folder.json is left out. folder.json could not be read")
+    assert latin.startswith("latin.json is left out. latin.json is not written in UTF-8")
+    assert deep == "deep.json is left out: it is not JSON."
+
+
+def test_methods_may_be_called_as_formulas_are():
+    report = votes.tally({**KEY, "methods": ["$x_{", "$\\frac"]}, {"a": answers([0, 0, 1], [0, None, 0])})
+    assert votes.plot(report)[:4] == b"\x89PNG"
+
+
+def test_transparent_images_make_the_page_of_their_three_channels():
+    images = {method: torch.cat([batch, torch.zeros(2, 8, 8, 1)], -1) for method, batch in batches().items()}
+    assert votes.write_page(images, PROMPTS, seed=1) == votes.write_page(batches(), PROMPTS, seed=1)
 
 
 def test_the_nodes_write_a_page_and_read_its_votes():

@@ -31,7 +31,7 @@ def of(action, seed=0):
 
 def let_time_pass(world, steps=40):
     """With every robot drawn back from what stands in front of it, or with its arms hanging."""
-    away = world.robot.rest if world.robot.palms else DRAWN_BACK
+    away = world.robot.rest_qpos if world.robot.palms else DRAWN_BACK
     for articulation in world.articulations:
         articulation.set_qpos(away)
     for _ in range(steps):
@@ -68,7 +68,7 @@ def test_every_offered_action_was_measured_at_half_or_better():
 @pytest.mark.parametrize("kind", ["fridge", "drawer cabinet"])
 def test_an_open_hand_does_not_open_a_door(kind):
     world, failure = perform(Scene(action="open", object=kind), 0, close=False)
-    assert failure == ACTIONS["open"].failure and world.item.opening < 0.5 * world.item.reach
+    assert failure == ACTIONS["open"].failure and world.item.opening < 0.5 * world.item.joint_range
 
 
 def test_what_is_tipped_over_lies_and_what_is_placed_stands():
@@ -78,7 +78,7 @@ def test_what_is_tipped_over_lies_and_what_is_placed_stands():
 
 def test_a_large_object_is_lifted_above_the_head_between_two_palms():
     world = of("lift overhead")
-    assert world.states[-1].position[2] - world.item.half[2] > world.robot.crown - 0.1
+    assert world.states[-1].position[2] - world.item.half[2] > world.robot.head_height - 0.1
     assert {link.split("_")[0] for link in world.pressing(0.05)} >= {"left", "right"}
     assert world.subject == "robot" and world.item.thing.word == "cube"
 

@@ -52,7 +52,7 @@ def test_what_urdf_lets_one_leave_out_is_taken_as_it_says(partnet, tmp_path):
 
 def test_any_side_can_be_the_front_and_a_link_the_handle(folder):
     thing = CustomObject(folder, "drawer.urdf", "drawer", handle="knob", size=0.3, front="y").thing()
-    assert np.allclose(thing.joint.axis, [-1, 0, 0], atol=1e-6) and thing.joint.reach == pytest.approx(0.16)
+    assert np.allclose(thing.joint.axis, [-1, 0, 0], atol=1e-6) and thing.joint.range == pytest.approx(0.16)
     assert thing.joint.handle[0][0] < -0.12 and thing.joint.handle[2] == (0, 0, 1)
 
 
@@ -69,7 +69,7 @@ def test_the_robot_opens_and_closes_it(folder, settings, action):
 
 def test_an_open_hand_does_not_open_it(partnet):
     world, failure = perform(Scene(action="open", custom_object=partnet), seed=0, close=False)
-    assert failure and world.item.opening < 0.5 * world.item.reach
+    assert failure and world.item.opening < 0.5 * world.item.joint_range
 
 
 def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, partnet):
@@ -125,7 +125,7 @@ def test_impossible_settings_are_refused_at_once(partnet):
 
 def test_the_node_tells_what_it_found(tmp_path, monkeypatch):
     monkeypatch.setattr(nodes.folder_paths, "get_input_directory", lambda: str(tmp_path))
-    output = nodes.OwnObjectNode.execute(cupboard(tmp_path), "cupboard")
+    output = nodes.LoadArticulatedObject.execute(cupboard(tmp_path), "cupboard")
     assert "joint_0" in str(output.ui.as_dict()) and output.result[0].caption_name == "cupboard"
     with pytest.raises(InteractiveActionError, match="leads out of"):
-        nodes.OwnObjectNode.execute("../44853", "cupboard")
+        nodes.LoadArticulatedObject.execute("../44853", "cupboard")

@@ -39,19 +39,19 @@ def test_what_is_measured_on_a_panda_is_what_is_known_of_it():
 def test_any_link_of_the_hand_and_any_axis_will_do():
     by_hand = CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand", FINGERS).robot()
     assert np.array(by_hand.grip)[:3, 3] == pytest.approx([0, 0, 0.1034], abs=1e-3)
-    fetch = CustomRobot(WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].fingers, points="x", stands=True).robot()
+    fetch = CustomRobot(WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].gripper_links, points="x", stands=True).robot()
     assert np.allclose(fetch.grip, ROBOTS["fetch"].grip, atol=1e-3)
 
 
 def test_a_hand_opens_where_its_fingers_are_apart(toy):
     robot = toy.robot()
     ends = {"prismatic": ([0.045, 0.045], [0, 0]), "revolute": ([0, 0], [0.75, -0.75])}[
-        "revolute" if robot.recede > 0.01 else "prismatic"
+        "revolute" if robot.tcp_closing_offset > 0.01 else "prismatic"
     ]
     assert (
-        np.allclose(robot.rest[6:], ends[0])
-        and np.allclose(robot.shut[6:], ends[1])
-        and robot.rest[:6] == robot.shut[:6]
+        np.allclose(robot.rest_qpos[6:], ends[0])
+        and np.allclose(robot.closed_configuration[6:], ends[1])
+        and robot.rest_qpos[:6] == robot.closed_configuration[:6]
     )
 
 
@@ -187,12 +187,12 @@ def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path,
         "name": "toy arm",
         "stands_on": "floor",
     }
-    output = nodes.OwnRobotNode.execute(**settings)
+    output = nodes.LoadRobot.execute(**settings)
     assert output.result[0].stands and "6 joints lead to palm: yaw, shoulder" in str(output.ui.as_dict())
     with pytest.raises(InteractiveActionError, match="leads out of"):
-        nodes.OwnRobotNode.execute(**{**settings, "urdf": "../robot.urdf"})
+        nodes.LoadRobot.execute(**{**settings, "urdf": "../robot.urdf"})
     with pytest.raises(InteractiveActionError, match="rest must be numbers"):
-        nodes.OwnRobotNode.execute(**settings, rest="up")
+        nodes.LoadRobot.execute(**settings, rest="up")
     with pytest.raises(
         InteractiveActionError, match="A toy arm stands on the floor, and things in the kitchen on a table"
     ):
@@ -202,7 +202,7 @@ def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path,
 def test_a_mesh_that_was_exported_again_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(nodes.folder_paths, "get_input_directory", lambda: str(tmp_path))
     settings = {"urdf": arm(tmp_path)}
-    before = nodes.OwnRobotNode.fingerprint_inputs(**settings)
-    assert nodes.OwnRobotNode.fingerprint_inputs(**settings) == before
+    before = nodes.LoadRobot.fingerprint_inputs(**settings)
+    assert nodes.LoadRobot.fingerprint_inputs(**settings) == before
     trimesh.creation.cylinder(0.2, 0.06).export(tmp_path / "toy_arm" / "meshes" / "foot.stl")
-    assert nodes.OwnRobotNode.fingerprint_inputs(**settings) != before
+    assert nodes.LoadRobot.fingerprint_inputs(**settings) != before

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import maximum_filter
 
-from interactive_action.sim.cameras import frame, look
+from interactive_action.sim.cameras import fit_view, look_at
 from interactive_action.sim.interiors import ROOMS
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import record_episode
@@ -116,14 +116,14 @@ def test_a_box_is_the_extent_of_its_mask():
 
 def test_a_camera_frames_the_points_exactly():
     points = np.array([[-1.0, 0.5, 0], [3.0, 1.0, 0], [0, 0, 2.0]])
-    x, y, z = frame(points, np.array([0.5, 0.5]))
+    x, y, z = fit_view(points, np.array([0.5, 0.5]))
     assert (x, y, z) == pytest.approx((1.0, 0.75, -4.0))  # 4 wide at z = 0 is seen whole from 4 away with tan = 1/2
     inside = np.abs(points[:, :2] - [x, y]) / (points[:, 2:] - z)
     assert inside.max() == pytest.approx(0.5)
 
 
 def test_a_camera_at_the_front_looks_back_with_its_image_upright():
-    right, down, forward = look(0.0, 0.0)
+    right, down, forward = look_at(0.0, 0.0)
     assert np.allclose([right, down, forward], [[0, 1, 0], [0, 0, -1], [-1, 0, 0]])
 
 

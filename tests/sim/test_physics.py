@@ -25,7 +25,7 @@ def test_the_robot_picks_the_object_up_by_pressing_on_it_with_both_fingers(kind)
     world, failure = perform(Scene(object=kind), seed=0)
     assert not failure
     assert world.states[-1].position[2] - world.states[0].position[2] > 0.04
-    for finger in world.robot.fingers:
+    for finger in world.robot.gripper_links:
         forces = [
             contact.force for contact in world.contacts if contact.link == finger and contact.time > world.time - 0.1
         ]

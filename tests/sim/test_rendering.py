@@ -11,7 +11,7 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.sim import rendering as drawing
 from interactive_action.sim.environment_maps import cubemap
 from interactive_action.sim.record import warm_up
-from interactive_action.sim.rendering import add_camera, add_sun, near_first, render_camera
+from interactive_action.sim.rendering import add_camera, add_sun, render_camera, sort_front_to_back
 
 SIZE = 96
 DOWN = sapien.Pose([0, 0, 2], [np.sqrt(0.5), 0, np.sqrt(0.5), 0])  # two meters above the ground, looking at it
@@ -186,7 +186,7 @@ def test_what_is_behind_glass_is_seen_through_it(scene):
     scene.add_directional_light([0, 0, -1], [1.5, 1.5, 1.5])
     bare = seen(scene)[0][SIZE // 2, SIZE // 2].astype(int)
     glass = add_box(scene, [0.3, 0.3, 0.01], [0, 0, 0.5], matt(0.1, 0.1, 0.8, 0.4))
-    near_first(scene)
+    sort_front_to_back(scene)
     colors, meters, entities = seen(scene)
     through = colors[SIZE // 2, SIZE // 2].astype(int)
     assert through[0] < bare[0] - 20 and through[0] > 60 and through[2] > bare[2] + 20
@@ -207,5 +207,5 @@ def test_in_which_order_things_are_drawn_does_not_show(scene):
     scene.add_ground(0)
     scene.add_directional_light([0.2, 0.1, -1], [1.5, 1.5, 1.5])
     before = seen(scene)
-    near_first(scene)
+    sort_front_to_back(scene)
     assert all(np.array_equal(one, other) for one, other in zip(before, seen(scene)))

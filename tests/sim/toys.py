@@ -33,7 +33,10 @@ def joint(name, kind, parent, child, place, axis="0 0 1", lower="-2.9", upper="2
 
 
 def arm(folder, hand="sliding"):
-    """Write an arm of six joints with two fingers, whose foot is a mesh of its package, to ``folder``/toy_arm; its file there."""
+    """Write an arm of six joints with two fingers, whose foot is a mesh of its package, to ``folder``/toy_arm.
+
+    Its file there.
+    """
     trimesh.creation.cylinder(0.1, 0.06).apply_translation((0, 0, 0.03)).export(
         make(folder / "toy_arm" / "meshes") / "foot.stl"
     )
@@ -82,7 +85,7 @@ def export(mesh, path):
 
 
 def cupboard(folder, closed_at="lower"):
-    """Write a cupboard with a door, and a drawer that sticks, as PartNet-Mobility does (y up, a mesh a part) to ``folder``/44853; its name."""
+    """Write a cupboard with a door and a stuck drawer, as PartNet-Mobility does, to ``folder``/44853; its name."""
     meshes = make(folder / "44853" / "textured_objs")
     boards = {  # size and place
         "left": ((0.04, 1.0, 0.6), (-0.38, 0, 0)),
@@ -125,7 +128,10 @@ def cupboard(folder, closed_at="lower"):
 
 
 def drawer(folder):
-    """Write a drawer of boxes, z up, its front to y and its handle a link of its own, to ``folder``/drawer.urdf; its file there."""
+    """Write a drawer of boxes, z up, its front to y and its handle a link of its own, to ``folder``/drawer.urdf.
+
+    Its file there.
+    """
     wood, steel = "0.5 0.3 0.15", "0.6 0.6 0.62"
     sides = [(f"0.02 0.4 {high}", f"{x} 0 {high / 2}", wood) for x, high in ((-0.24, 0.3), (0.24, 0.3))]
     parts = [

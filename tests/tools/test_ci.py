@@ -16,7 +16,7 @@ test:
 
 @pytest.fixture
 def repository(tmp_path):
-    """A function (name of the folder, status of its tests) that makes a repository with a commit and a file beside it."""
+    """A function (folder's name, status of its tests) that makes a repository with a commit and a file beside it."""
 
     def make(name, status):
         folder = tmp_path / name

@@ -1,7 +1,4 @@
-"""Reinforcement from AI feedback:
-
-its gradient against a slow version and finite differences, resuming, and that it learns.
-"""
+"""Reinforcement from AI feedback: its gradient against a slow version and finite differences; resuming; learning."""
 
 import dataclasses
 import math
@@ -10,11 +7,13 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.adapters import Changes, LowRank, editor_adapter
+from interactive_action.models.adapters import LoRA, WeightDelta, editor_adapter
 from interactive_action.models.style_editor.guidance import guided_noise
 from interactive_action.tests.trainers.tiny_editor import REWARD, TinyEditor, noise_task
+from interactive_action.trainers.d3po import D3POConfig
+from interactive_action.trainers.edit_task import EditTask
 from interactive_action.trainers.loop import TrainingState
-from interactive_action.trainers.rlaif import D3POConfig, D3POTraining, EditTask, begin, reward_curve, training_steps
+from interactive_action.trainers.rlaif import D3POTraining, begin, reward_curve, training_steps
 
 CONFIG = D3POConfig(steps=3, pairs=3, batch_size=4, denoising_steps=3, learning_rate=1e-2, rank=2, seed=5)
 
@@ -24,7 +23,7 @@ def training(config=CONFIG, engine=None, task=None, reward=REWARD):
     return D3POTraining(engine, editor_adapter(engine.module, config.rank), task or noise_task(), reward, config)
 
 
-def run(training, state=None, until=None, progress=None):
+def run(training, state=None, until=None, progress=lambda done, total: None):
     state = state or begin(training)
     for _ in training_steps(training, state, progress):
         if state.step == until:
@@ -35,7 +34,7 @@ def run(training, state=None, until=None, progress=None):
 def slow_loss(training, weights, trajectories, images, styles, winner, tie):
     """Eq. 7 with one image and one timestep at a time, written as it is printed."""
     task, config, engine, losses = training.task, training.config, training.engine, []
-    together = torch.cat([trajectory for trajectory in trajectories], 2)
+    together = torch.cat(list(trajectories), 2)
     for p in range(len(tie)):
         if tie[p]:
             continue
@@ -69,7 +68,7 @@ def sampled(request):
     """(training in float64, weights a little off their start, what ``gradient`` takes) with a tie and both winners."""
     training_ = training(dataclasses.replace(CONFIG, rank=request.param), TinyEditor(torch.float64))
     draw = torch.Generator().manual_seed(1)
-    weights = training_.start().double()
+    weights = training_.initial().double()
     weights += 1e-4 * torch.randn(len(weights), generator=draw, dtype=torch.float64)
     images, styles = torch.tensor([0, 2, 1]), torch.tensor([0, 1, 0])
     x_T = torch.randn(3, *training_.image.shape[1:], generator=draw, dtype=torch.float64)
@@ -108,7 +107,9 @@ def test_the_gradient_is_that_of_finite_differences(sampled):
 def test_the_two_of_a_pair_begin_alike_and_end_apart():
     one = training()
     draw, index = torch.Generator().manual_seed(0), torch.tensor([0, 1])
-    trajectory = one.trajectories(one.start(), torch.randn(2, *one.image.shape[1:], generator=draw), index, index, draw)
+    trajectory = one.trajectories(
+        one.initial(), torch.randn(2, *one.image.shape[1:], generator=draw), index, index, draw
+    )
     assert trajectory.shape == (4, 2, 2, 4, 2, 3)
     assert torch.equal(trajectory[0, 0], trajectory[0, 1])
     assert (trajectory[-1, 0] - trajectory[-1, 1]).abs().min(0).values.max() > 0.01
@@ -116,7 +117,7 @@ def test_the_two_of_a_pair_begin_alike_and_end_apart():
 
 def test_at_the_start_policy_and_reference_are_one():
     one = training()
-    gradient, numbers, _ = one.step(one.start(), 0)
+    gradient, numbers, _ = one.step(one.initial(), 0)
     assert numbers["loss"] == pytest.approx(math.log(2), abs=1e-6) and numbers["clipped"] == 0
     assert gradient.abs().max() > 0
 
@@ -124,8 +125,8 @@ def test_at_the_start_policy_and_reference_are_one():
 def test_styles_take_turns():
     one, seen = training(), []
     one.scores = lambda edited, images, styles, scores=one.scores: seen.append(styles) or scores(edited, images, styles)
-    one.step(one.start(), 0)
-    one.step(one.start(), 1)
+    one.step(one.initial(), 0)
+    one.step(one.initial(), 1)
     first_of_pairs = torch.cat([styles[: len(styles) // 2] for styles in seen])
     assert first_of_pairs.tolist() == [0, 1, 0, 1, 0, 1]
 
@@ -136,10 +137,10 @@ def test_memory_does_not_change_what_is_learned():
     images, styles, winner = torch.tensor([0, 1, 2]), torch.tensor([0, 1, 0]), torch.tensor([0, 1, 0])
     draw = torch.Generator().manual_seed(0)
     trajectory = large.trajectories(
-        large.start(), torch.randn(3, *large.image.shape[1:], generator=draw), images, styles, draw
+        large.initial(), torch.randn(3, *large.image.shape[1:], generator=draw), images, styles, draw
     )
-    at_once, _ = large.gradient(large.start(), [trajectory], images, styles, winner, tie)
-    singly, _ = small.gradient(small.start(), trajectory.split(1, 2), images, styles, winner, tie)
+    at_once, _ = large.gradient(large.initial(), [trajectory], images, styles, winner, tie)
+    singly, _ = small.gradient(small.initial(), trajectory.split(1, 2), images, styles, winner, tie)
     assert torch.allclose(at_once, singly, atol=1e-5) and at_once.abs().max() > 1e-3
 
 
@@ -150,14 +151,14 @@ def test_ties_teach_nothing():
         def depth(self, images):
             return torch.zeros(images.shape[:3])
 
-        def see(self, images):
+        def encode_image(self, images):
             return torch.nn.functional.normalize(torch.ones(len(images), 3), dim=-1)
 
     task = dataclasses.replace(noise_task(), masks=None)
     one = training(task=task, reward=dataclasses.replace(REWARD, depth_model=Indifferent(), encoder=Indifferent()))
     state = run(one)
     assert state.step == 3 and state.losses["ties"] == [1, 1, 1] and set(state.losses["loss"]) == {math.log(2)}
-    assert torch.equal(state.parameters, one.start()) and not state.exp_avg.any()
+    assert torch.equal(state.parameters, one.initial()) and not state.exp_avg.any()
 
 
 @pytest.mark.parametrize("rank", [2, 0])
@@ -169,7 +170,7 @@ def test_a_run_that_is_killed_and_resumed_from_its_file_ends_at_the_same_bits(tm
         pass
 
     def kill(done, total):
-        assert total == 3 * training(config).ticks
+        assert total == 3 * training(config).calls_per_step
         if done > 2 * total / 3 + 2:
             raise KilledError
 
@@ -180,7 +181,7 @@ def test_a_run_that_is_killed_and_resumed_from_its_file_ends_at_the_same_bits(tm
     part.save(tmp_path / "state.safetensors", "this run")
     resumed = run(training(config), TrainingState.load(tmp_path / "state.safetensors", "this run"))
     assert torch.equal(resumed.parameters, whole.parameters) and not torch.equal(
-        whole.parameters, training(config).start()
+        whole.parameters, training(config).initial()
     )
     assert resumed.losses == whole.losses
 
@@ -227,24 +228,26 @@ def test_an_untouched_adapter_changes_nothing_and_leaves_nothing_behind():
 def test_with_lora_the_new_style_channels_are_trained_whole():
     module = TinyEditor().module
     lora, new = editor_adapter(module, 2).adapters
-    assert isinstance(lora, LowRank) and isinstance(new, Changes)
-    assert lora.names == [f"block.attn2.to_{part}" for part in ("q", "k", "v", "out.0")]
+    assert isinstance(lora, LoRA) and isinstance(new, WeightDelta)
+    assert list(lora.layers) == [f"block.attn2.to_{part}" for part in ("q", "k", "v", "out.0")]
     assert {name.split(".")[0] for name in new.names} == {
         "conv_in",
         "style_attention",
     } and "conv_in.bias" not in new.names
-    assert editor_adapter(module, 0).names == [name for name, _ in module.named_parameters()]
+    assert list(editor_adapter(module, 0).names) == [name for name, _ in module.named_parameters()]
 
 
 def test_an_adapter_s_file_holds_what_it_adds():
     module = TinyEditor().module
     adapter = editor_adapter(module, 2)
-    state = adapter.state(torch.arange(len(adapter.start(torch.Generator())), dtype=torch.float32))
-    assert state["block.attn2.to_q.lora_down.weight"].shape == (2, 8) and state[
-        "block.attn2.to_q.lora_up.weight"
+    state = adapter.tensors(torch.arange(len(adapter.start(torch.Generator())), dtype=torch.float32))
+    assert state["diffusion_model.block.attn2.to_q.lora_down.weight"].shape == (2, 8) and state[
+        "diffusion_model.block.attn2.to_q.lora_up.weight"
     ].shape == (8, 2)
-    assert state["block.attn2.to_q.lora_up.weight"].flatten()[0] == 16
-    assert state["conv_in.diff"].shape == (8, 12, 3, 3) and state["style_attention.to_q.diff_b"].shape == (8,)
+    assert state["diffusion_model.block.attn2.to_q.lora_up.weight"].flatten()[0] == 16
+    assert state["diffusion_model.conv_in.diff"].shape == (8, 12, 3, 3) and state[
+        "diffusion_model.style_attention.to_q.diff_b"
+    ].shape == (8,)
 
 
 def test_the_reward_curve_is_in_deviations_of_the_first_step():
@@ -275,7 +278,7 @@ def test_the_reward_rises_on_noise_that_was_not_trained():
         edited = one.engine.decode_latents(trajectory[-1].flatten(0, 1))
         return one.scores(edited, images.repeat(2), styles.repeat(2))
 
-    before, after = judged(one.start()), judged(state.parameters)
+    before, after = judged(one.initial()), judged(state.parameters)
     gained = sum((first - last) / first.std() for first, last in zip(before, after))  # lower scores are better
     assert gained.mean() > 4 * gained.std() / len(gained) ** 0.5
     assert all(abs(loss - math.log(2)) < 0.011 for loss in state.losses["loss"])  # and the loss says nothing
@@ -287,7 +290,7 @@ def test_the_reward_rises_on_noise_that_was_not_trained():
         ({"pairs": 0}, "pairs is 0"),
         ({"beta": 0}, "beta is 0"),
         ({"clip_ratio": 1}, "clip_ratio is 1"),
-        ({"rank": -1}, "rank cannot be negative"),
+        ({"rank": -1}, "rank is -1"),
         ({"s_sty": -1}, "s_sty is -1"),
         ({"s_T": float("nan")}, "s_T is nan"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),

@@ -7,7 +7,7 @@ import torch
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature.weights import CHECKPOINT
-from interactive_action.models.comfy_tokens import teach
+from interactive_action.models.comfy_tokens import add_tokens
 from interactive_action.models.single_file import load_single_file
 from interactive_action.tests.models.test_engine_parity import distance
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
@@ -158,7 +158,7 @@ def test_both_engines_agree_and_stock_nodes_draw_with_what_was_trained(checkpoin
                 z_t, t, engine.encode_prompts(["a frog <v*> a ball"], loss.trainable.vectors(trained))
             )
         model, clip, _ = checkpoint
-        clip = teach(clip, [InteractiveToken("lift", loss.trainable.vectors(trained))])
+        clip = add_tokens(clip, [InteractiveToken("lift", loss.trainable.vectors(trained))])
         context = clip.encode_from_tokens(clip.tokenize("a frog <lift> a ball"))
         model, _ = comfy.sd.load_lora_for_models(model, None, loss.trainable.lora_tensors(trained), 1.0, 0.0)
         comfy.model_management.load_models_gpu([model])

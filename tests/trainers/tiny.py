@@ -1,6 +1,6 @@
-"""A latent diffusion model of a few hundred random weights:
+"""A latent diffusion model of a few hundred random weights.
 
-everything an ``Engine`` has, for arithmetic in milliseconds.
+Everything an ``Engine`` has, for arithmetic in milliseconds.
 """
 
 import torch
@@ -13,7 +13,7 @@ TOKENS = 10
 
 
 class TinyEngine:
-    """A text encoder that mixes the words before each word, and a U-Net of ``layers`` cross-attentions on 3 x 3 latents."""
+    """A text encoder that mixes earlier words in, and a U-Net of ``layers`` cross-attentions on 3 x 3 latents."""
 
     device = torch.device("cpu")
 

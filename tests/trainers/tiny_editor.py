@@ -5,7 +5,7 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate, normalize
 
 from interactive_action.models.style_editor.attention import StyleAttention
 from interactive_action.scoring.editing import EditingReward
-from interactive_action.trainers.rlaif import EditTask
+from interactive_action.trainers.edit_task import EditTask
 
 WIDTH = 8
 
@@ -78,7 +78,7 @@ class Brightness:
 class MeanColor:
     name = "mean color"
 
-    def see(self, images):
+    def encode_image(self, images):
         return normalize(images.mean((1, 2)) + 1e-3, dim=-1)
 
 

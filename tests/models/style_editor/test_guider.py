@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.style_editor.guidance import fitted_mask
+from interactive_action.models.style_editor.guidance import fit_mask
 
 
 @pytest.fixture(scope="module")
 def graph(load):
-    """model, positive, negative as the nodes before the guider give them, for an image and a style image of another size."""
+    """model, positive, negative as the nodes before the guider give them, for images of different sizes."""
     from interactive_action.nodes.extend_editor import EditConditioning
 
     model, clip, vae = load("taught")
@@ -81,7 +81,7 @@ def test_image_style_and_text_each_change_what_is_drawn(graph):
 def test_a_mask_limits_style_and_text(graph):
     mask = torch.zeros(1, 48, 48)
     mask[:, :, :24] = 1
-    fitted = fitted_mask(mask, 1, 8, 8)
+    fitted = fit_mask(mask, 1, 8, 8)
     found = sample(guider(*graph, mask=mask))
     assert torch.allclose(found, sample(slow(guider(*graph), mask=fitted)), rtol=1e-3, atol=1e-3)
     outside = sample(guider(*graph, s_sty=0.0, s_T=0.0))
@@ -225,8 +225,8 @@ def test_an_empty_mask_and_scales_that_mean_nothing_are_told(graph):
     for scale, sentence in ((-1.0, "s_sty is -1: a negative scale"), (float("nan"), "s_sty is nan")):
         with pytest.raises(InteractiveActionError, match=sentence):
             guider(*graph, s_sty=scale)
-        assert sentence in ThreeConditionGuider.validate_inputs(1.5, scale, 7.5)
-    assert ThreeConditionGuider.validate_inputs(None, 0.0, 1.0) is True  # None: comes along a link
+        assert sentence in ThreeConditionGuider.validate_inputs(s_in=1.5, s_sty=scale, s_T=7.5)
+    assert ThreeConditionGuider.validate_inputs(s_in=None, s_sty=0.0, s_T=1.0) is True  # None: comes along a link
 
 
 def test_images_that_are_none_are_told(graph, load):

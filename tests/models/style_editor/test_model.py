@@ -5,7 +5,7 @@ import torch
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.models.style_editor.attention import StyleAttention
-from interactive_action.models.style_editor.extend import ATTENTION, CONV_IN, extended
+from interactive_action.models.style_editor.extend import ATTENTION, CONV_IN, extend_checkpoint
 from interactive_action.models.style_editor.single_file import load_editor
 from interactive_action.tests.models.style_editor.conftest import plain_state
 
@@ -128,7 +128,7 @@ def test_a_saved_editor_comes_back_and_loads_in_comfyui(files, tmp_path, inputs)
 
 def test_extending_keeps_every_other_weight_and_the_precision_and_drops_averages():
     state = {key: value.half() if value.is_floating_point() else value for key, value in plain_state().items()}
-    found = extended({**state, "model_ema.decay": torch.zeros(1)})
+    found = extend_checkpoint({**state, "model_ema.decay": torch.zeros(1)})
     assert found.keys() == state.keys() | {f"{ATTENTION}{name}" for name in StyleAttention(8, 8).state_dict()}
     assert all(torch.equal(found[key], value) for key, value in state.items() if key != CONV_IN)
     assert torch.equal(found[CONV_IN][:, :8], state[CONV_IN])
@@ -147,11 +147,11 @@ def test_extending_keeps_every_other_weight_and_the_precision_and_drops_averages
 )
 def test_another_number_of_channels_is_told(channels, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
-        extended({CONV_IN: torch.zeros(64, channels, 3, 3), "cond_stage_model.transformer.x": torch.zeros(1)})
+        extend_checkpoint({CONV_IN: torch.zeros(64, channels, 3, 3), "cond_stage_model.transformer.x": torch.zeros(1)})
 
 
 def test_another_kind_of_file_is_told(files):
     with pytest.raises(InteractiveActionError, match="not an SD 1.x checkpoint"):
-        extended({CONV_IN: torch.zeros(320, 8, 3, 3)})
+        extend_checkpoint({CONV_IN: torch.zeros(320, 8, 3, 3)})
     with pytest.raises(InteractiveActionError, match="8 input channels, not 12"):
         load_editor(files["plain"])

@@ -14,9 +14,9 @@ def checkpoints(files, tmp_path, monkeypatch):
     """ComfyUI's folder of checkpoints, with the plain model in it."""
     import folder_paths
 
-    from interactive_action.models import comfy_registration as style_editor
+    from interactive_action.nodes import embedded_models
 
-    style_editor.register()
+    embedded_models.register()
     monkeypatch.setitem(folder_paths.folder_names_and_paths, "checkpoints", ([str(tmp_path)], {".safetensors"}))
     shutil.copy(files["plain"], tmp_path / "plain.safetensors")
     return tmp_path
@@ -76,4 +76,4 @@ def test_a_checkpoint_that_is_no_instruct_pix2pix_is_told_and_nothing_is_written
         with pytest.raises(InteractiveActionError, match=sentence):
             extend(f"{name}.safetensors")
     assert names(checkpoints) == ["plain.safetensors", "text.safetensors", "twelve.safetensors"]
-    assert "cannot be called" in ExtendEditor.validate_inputs("../elsewhere")
+    assert "cannot be called" in ExtendEditor.validate_inputs(name="../elsewhere")

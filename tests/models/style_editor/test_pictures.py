@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.style_editor.images import checked_images, fit_style, paired
+from interactive_action.models.style_editor.images import checked_images, fit_style, pair_batches
 
 
 def test_a_style_image_of_another_size_is_cut_and_resized_without_being_stretched():
@@ -25,12 +25,12 @@ def test_one_of_the_right_size_stays_as_it_is():
 
 def test_images_and_styles_are_paired():
     images, styles = torch.arange(5).view(5, 1, 1, 1), torch.arange(2).view(2, 1, 1, 1)
-    assert [len(batch) for batch in paired(images, styles[:1])] == [5, 5]
-    one, five = paired(images[:1], images)
+    assert [len(batch) for batch in pair_batches(images, styles[:1])] == [5, 5]
+    one, five = pair_batches(images[:1], images)
     assert (one.flatten().tolist(), five.flatten().tolist()) == ([0] * 5, [0, 1, 2, 3, 4])
-    assert paired(images[:4], styles)[1].flatten().tolist() == [0, 1, 0, 1]
+    assert pair_batches(images[:4], styles)[1].flatten().tolist() == [0, 1, 0, 1]
     with pytest.raises(InteractiveActionError, match="5 images and 2 style images"):
-        paired(images, styles)
+        pair_batches(images, styles)
 
 
 def test_a_image_that_is_none_is_told():

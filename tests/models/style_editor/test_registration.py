@@ -18,9 +18,9 @@ def found(unet_config, channels, state):
     """The name of the class that ComfyUI takes for such a U-Net."""
     from comfy.model_detection import model_config_from_unet_config
 
-    from interactive_action.models import comfy_registration as style_editor
+    from interactive_action.nodes import embedded_models
 
-    style_editor.register()
+    embedded_models.register()
     config = model_config_from_unet_config({**unet_config, "in_channels": channels}, state, "model.diffusion_model.")
     return type(config).__name__
 
@@ -28,15 +28,15 @@ def found(unet_config, channels, state):
 @pytest.mark.parametrize(
     ("unet_config", "channels", "state", "name"),
     [
-        (SD_1, 12, ATTENTION, "SD15Takes12"),
+        (SD_1, 12, ATTENTION, "StyleSD15"),
         (SD_1, 12, {}, "SD15"),
         (SD_1, 9, {}, "SD15"),
         (SD_1, 8, {}, "SD15_instructpix2pix"),
         (SD_1, 4, {}, "SD15"),
         ({**SD_1, "context_dim": 1024, "use_linear_in_transformer": True}, 4, {}, "SD20"),
-        (MINIATURE, 12, ATTENTION, "InteractiveActionMiniatureTakes12"),
-        (MINIATURE, 8, {}, "InteractiveActionMiniatureTakes8"),
-        (MINIATURE, 4, {}, "InteractiveActionMiniature"),
+        (MINIATURE, 12, ATTENTION, "CompactStyleSD15"),
+        (MINIATURE, 8, {}, "CompactInstructPix2Pix"),
+        (MINIATURE, 4, {}, "CompactSD15"),
     ],
 )
 def test_each_kind_of_checkpoint_finds_its_class(unet_config, channels, state, name):
@@ -46,13 +46,11 @@ def test_each_kind_of_checkpoint_finds_its_class(unet_config, channels, state, n
 def test_registering_again_changes_nothing():
     from comfy import supported_models
 
-    from interactive_action.models import comfy_registration as style_editor
-    from interactive_action.nodes import embedded_models as miniature
+    from interactive_action.nodes import embedded_models
 
-    style_editor.register()
+    embedded_models.register()
     before = list(supported_models.models)
-    miniature.register()
-    style_editor.register()
+    embedded_models.register()
     assert supported_models.models == before
 
 
@@ -60,10 +58,10 @@ def test_an_extended_model_of_sd_1_has_its_attention_at_the_first_levels_width()
     """SD 1.5's shapes without memory."""
     from comfy import supported_models
 
-    from interactive_action.models import comfy_registration as style_editor
+    from interactive_action.nodes import embedded_models
 
-    style_editor.register()
-    [kind] = [model for model in supported_models.models if model.__name__ == "SD15Takes12"]
+    embedded_models.register()
+    [kind] = [model for model in supported_models.models if model.__name__ == "StyleSD15"]
     config = kind(
         {
             **SD_1,

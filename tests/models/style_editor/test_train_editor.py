@@ -1,6 +1,6 @@
-"""Training an editor inside ComfyUI:
+"""Training an editor inside ComfyUI.
 
-the same numbers as in plain PyTorch, a LoRA that loads, and a MODEL that stays as it is.
+The same numbers as in plain PyTorch, a LoRA that loads, and a MODEL that stays as it is.
 """
 
 import json
@@ -13,7 +13,9 @@ from interactive_action.models.adapters import editor_adapter
 from interactive_action.models.style_editor.protocol import PlainEditor
 from interactive_action.models.style_editor.single_file import load_editor
 from interactive_action.scoring.editing import EditingReward
-from interactive_action.trainers.rlaif import D3POConfig, D3POTraining, EditTask
+from interactive_action.trainers.d3po import D3POConfig
+from interactive_action.trainers.edit_task import EditTask
+from interactive_action.trainers.rlaif import D3POTraining
 
 SETTINGS = {
     "steps": 2,
@@ -41,7 +43,7 @@ class Brightness:
 class MeanColor(Brightness):
     name = "mean color"
 
-    def see(self, images):
+    def encode_image(self, images):
         return torch.nn.functional.normalize(images.mean((1, 2)) + 1e-3, dim=-1)
 
 
@@ -83,7 +85,7 @@ def test_both_engines_teach_alike(both, images):
         gradient, numbers, pair = D3POTraining(engine, adapter, task, REWARD, config).step(
             adapter.start(torch.Generator().manual_seed(0)), 0
         )
-        gradients.append(sorted(float(part.norm()) for part in adapter.state(gradient).values()))
+        gradients.append(sorted(float(part.norm()) for part in adapter.tensors(gradient).values()))
         assert pair.better[3] <= pair.worse[3] and numbers["ties"] == 0
     assert len(gradients[0]) == len(gradients[1])
     assert sum(gradients[0]) == pytest.approx(sum(gradients[1]), rel=0.05)
