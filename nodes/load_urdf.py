@@ -103,7 +103,9 @@ class LoadRobot(Node):
         try:
             posture = tuple(float(word) for word in rest_qpos.split(",") if word.strip())
         except ValueError as error:
-            raise InteractiveActionError(f"rest_qpos must be numbers with commas between, but is {rest_qpos!r}.") from error
+            raise InteractiveActionError(
+                f"rest_qpos must be numbers with commas between, but is {rest_qpos!r}."
+            ) from error
         robot = CustomRobot(
             folder_paths.get_input_directory(),
             urdf,

@@ -79,7 +79,9 @@ class CustomRobot:
                     f"{name} must be from {-FURTHEST} to {FURTHEST} meters, but is {getattr(self, name)}."
                 )
         if not np.isfinite(self.rest_qpos).all():
-            raise InteractiveActionError(f"rest_qpos must be numbers of radians and meters, but is {list(self.rest_qpos)}.")
+            raise InteractiveActionError(
+                f"rest_qpos must be numbers of radians and meters, but is {list(self.rest_qpos)}."
+            )
 
     def parts(self) -> Any:
         """(root element, names of the joints that reach, of those that close): what can be told without simulating."""
@@ -110,8 +112,8 @@ class CustomRobot:
             )
         if self.rest_qpos and len(self.rest_qpos) != len(arm):
             raise InteractiveActionError(
-                f"{len(arm)} joints lead to {self.ee_link!r} ({', '.join(arm)}), but rest_qpos has {len(self.rest_qpos)} "
-                "numbers. Give one for each, or none."
+                f"{len(arm)} joints lead to {self.ee_link!r} ({', '.join(arm)}), but rest_qpos has "
+                f"{len(self.rest_qpos)} numbers. Give one for each, or none."
             )
         return root, arm, closing
 
@@ -289,7 +291,7 @@ def _posture(
         best.append((around + (low > 0 or own.stands) + share - 4 * aside - 0.1 * turned, found))
     if not best:
         raise InteractiveActionError(
-            f"{own.ee_link!r} of {own.urdf!r} cannot be held {ABOVE} m above the object at {PLACES[-1][0]} m, pointing "
-            "down. Move the robot with base_offset and height, check approach_axis, or take an arm of six joints or more."
+            f"{own.ee_link!r} of {own.urdf!r} cannot be held {ABOVE} m above the object at {PLACES[-1][0]} m, "
+            "pointing down. Move the robot with base_offset and height, check approach_axis, or take an arm of six joints or more."
         )
     return max(best, key=lambda one: one[0])[1]

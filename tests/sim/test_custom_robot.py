@@ -29,9 +29,12 @@ def toy(request, tmp_path_factory):
 
 def test_what_is_measured_on_a_panda_is_what_is_known_of_it():
     known, measured = ROBOTS["panda"], CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand_tcp", FINGERS).robot()
-    assert np.allclose(measured.ee_from_tcp, known.ee_from_tcp, atol=1e-3) and measured.reach == pytest.approx(known.reach, abs=0.005)
+    assert np.allclose(measured.ee_from_tcp, known.ee_from_tcp, atol=1e-3) and measured.reach == pytest.approx(
+        known.reach, abs=0.005
+    )
     assert measured.arm == known.arm and np.allclose(
-        [measured.rest_qpos[7:], measured.closed_configuration[7:]], [known.rest_qpos[7:], known.closed_configuration[7:]]
+        [measured.rest_qpos[7:], measured.closed_configuration[7:]],
+        [known.rest_qpos[7:], known.closed_configuration[7:]],
     )
     assert np.allclose(measured.rest_qpos[:7], known.rest_qpos[:7], atol=0.5)  # ManiSkill's own posture
 
@@ -39,7 +42,9 @@ def test_what_is_measured_on_a_panda_is_what_is_known_of_it():
 def test_any_link_of_the_hand_and_any_axis_will_do():
     by_hand = CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand", FINGERS).robot()
     assert np.array(by_hand.ee_from_tcp)[:3, 3] == pytest.approx([0, 0, 0.1034], abs=1e-3)
-    fetch = CustomRobot(WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].gripper_links, approach_axis="x", stands=True).robot()
+    fetch = CustomRobot(
+        WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].gripper_links, approach_axis="x", stands=True
+    ).robot()
     assert np.allclose(fetch.ee_from_tcp, ROBOTS["fetch"].ee_from_tcp, atol=1e-3)
 
 
