@@ -292,6 +292,7 @@ def _posture(
     if not best:
         raise InteractiveActionError(
             f"{own.ee_link!r} of {own.urdf!r} cannot be held {ABOVE} m above the object at {PLACES[-1][0]} m, "
-            "pointing down. Move the robot with base_offset and height, check approach_axis, or take an arm of six joints or more."
+            "pointing down. Move the robot with base_offset and height, check approach_axis, or take an arm of six "
+            "joints or more."
         )
     return max(best, key=lambda one: one[0])[1]
