@@ -7,13 +7,14 @@ import json
 import pathlib
 import sys
 import tempfile
+from collections.abc import Sequence
 
 from .setup import ROOT, digest, stage
 
 PEERS = ROOT / ".peers"
 
 
-def provide(name, *installs):
+def provide(name: str, *installs: Sequence[str]) -> pathlib.Path:
     """The folder of the peer ``name``: what ``pip install`` makes of each of ``installs``, lists of its arguments."""
     folder = PEERS / name
     stamp, key = folder / "installed", digest(sys.version, json.dumps(installs))
@@ -22,7 +23,7 @@ def provide(name, *installs):
         with tempfile.TemporaryDirectory(dir=PEERS, prefix=f".{name}-") as temporary:
             made, replaced = pathlib.Path(temporary, name), pathlib.Path(temporary, "replaced")
             pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-            pip += ["--target", made]
+            pip += ["--target", str(made)]
             for number, arguments in enumerate(installs, 1):
                 stage(f"what {name} needs, to compare with ({number} of {len(installs)})", [*pip, *arguments])
             (made / stamp.name).write_text(key)

@@ -5,7 +5,6 @@ Thumbnails are cut from the images of ``make demo``.
 """
 
 import json
-import sys
 
 from PIL import Image
 
@@ -91,8 +90,8 @@ NOTES = {
     "both, and **Write Report** puts scores, images and all settings into one HTML file in the output folder.\n\nFor "
     "your own token: connect its loader and write its word for the first method; its name in *tokens* puts it into "
     "the page.",
-    "compare-methods": "## Compare methods\n\nTextual Inversion, ReVersion, P+ and Interactive Action learn a word from "
-    "the same dataset and draw the same prompts from the same noise; beside them stands the plain word "
+    "compare-methods": "## Compare methods\n\nTextual Inversion, ReVersion, P+ and Interactive Action learn a word "
+    "from the same dataset and draw the same prompts from the same noise; beside them stands the plain word "
     '"handling". **IAScore** judges all, and **Write Report** puts it into one page.\n\n'
     "Run *Teach an action from simulation* once before, it saves the dataset. One seed and sixteen prompts show a "
     "tendency; for tables with intervals over seeds there is `make evidence`.",
@@ -196,7 +195,7 @@ LAYOUT = """
 """
 
 
-def main():
+def main() -> None:
     """Writes all of them, and their thumbnails."""
     WORKFLOWS.mkdir(exist_ok=True)
     with ComfyServer() as server, Browser() as browser:
@@ -217,4 +216,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -68,4 +68,5 @@ def file_stem(*names: object) -> str:
 
 def even_places(count: int, limit: int) -> Sequence[int]:
     """Lists at most ``limit`` places of ``count``, spread evenly from the first."""
-    return [place * count // limit for place in range(min(limit, count))]
+    places = min(limit, count)
+    return [place * count // places for place in range(places)]
