@@ -197,7 +197,7 @@ def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path,
     with pytest.raises(InteractiveActionError, match="leads out of"):
         nodes.LoadRobot.execute(**{**settings, "urdf": "../robot.urdf"})
     with pytest.raises(InteractiveActionError, match="rest_qpos must be numbers"):
-        nodes.LoadRobot.execute(**settings, rest="up")
+        nodes.LoadRobot.execute(**settings, rest_qpos="up")
     with pytest.raises(
         InteractiveActionError, match="A toy arm stands on the floor, and things in the kitchen on a table"
     ):
