@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ...scoring.statistics import bootstrap_interval
 from .worlds import Row
-
-RESAMPLES = 2000
 
 
 def interval(rows: Sequence[Row], value: Callable[[Row], float]) -> dict[str, Any]:
@@ -29,9 +28,7 @@ def interval(rows: Sequence[Row], value: Callable[[Row], float]) -> dict[str, An
     for row in rows:
         values_of_prompt.setdefault((row["action"], row["prompt"]), []).append(float(value(row)))
     means = np.array([np.mean(values) for values in values_of_prompt.values()])
-    resamples = np.random.default_rng(0).integers(len(means), size=(RESAMPLES, len(means)))
-    low, high = np.quantile(means[resamples].mean(1), (0.025, 0.975))
-    return {"mean": float(means.mean()), "interval": [float(low), float(high)]}
+    return {"mean": float(means.mean()), "interval": bootstrap_interval(means)}
 
 
 def summarize(rows: Sequence[Row]) -> list[dict[str, Any]]:
