@@ -96,7 +96,7 @@ class InteractionDataset:
         for images in (self.images, *([] if self.masks is None else [self.masks])):
             for part in [images] if isinstance(images, torch.Tensor) else images:
                 digest.update(str(tuple(part.shape)).encode())
-                for chunk in part.split(16):  # thousands of images are not held in memory twice
+                for chunk in torch.split(part, 16):  # thousands of images are not held in memory twice
                     digest.update(_to_uint8(chunk).tobytes())
         digest.update(json.dumps([self.prompts, self.prompts_and]).encode())
         return digest.hexdigest()

@@ -174,7 +174,8 @@ def custom(text: str, word: str, phrase: str) -> list[Prompt]:
                 f"Line {number} of the prompts is {line!r}. Write a prompt, and behind it, if you like, the names of "
                 f"subject and object: 'a panda {WORD} a lemon | panda | lemon'."
             )
-        prompts.append(Prompt(prompt.replace(WORD, word), prompt.replace(WORD, phrase), *[*names, "", ""][:2]))
+        subject, object = [*names, "", ""][:2]
+        prompts.append(Prompt(prompt.replace(WORD, word), prompt.replace(WORD, phrase), subject, object))
     if not prompts:
         raise InteractiveActionError(f"There are no prompts. Write one a line, with {WORD} where the word belongs.")
     return prompts

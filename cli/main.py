@@ -22,6 +22,7 @@ PACK = __package__.rpartition(".")[0]
 
 COMMANDS = {
     "record": "simulate an action and write images, masks and poses to a folder",
+    "caption": "put prompts to a recording's images: a dataset to train on",
     "train": "learn a token or a LoRA as a file describes it",
     "score": "judge a folder of images: did subject and object really meet?",
 }
@@ -35,6 +36,7 @@ SUMMARIES = {
 EPILOG = """\
 examples:
   interactive-action record recordings/lift --robot "unitree g1" --action "lift overhead" --object "big cube"
+  interactive-action caption recordings/lift dataset
   interactive-action train --print-config interactive-action > lift.toml
   interactive-action train lift.toml
   interactive-action score images --subject panda --object lemon --text "a panda picking up a lemon"

@@ -67,7 +67,11 @@ def _options() -> dict[str, tuple[dataclasses.Field[Any], Parameter]]:
 def _input(name: str, default: Any, details: Parameter) -> io.Input:
     """The widget of one hyperparameter. What is folded away may be missing in a prompt: the Config has its default."""
     advanced = details.advanced
-    common = {"tooltip": details.tooltip, "display_name": details.label or None, "advanced": advanced or None}
+    common: dict[str, Any] = {
+        "tooltip": details.tooltip,
+        "display_name": details.label or None,
+        "advanced": advanced or None,
+    }
     common |= {"optional": advanced}
     bounds = {"min": details.minimum, "max": details.maximum}
     if isinstance(default, bool):

@@ -97,7 +97,7 @@ class LoadRobot(Node):
         name: str,
         stands_on: str,
         forward: float = 0.0,
-        height: int = 0.0,
+        height: float = 0.0,
         rest: str = "",
     ) -> io.NodeOutput:
         try:
@@ -111,7 +111,7 @@ class LoadRobot(Node):
             tuple(name.strip() for name in gripper_links.split(",") if name.strip()),
             points=approach_axis,
             caption_name=name.strip(),
-            rest=posture,
+            rest_qpos=posture,
             forward=forward,
             height=height,
             stands=stands_on == GROUNDS[1],

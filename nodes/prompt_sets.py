@@ -193,7 +193,7 @@ class ActionBenchPrompts(Node):
     def execute(
         cls, action: str, word: str, names: str, images: int, seed: int, first: int = 0, count: int = 0
     ) -> io.NodeOutput:
-        actions = prompt_sets.ACTIONS_ALONE if action == ALL else (action,)
+        actions = tuple(prompt_sets.ACTIONS_ALONE) if action == ALL else (action,)
         return listed(prompt_sets.action_bench(actions, word, filled_lines(names)), images, seed, first, count)
 
 

@@ -143,7 +143,8 @@ def train(
 
     bar = comfy.utils.ProgressBar(config.steps)
     with ComfyEditor(*loaded) as engine:
-        task = EditTask(*(part.clone() if torch.is_tensor(part) else part for part in task_parts))
+        parts: Any = (part.clone() if torch.is_tensor(part) else part for part in task_parts)
+        task = EditTask(*parts)
         run = run_key(f"{engine.fingerprint()} {reward.name}", task, config)
         folder = pathlib.Path(folder_paths.get_user_directory(), "interactive_action", "training")
         path = folder / f"{run[:16]}.safetensors"
@@ -179,7 +180,8 @@ def feedback(pair: Pair, history: dict[str, list[float]], steps: int, alpha: flo
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.6, 5.4), dpi=100, layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(3, 2))
+    subfigures: Any = figure.subfigures(2, 1, height_ratios=(3, 2))
+    above, below = subfigures
     tiles = [("image", pair.original), ("style", pair.style)]
     for name, edit in (("better", pair.better), ("worse", pair.worse)):
         scores = f"structure {edit.structure:.3f}, semantics {edit.semantics:.3f}"

@@ -79,7 +79,7 @@ class TokenTrainer(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         method = METHODS[cls.METHOD]
-        words = {}
+        words: dict[str, Any] = {}
         if method.steers:
             words = {"steering_words": ACTION_WORDS[ACTION], "negative_words": cls.negatives()}
         return io.Schema(

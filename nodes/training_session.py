@@ -103,7 +103,7 @@ def train(
     check_text(action, "action")
     options = options or TrainingOptions()
     config: Any = config_of(METHODS[method].config, settings, options.hyperparameters)
-    if options.gradient_checkpointing and getattr(config, "auxiliary_lora_rank", 0):
+    if options.gradient_checkpointing and bool(getattr(config, "auxiliary_lora_rank", 0)):
         raise InteractiveActionError(
             "Gradient checkpointing does not go with an auxiliary LoRA. Turn it off in Training Options, or set "
             "auxiliary_lora_rank to 0."
@@ -114,7 +114,9 @@ def train(
     with ComfyEngine(*loaded, gradient_checkpointing=options.gradient_checkpointing) as engine:
         fingerprint = engine.fingerprint()
         if options.cache_latents_to_disk:
-            engine.encode_images = LatentCache(engine.encode_images, fingerprint, _user_folder("latents"))
+            engine.encode_images = LatentCache(  # type: ignore[method-assign]
+                engine.encode_images, fingerprint, _user_folder("latents")
+            )
         weights = options.loss_weights
         objective = METHODS[method].build(engine, dataset, config, extra=extra, loss_weights=weights)
         run = run_key(fingerprint, dataset, config, *(part for part in (extra, weights) if part is not None))

@@ -92,12 +92,7 @@ def score_images(
     subjects, objects, texts = (
         broadcast(values, count, name) for values, name in ((subjects, "subject"), (objects, "object"), (texts, "text"))
     )
-    for text in texts:
-        if word := LEARNED_WORD.search(text):
-            raise InteractiveActionError(
-                f'The text "{text}" still holds {word.group()}, a learned word that CLIP cannot read. '
-                'Put a natural phrase in its place, for example "picking up".'
-            )
+    _check_plain(texts)
     if boxes is not None:
         boxes = checked_boxes(boxes, count)
     if boxes is None and detector is None:
@@ -119,6 +114,16 @@ def score_images(
         if progress:
             progress(len(rows), count)
     return rows
+
+
+def _check_plain(texts: Sequence[str]) -> None:
+    """Raises a sentence for a text with a learned word in it."""
+    for text in texts:
+        if word := LEARNED_WORD.search(text):
+            raise InteractiveActionError(
+                f'The text "{text}" still holds {word.group()}, a learned word that CLIP cannot read. '
+                'Put a natural phrase in its place, for example "picking up".'
+            )
 
 
 def closest_pair(boxes: Sequence[Box], subject: str, object: str) -> tuple[float, Box | None, Box | None]:

@@ -6,7 +6,7 @@ what single images should show.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +82,18 @@ def score_folder(
         if progress:
             progress(len(rows), len(paths))
 
+    for batch in _batches(paths, batch_size, broken):
+        score(batch)
+    if not rows:
+        raise InteractiveActionError(
+            f'None of the {len(paths)} images in "{folder}" can be read. {broken[paths[0].name]}'
+        )
+    names = sorted(rows)
+    return [rows[name] for name in names], names, broken
+
+
+def _batches(paths: Sequence[Path], batch_size: int, broken: dict[str, str]) -> Iterator[dict[str, torch.Tensor]]:
+    """Yields {file name: uint8 (H, W, 3)} of one size each, and adds what cannot be read to ``broken``."""
     waiting: dict[torch.Size, dict[str, torch.Tensor]] = {}
     for path in paths:
         try:
@@ -92,18 +104,11 @@ def score_folder(
         batch = waiting.setdefault(image.shape, {})
         batch[path.name] = image
         if len(batch) == batch_size:
-            score(waiting.pop(image.shape))
+            yield waiting.pop(image.shape)
         elif sum(one.numel() // 3 for some in waiting.values() for one in some.values()) > MOST_PIXELS:
             while waiting:
-                score(waiting.popitem()[1])
-    for batch in waiting.values():
-        score(batch)
-    if not rows:
-        raise InteractiveActionError(
-            f'None of the {len(paths)} images in "{folder}" can be read. {broken[paths[0].name]}'
-        )
-    names = sorted(rows)
-    return [rows[name] for name in names], names, broken
+                yield waiting.popitem()[1]
+    yield from waiting.values()
 
 
 def load_image(path: str | Path) -> torch.Tensor:

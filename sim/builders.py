@@ -137,7 +137,7 @@ def grain(color: Color, rng: np.random.Generator, boards: int = 8, size: float =
     )
 
 
-def tiles(color: Color, rng: np.random.Generator, count: int = 3, size: float = 256) -> Any:
+def tiles(color: Color, rng: np.random.Generator, count: Any = 3, size: float = 256) -> Any:
     """Square tiles of slightly different tone with light joints."""
     x, y = np.meshgrid(np.arange(size) / size * count, np.arange(size) / size * count)
     tone = rng.uniform(0.85, 1.1, (count, count))[y.astype(int), x.astype(int)]
@@ -181,17 +181,17 @@ def _attach(
     entity.add_component(seen)
 
 
-def _box(part: Geometry, scale: float, physical: Any, look: Any) -> None:
+def _box(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
     half = np.array(part.half) * scale
     return [sapien.physx.PhysxCollisionShapeBox(half, physical)], sapien.render.RenderShapeBox(half, look)
 
 
-def _ball(part: Geometry, scale: float, physical: Any, look: Any) -> None:
+def _ball(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
     radius = part.half[0] * scale
     return [sapien.physx.PhysxCollisionShapeSphere(radius, physical)], sapien.render.RenderShapeSphere(radius, look)
 
 
-def _cylinder(part: Geometry, scale: float, physical: Any, look: Any) -> None:
+def _cylinder(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
     radius, length = np.array(part.half) * scale
     shapes = (
         sapien.physx.PhysxCollisionShapeCylinder(radius, length, physical),
@@ -202,10 +202,13 @@ def _cylinder(part: Geometry, scale: float, physical: Any, look: Any) -> None:
     return shapes[:1], shapes[1]
 
 
-def _turned(part: Geometry, scale: float, physical: Any, look: Any) -> None:
+def _turned(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
     outline = np.array(part.outline) * scale
     wall = part.wall * scale
-    rings = [np.concatenate([_ring(*lower, SECTORS), _ring(*upper, SECTORS)]) for lower, upper in pairwise(outline)]
+    rings = [
+        np.concatenate([_ring(lower[0], lower[1], SECTORS), _ring(upper[0], upper[1], SECTORS)])
+        for lower, upper in pairwise(outline)
+    ]
     if wall:  # a floor, and a wall of planks
         floor = np.concatenate([_ring(outline[0][0], 0, SECTORS), _ring(outline[0][0], wall, SECTORS)])
         hulls = [floor, *(plank for lower, upper in pairwise(outline) for plank in _planks(lower, upper, wall))]
@@ -220,7 +223,7 @@ def _turned(part: Geometry, scale: float, physical: Any, look: Any) -> None:
     return shapes, sapien.render.RenderShapeTriangleMesh(*_lathe(np.array(profile)), look)
 
 
-def _mesh(part: Geometry, scale: float, physical: Any, look: Any) -> None:
+def _mesh(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
     turn, offset, size = part.place
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = turn, offset * scale
@@ -234,7 +237,7 @@ def _mesh(part: Geometry, scale: float, physical: Any, look: Any) -> None:
     return shapes, visual
 
 
-def _planks(lower: Any, upper: Any, wall: float) -> list[Any]:
+def _planks(lower: Any, upper: Any, wall: float) -> Any:
     for turn in np.arange(SECTORS) * 2 * np.pi / SECTORS:
         angles = turn + np.array([0, 2 * np.pi / SECTORS])
         yield np.array(
@@ -247,7 +250,7 @@ def _planks(lower: Any, upper: Any, wall: float) -> list[Any]:
         )
 
 
-def _ring(radius: float, height: float, count: int) -> np.ndarray:
+def _ring(radius: float, height: float, count: Any) -> Any:
     angles = np.arange(count) * 2 * np.pi / count
     return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(count, height)], 1)
 
@@ -271,11 +274,11 @@ def _lathe(profile: Any) -> Any:
     return tuple(np.concatenate(array) for array in (vertices, triangles, normals, places))
 
 
-def _circle(radius: float, height: float, angles: int) -> np.ndarray:
+def _circle(radius: float, height: float, angles: Any) -> Any:
     return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(len(angles), height)], 1)
 
 
-def _turn_x_to(axis: str) -> Any:
+def _turn_x_to(axis: Any) -> Any:
     """Quaternion that turns x onto ``axis`` (3,), about which or along which a joint of PhysX moves."""
     axis = np.array(axis, float) / np.linalg.norm(axis)
     if axis[0] < -0.999:

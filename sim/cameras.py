@@ -153,7 +153,7 @@ def fit_view(points: np.ndarray, tangents: tuple[float, float]) -> Any:
     return np.array([*(high - low) / 2, -((high + low) / (2 * tangents)).max()])
 
 
-def _average(colors: np.ndarray, scale: float) -> np.ndarray:
+def _average(colors: np.ndarray, scale: int) -> np.ndarray:
     if scale == 1:
         return colors
     height, width, channels = colors.shape

@@ -21,7 +21,6 @@ from .protocol import receive, send
 
 if TYPE_CHECKING:
     from .plan import Plan
-    from .progress import Progress
     from .recording import Recording
     from .scene import Scene
 
@@ -36,11 +35,11 @@ class Simulator:
     """A simulator that is started when first needed, used again, and started afresh when it has died."""
 
     def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
-        self.silence = timeout_s
-        self.process = None
+        self.timeout_s = timeout_s
+        self.process: Any = None
         self._busy = threading.Lock()
 
-    def record(self, scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
+    def record(self, scene: Scene, plan: Plan, progress: Any = None) -> Recording:
         """A ``Recording`` of ``scene`` by ``plan``.
 
         ``progress(done, total, image)`` is called with each image, uint8 (H, W, 3), and while nothing comes every
@@ -48,11 +47,11 @@ class Simulator:
         """
         return self.record_together((scene,), plan, progress)[0]
 
-    def record_together(self, scenes: Sequence[Scene], plan: Plan, progress: Progress | None = None) -> list[Recording]:
+    def record_together(self, scenes: Sequence[Scene], plan: Plan, progress: Any = None) -> list[Recording]:
         """A ``Recording`` of each of ``scenes``, all of the same seeds; ``progress`` as of ``record``."""
         return collect(lambda *job: Deferred(self.run_episode, *job), scenes, plan, progress)
 
-    def run_episode(self, scenes: Sequence[Scene], plan: Plan, seed: int, progress: Progress | None = None) -> Any:
+    def run_episode(self, scenes: Sequence[Scene], plan: Plan, seed: int, progress: Any = None) -> Any:
         """As ``record.record_episode``, in the simulator's process.
 
         ``progress`` is called with None while nothing comes.
@@ -90,7 +89,7 @@ class Simulator:
         self._messages = queue.Queue()
         threading.Thread(target=_read, args=(self.process.stdout, self._messages), daemon=True).start()
 
-    def _follow(self, count: int, progress: Progress | None) -> Any:
+    def _follow(self, count: int, progress: Any) -> Any:
         """The arrays of each of ``count`` scenes, once all images have come, or why the take failed."""
         done = 0
         while True:
@@ -133,7 +132,7 @@ class Simulator:
         except (InteractiveActionError, BrokenPipeError):
             self.close()
 
-    def _death(self) -> str:
+    def _death(self) -> InteractiveActionError:
         code = self.process.wait()
         self._words.seek(0)
         words = self._words.read().decode(errors="replace").strip()[-600:]

@@ -75,8 +75,8 @@ class CustomObject:
                 else f"no joint that carries a part with {self.handle!r} in its name"
             )
             raise InteractiveActionError(
-                f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(moving) or 'none'}. Name one, or "
-                "its handle."
+                f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(map(str, moving)) or 'none'}. "
+                "Name one, or its handle."
             )
         if not handles[name]:
             raise InteractiveActionError(
@@ -86,7 +86,7 @@ class CustomObject:
         return root, moving[name], handles[name]
 
     def _handles(self, root: ET.Element, joint: Any) -> Any:
-        carried = [link for link in root.findall("link") if joint in urdf.joints_to(root, link.get("name"))]
+        carried = [link for link in root.findall("link") if joint in urdf.joints_to(root, str(link.get("name")))]
         return [
             (link.get("name"), shape)
             for link in carried

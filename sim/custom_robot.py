@@ -90,7 +90,7 @@ class CustomRobot:
             )
         for joint in root.findall("joint"):
             limit = joint.find("limit")
-            lower, upper = (float(limit.get(end)) if limit is not None else 0.0 for end in urdf.LIMITS)
+            lower, upper = (float(limit.get(end, 0.0)) if limit is not None else 0.0 for end in urdf.LIMITS)
             if lower > upper:
                 raise InteractiveActionError(
                     f"The joint {joint.get('name')!r} of {self.urdf!r} has the limits {lower} and {upper}, the lower "
@@ -117,7 +117,7 @@ class CustomRobot:
         return _measured(self, version(self.files()))
 
 
-def _moving(root: ET.Element, link: Any) -> bool:
+def _moving(root: ET.Element, link: Any) -> Any:
     return [joint.get("name") for joint in urdf.joints_to(root, link) if joint.get("type") in urdf.MOVES]
 
 
@@ -158,7 +158,7 @@ def _measured(own: Any, _version: Any) -> Any:
         ee_link=own.ee_link,
         gripper_links=own.gripper_links,
         reach=hand.reach,
-        tcp_closing_offset=hand.recede,
+        tcp_closing_offset=hand.tcp_closing_offset,
         visible_links=(own.ee_link, *own.gripper_links),
         ee_from_tcp=tuple(map(tuple, hand.grip)),
         base=tuple(stand.tolist()),
@@ -230,7 +230,7 @@ class _Hand:
         self.articulation.pose = sapien.Pose(np.linalg.inv(tool) @ base)
         return np.array([self._box(self.links[finger]) for finger in self.own.gripper_links])
 
-    def _gap(self, qpos: np.ndarray) -> float:
+    def _gap(self, qpos: np.ndarray) -> Any:
         middles = self._boxes(qpos).mean(1)
         return np.linalg.norm(middles[0] - middles[1:].mean(0))
 

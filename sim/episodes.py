@@ -18,7 +18,7 @@ from .recording import Recording
 
 if TYPE_CHECKING:
     from .plan import Plan
-    from .progress import Progress, Submit
+    from .progress import Submit
     from .scene import Scene
 
 
@@ -31,7 +31,7 @@ class Deferred:
     def __init__(self, work: Callable[..., Any], *job: Any) -> None:
         self.work, self.job = work, job
 
-    def follow(self, progress: Progress | None) -> Any:
+    def follow(self, progress: Any) -> Any:
         """Its result; ``progress(done, image)`` is called while it is worked out, and may raise to stop it."""
         return self.work(*self.job, progress)
 
@@ -39,7 +39,7 @@ class Deferred:
         """Nothing has begun."""
 
 
-def collect(submit: Submit, scenes: Sequence[Scene], plan: Plan, progress: Progress | None = None) -> list[Recording]:
+def collect(submit: Submit, scenes: Sequence[Scene], plan: Plan, progress: Any = None) -> list[Recording]:
     """Recordings of ``scenes``, one each, with the same seeds: those with which all of them succeed, from 0 on.
 
     ``submit(scenes, plan, seed)`` starts an episode and returns something to ``follow(progress)``, whose result is as
@@ -95,5 +95,5 @@ def join(scene: Scene, episodes: Sequence[Any], seeds: Sequence[int], failures: 
     )
 
 
-def _tell(progress: Progress | None, before: int, total: int, done: int, image: np.ndarray | None) -> None:
+def _tell(progress: Any, before: int, total: int, done: int, image: np.ndarray | None) -> None:
     progress(before + done, total, image)

@@ -5,6 +5,7 @@ The camera stands at the front (x) or at a side (y); the robot's base is at the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ class Room:
     below: float = 0.0
     top: tuple = ()
     timber: bool = True
-    furnish: object = None
+    furnish: Any = None
 
     def __call__(self, scene: sapien.Scene, ground: Color, rng: np.random.Generator) -> Any:
         """Builds the room in a scene."""
@@ -75,7 +76,7 @@ class Room:
         return int(rng.integers(KINDS))
 
 
-def table(rng: np.random.Generator) -> list[Geometry]:
+def table(rng: np.random.Generator) -> Iterator[Geometry]:
     """A table on four legs, chairs, an image, a lamp."""
     high = 0.71
     yield from (box(0.035, 0.035, high / 2, (0.35 + x * 0.65, y * 0.65, high / 2)) for x in (-1, 1) for y in (-1, 1))
@@ -85,7 +86,7 @@ def table(rng: np.random.Generator) -> list[Geometry]:
     yield from floor_lamp(-1.2, rng.choice([-1, 1]) * 1.8)
 
 
-def kitchen(rng: np.random.Generator) -> list[Geometry]:
+def kitchen(rng: np.random.Generator) -> Iterator[Geometry]:
     """A counter, cupboards on the wall, a fridge, a window with light."""
     front = rng.uniform(0.25, 0.7, 3)
     yield box(0.70, 1.2, 0.43, (0.25, 0, 0.43), front)
@@ -99,7 +100,7 @@ def kitchen(rng: np.random.Generator) -> list[Geometry]:
     yield turned((0.05, 0), (0.07, 0.2), at=(BACK + 0.35, rng.uniform(-1, 1), 0.88), color=rng.uniform(0.1, 0.7, 3))
 
 
-def living_room(rng: np.random.Generator) -> list[Geometry]:
+def living_room(rng: np.random.Generator) -> Iterator[Geometry]:
     """A rug on the floor, a sofa, a shelf with books, a plant and a lamp."""
     fabric = rng.uniform(0.08, 0.5, 3)
     yield box(0.45, 1.1, 0.21, (BACK + 0.6, 0, 0.21), fabric)
@@ -128,7 +129,7 @@ def living_room(rng: np.random.Generator) -> list[Geometry]:
         )
 
 
-def workshop(rng: np.random.Generator) -> list[Geometry]:
+def workshop(rng: np.random.Generator) -> Iterator[Geometry]:
     """A work bench, a board with tools, crates and a shelf of tins."""
     yield from (box(0.05, 0.05, 0.40, (0.3 + x * 0.62, y * 1.0, 0.40), DARK) for x in (-1, 1) for y in (-1, 1))
     yield box(0.62, 1.0, 0.02, (0.3, 0, 0.2), STEEL)
@@ -148,14 +149,14 @@ def workshop(rng: np.random.Generator) -> list[Geometry]:
     )
 
 
-def chair(x: float, y: float, towards: float) -> list[Geometry]:
+def chair(x: float, y: float, towards: float) -> Iterator[Geometry]:
     """A chair whose back is away from the table."""
     yield box(0.2, 0.2, 0.02, (x, y, 0.44))
     yield box(0.2, 0.02, 0.22, (x, y - towards * 0.19, 0.70))
     yield from (box(0.02, 0.02, 0.22, (x + i * 0.18, y + j * 0.18, 0.22)) for i in (-1, 1) for j in (-1, 1))
 
 
-def floor_lamp(x: float, y: float) -> list[Geometry]:
+def floor_lamp(x: float, y: float) -> Iterator[Geometry]:
     """A lamp that stands at (x, y)."""
     yield cylinder(0.16, 0.015, (x, y, 0.015), DARK)
     yield cylinder(0.015, 0.75, (x, y, 0.78), STEEL)

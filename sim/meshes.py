@@ -29,7 +29,7 @@ def read(path: str | pathlib.Path, process: bool = True) -> tuple[np.ndarray, np
     except ImportError as error:
         raise MissingExtraError("trimesh, which reads meshes,", "mesh") from error
     try:
-        mesh = trimesh.load(path, force="mesh", process=process)
+        mesh: Any = trimesh.load(path, force="mesh", process=process)
         return np.array(mesh.vertices, float), np.array(mesh.faces, int)
     except Exception as error:  # the readers of so many formats raise whatever they like
         name = pathlib.Path(path).name
@@ -81,7 +81,7 @@ def _thing_of(path: str | pathlib.Path, _version: Any, size: float, up: str) -> 
             f"The mesh {name!r} has no volume: at this size it is {2000 * half.min():.1f} mm thin. Give it thickness."
         )
     part = Geometry(
-        "mesh", file=path, pieces=_pieces(corners, faces, name), place=(turn, offset, scale), size=tuple(half)
+        "mesh", file=str(path), pieces=_pieces(corners, faces, name), place=(turn, offset, scale), size=tuple(half)
     )
     return ObjectSpec((part,), Grip(half[2], yaw_symmetry=2, height_tolerance=0.1), surface=min(half[:2]))
 

@@ -46,7 +46,7 @@ def distance(start: np.ndarray, end: np.ndarray) -> float:
     return np.linalg.norm(end[:3, 3] - start[:3, 3]) + 0.1 * turn
 
 
-def time_parameterize(path: Sequence[np.ndarray], seconds: float) -> list[np.ndarray]:
+def time_parameterize(path: np.ndarray, seconds: float) -> Any:
     """Joint targets (steps, joints).
 
     One for each step of physics, that go through ``path`` (points, joints) smoothly.
@@ -70,7 +70,7 @@ class Arm:
         self.grip = np.array(self.robot.ee_from_tcp, float)
         self.limits = articulation.qlimits.T
         self.endless = ~np.isfinite(self.limits).all(0)
-        self.others = []  # arms that keep still while this one moves
+        self.others: list[Any] = []  # arms that keep still while this one moves
 
     def pose(self, joints: np.ndarray | None = None) -> np.ndarray:
         """Pose (4, 4) of the tool at the joint targets."""
@@ -124,7 +124,7 @@ class Arm:
                 last = error
         raise last
 
-    def path(self, joints: np.ndarray | None, start: np.ndarray, end: np.ndarray) -> Any:
+    def path(self, joints: np.ndarray, start: np.ndarray, end: np.ndarray) -> Any:
         """Returns joint positions (points, joints) along a straight line; ``joints`` are those at its start."""
         pieces = max(1, round(distance(start, end) / STRIDE))
         path = [joints]
@@ -199,7 +199,8 @@ class Arm:
 
     def back_off(self, meters: float, speed: float) -> Any:
         """Draw the hand back the way it points."""
-        self.shift(*(-meters * self.pose()[:3, 2]), speed)
+        x, y, z = -meters * self.pose()[:3, 2]
+        self.shift(x, y, z, speed)
 
     def partner(self) -> Any:
         """The arm of the second robot. Whichever of the two moves, the other keeps its place."""

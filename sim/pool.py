@@ -5,10 +5,10 @@ Both run the same job, ``(scenes, plan, seed)``, which is plain data, as is the 
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,6 @@ from .client import ROOT, TICK, Simulator
 from .episodes import collect
 
 if TYPE_CHECKING:
-    from .plan import Plan
-    from .progress import Progress
     from .recording import Recording
     from .scene import Scene
 
@@ -46,11 +44,11 @@ class Pool:
         for simulator in self.simulators:
             simulator.close()
 
-    def record(self, scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
+    def record(self, scene: Scene, plan: Any, progress: Any = None) -> Recording:
         """A ``Recording``; ``progress`` as of ``Simulator.record``."""
         return self.record_together((scene,), plan, progress)[0]
 
-    def record_together(self, scenes: Sequence[Scene], plan: Plan, progress: Progress | None = None) -> list[Recording]:
+    def record_together(self, scenes: Any, plan: Any, progress: Any = None) -> list[Recording]:
         """A ``Recording`` of each of ``scenes``, all of the same seeds."""
         return collect(self._submit, scenes, plan, progress)
 
@@ -79,7 +77,7 @@ class _Running:
         if image is not None:
             self.latest = done, image
 
-    def follow(self, progress: Progress | None) -> Any:
+    def follow(self, progress: Any) -> Any:
         told = 0
         try:
             while progress and not self.future.done():
@@ -100,7 +98,7 @@ class _Running:
         self.future.cancel()
 
 
-def record_with_ray(scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
+def record_with_ray(scene: Scene, plan: Any, progress: Any = None) -> Recording:
     """A ``Recording`` as of ``Pool``, by the workers of the Ray cluster that is joined, or of a local one.
 
     Each job asks for one CPU. The nodes of the cluster need this folder at the same place, and what the simulator
@@ -111,11 +109,11 @@ def record_with_ray(scene: Scene, plan: Plan, progress: Progress | None = None) 
     except ImportError as error:
         raise MissingExtraError("ray, which spreads the work over a cluster,", "cluster") from error
     if not ray.is_initialized():
-        ray.init(include_dashboard=False, logging_level="error")
+        ray.init(include_dashboard=False, logging_level=logging.ERROR)
 
     @ray.remote(num_cpus=1)
     def run(
-        root: str, scenes: Sequence[Scene], plan: Plan, seed: int
+        root: str, scenes: Any, plan: Any, seed: int
     ) -> Any:  # sent by value: a node knows this pack only once it has entered it
         import runpy
         import sys
@@ -128,7 +126,7 @@ def record_with_ray(scene: Scene, plan: Plan, progress: Progress | None = None) 
 
         return SIMULATOR.run_episode([Scene(**scene) for scene in scenes], Plan(**plan), seed)
 
-    def submit(scenes: Sequence[Scene], plan: Plan, seed: int) -> Any:
+    def submit(scenes: Any, plan: Any, seed: int) -> Any:
         return _OnCluster(ray, run.remote(str(ROOT), [asdict(scene) for scene in scenes], asdict(plan), seed))
 
     return collect(submit, (scene,), plan, progress)[0]
@@ -140,7 +138,7 @@ class _OnCluster:
     def __init__(self, ray: Any, reference: Any) -> None:
         self.ray, self.reference = ray, reference
 
-    def follow(self, progress: Progress | None) -> Any:
+    def follow(self, progress: Any) -> Any:
         while progress and not self.ray.wait([self.reference], timeout=TICK)[0]:
             progress(0, None)
         parts, failure = self.ray.get(self.reference)

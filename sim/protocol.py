@@ -28,7 +28,7 @@ def receive(stream: Any) -> tuple[Any, dict[str, np.ndarray]]:
     return message, {name: _array(stream, np.dtype(kind), shape) for name, kind, shape in message.pop("arrays")}
 
 
-def _array(stream: Any, dtype: str, shape: Any) -> np.ndarray:
+def _array(stream: Any, dtype: Any, shape: Any) -> np.ndarray:
     data = bytearray(stream.read(dtype.itemsize * math.prod(shape)))
     if len(data) < dtype.itemsize * math.prod(shape):
         raise EOFError

@@ -22,12 +22,11 @@ from .world import World
 
 if TYPE_CHECKING:
     from .plan import Plan
-    from .progress import Progress
     from .recording import Recording
     from .scene import Scene
 
 
-def record(scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
+def record(scene: Scene, plan: Plan, progress: Any = None) -> Recording:
     """A ``Recording`` of ``scene`` by ``plan``. A seed whose action fails is noted and the next one is tried.
 
     ``progress(done, total, image)``, uint8 (H, W, 3), is called after every image and may raise to stop.
@@ -35,9 +34,7 @@ def record(scene: Scene, plan: Plan, progress: Progress | None = None) -> Record
     return collect(lambda *job: Deferred(record_episode, *job), (scene,), plan, progress)[0]
 
 
-def record_episode(
-    scenes: Sequence[Scene], plan: Plan, seed: int, progress: Progress | None = None
-) -> tuple[list[Any], str]:
+def record_episode(scenes: Sequence[Scene], plan: Plan, seed: int, progress: Any = None) -> tuple[list[Any], str]:
     """Returns (arrays of each scene's episode, why it failed), as ``episodes.collect`` puts them together.
 
     ``progress(done, image)`` is called after every image. Nothing is rendered unless all of the scenes succeed.
@@ -87,7 +84,8 @@ def perform(scene: Scene, seed: int, **how: Any) -> tuple[World, str]:
     """Run the scene's action once; the world afterwards, and why it failed (empty if it succeeded)."""
     of_world, of_action, _ = _generators(scene, seed)
     world = World(scene, of_world)
-    action = world.action = ACTIONS[scene.action](world, of_action)
+    action: Any = ACTIONS[scene.action](world, of_action)
+    world.action = action
     try:
         action.run(TwoHands(world) if world.robot.palms else Arm(world), **how)
     except InteractiveActionError as error:

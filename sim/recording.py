@@ -46,7 +46,7 @@ class Recording:
     ``scene`` is the ``Scene`` that was simulated, or an ``ExternalSource`` if the images come from somewhere else.
     """
 
-    scene: object
+    scene: Any
     images: np.ndarray
     subject_masks: np.ndarray
     object_masks: np.ndarray
@@ -122,14 +122,14 @@ class Recording:
         drawn = self.images.astype(np.float32)
         for masks, color in ((self.subject_masks, COLORS["subject"]), (self.object_masks, COLORS["object"])):
             drawn[masks] = 0.6 * drawn[masks] + 0.4 * np.array(color)
-        drawn = [Image.fromarray(image) for image in drawn.astype(np.uint8)]
+        images = [Image.fromarray(image) for image in drawn.astype(np.uint8)]
         for boxes, color in ((self.subject_boxes, COLORS["subject"]), (self.object_boxes, COLORS["object"])):
-            for image, found in zip(drawn, boxes):
+            for image, found in zip(images, boxes):
                 for box in found:
                     x, y = box["x"], box["y"]
                     corners = (x, y, x + box["width"] - 1, y + box["height"] - 1)
                     ImageDraw.Draw(image).rectangle(corners, outline=color, width=max(1, image.height // 200))
-        return np.stack([np.asarray(image) for image in drawn])
+        return np.stack([np.asarray(image) for image in images])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything but the scene, by name."""

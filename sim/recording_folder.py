@@ -60,7 +60,8 @@ def _write(recording: Recording, folder: pathlib.Path) -> None:
         line |= {name: getattr(recording, name)[index].tolist() for name in MATRICES}
         lines.append(json.dumps(line, ensure_ascii=False) + "\n")
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: array for name, array in recording.arrays().items() if name not in STORED})
+    arrays: dict[str, Any] = {name: array for name, array in recording.arrays().items() if name not in STORED}
+    np.savez_compressed(buffer, **arrays)
     (folder / "trajectories.npz").write_bytes(buffer.getvalue())
     if isinstance(recording.scene, Scene):
         (folder / "scene.json").write_text(json.dumps(recording.scene.to_json(), indent=1), encoding="utf-8")
@@ -79,7 +80,8 @@ def load(folder: str | pathlib.Path) -> Recording:
             f"{folder.name!r} is not a recording: it has no {METADATA}. Each line of it must be like "
             '{"file_name": "0.png", "subject": "robot arm", "object": "red cube", "action": "pick up"}.'
         )
-    shots, actions = [], []
+    shots: list[dict[str, Any]] = []
+    actions: list[str] = []
     for number, line in read_json_lines(folder / METADATA):
         try:
             actions.append(_text(line["action"], "action"))

@@ -8,7 +8,6 @@ software, those textures and the shading of what something else covers afterward
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +74,7 @@ def read_meshes(scene: sapien.Scene) -> None:
                     ) from error
 
 
-def _bodies(scene: sapien.Scene) -> Iterator[Any]:
+def _bodies(scene: sapien.Scene) -> list[Any]:
     components = [component for entity in scene.entities for component in entity.components]
     return [component for component in components if isinstance(component, sapien.render.RenderBodyComponent)]
 

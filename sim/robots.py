@@ -103,7 +103,8 @@ class Robot:
         for root, file in ((arm, self.urdf), (hand, self.hand)):
             for mesh in root.iter("mesh"):
                 mesh.set("filename", str(_in_wheel(file).parent / mesh.get("filename").removeprefix("package://")))
-        kept, grown = {self.hand_root}, True
+        kept: set[Any] = {self.hand_root}
+        grown = True
         while grown:
             children = {
                 joint.find("child").get("link")
@@ -154,11 +155,11 @@ class Robot:
 
 def _in_wheel(urdf: str) -> pathlib.Path:
     wheel = importlib.util.find_spec("mani_skill")
-    if wheel is None:
+    if wheel is None or not wheel.submodule_search_locations:
         raise MissingExtraError(
             "mani_skill, whose wheel has the robots (pip install --no-deps mani_skill==3.0.1),", "sim"
         )
-    path = pathlib.Path(wheel.submodule_search_locations[0], "assets", "robots", urdf)
+    path = pathlib.Path(str(wheel.submodule_search_locations[0]), "assets", "robots", urdf)
     if not path.is_file():
         raise InteractiveActionError(
             f"The mani_skill wheel has no {path}. Reinstall it: pip install --no-deps --force-reinstall "

@@ -94,6 +94,7 @@ class Scene:
         for name, kind in (("custom_robot", CustomRobot), ("custom_object", CustomObject)):
             if isinstance(getattr(self, name), dict):  # from json
                 object.__setattr__(self, name, kind(**getattr(self, name)))
+        known: Any
         for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OFFERED), ("room", ROOMS)):
             _check(name, getattr(self, name), known)
         for name, known in (("object_color", OBJECT_COLORS), ("ground", PLACE_COLORS), ("background", PLACE_COLORS)):

@@ -76,7 +76,7 @@ class TwoHands:
             for share in np.arange(1, pieces + 1) / pieces:
                 path.append(self.inverse(at + share * (place - at), path[-1]))
             at, length = place, length + way
-        for self.targets in time_parameterize(path, length / speed):
+        for self.targets in time_parameterize(np.array(path), length / speed):
             self.world.step(self.targets)
 
     def wait(self, seconds: float) -> None:

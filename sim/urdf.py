@@ -84,14 +84,14 @@ def read(folder: str | pathlib.Path, name: str) -> ET.Element:
             element.attrib = {**values, **element.attrib}
     for tag in ("mesh", "texture"):
         for element in root.iter(tag):
-            element.set("filename", str(_file(pathlib.Path(folder).resolve(), path, element.get("filename"))))
+            element.set("filename", str(_file(pathlib.Path(folder).resolve(), path, element.get("filename", ""))))
     return root
 
 
 def files(folder: str | pathlib.Path, name: str) -> list[pathlib.Path]:
     """The paths of a URDF file and of the meshes and textures that it names, or that these name: all in ``folder``."""
     root = read(folder, name)
-    named = {element.get("filename") for tag in ("mesh", "texture") for element in root.iter(tag)}
+    named = {element.get("filename", "") for tag in ("mesh", "texture") for element in root.iter(tag)}
     paths = [path for file in sorted(named) for path in with_named(file)]
     return [path_inside(folder, path, "file") for path in (find(folder, name), *paths)]
 
@@ -111,7 +111,7 @@ def load(loader: Any, root: ET.Element, called: str) -> Any:
 
 def parents(root: ET.Element) -> dict[str, Any]:
     """{name of a link: the joint that carries it}; the root link has none."""
-    return {joint.find("child").get("link"): joint for joint in root.findall("joint")}
+    return {str(joint.find("child").get("link")): joint for joint in root.findall("joint")}
 
 
 def joints_to(root: ET.Element, link: str) -> list[Any]:
@@ -125,7 +125,7 @@ def joints_to(root: ET.Element, link: str) -> list[Any]:
 
 def links_of(root: ET.Element) -> list[str]:
     """Returns the names of all links."""
-    return [link.get("name") for link in root.findall("link")]
+    return [str(link.get("name")) for link in root.findall("link")]
 
 
 def _check_tree(path: Any, root: ET.Element) -> None:
@@ -161,12 +161,13 @@ def _check_tree(path: Any, root: ET.Element) -> None:
             "link one parent",
         )
     for link in links:  # a ring among them would go round for ever
-        seen, carried = set(), parents(root)
-        while joint := carried.get(link):
+        seen: set[str] = set()
+        carried = parents(root)
+        while above := carried.get(link):
             if link in seen:
                 raise _wrong(path, f"has a ring of joints through the link {link!r}")
             seen.add(link)
-            link = joint.find("parent").get("link")
+            link = above.find("parent").get("link")
 
 
 def _check_parts(path: Any, root: ET.Element) -> None:

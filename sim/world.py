@@ -23,6 +23,9 @@ from .scene_objects import SceneObject, upright
 from .user_files import version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .actions.action import Action
     from .objects import ObjectSpec
     from .scene import Scene
 
@@ -75,6 +78,14 @@ class World:
 
     ``states`` and ``contacts`` are logged at each step of physics.
     """
+
+    action: Action
+    items: list[SceneObject]
+    loose: list[SceneObject]  # need not be framed
+    states: list[State]
+    contacts: list[Contact]
+    target: SceneObject  # what else an action needs, put there by its ``arrange``
+    side: float
 
     def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
         owned = version(scene.own_files())
@@ -176,7 +187,7 @@ class World:
         """Half the object's size (3,), in meters."""
         return self.item.half
 
-    def _add_light(self, target: SceneObject, rng: np.random.Generator) -> None:
+    def _add_light(self, target: Sequence[float], rng: np.random.Generator) -> None:
         self.scene.ambient_light = [rng.uniform(0.3, 0.5)] * 3
         sun = [rng.uniform(-0.6, 0.6), rng.uniform(-0.6, 0.6), -1]
         add_sun(self.scene, sun, [rng.uniform(1.4, 2.2)] * 3, target)
@@ -239,7 +250,7 @@ class World:
 
     def _forces(self) -> dict[str, Any]:
         """(newtons, mean place (3,) of the points that press, by how hard they do) of each link."""
-        pressing = {}
+        pressing: dict[Any, Any] = {}
         for link, contact in self._touching():
             if link and (points := contact.points):
                 impulses = np.array([point.impulse for point in points])
@@ -332,7 +343,7 @@ def _body(entity: Any) -> Any:
     return entity.find_component_by_type(sapien.physx.PhysxRigidBaseComponent)
 
 
-def _choose(name: str, known: dict[str, Any], rng: np.random.Generator, other: str | None = None) -> str:
+def _choose(name: str, known: Any, rng: np.random.Generator, other: str | None = None) -> str:
     drawn = rng.choice(
         [key for key in known if key != other]
     )  # drawn even if not needed: a fixed color changes nothing else

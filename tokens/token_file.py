@@ -70,7 +70,7 @@ def save_token(token: InteractiveToken, folder: str | os.PathLike[str], overwrit
     }
     vectors = token.vectors.detach().float().cpu()
     keys = PAIR if len(token.widths) == 2 else (trigger_word,)
-    tensors = dict(zip(keys, vectors.split(token.widths, -1)))
+    tensors = dict(zip(keys, torch.split_with_sizes(vectors, token.widths, -1)))
     if token.layers:
         shape, widths = (",".join(map(str, numbers)) for numbers in (vectors.shape, token.widths))
         metadata |= {
@@ -109,7 +109,8 @@ def load_token(path: str | os.PathLike[str]) -> InteractiveToken:
         raise InteractiveActionError(
             f"The token {path.name} could not be read: {reason}. Save it again, or copy the file anew."
         ) from error
-    parts = [torch.atleast_2d(tensor.detach().float()) for tensor in tensors.values()]
+    parts = [tensor.detach().float() for tensor in tensors.values()]
+    parts = [part[None] if part.ndim < 2 else part for part in parts]
     if len({len(part) for part in parts}) != 1:
         raise _no_token(path, tensors)
     vectors, widths = torch.cat(parts, -1), tuple(part.shape[-1] for part in parts)

@@ -45,7 +45,7 @@ class ActionDifferent:
         return self.images[[others[turn % len(others)] for turn in range(most) for others in of_anchor]]
 
     @classmethod
-    def in_order(cls, images: torch.Tensor, count: int) -> ActionDifferent:
+    def in_order(cls, images: torch.Tensor | tuple[torch.Tensor, ...], count: int) -> ActionDifferent:
         """For a dataset of ``count`` images: as many for each, given one dataset's order after the other.
 
         Raises:
@@ -56,6 +56,8 @@ class ActionDifferent:
                 f"There are {len(images)} action-different images for {count} images of the action. Give one for each, "
                 f"in the same order, or whole rounds of them."
             )
+        if not isinstance(images, torch.Tensor):
+            raise InteractiveActionError("The action-different images are of several sizes. Bring all to one size.")
         return cls(images, torch.arange(len(images)) % count)
 
     @classmethod

@@ -26,7 +26,7 @@ from .batches import Batch, Batches, choice
 from .gradient_masks import STRATEGIES, action_pair_mask, context_pair_mask, overlap_rate
 from .latents import Latents
 from .objective import Gradient, loss_scale
-from .trainable import LayerwiseToken, Token
+from .trainable import LayerwiseToken, Token, Trainable
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class ADIObjective:
             )
         self.engine, self.dataset, self.config = engine, dataset, config
         self.batches = Batches(engine, dataset, config, loss_weights)
-        self.trainable = (LayerwiseToken if config.layer_wise else Token)(
+        self.trainable: Trainable = (LayerwiseToken if config.layer_wise else Token)(
             engine, config.initializer_token, config.num_vectors
         )
         self.other_latents = Latents(engine, action_different.images)
@@ -115,7 +115,8 @@ class ADIObjective:
         batch = self.batches.sample(generator)
         losses, gradients = self.triple_gradients(parameters, batch, generator)
         # one mask for the channels of each text encoder: SDXL's two are of different size
-        masks = [self._masks(*parts, generator) for parts in zip(*(g.split(self.engine.widths, -1) for g in gradients))]
+        parts = zip(*(g.split(self.engine.widths, -1) for g in gradients))
+        masks = [self._masks(anchor, context, action, generator) for anchor, context, action in parts]
         context, action, kept = (torch.cat(parts, -1) for parts in zip(*masks))
         terms = {
             "denoise": losses[0],

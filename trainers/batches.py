@@ -118,10 +118,10 @@ class Batches:
             raise InteractiveActionError(
                 f"There are {len(weights)} masks for {len(self.dataset)} images. Give each image one."
             )
-        pooled = [
-            adaptive_avg_pool2d(rearrange(mask, "h w -> 1 h w").float(), self.latents.shape(index)[1:])
-            for index, mask in enumerate(weights)
-        ]
+        pooled = []
+        for index, mask in enumerate(weights):
+            _, height, width = self.latents.shape(index)
+            pooled.append(adaptive_avg_pool2d(rearrange(mask, "h w -> 1 h w").float(), (height, width)))
         for index, mask in enumerate(pooled):
             if mask.mean() <= 0:
                 raise InteractiveActionError(f"The mask of image {index} is empty. Mask some of each image.")

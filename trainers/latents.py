@@ -32,9 +32,11 @@ class Latents:
             for bucket, members in enumerate(self.buckets)
             for row, index in enumerate(members.tolist())
         }
-        whole = len(self.buckets) == 1 and torch.is_tensor(images)
+        whole = len(self.buckets) == 1
         self._posteriors = [
-            engine.encode_images(images if whole else torch.stack([images[i] for i in members]))
+            engine.encode_images(
+                images if isinstance(images, torch.Tensor) and whole else torch.stack([images[i] for i in members])
+            )
             for members in self.buckets
         ]
 
@@ -86,7 +88,7 @@ class LatentCache:
     def __call__(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns (mean, std) of the images' latents."""
         digest = hashlib.sha256(f"{self._fingerprint} {tuple(images.shape)}".encode())
-        digest.update(images.cpu().contiguous().numpy())
+        digest.update(images.cpu().contiguous().numpy().data)
         path = self._folder / f"{digest.hexdigest()[:32]}.safetensors"
         posterior = _load(path)
         if posterior is None:

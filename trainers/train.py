@@ -42,7 +42,8 @@ def train(path: str | pathlib.Path, load_judges: LoadJudges = load_judges) -> li
         NotWrittenError: what was learned could not be written; it says where it is kept.
     """
     run = Run.read(path)
-    config, validation = run.config(), run.validation_images(load_judges)
+    config: Any = run.config()
+    validation = run.validation_images(load_judges)
     output = pathlib.Path(run.output)
     with joined_processes() as process, load_engine(run, process.device_index) as engine:
         fingerprint = engine.fingerprint()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..objects import GRASPED
 
 if TYPE_CHECKING:
-    from ..motion import Arm
     from ..world import State, World
 
 
@@ -25,7 +24,7 @@ class Action:
 
     name = ""
     failure = ""
-    objects = GRASPED
+    objects: tuple[str, ...] = GRASPED
     robots = 1
     two_handed = False
     grasps = True
@@ -37,7 +36,7 @@ class Action:
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         self.item, self.rng = world.item, rng
 
-    def run(self, arm: Arm) -> None:
+    def run(self, arm: Any) -> None:
         """Do it."""
         raise NotImplementedError
 
@@ -74,7 +73,7 @@ def other_color(world: World, rng: np.random.Generator) -> str:
     return str(rng.choice([color for color in COLORS if color != world.object_color]))
 
 
-def beside(world: World, rng: np.random.Generator, nearest: float = 0.18, furthest: float = 0.30) -> np.ndarray:
+def beside(world: World, rng: np.random.Generator, nearest: float = 0.18, furthest: float = 0.30) -> Any:
     """A place (2,) within reach of the arm, at that distance in meters from the object."""
     object = world.item.pose[:2, 3]
     for _ in range(1000):

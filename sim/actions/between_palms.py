@@ -20,6 +20,8 @@ class BetweenPalms(Action):
     objects = ("big cube",)
     two_handed = True
 
+    pause: float
+
     @staticmethod
     def arrange(world: World, rng: np.random.Generator) -> None:
         near = 0.18 + world.item.half[0] + rng.uniform(-0.015, 0.015), rng.uniform(-0.015, 0.015)
@@ -61,3 +63,7 @@ class BetweenPalms(Action):
 
     def shows(self, first: State, state: State) -> bool:
         return self.there(state)
+
+    def there(self, state: State) -> bool:
+        """Whether the object is where it is to be held."""
+        raise NotImplementedError

@@ -20,11 +20,12 @@ DEPTH = 0.02  # meters
 class Insert(PlaceOn):
     name = "insert"
     failure = "the peg is not in the hole."
-    objects = ("peg",)
+    objects: tuple[str, ...] = ("peg",)
 
     @staticmethod
     def arrange(world: World, rng: np.random.Generator) -> None:
-        world.target = world.add("socket", *beside(world, rng), rng.uniform(-0.4, 0.4), other_color(world, rng))
+        x, y = beside(world, rng)
+        world.target = world.add("socket", x, y, rng.uniform(-0.4, 0.4), other_color(world, rng))
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)

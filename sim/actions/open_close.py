@@ -24,7 +24,7 @@ class Open(Action):
 
     name = "open"
     failure = "the hand did not open it far enough."
-    objects = ("drawer cabinet", "cupboard", "fridge", "microwave", "chest")
+    objects: tuple[str, ...] = ("drawer cabinet", "cupboard", "fridge", "microwave", "chest")
     first = 0.0  # share of the joint's reach at the start
     further = 0.0  # meters by which it stands further away
 
@@ -65,7 +65,7 @@ class Open(Action):
         turn = rotation(self.axis, follow * opening) @ rotation(self.axis, tilt)
         return pose_from_axes(place, turn @ self.forward, turn @ self.closing)
 
-    def plan(self, arm: Arm) -> None:
+    def plan(self, arm: Arm) -> Any:
         """The poses from the approach to the end, of the first manner in which the arm can go through all of them."""
         follows = FOLLOW if self.item.thing.joint.kind == "hinge" else FOLLOW[:1]
         return arm.set_start_of_any(
@@ -111,7 +111,7 @@ class Close(Open):
 class Turn(Open):
     name = "turn"
     failure = "the handle did not turn with the hand."
-    objects = ("tap",)
+    objects: tuple[str, ...] = ("tap",)
 
     @classmethod
     def arrange(cls, world: World, rng: np.random.Generator) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class PlaceInto(PlaceOn):
     name = "place into"
     failure = "the object does not lie inside its target."
-    targets = ("basket", "bowl")
+    targets: tuple[str, ...] = ("basket", "bowl")
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)

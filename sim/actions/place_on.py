@@ -20,8 +20,8 @@ CLEARANCE = 0.008  # meters above where it will stand at which the hand lets it 
 class PlaceOn(PickUp):
     name = "place on"
     failure = "the object does not rest on its target."
-    targets = ("box", "stand", "plate")
-    objects = (
+    targets: tuple[str, ...] = ("box", "stand", "plate")
+    objects: tuple[str, ...] = (
         "cube",
         "ball",
         "can",
@@ -41,9 +41,8 @@ class PlaceOn(PickUp):
 
     @classmethod
     def arrange(cls, world: World, rng: np.random.Generator) -> None:
-        world.target = world.add(
-            str(rng.choice(cls.targets)), *beside(world, rng), rng.uniform(-0.4, 0.4), other_color(world, rng)
-        )
+        name, (x, y) = str(rng.choice(cls.targets)), beside(world, rng)
+        world.target = world.add(name, x, y, rng.uniform(-0.4, 0.4), other_color(world, rng))
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)

@@ -26,7 +26,7 @@ class Push(Action):
     name = "push"
     grasps = False
     failure = "the object did not go where it was pushed."
-    objects = (
+    objects: tuple[str, ...] = (
         "cube",
         "ball",
         "can",
@@ -99,5 +99,18 @@ class Push(Action):
 class Pull(Push):
     name = "pull"
     failure = "the object did not come when it was pulled."
-    objects = ("cube", "ball", "can", "block", "box", "sponge", "cart", "jar", "spool", "cup", "apple", "socket")
+    objects: tuple[str, ...] = (
+        "cube",
+        "ball",
+        "can",
+        "block",
+        "box",
+        "sponge",
+        "cart",
+        "jar",
+        "spool",
+        "cup",
+        "apple",
+        "socket",
+    )
     away = np.pi

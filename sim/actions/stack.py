@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 class Stack(PlaceOn):
     name = "stack"
     failure = "the object does not stand on the one below."
-    objects = ("cube", "can", "block", "jar", "sponge", "spool")
+    objects: tuple[str, ...] = ("cube", "can", "block", "jar", "sponge", "spool")
 
     @staticmethod
     def arrange(world: World, rng: np.random.Generator) -> None:
-        world.target = world.add(
-            world.item.name, *beside(world, rng), world.item.yaw + rng.uniform(-0.2, 0.2), other_color(world, rng)
-        )
+        x, y = beside(world, rng)
+        yaw = world.item.yaw + rng.uniform(-0.2, 0.2)
+        world.target = world.add(world.item.name, x, y, yaw, other_color(world, rng))
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Strike(Push):
     name = "strike"
     failure = "the object did not fly off when it was struck."
-    objects = ("ball", "apple", "spool", "cup")
+    objects: tuple[str, ...] = ("ball", "apple", "spool", "cup")
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)

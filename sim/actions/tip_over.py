@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class TipOver(Push):
     name = "tip over"
     failure = "the object did not fall over."
-    objects = ("can", "bottle", "book", "candle", "vase", "peg", "lamp")
+    objects: tuple[str, ...] = ("can", "bottle", "book", "candle", "vase", "peg", "lamp")
 
     def level(self, rng: np.random.Generator) -> float:
         return (2 - rng.uniform(0.1, 0.3)) * self.item.half[2]

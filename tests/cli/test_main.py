@@ -58,7 +58,7 @@ def test_an_unknown_command_is_refused_with_those_that_there_are(interactive_act
 def test_a_tool_s_refusal_is_a_sentence_and_status_2(interactive_action):
     result = interactive_action("bench", "nix")
     assert result.returncode == 2
-    assert "BENCH=import" in result.stderr
+    assert "make bench BENCH=" in result.stderr
 
 
 def test_the_package_is_the_same_program_as_the_folder(interactive_action, package_path, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from interactive_action.cli import record
-from interactive_action.cli.fields import from_fields
+from interactive_action.cli.fields import argument_meanings, from_fields
 from interactive_action.errors import InteractiveActionError
 from interactive_action.sim import recording_folder
 from interactive_action.sim.client import SIMULATOR
@@ -40,6 +40,11 @@ def test_every_field_is_an_option(parser):
     options = {option for action in parser._actions for option in action.option_strings}
     names = [field.name.replace("_", "-") for kind in (Scene, Plan) for field in dataclasses.fields(kind)]
     assert {f"--{name}" for name in names} <= options
+
+
+def test_every_option_says_what_it_means():
+    for kind in (Scene, Plan):
+        assert argument_meanings(kind).keys() >= {field.name for field in dataclasses.fields(kind)}
 
 
 def test_the_help_names_the_choices(parser):
@@ -107,10 +112,12 @@ def test_a_folder_that_exists_is_refused_before_anything_is_simulated(tmp_path, 
 
 
 def test_a_robot_of_ones_own_is_a_file_of_json(tmp_path, parser):
-    robot = {"folder": str(tmp_path), "urdf": "arm.urdf", "tool": "hand", "fingers": ["left", "right"]}
+    robot = {"folder": str(tmp_path), "urdf": "arm.urdf", "ee_link": "hand", "gripper_links": ["left", "right"]}
     (tmp_path / "robot.json").write_text(json.dumps(robot))
     scene = from_fields(Scene, parser.parse_args(["folder", "--custom-robot", str(tmp_path / "robot.json")]))
-    assert scene.custom_robot.fingers == ("left", "right")
+    assert scene.custom_robot.gripper_links == ("left", "right")
     (tmp_path / "robot.json").write_text('{"folder": ".", "wheels": 4}')
-    with pytest.raises(InteractiveActionError, match="must be one JSON object with folder, urdf, tool and, if need be"):
+    with pytest.raises(
+        InteractiveActionError, match="must be one JSON object with folder, urdf, ee_link and, if need be"
+    ):
         from_fields(Scene, parser.parse_args(["folder", "--custom-robot", str(tmp_path / "robot.json")]))
