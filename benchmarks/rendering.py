@@ -137,7 +137,7 @@ def _bare(camera_and_channels: Callable[[World, CameraRig], CameraAndChannels]) 
     while True:
         seconds = 0.0
         for seed in itertools.islice(seeds, EPISODES):
-            world, _ = perform(scene, seed)
+            world: Any = perform(scene, seed)[0]
             rig, shots = CameraRig(world, plan, _generators(scene, seed)[2]), []
             for _, state in key_frames(world, world.action, plan.key_frames, FRAMES):
                 world.restore(state)

@@ -176,9 +176,9 @@ def write_sheet(path: Path, rows: int = 6, columns: int = 8) -> None:
     from ...scoring.iascore import score_images
 
     renders = render_scenes(CHECK_SEED + 10_000, 3 * rows * columns)
-    chosen = [k for k, fact in enumerate(renders.facts) if fact["subject"] and fact["object"]][: rows * columns]
-    facts = [renders.facts[k] for k in chosen]
-    images = torch.from_numpy(renders.images[chosen]).float() / 255
+    joint = [k for k, fact in enumerate(renders.facts) if fact["subject"] and fact["object"]][: rows * columns]
+    facts = [renders.facts[k] for k in joint]
+    images = torch.from_numpy(renders.images[joint]).float() / 255
     texts = [caption(fact, np.random.default_rng(0), full=True)[0] for fact in facts]
     subjects, objects = [fact["subject"] for fact in facts], [fact["object"] for fact in facts]
     scores = score_images(images, subjects, objects, texts, load_detector(), load_clip_scorer())

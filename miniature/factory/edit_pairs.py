@@ -187,7 +187,7 @@ class Studio:
         return shots
 
     def _object_corners(self, margin: float = 0.05) -> np.ndarray:
-        """Returns the corners (8, 3) of the object's bounding box, widened by a margin in metres."""
+        """Returns the corners (8, 3) of the object's bounding box, widened by a margin in meters."""
         components = [component for entity in self.world.item.entities for component in entity.components]
         bodies = [component for component in components if hasattr(component, "compute_global_aabb_tight")]
         bounds = np.array([body.compute_global_aabb_tight() for body in bodies])
@@ -247,7 +247,7 @@ class EditPairs(NamedTuple):
     Attributes:
         images: uint8 (N, 96, 96, 3).
         masks: of the object, bool (V, 96, 96).
-        depths: metres, float16 (V, 96, 96), 0 where there is nothing.
+        depths: meters, float16 (V, 96, 96), 0 where there is nothing.
         facts: of each image; ``view`` is the row of masks and depths.
     """
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -124,10 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sheets", type=Path, help="write the numbered sheets to this folder and stop")
     parser.add_argument("--read", type=Path, dest="text_file", help="take the labels from this text file")
-    try:
-        compare(**vars(parser.parse_args()))
-    except InteractiveActionError as error:
-        sys.exit(str(error))
+    compare(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

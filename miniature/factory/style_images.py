@@ -26,9 +26,9 @@ def make_style_images(pairs: EditPairs) -> None:
         if fact["light"] == "day" and not is_training_scene(fact["scene"]) and is_large:
             rows[fact["material"]].setdefault(fact["scene"], row)
     for material, of_scenes in rows.items():
-        chosen = list(of_scenes.values())[:IMAGES_PER_STYLE]
-        masks = pairs.masks[[pairs.facts[row]["view"] for row in chosen]]
-        save_style_images(STYLES / f"{material}.png", pairs.images[chosen], masks)
+        selection = list(of_scenes.values())[:IMAGES_PER_STYLE]
+        masks = pairs.masks[[pairs.facts[row]["view"] for row in selection]]
+        save_style_images(STYLES / f"{material}.png", pairs.images[selection], masks)
 
 
 def save_style_images(path: Path, images: np.ndarray, masks: np.ndarray) -> None:

@@ -46,14 +46,14 @@ def sample_batch(
     Returns:
         Latents (B, 4, h, w) and token rows (B, 77).
     """
-    chosen, rows = [], []
+    batch, rows = [], []
     for place in range(size)[part]:
         rng = np.random.default_rng((seed, step, place))
         row = int(rng.integers(len(facts)))
-        chosen.append(latents[row])
+        batch.append(latents[row])
         text = "" if rng.random() < CAPTION_DROPOUT else caption(facts[row], rng)
         rows.append(vocabulary().rows(text, rng))
-    return torch.stack(chosen).float(), torch.tensor(rows)
+    return torch.stack(batch).float(), torch.tensor(rows)
 
 
 def sample_timesteps(batch_size: int, generator: torch.Generator) -> torch.Tensor:

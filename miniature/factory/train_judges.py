@@ -77,7 +77,7 @@ def main(names: Sequence[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help=f"these alone: {', '.join(TRAININGS)}")
-    chosen = parser.parse_args().names or [*TRAININGS]
-    if unknown := [name for name in chosen if name not in TRAININGS]:
+    names = parser.parse_args().names or [*TRAININGS]
+    if unknown := [name for name in names if name not in TRAININGS]:
         parser.error(f"There is no judge called {unknown[0]!r}. Choose from {', '.join(TRAININGS)}.")
-    main(chosen)
+    main(names)

@@ -33,7 +33,7 @@ class Material(NamedTuple):
     Attributes:
         images: uint8 (N, 96, 96, 3).
         masks: of the object, bool (V, 96, 96).
-        depths: metres, (V, 96, 96), 0 where there is nothing.
+        depths: meters, (V, 96, 96), 0 where there is nothing.
         views: row of mask and depth of each image, int (N,).
         looks: number of each image's look, int (N,).
     """
@@ -61,7 +61,7 @@ def training_material(pairs: EditPairs) -> Material:
 
 
 def relative_depth(depth: torch.Tensor) -> torch.Tensor:
-    """Turns metres (B, H, W) into inverse depth from 0, each image's farthest, to 1, its nearest; nothing is 0."""
+    """Turns meters (B, H, W) into inverse depth from 0, each image's farthest, to 1, its nearest; nothing is 0."""
     inverse = torch.where(depth > 0, 1 / depth.float().clamp(min=0.1), 0.0)
     low = torch.where(depth > 0, inverse, torch.inf).amin((1, 2), keepdim=True)
     return ((inverse - low) / (inverse.amax((1, 2), keepdim=True) - low).clamp(min=1e-6)).clamp(min=0)

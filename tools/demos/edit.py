@@ -12,7 +12,6 @@ import json
 import math
 import pathlib
 import shutil
-import sys
 import time
 from typing import Any, NamedTuple
 
@@ -21,7 +20,6 @@ from PIL import Image
 from tqdm import tqdm
 
 from ...client import ComfyClient
-from ...errors import InteractiveActionError
 from ...scoring.statistics import normal_interval
 from ..dev.prompts import Prompt, fetch_images, fetch_text, load_prompt, node, run
 from ..dev.server import ROOT
@@ -170,7 +168,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InteractiveActionError as error:
-        sys.exit(str(error))
+    main()

@@ -10,7 +10,6 @@ import copy
 import json
 import pathlib
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -22,7 +21,6 @@ from tqdm import tqdm
 
 from ...captions.templates import with_article
 from ...client import ComfyClient
-from ...errors import InteractiveActionError
 from ..dev.prompts import fetch_images, fetch_text, load_prompt, node, run
 from ..dev.server import ROOT
 from ..dev.sheets import before_and_after, contact_sheet
@@ -154,7 +152,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InteractiveActionError as error:
-        sys.exit(str(error))
+    main()

@@ -3,6 +3,8 @@
 A process that is to run with them gets the folder as ``PYTHONPATH``; what they share with the pack is in ``.venv/``.
 """
 
+from __future__ import annotations
+
 import json
 import pathlib
 import sys
@@ -15,7 +17,15 @@ PEERS = ROOT / ".peers"
 
 
 def provide(name: str, *installs: Sequence[str]) -> pathlib.Path:
-    """The folder of the peer ``name``: what ``pip install`` makes of each of ``installs``, lists of its arguments."""
+    """Installs a peer, unless it is there.
+
+    Args:
+        name: its folder's.
+        *installs: arguments of ``pip install``, a list for each call of it.
+
+    Returns:
+        The folder.
+    """
     folder = PEERS / name
     stamp, key = folder / "installed", digest(sys.version, json.dumps(installs))
     if not (stamp.exists() and stamp.read_text() == key):

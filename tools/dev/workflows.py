@@ -1,18 +1,23 @@
-"""``make workflows``: write workflows/*.json in the web page's format from the API prompts in workflows/api/.
+"""``make workflows``: writes workflows/*.json in the web page's format from the API prompts in workflows/api/.
 
 The real web page converts them, so that what users load is what the headless API runs; a test holds the two together.
 Thumbnails are cut from the images of ``make demo``.
 """
 
+from __future__ import annotations
+
 import json
 
 from PIL import Image
 
-from ..demos.token import DEMO, load_prompt
 from .browser import Browser
+from .prompts import load_prompt
 from .server import ROOT, ComfyServer
 
 WORKFLOWS = ROOT / "workflows"
+DEMO = ROOT / "demo"
+THUMBNAIL_SIDE = 640  # pixels, at most
+
 NOTES = {
     "teach-an-action-from-simulation": "## Teach an action from simulation\n\nA simulated humanoid lifts a cube above "
     "its head in front of four cameras; prompts are put to the images; a word for the action is learned and saved as "
@@ -43,25 +48,25 @@ NOTES = {
     "train-with-dreambooth": "## DreamBooth\n\nA baseline: a LoRA learns what an instance token means, held back by "
     "images that the checkpoint draws itself. **Save LoRA Weights** puts it where the stock **Load LoRA** finds it; "
     "write the instance token in prompts.\n\nFor your own checkpoint: 1000 steps with learning_rate 0.0001 and "
-    "batch_size 2, and 50 prior images or more of its own size.",
+    "batch_size 2, and 50 class images or more of its own size.",
     "train-with-custom-diffusion": "## Custom Diffusion\n\nA baseline: a word is learned and, with it, the keys and "
     "values of all cross-attentions. Token and LoRA belong together. **Validation Images** draws while it is learned "
     "and keeps what scored best by IAScore.\n\nFor your own checkpoint: 2000 steps with learning_rate 0.00001 and "
-    "batch_size 2, and prior images.",
+    "batch_size 2, and class images.",
     "record-an-action": "## Record an action\n\nA simulated robot puts an apple into a basket or a bowl in a kitchen, "
-    "four moments a take from four sides, and all that the simulator knows is kept in "
+    "four key frames an episode from four sides, and all that the simulator knows is kept in "
     "`datasets/interactive_action_recordings`.\n\nChoose another action, object or room in **Interaction Scene**; "
     "which objects an action is offered for is said when they do not fit.",
     "make-a-dataset-of-triples": "## Make a dataset of triples\n\n**Record Triples** does other actions in exactly the "
     "context of each image. Both are kept, the action is captioned, and **Train Token (ADI)** learns what the others "
     "do not share with it.\n\nFor your own checkpoint: width and height 512, 3000 steps with learning_rate 0.0002 and "
     "batch_size 1.",
-    "film-an-action": "## Film an action\n\nA mobile robot puts an apple down, seen by four still cameras; **Recording "
-    "to Video** makes a video of it at its own speed.\n\nFor one camera alone choose its number; *free* cameras stand "
-    "where you say.",
+    "film-an-action": "## Film an action\n\nA mobile robot puts an apple down, seen by four fixed cameras; **Recording "
+    "to Video** makes a video of it at its own speed.\n\nFor one camera alone choose its number; *manual* cameras "
+    "stand where you say.",
     "act-with-your-own-robot": "## Act with your own robot\n\nNeeds a robot and a thing with a door, both as URDF: put "
     "their folders into ComfyUI's input folder, here `robot` and `cabinet`, a folder of PartNet-Mobility for "
-    "instance. Name the robot's tool link and its fingers; how its hand opens and where its fingertips end is "
+    "instance. Name the robot's ee_link and its gripper_links; how its hand opens and where its fingertips end is "
     "measured.\n\nEither of the two does alone: take the other of **Interaction Scene**'s own.",
     "import-a-recording": "## Import a recording\n\n**Load Recording** reads what *Record an action* has saved, or "
     "images of another engine or a camera that you put into a folder with a `metadata.jsonl`; they get prompts and "
@@ -80,8 +85,8 @@ NOTES = {
     "count-votes": "## Count votes\n\nPut the files that voters have sent you into the folder `votes` in ComfyUI's "
     "input folder. **Read Votes** finds the key of *Let people vote* by the name of its page.",
     "see-where-words-attend": "## See where words attend\n\n**Capture Attention** stands between checkpoint and "
-    "sampler and changes no pixel; **Draw Attention** lays the attention of each word over the images, for the layers "
-    "on the way down, in the middle and on the way up.\n\nFor your own token: put its loader before or behind "
+    "sampler and changes no pixel; **Visualize Attention** lays the attention of each word over the images, for the "
+    "layers on the way down, in the middle and on the way up.\n\nFor your own token: put its loader before or behind "
     "**Capture Attention**, and its word into prompt and words.",
     "score-a-folder": "## Score a folder\n\nPut images of any sizes into the folder `images` in ComfyUI's input "
     "folder. Those that cannot be read are named in the report and lose no other.\n\nFor real images: choose an OWLv2 "
@@ -123,7 +128,9 @@ NOTES = {
     "compare-simulation-and-robot": "## Compare simulation and robot\n\nWhich simulation foretells success on the "
     "robot? It begins with the paper's own table; write yours, or name a `.csv` in the input folder.",
 }
-THUMBNAILS = {
+"""Name of a workflow -> what its page says, in Markdown."""
+
+THUMBNAILS: dict[str, tuple[str, tuple[int, int, int, int] | None]] = {
     "teach-an-action-from-simulation": ("simulated.png", (0, 0, 788, 396)),
     "use-a-token": ("before_after.png", None),
     "train-from-a-saved-dataset": ("loss.png", None),
@@ -205,14 +212,24 @@ def main() -> None:
             (WORKFLOWS / f"{name}.json").write_text(json.dumps(workflow, indent=1) + "\n", encoding="utf-8")
             print(f"workflows/{name}.json: {len(workflow['nodes'])} nodes")
     for name, (image, box) in THUMBNAILS.items():
-        if (DEMO / image).exists():
-            thumbnail = (
-                Image.open(DEMO / image).convert("RGB").crop(box) if box else Image.open(DEMO / image).convert("RGB")
-            )
-            thumbnail.thumbnail((640, 640), Image.Resampling.LANCZOS)
-            thumbnail.save(WORKFLOWS / f"{name}.jpg", quality=85)
-        else:
-            print(f"No thumbnail for {name}: run `make demo` first.")
+        write_thumbnail(name, image, box)
+
+
+def write_thumbnail(name: str, image: str, box: tuple[int, int, int, int] | None) -> None:
+    """Writes the thumbnail of a workflow, or says that its image is not there yet.
+
+    Args:
+        name: the workflow's.
+        image: path below ``demo/``.
+        box: left, top, right and bottom of the part that is shown, pixels; None: all.
+    """
+    if not (DEMO / image).exists():
+        print(f"No thumbnail for {name}: run `make demo` first.")
+        return
+    thumbnail = Image.open(DEMO / image).convert("RGB")
+    thumbnail = thumbnail.crop(box) if box else thumbnail
+    thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    thumbnail.save(WORKFLOWS / f"{name}.jpg", quality=85)
 
 
 if __name__ == "__main__":

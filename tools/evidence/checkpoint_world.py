@@ -74,8 +74,8 @@ class CheckpointWorld:
     def eval_pairs(self, action: str, count: int) -> list[Pair]:
         """Lists ``count`` of the 136 pairs for an action, from all of its subjects."""
         prompts = interactions(ACTIONS[action].words, "", "")
-        chosen = (prompts[number * len(prompts) // count] for number in range(count))
-        return [(prompt.subject, prompt.object) for prompt in chosen]
+        subset = (prompts[number * len(prompts) // count] for number in range(count))
+        return [(prompt.subject, prompt.object) for prompt in subset]
 
     def format_prompts(self, word: str, pairs: Sequence[Pair]) -> list[str]:
         """Writes "a <subject> <word> a <object>" for each pair."""
