@@ -16,7 +16,7 @@ from PIL import Image
 
 from interactive_action.client import Cancelled, ComfyClient, open_url
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.nodes.graphs import save_noise_dataset, training
+from interactive_action.tests.comfyui.graphs import save_noise_dataset, training
 from interactive_action.tools.dev.browser import Browser
 from interactive_action.tools.dev.server import ComfyServer, free_port
 

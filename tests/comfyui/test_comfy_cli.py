@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from interactive_action.tests.nodes.graphs import save_noise_dataset
+from interactive_action.tests.comfyui.graphs import save_noise_dataset
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import save_token
 from interactive_action.tools.dev import peers

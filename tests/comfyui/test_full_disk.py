@@ -5,7 +5,7 @@ import resource
 import pytest
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.nodes.graphs import save_noise_dataset, training
+from interactive_action.tests.comfyui.graphs import save_noise_dataset, training
 from interactive_action.tools.dev.server import ComfyServer
 
 ROOM = 50_000  # bytes of a file: enough for the server's log, too little for the token

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.nodes.graphs import save_noise_dataset, training
+from interactive_action.tests.comfyui.graphs import save_noise_dataset, training
 
 RED = {"class_type": "EmptyImage", "inputs": {"width": 16, "height": 16, "batch_size": 1, "color": 0xFF0000}}
 

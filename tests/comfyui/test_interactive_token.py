@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature.weights import EXAMPLE_TOKEN
-from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_dataset
-from interactive_action.tests.nodes.test_training_methods import shortened
+from interactive_action.tests.comfyui.graphs import drawing, pixels, save_noise_dataset
+from interactive_action.tests.comfyui.test_training_methods import shortened
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import load_token, save_token
 from interactive_action.tools.dev.browser import Browser

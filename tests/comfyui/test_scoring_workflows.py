@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from interactive_action.captions import prompt_sets
-from interactive_action.tests.nodes.graphs import save_noise_dataset
+from interactive_action.tests.comfyui.graphs import save_noise_dataset
 from interactive_action.tools.dev.prompts import load_prompt, node
 
 

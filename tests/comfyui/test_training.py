@@ -7,7 +7,7 @@ import pytest
 
 from interactive_action.client import Cancelled
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_dataset, training
+from interactive_action.tests.comfyui.graphs import drawing, pixels, save_noise_dataset, training
 from interactive_action.tools.dev.server import ComfyServer
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.errors import InteractiveActionError
-from interactive_action.tests.nodes.graphs import drawing, pixels, save_noise_dataset, training
+from interactive_action.tests.comfyui.graphs import drawing, pixels, save_noise_dataset, training
 from interactive_action.tokens.token_file import load_token
 from interactive_action.tools.dev.prompts import load_prompt, node
 

@@ -25,9 +25,7 @@ def taught(server):
     prompt = load_prompt("teach-an-action-from-simulation")
     node(prompt, "Record Interaction")[1]["inputs"].update(num_episodes=2)
     node(prompt, "Train Interactive Token")[1]["inputs"].update(steps=6, batch_size=2)
-    node(prompt, "Save Interactive Token")[1]["inputs"]["name"] = (
-        "taught"  # no other test saves it
-    )
+    node(prompt, "Save Interactive Token")[1]["inputs"]["name"] = "taught"  # no other test saves it
     seen = {}
     outputs = server.client().run(
         prompt, lambda key, value, maximum: seen.setdefault(prompt[key]["_meta"]["title"], []).append((value, maximum))
