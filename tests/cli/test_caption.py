@@ -33,6 +33,7 @@ def test_each_image_gets_a_pair_of_prompts_for_each_template(recording, tmp_path
     assert "a robot arm <v*> a red cube   |   a robot arm and a red cube" in result.stdout
 
 
+@pytest.mark.slow
 def test_names_and_templates_may_be_others(recording, tmp_path, interactive_action):
     (tmp_path / "templates.txt").write_text("{subject} <v*> {object}, at night\n")
     options = ("--object", "ball", "--templates", tmp_path / "templates.txt")
@@ -41,6 +42,7 @@ def test_names_and_templates_may_be_others(recording, tmp_path, interactive_acti
     assert dataset.prompts == (("a robot arm <v*> a ball, at night",),) * 2
 
 
+@pytest.mark.slow
 def test_what_is_no_recording_or_no_template_is_a_sentence(recording, tmp_path, interactive_action):
     (tmp_path / "templates.txt").write_text("no word in it\n")
     options = ("--templates", tmp_path / "templates.txt")

@@ -40,7 +40,10 @@ def test_without_a_command_it_helps(interactive_action):
     assert interactive_action().stdout == interactive_action("--help").stdout
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+SLOW = {"train": pytest.mark.slow}  # it names the methods, and so imports them
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in COMMANDS])
 def test_every_command_helps(interactive_action, name):
     result = interactive_action(name, "--help")
     assert result.returncode == 0
@@ -84,6 +87,7 @@ def test_what_is_missing_without_comfyui_is_said_with_what_installs_it(tmp_path,
     assert 'pip install -e ".[standalone]"' in result.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_is_no_error():
     command = f"{shlex.quote(sys.executable)} {shlex.quote(str(ROOT))} train --print-config p-plus | head -n 1"
     result = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True)

@@ -21,6 +21,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_scores_and_writes_the_rows(folder, interactive_action):
     result = interactive_action("score", folder, "--save", folder / "out" / "scores", *WORDS)
     assert result.returncode == 0, result.stderr
@@ -30,6 +31,7 @@ def test_the_command_prints_the_scores_and_writes_the_rows(folder, interactive_a
     assert {path.name for path in (folder / "out").iterdir()} == {"scores.csv", "scores.jsonl", "scores.png"}
 
 
+@pytest.mark.slow
 def test_a_folder_without_images_is_a_sentence_and_status_2(tmp_path, interactive_action):
     result = interactive_action("score", tmp_path, *WORDS)
     assert result.returncode == 2

@@ -69,6 +69,7 @@ def interrupt(path, wish):
     return process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_trains_and_says_in_the_token_how(tmp_path, dataset, method):
     word = "instance_token" if method == "dreambooth" else "initializer_token"
@@ -98,6 +99,7 @@ def uninterrupted(tmp_path_factory, dataset):
     return (folder / "lift.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, dataset, uninterrupted, wish):
     path = write_run(tmp_path, dataset, hyperparameters=LONGER, save_state_every=1)
@@ -111,6 +113,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path, dataset, uni
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [[str(ROOT)], ["-m", "interactive_action"]], ids=["folder", "package"])
 def test_two_processes_average_their_gradients_and_write_one_token(tmp_path, dataset, package_path, program):
     child = run("train", write_run(tmp_path, dataset), launcher=[*TORCHRUN, *program], PYTHONPATH=package_path)
@@ -119,6 +122,7 @@ def test_two_processes_average_their_gradients_and_write_one_token(tmp_path, dat
     assert load_token(tmp_path / "lift.safetensors").provenance["interactive_action.processes"] == "2"
 
 
+@pytest.mark.slow
 def test_help_and_mistakes_are_sentences_without_a_traceback(tmp_path, dataset):
     assert "-m interactive_action train lift.toml" in run("train", "--help").stdout
     child = run("train", write_run(tmp_path, dataset, model="nowhere.safetensors"))
@@ -135,6 +139,7 @@ def test_a_written_file_is_one_that_can_be_read(tmp_path, method):
     assert Run.read(path).config() == METHODS[method].config(**words)
 
 
+@pytest.mark.slow
 def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
     settings = {
         "steps": 1,
@@ -156,6 +161,7 @@ def test_a_token_says_how_to_learn_it_again(tmp_path, dataset):
     assert again.read_bytes() == first.read_bytes()
 
 
+@pytest.mark.slow
 def test_class_images_validation_images_and_tensorboard_are_asked_for_in_the_file(tmp_path, dataset):
     settings = {"steps": 2, "batch_size": 1, "instance_token": "with"}
     path = write_run(tmp_path, dataset, "dreambooth", settings, class_images="others", tensorboard="logs")
@@ -166,6 +172,7 @@ def test_class_images_validation_images_and_tensorboard_are_asked_for_in_the_fil
     assert list((tmp_path / "logs").iterdir())
 
 
+@pytest.mark.slow
 def test_every_checkpoint_is_a_token_and_latents_stay_on_disk(tmp_path, dataset):
     path = write_run(tmp_path, dataset, save_every=3, latent_cache="latents")
     [last] = train(path)
@@ -179,6 +186,7 @@ def test_every_checkpoint_is_a_token_and_latents_stay_on_disk(tmp_path, dataset)
     assert len(list((tmp_path / "latents").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_with_judges_the_best_is_kept_and_its_score_told(tmp_path, dataset):
     path = write_run(
         tmp_path, dataset, hyperparameters={"steps": 2, "batch_size": 1, "initializer_token": "with"}, dtype="float16"

@@ -37,6 +37,7 @@ def large_token(**settings):
     return graph
 
 
+@pytest.mark.slow
 def test_a_token_that_found_no_room_is_saved_again_without_training_again(full):
     server, fill = full
     graph, texts, cached = large_token(), [], []

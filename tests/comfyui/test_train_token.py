@@ -33,6 +33,7 @@ def options():
     ).args[0]
 
 
+@pytest.mark.slow
 def test_weights_tokens_and_layer_wise_tokens_are_learned_sampled_scored_and_logged(checkpoint, dataset, options):
     import folder_paths
 
@@ -79,6 +80,7 @@ def test_half_a_judgment_and_a_prior_without_words_are_refused(checkpoint, datas
         TrainDreamBooth.execute(*checkpoint, dataset, class_images=dataset.images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["textual inversion", "adi"])
 def test_the_file_that_a_trainer_writes_trains_the_same_token_without_comfyui(checkpoint, dataset, method):
     import folder_paths

@@ -1,5 +1,6 @@
 """How the base model is trained: what a caption weighs, and going on from where it stopped."""
 
+import pytest
 import torch
 
 from interactive_action.miniature.factory import train_base_model
@@ -20,6 +21,7 @@ def test_a_caption_weighs_more_only_where_it_has_a_nonce_token():
     assert train_base_model.caption_weights(rows, {}).tolist() == [1, 1, 1, 1]
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_given_models_and_keeps_what_it_has(tmp_path):
     facts = [scene_facts(sample_scene(seed)) for seed in range(4)]
     latents = torch.randn(4, 4, 12, 12, generator=torch.Generator().manual_seed(0))

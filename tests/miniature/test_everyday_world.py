@@ -27,6 +27,7 @@ def test_the_same_seed_gives_the_same_pixels():
     assert not np.array_equal(first.image, render(world.sample_scene(SEEDS[4])).image)
 
 
+@pytest.mark.slow
 def test_geometry_shows_the_interaction_that_the_scene_says(shots):
     for shot in shots:
         assert world.interaction_of(shot.scene) == shot.scene.interaction
@@ -98,6 +99,7 @@ def test_an_arm_cannot_sit():
     assert "sit" not in {world.sample_scene(seed, "robot arm").relation for seed in range(60)}
 
 
+@pytest.mark.slow
 def test_interactions_are_rare():
     relations = [world.sample_scene(seed).relation for seed in range(500)]
     assert 0.05 < np.mean([relation in INTERACTIONS for relation in relations]) < 0.14  # one in ten, and chance

@@ -95,6 +95,7 @@ def test_the_classifier_names_what_happens():
     assert classifier.probabilities(torch.rand(2, 128, 64, 3)).sum(1).tolist() == pytest.approx([1, 1])
 
 
+@pytest.mark.slow
 def test_the_judges_keep_their_figures():
     figures = check(100)
     assert figures["detector_ap50"] >= 0.95

@@ -54,6 +54,7 @@ def test_everything_embedded_is_small():
     assert sum(path.stat().st_size for path in weights.MODELS.rglob("*") if path.is_file()) < 40 * 2**20
 
 
+@pytest.mark.slow
 def test_a_thing_takes_the_color_that_text_and_style_say_and_the_rest_stays(editor, recording, images):
     inside = torch.from_numpy(recording.object_masks)
     rest = ~torch.nn.functional.max_pool2d(inside[:, None].float(), 17, 1, 8)[:, 0].bool()

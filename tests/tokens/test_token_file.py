@@ -51,6 +51,7 @@ def test_diffusers_own_loader_reads_it_as_two_tokens(tmp_path):
     assert torch.equal(state["<pick-up>"], VECTORS)
 
 
+@pytest.mark.slow
 def test_equal_tokens_are_equal_files_in_every_process(tmp_path):
     script = (
         "import runpy, sys; runpy.run_path(sys.argv[1])['enter_pack']()\n"

@@ -177,6 +177,7 @@ OWN = [
 ]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_ones_own_is_compared_with_judges_of_ones_own(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(datasets, "NUM_EPISODES", 1)
     plan = command.parse_plan(OWN)

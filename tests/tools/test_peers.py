@@ -32,6 +32,7 @@ def version_in(folder, name):
     return subprocess.run(command, check=False, capture_output=True, text=True, env=environment).stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_peer_is_installed_once_and_for_those_alone_that_ask_for_it(tmp_path, capsys):
     needs = wheel(tmp_path, "toy_peer", "1.0"), wheel(tmp_path, "toy_part", "2.0")
     made = peers.provide("toy", *needs)
@@ -41,12 +42,14 @@ def test_a_peer_is_installed_once_and_for_those_alone_that_ask_for_it(tmp_path, 
     assert peers.provide("toy", *needs) == made and capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_anew_replaces_it_whole(tmp_path):
     peers.provide("toy", wheel(tmp_path, "toy_peer", "1.0"), wheel(tmp_path, "toy_part", "2.0"))
     made = peers.provide("toy", wheel(tmp_path, "toy_peer", "1.1"))
     assert (version_in(made, "toy_peer"), version_in(made, "toy_part")) == ("1.1", "")
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_installed_is_a_sentence_and_leaves_what_there_was(tmp_path, folder):
     made = peers.provide("toy", wheel(tmp_path, "toy_peer", "1.0"))
     with pytest.raises(SystemExit, match="run make again"):

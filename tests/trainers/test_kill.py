@@ -29,6 +29,7 @@ def train(path, save_every):
             state.save(path, "run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save_every", [1, 7])
 def test_a_run_that_is_killed_again_and_again_learns_the_same_token(tmp_path, save_every):
     processes = multiprocessing.get_context("fork")  # imports nothing anew

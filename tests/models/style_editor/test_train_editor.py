@@ -91,6 +91,7 @@ def test_both_engines_teach_alike(both, images):
     assert sum(gradients[0]) == pytest.approx(sum(gradients[1]), rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_node_gives_a_taught_model_a_lora_and_a_report_and_leaves_the_model_alone(load, images):
     from interactive_action.nodes.train_editor import TrainEditor
 
@@ -109,6 +110,7 @@ def test_the_node_gives_a_taught_model_a_lora_and_a_report_and_leaves_the_model_
     assert shown.shape[0] == 1 and len(json.loads(report)["reward"]) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cancelled_goes_on_and_ends_at_the_same_bits(load, images):
     import comfy.utils
 
