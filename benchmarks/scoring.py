@@ -2,8 +2,7 @@
 
 On a processor nearly all of the time goes into the models' arithmetic, which costs the same in a batch as alone:
 "limit" says how much a batch could save at most, if everything but its arithmetic were free. A batch helps where
-arithmetic waits
-for something else: for the launches of a GPU, or for cores that one image cannot fill.
+arithmetic waits for something else: for the launches of a GPU, or for cores that one image cannot fill.
 """
 
 from __future__ import annotations

@@ -66,13 +66,13 @@ class LoadRobot(Node):
                     tooltip="On the floor it works in the plain and the living room.",
                 ),
                 _meters(
-                    "forward",
+                    "base_offset",
                     "How far it stands nearer to the object than other robots do, in meters; objects stand about half "
                     "a meter away.",
                 ),
                 _meters("height", "How far its base is above the ground, in meters."),
                 io.String.Input(
-                    "rest",
+                    "rest_qpos",
                     default="",
                     optional=True,
                     advanced=True,
@@ -96,30 +96,32 @@ class LoadRobot(Node):
         approach_axis: str,
         name: str,
         stands_on: str,
-        forward: float = 0.0,
+        base_offset: float = 0.0,
         height: float = 0.0,
-        rest: str = "",
+        rest_qpos: str = "",
     ) -> io.NodeOutput:
         try:
-            posture = tuple(float(word) for word in rest.split(",") if word.strip())
+            posture = tuple(float(word) for word in rest_qpos.split(",") if word.strip())
         except ValueError as error:
-            raise InteractiveActionError(f"rest must be numbers with commas between, but is {rest!r}.") from error
+            raise InteractiveActionError(
+                f"rest_qpos must be numbers with commas between, but is {rest_qpos!r}."
+            ) from error
         robot = CustomRobot(
             folder_paths.get_input_directory(),
             urdf,
             ee_link.strip(),
             tuple(name.strip() for name in gripper_links.split(",") if name.strip()),
-            points=approach_axis,
+            approach_axis=approach_axis,
             caption_name=name.strip(),
             rest_qpos=posture,
-            forward=forward,
+            base_offset=base_offset,
             height=height,
             stands=stands_on == GROUNDS[1],
         )
         _, arm, closing = robot.parts()
-        told = f"{len(arm)} joints lead to {robot.ee_link}: {', '.join(arm)}. "
-        told += f"The hand closes with: {', '.join(sorted(closing))}." if closing else "It has no hand that closes."
-        return io.NodeOutput(robot, ui=ui.PreviewText(told))
+        summary = f"{len(arm)} joints lead to {robot.ee_link}: {', '.join(arm)}. "
+        summary += f"The hand closes with: {', '.join(sorted(closing))}." if closing else "It has no hand that closes."
+        return io.NodeOutput(robot, ui=ui.PreviewText(summary))
 
 
 class LoadArticulatedObject(Node):
@@ -180,8 +182,8 @@ class LoadArticulatedObject(Node):
     def execute(cls, urdf: str, name: str, **settings: Any) -> io.NodeOutput:
         thing = CustomObject(folder_paths.get_input_directory(), urdf, name.strip(), **settings)
         _, joint, handle = thing.parts()
-        told = f"{joint.get('name')} opens it by {', '.join(shape.get('name') or link for link, shape in handle)}."
-        return io.NodeOutput(thing, ui=ui.PreviewText(told))
+        summary = f"{joint.get('name')} opens it by {', '.join(shape.get('name') or link for link, shape in handle)}."
+        return io.NodeOutput(thing, ui=ui.PreviewText(summary))
 
 
 NODES = [LoadRobot, LoadArticulatedObject]

@@ -145,8 +145,7 @@ def fit_view(points: np.ndarray, tangents: tuple[float, float]) -> Any:
 
     All are in the camera's axes, and lie within the ``tangents`` (2,) of half the angles of view, in the middle of the
     tighter axis. A point is seen if |x - x0| <= t (z - z0), so the highest of x - t z and of -x - t z bound x0 and z0
-    from
-    both sides.
+    from both sides.
     """
     high = (points[:, :2] - tangents * points[:, 2:]).max(0)
     low = (-points[:, :2] - tangents * points[:, 2:]).max(0)

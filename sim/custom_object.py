@@ -86,7 +86,7 @@ class CustomObject:
         return root, moving[name], handles[name]
 
     def _handles(self, root: ET.Element, joint: Any) -> Any:
-        carried = [link for link in root.findall("link") if joint in urdf.joints_to(root, str(link.get("name")))]
+        carried = [link for link in root.findall("link") if joint in urdf.joints_to(root, link.get("name", ""))]
         return [
             (link.get("name"), shape)
             for link in carried

@@ -35,44 +35,53 @@ ROOM = 0.005  # meters of a palm that no object should touch
 
 @dataclass(frozen=True)
 class CustomRobot:
-    """``urdf`` is a file in ``folder``, or a folder with one; nothing out of ``folder`` is read.
+    """A robot of a URDF file.
 
-    The link ``ee_link`` is led, and its axis ``points`` out of the hand; the links ``gripper_links`` close, if it has
-    any. ``rest_qpos``
-    are the positions of the joints that lead to the tool, in radians and meters; empty, they are found. It stands
-    ``forward`` and
-    ``height`` meters from where the other robots do; one that ``stands`` does so on the floor. Captions call it
-    ``caption_name``.
+    Args:
+        folder: nothing outside of it is read.
+        urdf: a file in ``folder``, or a folder there with one.
+        ee_link: the end effector: the link that is led.
+        gripper_links: those that close; none for a stick.
+        approach_axis: the axis of ``ee_link`` that points out of the hand, one of ``AXES``.
+        caption_name: what captions call it.
+        rest_qpos: positions of the joints that lead to ``ee_link``, in radians and meters; empty: they are found.
+        base_offset: meters that it stands nearer to the object than other robots do.
+        height: meters of its base above the ground.
+        stands: on the floor, and not on the table.
+
+    Raises:
+        InteractiveActionError: a value is outside its bounds.
     """
 
     folder: str
     urdf: str
     ee_link: str
     gripper_links: tuple = ()
-    points: str = "z"
+    approach_axis: str = "z"
     caption_name: str = "robot arm"
     rest_qpos: tuple = ()
-    forward: float = 0.0
+    base_offset: float = 0.0
     height: float = 0.0
     stands: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("fingers", "rest"):  # lists in json
+        for name in ("gripper_links", "rest_qpos"):  # lists in json
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.points not in AXES:
+        if self.approach_axis not in AXES:
             raise InteractiveActionError(
-                f"A tool points along one of {', '.join(AXES)}, but this one along {self.points!r}."
+                f"approach_axis must be one of {', '.join(AXES)}, but is {self.approach_axis!r}."
             )
         if not self.caption_name.strip():
             raise InteractiveActionError("Say what the robot is called: captions name it.")
-        for name in ("forward", "height"):
+        for name in ("base_offset", "height"):
             if not abs(getattr(self, name)) <= FURTHEST:  # nor is a NaN
                 raise InteractiveActionError(
                     f"{name} must be from {-FURTHEST} to {FURTHEST} meters, but is {getattr(self, name)}."
                 )
-
         if not np.isfinite(self.rest_qpos).all():
-            raise InteractiveActionError(f"rest must be numbers of radians and meters, but is {list(self.rest_qpos)}.")
+            raise InteractiveActionError(
+                f"rest_qpos must be numbers of radians and meters, but is {list(self.rest_qpos)}."
+            )
 
     def parts(self) -> Any:
         """(root element, names of the joints that reach, of those that close): what can be told without simulating."""
@@ -103,8 +112,8 @@ class CustomRobot:
             )
         if self.rest_qpos and len(self.rest_qpos) != len(arm):
             raise InteractiveActionError(
-                f"{len(arm)} joints lead to {self.ee_link!r} ({', '.join(arm)}), but rest has {len(self.rest_qpos)} "
-                "numbers. Give one for each, or none."
+                f"{len(arm)} joints lead to {self.ee_link!r} ({', '.join(arm)}), but rest_qpos has "
+                f"{len(self.rest_qpos)} numbers. Give one for each, or none."
             )
         return root, arm, closing
 
@@ -142,7 +151,7 @@ def _measured(own: Any, _version: Any) -> Any:
     hand = _Hand(own, articulation, qpos, [names.index(name) for name in closing])
     model = articulation.create_pinocchio_model()
     mask = np.isin(names, arm)
-    stand = np.array([own.forward, 0.0, own.height])
+    stand = np.array([own.base_offset, 0.0, own.height])
     articulation.pose = sapien.Pose(stand)
     if own.rest_qpos:
         qpos[[names.index(name) for name in arm]] = own.rest_qpos
@@ -177,7 +186,7 @@ class _Hand:
         self.own, self.articulation = own, articulation
         self.links = {link.name: link for link in articulation.links}
         self.turn = np.eye(4)
-        z = AXES[own.points]
+        z = AXES[own.approach_axis]
         self.turn[:3, :3] = np.stack([np.roll(z, 1), np.cross(z, np.roll(z, 1)), z], 1)
         self.opened, self.closed = qpos.copy(), qpos.copy()
         self.grip, self.reach, self.tcp_closing_offset = self.turn.copy(), 0.0, 0.0
@@ -282,7 +291,8 @@ def _posture(
         best.append((around + (low > 0 or own.stands) + share - 4 * aside - 0.1 * turned, found))
     if not best:
         raise InteractiveActionError(
-            f"{own.ee_link!r} of {own.urdf!r} cannot be held {ABOVE} m above the object at {PLACES[-1][0]} m, pointing "
-            "down. Move the robot with forward and height, look at points, or take an arm of six joints or more."
+            f"{own.ee_link!r} of {own.urdf!r} cannot be held {ABOVE} m above the object at {PLACES[-1][0]} m, "
+            "pointing down. Move the robot with base_offset and height, check approach_axis, or take an arm of six "
+            "joints or more."
         )
     return max(best, key=lambda one: one[0])[1]

@@ -43,10 +43,8 @@ def collect(submit: Submit, scenes: Sequence[Scene], plan: Plan, progress: Any =
     """Recordings of ``scenes``, one each, with the same seeds: those with which all of them succeed, from 0 on.
 
     ``submit(scenes, plan, seed)`` starts an episode and returns something to ``follow(progress)``, whose result is as
-    of
-    ``record.record_episode``. As many are started as are still wanted, and one more for each that failed: that many
-    workers have
-    work, and which seeds are taken does not depend on how many there are.
+    of ``record.record_episode``. As many are started as are still wanted, and one more for each that failed: that many
+    workers have work, and which seeds are taken does not depend on how many there are.
     """
     total = plan.images * len(scenes)
     numbers, running, seeds, episodes, failures, in_a_row = itertools.count(), deque(), [], [], {}, 0

@@ -26,12 +26,11 @@ class Geometry:
     """One solid: ``half`` is (x, y, z) of a box, (radius,) of a ball, (radius, z) of an upright cylinder.
 
     A ``turned`` part is turned on a lathe instead, from its ``outline`` ((radius, height), ...) from bottom to top;
-    with a
-    ``wall`` in meters it is hollow and open on top. ``at`` is its middle, but the ground below it if it is turned.
+    with a ``wall`` in meters it is hollow and open on top. ``at`` is its middle, but the ground below it if it is
+    turned.
 
     A "mesh" is drawn from a ``file`` at its ``place`` (turn (3, 3), offset (3,), scale), and its convex ``pieces``
-    collide;
-    ``size`` are its half sizes, and it stands on the ground.
+    collide; ``size`` are its half sizes, and it stands on the ground.
     """
 
     shape: str
@@ -103,9 +102,8 @@ class Joint:
     """What moves: ``parts`` about or along ``axis`` through ``at``, from 0 to ``range`` in meters or radians.
 
     ``handle`` is where a hand takes it: the middle of the bar, the direction from which the hand comes and the one
-    along
-    which the fingers close, both in the thing's axes at 0. ``spring`` in N/m or Nm/rad drives it back to 0; ``damping``
-    is per second.
+    along which the fingers close, both in the thing's axes at 0. ``spring`` in N/m or Nm/rad drives it back to 0;
+    ``damping`` is per second.
     """
 
     kind: str

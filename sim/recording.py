@@ -30,18 +30,15 @@ class Recording:
     An image: ``images`` uint8 (N, H, W, 3); ``subject_masks`` and ``object_masks`` bool (N, H, W); ``depth`` float32
     (N, H, W) in meters along the view, 0 where there is nothing; ``intrinsics`` (N, 3, 3); ``extrinsics`` (N, 4, 4),
     world to camera in OpenCV's axes; ``link_poses`` (N, links, 7), where the robots' ``links`` (links,) are, in the
-    world:
-    position in meters and quaternion wxyz; ``subject``, ``object`` and ``phase`` names (N,); ``episode``, ``camera``
-    (N,)
-    counted from 0 and ``time`` (N,) in seconds.
+    world: position in meters and quaternion wxyz; ``subject``, ``object`` and ``phase`` names (N,); ``episode``,
+    ``camera`` (N,) counted from 0 and ``time`` (N,) in seconds.
 
     The episodes: each ``contact_*`` (C,) is one link of the robot pressing on the object for one step of physics, with
-    ``force``
-    in newtons around the ``point`` (C, 3) of the world; each ``step_*`` (S,) is one step, with ``joints`` (S, joints)
-    in radians and meters and ``object_poses``
-    (S, 7), position in meters and quaternion wxyz. ``seeds`` (T,) succeeded; ``failed_seeds`` (F,) did not, for the
-    reasons ``failures`` (F,), and nothing of them is in here. ``other_poses`` (S, things, 7) are those of what else was
-    there, ``articulation_qpos`` (S, joints) the positions of the joints that things have, in meters and radians.
+    ``force`` in newtons around the ``point`` (C, 3) of the world; each ``step_*`` (S,) is one step, with ``joints`` (S,
+    joints) in radians and meters and ``object_poses`` (S, 7), position in meters and quaternion wxyz. ``seeds`` (T,)
+    succeeded; ``failed_seeds`` (F,) did not, for the reasons ``failures`` (F,), and nothing of them is in here.
+    ``other_poses`` (S, things, 7) are those of what else was there, ``articulation_qpos`` (S, joints) the positions of
+    the joints that things have, in meters and radians.
 
     ``scene`` is the ``Scene`` that was simulated, or an ``ExternalSource`` if the images come from somewhere else.
     """

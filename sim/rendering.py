@@ -1,8 +1,7 @@
 """How a world is drawn: by shaders of our own (``shaders/``), in one pass, and what is near before what it hides.
 
 The light is that of SAPIEN's default shaders, which write seven textures of 32-bit floats and shade from them. Where
-Vulkan is
-software, those textures and the shading of what something else covers afterwards took half of the time.
+Vulkan is software, those textures and the shading of what something else covers afterwards took half of the time.
 """
 
 from __future__ import annotations
@@ -84,8 +83,7 @@ def render_camera(scene: sapien.Scene, camera: Any) -> tuple[np.ndarray, np.ndar
 
     Returns:
         Colors (height, width, 4) uint8, depth (height, width) float32 in meters, 0 where nothing is, and the
-        segmentation
-        ids of entities (height, width) uint32.
+        segmentation ids of entities (height, width) uint32.
     """
     scene.update_render()
     camera.take_picture()

@@ -125,7 +125,7 @@ def joints_to(root: ET.Element, link: str) -> list[Any]:
 
 def links_of(root: ET.Element) -> list[str]:
     """Returns the names of all links."""
-    return [str(link.get("name")) for link in root.findall("link")]
+    return [link.get("name", "") for link in root.findall("link")]
 
 
 def _check_tree(path: Any, root: ET.Element) -> None:

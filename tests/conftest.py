@@ -24,7 +24,7 @@ BASE = tempfile.TemporaryDirectory(prefix="interactive-action-")  # ComfyUI's fo
 enter_comfyui(BASE.name)
 
 FOLDER_MARKS = {"sim": "sim"}
-FIXTURE_MARKS = {"simulator": "sim", "server": "server", "bare": "server", "browser": "browser"}
+FIXTURE_MARKS = {"simulator": "sim", "whole": "sim", "server": "server", "bare": "server", "browser": "browser"}
 
 
 def pytest_collection_modifyitems(items):
@@ -46,6 +46,31 @@ def server(tmp_path_factory):
 def client(server):
     """A fresh headless client of the shared server."""
     return server.client()
+
+
+# The simulator
+
+
+@pytest.fixture(scope="session")
+def simulator():
+    """One process of the simulator for all tests that ask for it."""
+    from interactive_action.sim.client import Simulator
+
+    simulator = Simulator()
+    yield simulator
+    simulator.close()
+
+
+@pytest.fixture(scope="session")
+def whole(simulator):
+    """One episode of a can from its first moment to its last, wider than high."""
+    from interactive_action.sim.plan import Plan
+    from interactive_action.sim.scene import Scene
+
+    return simulator.record(
+        Scene(object="can", object_color="blue", seed=2),
+        Plan(num_episodes=1, key_frames="whole action", frames_per_episode=5, width=128, height=96),
+    )
 
 
 # The embedded model, loaded once by ComfyUI's own loader, as a checkpoint loader node in a graph would

@@ -124,3 +124,11 @@ def test_the_folder_is_entered_without_becoming_a_place_for_imports(clone, tmp_p
 def test_the_simulator_s_process_starts_by_the_folder(clone):
     process = subprocess.run([sys.executable, str(clone), "sim.worker"], input=b"", capture_output=True, check=False)
     assert (process.returncode, process.stdout, process.stderr) == (0, b"", b"")
+
+
+def test_the_client_says_what_it_lacks(monkeypatch):
+    from interactive_action.errors import MissingExtraError
+
+    monkeypatch.setitem(sys.modules, "websocket", None)
+    with pytest.raises(MissingExtraError, match=r"websocket-client is not installed.*pip install -e \"\.\[client\]\""):
+        runpy.run_path(str(ROOT / "client.py"), run_name="interactive_action.client")

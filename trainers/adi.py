@@ -1,10 +1,9 @@
 """ADI (Huang et al. 2023): a layer-wise token that learns an action, with the context masked out of its gradient.
 
 Each step sees triples: an anchor x^(a,c), another image of the action x^(a,c'), and one of the same context with
-another
-action x^(a',c). The losses of all three (Eq. 1) use the ANCHOR's prompt (section 4.2) and, so that the gradients differ
-by the images alone, its timestep, noise and posterior sample, of which the paper says nothing. Only the anchor's
-gradient, masked, moves v (Eq. 10); ``gradient_masks`` makes the mask anew each step.
+another action x^(a',c). The losses of all three (Eq. 1) use the ANCHOR's prompt (section 4.2) and, so that the
+gradients differ by the images alone, its timestep, noise and posterior sample, of which the paper says nothing. Only
+the anchor's gradient, masked, moves v (Eq. 10); ``gradient_masks`` makes the mask anew each step.
 
 With AdamW a gradient of zero is not a step of zero: momentum and weight decay go on. The paper discards updates of
 masked channels, so the loop puts them back to the bit. AdamW's moments see the masked gradient of Eq. 10.

@@ -29,18 +29,23 @@ def toy(request, tmp_path_factory):
 
 def test_what_is_measured_on_a_panda_is_what_is_known_of_it():
     known, measured = ROBOTS["panda"], CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand_tcp", FINGERS).robot()
-    assert np.allclose(measured.grip, known.grip, atol=1e-3) and measured.reach == pytest.approx(known.reach, abs=0.005)
-    assert measured.arm == known.arm and np.allclose(
-        [measured.rest[7:], measured.shut[7:]], [known.rest[7:], known.shut[7:]]
+    assert np.allclose(measured.ee_from_tcp, known.ee_from_tcp, atol=1e-3) and measured.reach == pytest.approx(
+        known.reach, abs=0.005
     )
-    assert np.allclose(measured.rest[:7], known.rest[:7], atol=0.5)  # ManiSkill's own posture
+    assert measured.arm == known.arm and np.allclose(
+        [measured.rest_qpos[7:], measured.closed_configuration[7:]],
+        [known.rest_qpos[7:], known.closed_configuration[7:]],
+    )
+    assert np.allclose(measured.rest_qpos[:7], known.rest_qpos[:7], atol=0.5)  # ManiSkill's own posture
 
 
 def test_any_link_of_the_hand_and_any_axis_will_do():
     by_hand = CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand", FINGERS).robot()
-    assert np.array(by_hand.grip)[:3, 3] == pytest.approx([0, 0, 0.1034], abs=1e-3)
-    fetch = CustomRobot(WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].gripper_links, points="x", stands=True).robot()
-    assert np.allclose(fetch.grip, ROBOTS["fetch"].grip, atol=1e-3)
+    assert np.array(by_hand.ee_from_tcp)[:3, 3] == pytest.approx([0, 0, 0.1034], abs=1e-3)
+    fetch = CustomRobot(
+        WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].gripper_links, approach_axis="x", stands=True
+    ).robot()
+    assert np.allclose(fetch.ee_from_tcp, ROBOTS["fetch"].ee_from_tcp, atol=1e-3)
 
 
 def test_a_hand_opens_where_its_fingers_are_apart(toy):
@@ -86,7 +91,7 @@ def test_a_robot_without_fingers_is_offered_what_a_stick_can_do():
 
 def test_its_posture_is_as_asked_for(toy):
     asked = (0.1, 0.3, 1.7, 0.0, 1.1, 0.2)
-    assert CustomRobot(toy.folder, toy.urdf, "palm", rest=asked).robot().rest[:6] == asked
+    assert CustomRobot(toy.folder, toy.urdf, "palm", rest_qpos=asked).robot().rest_qpos[:6] == asked
 
 
 @pytest.mark.parametrize(
@@ -143,23 +148,23 @@ def test_the_next_run_works_after_a_urdf_without_its_mesh_and_after_one_with_a_b
 @pytest.mark.parametrize(
     "changes, sentence",
     [
-        ({"tool": "thumb"}, "no link 'thumb'. It has: foot, turret, upper"),
-        ({"fingers": ("left", "pinky")}, "no link 'pinky'"),
-        ({"tool": "foot", "fingers": ()}, "No joint of 'toy_arm/toy.urdf' moves the link 'foot'"),
-        ({"fingers": ("left",)}, "needs two fingers or more"),
-        ({"rest": (0.0, 1.0)}, "6 joints lead to 'palm' .yaw, shoulder.*but rest has 2 numbers"),
+        ({"ee_link": "thumb"}, "no link 'thumb'. It has: foot, turret, upper"),
+        ({"gripper_links": ("left", "pinky")}, "no link 'pinky'"),
+        ({"ee_link": "foot", "gripper_links": ()}, "No joint of 'toy_arm/toy.urdf' moves the link 'foot'"),
+        ({"gripper_links": ("left",)}, "needs two fingers or more"),
+        ({"rest_qpos": (0.0, 1.0)}, "6 joints lead to 'palm' .yaw, shoulder.*but rest_qpos has 2 numbers"),
         ({"urdf": "../toy.urdf"}, "'../toy.urdf' leads out of"),
         ({"urdf": "/etc"}, "'/etc' leads out of"),
         ({"urdf": "no_arm"}, "no URDF 'no_arm'"),
         ({"urdf": "a\0b.urdf"}, "cannot be the name of a file: embedded null"),
         ({"urdf": "a" * 5000}, "cannot be the name of a file: File name too long"),
-        ({"fingers": ("left", "left")}, "needs two fingers or more"),
-        ({"rest": (float("nan"),) * 6}, "rest must be numbers of radians and meters, but is .nan"),
-        ({"forward": -1.5}, "cannot be held 0.2 m above the object.*Move the robot"),
+        ({"gripper_links": ("left", "left")}, "needs two fingers or more"),
+        ({"rest_qpos": (float("nan"),) * 6}, "rest_qpos must be numbers of radians and meters, but is .nan"),
+        ({"base_offset": -1.5}, "cannot be held 0.2 m above the object.*Move the robot"),
     ],
 )
 def test_a_robot_that_cannot_be_is_a_sentence(tmp_path, changes, sentence):
-    settings = {"urdf": arm(tmp_path), "tool": "palm", "fingers": ("left", "right"), **changes}
+    settings = {"urdf": arm(tmp_path), "ee_link": "palm", "gripper_links": ("left", "right"), **changes}
     with pytest.raises(InteractiveActionError, match=sentence):
         CustomRobot(str(tmp_path), **settings).robot()
 
@@ -167,9 +172,9 @@ def test_a_robot_that_cannot_be_is_a_sentence(tmp_path, changes, sentence):
 @pytest.mark.parametrize(
     "changes, sentence",
     [
-        ({"points": "up"}, "points along one of x, y, z"),
+        ({"approach_axis": "up"}, "approach_axis must be one of x, y, z"),
         ({"caption_name": " "}, "what the robot is called"),
-        ({"forward": 9.0}, "forward must be from"),
+        ({"base_offset": 9.0}, "base_offset must be from"),
     ],
 )
 def test_impossible_settings_are_refused_at_once(changes, sentence):
@@ -191,8 +196,8 @@ def test_the_node_reads_the_input_folder_alone_and_tells_what_it_found(tmp_path,
     assert output.result[0].stands and "6 joints lead to palm: yaw, shoulder" in str(output.ui.as_dict())
     with pytest.raises(InteractiveActionError, match="leads out of"):
         nodes.LoadRobot.execute(**{**settings, "urdf": "../robot.urdf"})
-    with pytest.raises(InteractiveActionError, match="rest must be numbers"):
-        nodes.LoadRobot.execute(**settings, rest="up")
+    with pytest.raises(InteractiveActionError, match="rest_qpos must be numbers"):
+        nodes.LoadRobot.execute(**settings, rest_qpos="up")
     with pytest.raises(
         InteractiveActionError, match="A toy arm stands on the floor, and things in the kitchen on a table"
     ):

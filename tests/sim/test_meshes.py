@@ -145,5 +145,7 @@ def test_a_mesh_that_was_exported_again_is_noticed(folder, monkeypatch):
     monkeypatch.setattr(scene.folder_paths, "get_input_directory", lambda: str(folder))
     before = scene.InteractionScene.fingerprint_inputs(mesh="toy_brick.glb")
     os.utime(folder / "toy_brick.glb", ns=(0, 0))
+    assert scene.InteractionScene.fingerprint_inputs(mesh="toy_brick.glb") == before
+    trimesh.creation.icosphere().export(folder / "toy_brick.glb")
     assert scene.InteractionScene.fingerprint_inputs(mesh="toy_brick.glb") != before
     assert scene.InteractionScene.fingerprint_inputs(mesh="") == scene.InteractionScene.fingerprint_inputs()

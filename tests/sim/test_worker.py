@@ -61,7 +61,7 @@ def test_a_process_that_dies_in_the_middle_is_a_sentence_and_the_next_run_works(
 def test_a_process_that_hangs_is_ended_after_its_limit_and_the_next_run_works(simulator, monkeypatch):
     simulator.record(SCENE, SHORT)
     process = simulator.process
-    monkeypatch.setattr(simulator, "silence", 2.0)
+    monkeypatch.setattr(simulator, "timeout_s", 2.0)
     with pytest.raises(InteractiveActionError, match="gave no sign for 2 s and was ended"):
         simulator.record(SCENE, PLAN, at_the_third_image(lambda: process.send_signal(signal.SIGSTOP)))
     assert process.poll() is not None
@@ -120,7 +120,7 @@ def test_prints_do_not_disturb_the_messages():
         "def noisy(*request):\n"
         "    print('a print'); sys.stdout.flush(); os.write(1, b'a print of C++')\n"
         "    raise InteractiveActionError('said')\n"
-        "worker._take = noisy\n"
+        "worker._run_episode = noisy\n"
         "worker.main()\n"
     )
     with subprocess.Popen(

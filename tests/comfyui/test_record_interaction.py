@@ -50,7 +50,7 @@ def test_record_gives_what_the_rest_of_the_pack_and_comfyui_take(simulator, monk
 
 
 def test_bad_settings_are_refused_before_anything_runs():
-    with pytest.raises(InteractiveActionError, match="no object 'moon'"):
+    with pytest.raises(InteractiveActionError, match="object must be one of those offered, but is 'moon'"):
         scene(object="moon")
     with pytest.raises(InteractiveActionError, match="cameras must be"):
         sim.RecordInteraction.execute(

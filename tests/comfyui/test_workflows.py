@@ -25,6 +25,9 @@ def taught(server):
     prompt = load_prompt("teach-an-action-from-simulation")
     node(prompt, "Record Interaction")[1]["inputs"].update(num_episodes=2)
     node(prompt, "Train Interactive Token")[1]["inputs"].update(steps=6, batch_size=2)
+    node(prompt, "Save Interactive Token")[1]["inputs"]["name"] = (
+        "taught"  # no other test saves it
+    )
     seen = {}
     outputs = server.client().run(
         prompt, lambda key, value, maximum: seen.setdefault(prompt[key]["_meta"]["title"], []).append((value, maximum))
@@ -40,14 +43,14 @@ def test_teaching_runs_headless_and_tells_its_progress(server, taught):
     assert steps[-1] == (6, 6)
     value, maximum = seen["Record Interaction"][-1]
     assert value == maximum > 1
-    assert (server.base / "models" / "embeddings" / "pick-up.safetensors").is_file()
+    assert (server.base / "models" / "embeddings" / "taught.safetensors").is_file()
 
 
 def test_the_saved_token_tells_where_it_came_from(server, taught):
     from interactive_action.tokens.token_file import load_token
 
-    token = load_token(server.base / "models" / "embeddings" / "pick-up.safetensors")
-    assert token.trigger_word == "<pick-up>"
+    token = load_token(server.base / "models" / "embeddings" / "taught.safetensors")
+    assert token.trigger_word == "<taught>"
     assert token.provenance["interactive_action.action"] == "pick up"
     assert token.provenance["interactive_action.base_model"] == "interactive-action-miniature.safetensors"
     assert len(token.provenance["interactive_action.dataset_sha256"]) == 64

@@ -1,5 +1,7 @@
 """The pack as the real ComfyUI and its web page see it."""
 
+import re
+
 import pytest
 
 from interactive_action.errors import InteractiveActionError
@@ -89,6 +91,18 @@ def test_every_input_has_a_tooltip(client):
 def test_every_node_has_a_help_page(client):
     for name in our_nodes(client):
         assert client.get(f"/extensions/interactive-action/docs/{name}.md").strip(), name
+
+
+def test_every_input_that_a_help_page_explains_is_an_input_of_the_node(client):
+    for name, node in our_nodes(client).items():
+        page = client.get(f"/extensions/interactive-action/docs/{name}.md").decode()
+        known = {word.lower() for word in node["output_name"]}
+        for input, options in inputs_of(node["input"]):
+            known |= {input, (options.get("display_name") or input).lower()}
+        section = page.partition("## Inputs\n")[2].partition("\n## ")[0]
+        heads = [line.partition(":")[0] for line in section.splitlines() if line.startswith("- ")]
+        explained = {word.lower() for head in heads for word in re.findall(r"\*\*([^*]+)\*\*", head)}
+        assert explained <= known, f"{name}: {explained - known}"
 
 
 def test_every_node_is_there_without_the_extras(bare, client):

@@ -272,7 +272,7 @@ NAMES = {  # node -> what it is sent with, and the inputs that name a file or fo
     "LoadDataset": ({}, ["name"]),
     "LoadRecording": ({}, ["name"]),
     "LoadRobot": ({"ee_link": "tool", "gripper_links": "", "approach_axis": "z", "name": "r", "stands_on": "table",
-                   "forward": 0.0, "height": 0.0}, ["urdf"]),
+                   "base_offset": 0.0, "height": 0.0}, ["urdf"]),
     "LoadArticulatedObject": ({"name": "cabinet"}, ["urdf"]),
     "ReadVotes": ({"page": "votes", "folder": "votes"}, ["page", "folder"]),
     "SimToReal": ({"table": "policy,real,a\nx,1,1\ny,0,0"}, ["file"]),
