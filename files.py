@@ -209,21 +209,37 @@ def write_atomically(path: StrPath, data: bytes) -> None:
     Raises:
         NotWrittenError: the system refuses; what was there before is unchanged.
     """
+    with atomic_file(path, len(data)) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def atomic_file(path: StrPath, size: int | None = None) -> Iterator[pathlib.Path]:
+    """Yields a hidden file to write into, which takes its name once the ``with`` block has ended well.
+
+    Args:
+        path: the name, whose folder is made if need be; a file that bears it is replaced.
+        size: bytes to be written, if that is known.
+
+    Raises:
+        NotWrittenError: the system refuses; what was there before is unchanged.
+    """
     path = pathlib.Path(path)
     temporary = None
-    with write_errors(path, len(data)):
+    with write_errors(path, size):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            os.close(handle)
+            temporary = pathlib.Path(name)
+            yield temporary
+            with open(temporary, "r+b") as file:
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
+            temporary.chmod(0o666 & ~_umask())
             os.replace(temporary, path)
         except BaseException:
             if temporary:
-                os.unlink(temporary)
+                temporary.unlink()
             raise
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..scoring.clip import ClipScorer
     from ..scoring.detectors import Detector
+    from ..scoring.iascore import ImageScore
 
 CATEGORY = "Interactive Action/scoring"
 EMBEDDED = "miniature (embedded)"
@@ -186,14 +187,7 @@ class IAScore(SavingNode):
                     tooltip="How many images the models look at together. Smaller needs less memory; the "
                     "result is the same.",
                 ),
-                io.String.Input(
-                    "save_as",
-                    default="",
-                    optional=True,
-                    tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are "
-                    "written to ComfyUI's output folder, numbered if it is taken. Empty writes "
-                    "nothing.",
-                ),
+                save_as_input(),
             ],
             outputs=[
                 io.Float.Output(
@@ -215,8 +209,7 @@ class IAScore(SavingNode):
 
     @classmethod
     def check_inputs(cls, save_as: str) -> None:
-        if save_as := save_as.strip():
-            checked_name(save_as, "file of scores")
+        check_save_as(save_as)
 
     @classmethod
     def execute(
@@ -233,13 +226,10 @@ class IAScore(SavingNode):
         save_as: str = "",
     ) -> io.NodeOutput:
         import comfy.utils
-        import folder_paths
 
-        from ..files import free_path
-        from ..scoring import iascore, tables
+        from ..scoring import iascore
         from ..scoring.box_overlay import overlay_boxes
 
-        save_as = save_as.strip()
         bar = comfy.utils.ProgressBar(len(image))
         bar.update_absolute(0, len(image))
         with on_device(clip_scorer, detector):
@@ -259,9 +249,7 @@ class IAScore(SavingNode):
             judged_by = {"detector": detector.name, "threshold": detector.threshold}
         report = iascore.report(rows, **judged_by, clip=clip_scorer.name)
         overlay, scores, summary = overlay_boxes(image, rows), report["scores"], summary_of(report)
-        if save_as:
-            path = free_path(folder_paths.get_output_directory(), save_as, ".csv").with_suffix("")
-            summary += f"\nwritten to {', '.join(file.name for file in tables.save(rows, range(len(rows)), path))}"
+        summary += save_scores(rows, range(len(rows)), save_as)
         return io.NodeOutput(
             scores["iascore_cosine"],
             scores["pass_rate"],
@@ -269,6 +257,36 @@ class IAScore(SavingNode):
             overlay,
             ui={**ui.PreviewImage(overlay, cls=cls).as_dict(), **ui.PreviewText(summary).as_dict()},
         )
+
+
+def save_as_input() -> io.Input:
+    """The input that names the files of scores."""
+    return io.String.Input(
+        "save_as",
+        default="",
+        optional=True,
+        tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are written to ComfyUI's output "
+        "folder, numbered if it is taken. Empty writes nothing.",
+    )
+
+
+def check_save_as(save_as: str) -> None:
+    """Raises a sentence unless ``save_as`` is empty or can name files."""
+    if save_as := save_as.strip():
+        checked_name(save_as, "file of scores")
+
+
+def save_scores(rows: Sequence[ImageScore], names: Sequence[str | int], save_as: str) -> str:
+    """Writes a row for each of ``names`` to ComfyUI's output folder; returns a line that says so, empty for no name."""
+    import folder_paths
+
+    from ..files import free_path
+    from ..scoring import tables
+
+    if not (save_as := save_as.strip()):
+        return ""
+    path = free_path(folder_paths.get_output_directory(), save_as, ".csv").with_suffix("")
+    return f"\nwritten to {', '.join(file.name for file in tables.save(rows, names, path))}"
 
 
 def summary_of(report: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from ..errors import InteractiveActionError
 from ..file_digests import files_below
 from ..files import checked_name
 from . import sockets
-from .iascore import CATEGORY, on_device
+from .iascore import CATEGORY, check_save_as, on_device, save_as_input, save_scores
 from .node import Node
 
 if TYPE_CHECKING:
@@ -66,13 +66,7 @@ class IAScoreFolder(Node):
                     optional=True,
                     tooltip="How many images of one size the models look at together; the result is the same.",
                 ),
-                io.String.Input(
-                    "save_as",
-                    default="",
-                    optional=True,
-                    tooltip="A name under which one row an image (.csv, .jsonl) and a plot (.png) are written to "
-                    "ComfyUI's output folder, numbered if it is taken. Empty writes nothing.",
-                ),
+                save_as_input(),
             ],
             outputs=[
                 io.Float.Output(
@@ -95,8 +89,7 @@ class IAScoreFolder(Node):
     @classmethod
     def check_inputs(cls, folder: str, save_as: str) -> None:
         checked_name(folder.strip(), "folder")
-        if save_as := save_as.strip():
-            checked_name(save_as, "file of scores")
+        check_save_as(save_as)
 
     @classmethod
     def files_read(cls, folder: str) -> list[pathlib.Path]:
@@ -116,14 +109,11 @@ class IAScoreFolder(Node):
         save_as: str = "",
     ) -> io.NodeOutput:
         import comfy.utils
-        import folder_paths
 
-        from ..files import free_path
-        from ..scoring import iascore, tables
+        from ..scoring import iascore
         from ..scoring.box_overlay import overlay_boxes
         from ..scoring.image_folder import load_image, score_folder
 
-        save_as = save_as.strip()
         path, bar = image_folder(folder), comfy.utils.ProgressBar(1)
         with on_device(clip_scorer, detector):
             rows, names, broken = score_folder(
@@ -145,9 +135,7 @@ class IAScoreFolder(Node):
         overlays = [overlay_boxes(load_image(path / name)[None], [row]) for row, name in zip(rows, names)]
         summary = f"IAScore {scores['iascore_cosine']:.3f} of {scores['n']} images, passed {scores['pass_rate']:.0%}"
         summary += "".join(f"\nLeft out: {reason}" for reason in broken.values())
-        if save_as:
-            stem = free_path(folder_paths.get_output_directory(), save_as, ".csv").with_suffix("")
-            summary += f"\nwritten to {', '.join(file.name for file in tables.save(rows, names, stem))}"
+        summary += save_scores(rows, names, save_as)
         return io.NodeOutput(
             scores["iascore_cosine"],
             scores["pass_rate"],

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from ..scoring.figures import png_bytes
+
 if TYPE_CHECKING:
     import numpy
     import torch
+    from matplotlib.figure import Figure
 
 LABELS = {"denoise": "denoising", "steer": "steering", "distill": "keeping the subject"}  # a loss's name to its title
 
@@ -22,6 +25,11 @@ def image_of_png(data: bytes) -> torch.Tensor:
 
     with Image.open(io.BytesIO(data)) as image:
         return torch.from_numpy(numpy.array(image.convert("RGB")))[None].float() / 255
+
+
+def image_of_figure(figure: Figure) -> Image.Image:
+    """Renders a plot."""
+    return Image.open(io.BytesIO(png_bytes(figure))).convert("RGB")
 
 
 def loss_curves(losses: Mapping[str, Sequence[float]], steps: int, width: int = 640, height: int = 360) -> Image.Image:
@@ -36,7 +44,6 @@ def loss_curves(losses: Mapping[str, Sequence[float]], steps: int, width: int = 
         height: of the image in pixels.
     """
     # imported here: matplotlib takes half a second that ComfyUI's start should not pay
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
@@ -49,9 +56,7 @@ def loss_curves(losses: Mapping[str, Sequence[float]], steps: int, width: int = 
         panel.tick_params(labelsize=7)
         panel.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("step", fontsize=8)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return Image.open(buffer).convert("RGB")
+    return image_of_figure(figure)
 
 
 def _running_mean(values: Sequence[float]) -> numpy.ndarray:

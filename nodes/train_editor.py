@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io as bytes_io
 import json
 import pathlib
 from typing import Any
@@ -22,6 +21,7 @@ from ..trainers.rlaif import D3POTraining, begin, reward_curve, training_steps
 from . import sockets
 from .config_inputs import inputs_of
 from .node import Node
+from .plots import image_of_figure
 
 PREVIEW_SIDE = 960  # pixels
 
@@ -176,7 +176,6 @@ def feedback(pair: Pair, history: dict[str, list[float]], steps: int, alpha: flo
         steps: of the whole run.
         alpha: of the reward.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.6, 5.4), dpi=100, layout="constrained")
@@ -201,9 +200,7 @@ def feedback(pair: Pair, history: dict[str, list[float]], steps: int, alpha: flo
         axes.set_xlim(0.5, max(steps, 2) + 0.5)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
-    buffer = bytes_io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return Image.open(buffer).convert("RGB")
+    return image_of_figure(figure)
 
 
 NODES = [TrainEditor]

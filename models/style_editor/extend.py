@@ -8,15 +8,14 @@ Source: Benarous et al. 2025, section 3.3.
 from __future__ import annotations
 
 import hashlib
-import os
 import pathlib
-import tempfile
 from collections.abc import Mapping
 
 import torch
 from safetensors.torch import save_file
 
 from ...errors import InteractiveActionError
+from ...files import atomic_file
 from .attention import StyleAttention
 
 UNET = "model.diffusion_model."
@@ -86,15 +85,7 @@ def write_checkpoint(
 ) -> None:
     """Writes tensors by name to ``path``: a crash leaves the old file or the new one, never a part.
 
-    Gigabytes: not through ``files.write_atomically``, which takes the whole file as bytes in memory.
+    Gigabytes: they go to the disk without becoming one more copy in memory.
     """
-    path = pathlib.Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
+    with atomic_file(path) as temporary:
         save_file({key: value.contiguous() for key, value in state.items()}, temporary, metadata=metadata)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

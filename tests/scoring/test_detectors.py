@@ -5,22 +5,16 @@ import json
 import pytest
 import torch
 from transformers import (
-    BertConfig,
-    BertTokenizerFast,
     CLIPTokenizer,
-    GroundingDinoConfig,
-    GroundingDinoForObjectDetection,
-    GroundingDinoImageProcessor,
-    GroundingDinoProcessor,
     Owlv2Config,
     Owlv2ForObjectDetection,
     Owlv2ImageProcessor,
     Owlv2Processor,
-    SwinConfig,
 )
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.scoring.detectors import ZeroShotDetector, load_detector
+from interactive_action.tests.scoring import tiny_judges
 
 
 @pytest.fixture(scope="module")
@@ -43,54 +37,7 @@ def owlv2(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def grounding_dino(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("grounding_dino")
-    torch.manual_seed(0)
-    # The model knows "[CLS]", "[SEP]", "." and "?" by BERT's numbers.
-    words = [f"[unused{i}]" for i in range(1100)]
-    for number, word in {
-        0: "[PAD]",
-        100: "[UNK]",
-        101: "[CLS]",
-        102: "[SEP]",
-        103: "[MASK]",
-        1012: ".",
-        1029: "?",
-        1040: "panda",
-        1041: "robot",
-        1042: "arm",
-    }.items():
-        words[number] = word
-    (folder / "vocab.txt").write_text("\n".join(words))
-    config = GroundingDinoConfig(
-        backbone_config=SwinConfig(
-            image_size=32,
-            embed_dim=8,
-            depths=[1, 1, 1],
-            num_heads=[1, 2, 2],
-            window_size=4,
-            out_features=["stage2", "stage3"],
-        ),
-        text_config=BertConfig(
-            vocab_size=1100, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-        ),
-        d_model=32,
-        encoder_layers=1,
-        encoder_ffn_dim=32,
-        encoder_attention_heads=2,
-        decoder_layers=2,
-        decoder_ffn_dim=32,
-        decoder_attention_heads=2,
-        num_queries=12,
-        num_feature_levels=3,
-        max_text_len=32,
-        use_pretrained_backbone=False,
-    )
-    GroundingDinoForObjectDetection(config).save_pretrained(folder)
-    GroundingDinoProcessor(
-        GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 64}),
-        BertTokenizerFast.from_pretrained(folder),
-    ).save_pretrained(folder)
-    return folder
+    return tiny_judges.grounding_dino(tmp_path_factory.mktemp("grounding_dino"), ("panda", "robot", "arm"), seed=0)
 
 
 @pytest.mark.parametrize("kind", ["owlv2", "grounding_dino"])

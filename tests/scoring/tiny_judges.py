@@ -103,8 +103,9 @@ def sam2(folder):
     return str(folder)
 
 
-def grounding_dino(folder):
-    torch.manual_seed(4)
+def grounding_dino(folder, names=("cabinet", "road"), seed=4):
+    """A GroundingDINO that knows ``names``."""
+    torch.manual_seed(seed)
     words = [f"[unused{i}]" for i in range(1100)]  # the model knows "[CLS]", "[SEP]", "." and "?" by BERT's numbers
     for number, word in {
         0: "[PAD]",
@@ -114,8 +115,7 @@ def grounding_dino(folder):
         103: "[MASK]",
         1012: ".",
         1029: "?",
-        1040: "cabinet",
-        1041: "road",
+        **dict(enumerate(names, 1040)),
     }.items():
         words[number] = word
     folder.mkdir(exist_ok=True)
