@@ -1,5 +1,6 @@
 """``.ci/run`` in small repositories whose ``make test`` says where it runs."""
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -34,9 +35,19 @@ def repository(tmp_path):
 
 
 def run(folder, start):
-    """Runs the script from the folder ``start`` without standard input; returns (exit status, the lines it prints)."""
+    """Runs the script from the folder ``start`` without standard input; returns (exit status, the lines it prints).
+
+    Where these tests run under ``make``, its variables would make the inner one say which folder it enters and leaves.
+    """
+    outer_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+    environment = {name: value for name, value in os.environ.items() if name not in outer_make}
     result = subprocess.run(
-        ["bash", "-c", f"exec bash '{folder}/.ci/run' <&-"], cwd=start, check=False, capture_output=True, text=True
+        ["bash", "-c", f"exec bash '{folder}/.ci/run' <&-"],
+        cwd=start,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     return result.returncode, result.stdout.splitlines()
 
