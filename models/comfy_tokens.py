@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import InteractiveActionError
+from ..tokens.noise_gate import NoiseGate
 from ..tokens.token import InteractiveToken, unknown_words
 from .comfy_messages import warn, withdraw_warning
+from .comfy_noise_gates import banded, encoding_bands
 
 if TYPE_CHECKING:
     from comfy.sd import CLIP
@@ -31,12 +33,17 @@ class _LearnedWords:
     """
 
     learned_words: dict[str, torch.Tensor]
+    gates: dict[str, NoiseGate]
     embedding_identifier: str
 
     def tokenize_with_weights(self, text: str, *args: Any, **kwargs: Any) -> list:
+        return banded(text, self.gates, lambda version: self._tokenize(version, *args, **kwargs))
+
+    def _tokenize(self, text: str, *args: Any, **kwargs: Any) -> list:
+        """The rows of a text in which every learned word acts."""
         layers = max((len(vectors) for vectors in self.learned_words.values() if vectors.ndim == 3), default=0)
         if layers:
-            versions = [self._of_layer(layer).tokenize_with_weights(text, *args, **kwargs) for layer in range(layers)]
+            versions = [self._of_layer(layer)._tokenize(text, *args, **kwargs) for layer in range(layers)]
             return [row for chunk in zip(*versions) for row in chunk]  # the order that comfy_layerwise describes
         for index, trigger_word in enumerate(self.learned_words):
             text = text.replace(trigger_word, f" {self.embedding_identifier}{_MARK}{index} ")
@@ -116,11 +123,12 @@ def add_tokens(clip: CLIP, tokens: Iterable[InteractiveToken]) -> CLIP:
         tokenizer = getattr(clip.tokenizer, name)
         vectors = {token.trigger_word: token.vectors.split(widths, -1)[number] for token in tokens}
         words = {**learned_words(tokenizer), **vectors}
+        gates = {**noise_gates(tokenizer), **{token.trigger_word: token.gate for token in tokens}}
         # ComfyUI only looks for embeddings where a folder is set
         folders = tokenizer.embedding_directory if tokenizer.embedding_directory is not None else []
-        parts[name] = _copied(tokenizer, _LearnedWords, learned_words=words, embedding_directory=folders)
+        parts[name] = _copied(tokenizer, _LearnedWords, learned_words=words, gates=gates, embedding_directory=folders)
     clip.tokenizer = _copied(clip.tokenizer, _WarnsOfUnknownWords, trigger_words=tuple(words), **parts)
-    return clip
+    return clip if all(gate.is_open for gate in gates.values()) else encoding_bands(clip)
 
 
 def _require_fit(token: InteractiveToken, widths: tuple[int, ...]) -> None:
@@ -138,6 +146,11 @@ def _require_fit(token: InteractiveToken, widths: tuple[int, ...]) -> None:
 def learned_words(tokenizer: Any) -> dict[str, torch.Tensor]:
     """Returns trigger word -> vectors (n, d) or (L, n, d) that the tokenizer of one text encoder has learned."""
     return tokenizer.learned_words if isinstance(tokenizer, _LearnedWords) else {}
+
+
+def noise_gates(tokenizer: Any) -> dict[str, NoiseGate]:
+    """Returns trigger word -> the noise levels at which the tokenizer of one text encoder reads it."""
+    return tokenizer.gates if isinstance(tokenizer, _LearnedWords) else {}
 
 
 @functools.cache

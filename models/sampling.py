@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
+from ..captions.templates import PLACEHOLDER
 from ..errors import InteractiveActionError
+from ..tokens.noise_gate import EVERYWHERE, NoiseGate, bands
 from .protocol import Engine
 
 NoisePredictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -114,22 +116,51 @@ def guided(unconditional: torch.Tensor, conditional: torch.Tensor, cfg: float) -
     return unconditional + cfg * (conditional - unconditional)
 
 
+ContextBand = tuple[float, float, torch.Tensor]
+"""From which to which share of the sampling (0..1) contexts act, and the contexts: (2N, ...) or (L, 2N, ...)."""
+
+
+def prompt_contexts(
+    engine: Engine, prompts: Sequence[str], vectors: torch.Tensor | None = None, gate: NoiseGate = EVERYWHERE
+) -> list[ContextBand]:
+    """Returns the contexts of N empty prompts, then of N prompts, for each band of noise levels.
+
+    Args:
+        engine: encodes.
+        prompts: N texts.
+        vectors: (n, d) or (L, n, d) that stand where the placeholder is written; None: there is none.
+        gate: where these act; elsewhere its plain word stands in their place.
+    """
+    parts = []
+    for start, end in bands([gate]):
+        learned = gate.acts_at((start + end) / 2)
+        texts = list(prompts) if learned else [text.replace(PLACEHOLDER, gate.plain_word) for text in prompts]
+        # of both as many layers, where there are layers
+        encoded = [engine.encode_prompts(group, vectors if learned else None) for group in ([""] * len(texts), texts)]
+        unconditional, conditional = torch.broadcast_tensors(*encoded)
+        parts.append((start, end, torch.cat([unconditional, conditional], dim=-3)))
+    return parts
+
+
 @torch.no_grad()
-def ddim(engine: Engine, noise: torch.Tensor, contexts: torch.Tensor, steps: int, cfg: float) -> torch.Tensor:
+def ddim(engine: Engine, noise: torch.Tensor, contexts: Sequence[ContextBand], steps: int, cfg: float) -> torch.Tensor:
     """Returns latents (N, C, h, w) by deterministic DDIM with classifier-free guidance.
 
     Args:
         engine: predicts noise.
         noise: (N, C, h, w).
-        contexts: (2N, ...) of the empty prompts, then of the prompts.
+        contexts: of ``prompt_contexts``.
         steps: denoising steps.
         cfg: guidance scale.
 
     Source: Song et al. 2021, eta = 0; Ho & Salimans 2022.
     """
+    noisiest = len(engine.alphas_cumprod) - 1
 
     def predict(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        unconditional, conditional = engine.predict_noise(torch.cat([z, z]), torch.cat([t, t]), contexts).chunk(2)
+        percent = 1 - t[0].item() / noisiest
+        now = next(context for start, end, context in contexts if start <= percent <= end)
+        unconditional, conditional = engine.predict_noise(torch.cat([z, z]), torch.cat([t, t]), now).chunk(2)
         return guided(unconditional, conditional, cfg)
 
     schedule = DDIM.from_full_noise(engine.alphas_cumprod.to(engine.device), steps)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import folder_paths
 from comfy_api.latest import io, ui
@@ -13,6 +14,7 @@ from ..errors import InteractiveActionError
 from ..files import checked_name
 from ..models.comfy_layerwise import cross_attention_layers, enable_layerwise_tokens
 from ..models.comfy_tokens import add_tokens
+from ..tokens.noise_gate import EVERYWHERE, NoiseGate
 from ..tokens.token import InteractiveToken
 from ..tokens.token_file import SUFFIXES, load_token, save_token
 from . import sockets
@@ -112,6 +114,7 @@ class InteractiveTokenLoader(Node):
                     "the file: lift.safetensors is <lift>. Rename a copy to use two versions together. Code in .pt and "
                     ".bin files is never run; those that need it are refused.",
                 ),
+                *noise_gate_inputs(),
             ],
             outputs=[
                 io.Model.Output(),
@@ -121,16 +124,17 @@ class InteractiveTokenLoader(Node):
         )
 
     @classmethod
-    def check_inputs(cls, token_name: str) -> None:
+    def check_inputs(cls, token_name: str, start_percent: float = 0.0, end_percent: float = 1.0) -> None:
         _token_path(token_name)
+        NoiseGate(start_percent, end_percent)
 
     @classmethod
     def files_read(cls, token_name: str) -> list[pathlib.Path]:
         return [_token_path(token_name)]
 
     @classmethod
-    def execute(cls, model: ModelPatcher, clip: CLIP, token_name: str) -> io.NodeOutput:
-        return _taught(model, clip, load_token(_token_path(token_name)))
+    def execute(cls, model: ModelPatcher, clip: CLIP, token_name: str, **gate: Any) -> io.NodeOutput:
+        return _taught(model, clip, gated(load_token(_token_path(token_name)), **gate))
 
 
 class ApplyToken(Node):
@@ -164,6 +168,69 @@ class ApplyToken(Node):
         return _taught(model, clip, token)
 
 
+def noise_gate_inputs() -> list[io.Input]:
+    """Returns the inputs that say at which noise levels a token acts."""
+    bounds = {"min": 0.0, "max": 1.0, "step": 0.01}
+    return [
+        io.Boolean.Input(
+            "use_noise_gate",
+            default=True,
+            tooltip="On: a token that names noise levels in its file acts there alone, and its plain word stands in "
+            "its place at the others. Off: it acts at all of them.",
+            optional=True,
+            advanced=True,
+        ),
+        io.Float.Input(
+            "start_percent",
+            default=0.0,
+            tooltip="The word does not act before this share of the sampling; 0 is its start, at pure noise.",
+            optional=True,
+            advanced=True,
+            **bounds,
+        ),
+        io.Float.Input(
+            "end_percent",
+            default=1.0,
+            tooltip="The word does not act after this share of the sampling. What happens is decided first, how it "
+            "looks later: about 0.45 keeps the simulator's look out.",
+            optional=True,
+            advanced=True,
+            **bounds,
+        ),
+        io.String.Input(
+            "plain_word",
+            default="",
+            tooltip="What is read where the word does not act. Empty: what the token's file says, or the word that its "
+            "training started from.",
+            optional=True,
+            advanced=True,
+        ),
+    ]
+
+
+def gated(
+    token: InteractiveToken,
+    use_noise_gate: bool = True,
+    start_percent: float = 0.0,
+    end_percent: float = 1.0,
+    plain_word: str = "",
+) -> InteractiveToken:
+    """Returns the token with the gate that its file and a node's inputs leave open together."""
+    own = token.gate if use_noise_gate else EVERYWHERE
+    word = plain_word.strip() or token.gate.plain_word or _initializer_token(token)
+    gate = NoiseGate(max(own.start_percent, start_percent), min(own.end_percent, end_percent), word)
+    return dataclasses.replace(token, gate=gate)
+
+
+def _initializer_token(token: InteractiveToken) -> str:
+    """The word that training started from, as the file says; empty if it does not."""
+    try:
+        hyperparameters = json.loads(token.provenance.get("interactive_action.hyperparameters", "{}"))
+        return str(hyperparameters.get("initializer_token", ""))
+    except (ValueError, AttributeError):  # a file of somebody else's
+        return ""
+
+
 def _taught(model: ModelPatcher, clip: CLIP, token: InteractiveToken) -> io.NodeOutput:
     """The outputs of both loaders: MODEL, CLIP and the trigger word."""
     taught = add_tokens(clip, [token])
@@ -178,6 +245,11 @@ def _taught(model: ModelPatcher, clip: CLIP, token: InteractiveToken) -> io.Node
     else:
         model = model.clone()
     summary = f"Write {token.trigger_word} in a prompt."
+    if not token.gate.is_open:
+        summary += (
+            f" It acts from {token.gate.start_percent:.0%} to {token.gate.end_percent:.0%} of the sampling; elsewhere "
+            f"{token.gate.plain_word or 'nothing'!r} is read."
+        )
     return io.NodeOutput(model, taught, token.trigger_word, ui=ui.PreviewText(summary))
 
 

@@ -71,11 +71,16 @@ class SavingNode(Node):
 
 
 def _validation(check: classmethod[Any, Any, None]) -> classmethod[Any, Any, bool | str]:
-    """A check in ComfyUI's form: True, or what is wrong. Values that are not known yet, which are None, pass."""
-    names = list(inspect.signature(check.__func__).parameters)[1:]
+    """A check in ComfyUI's form: True, or what is wrong. Values that are not known yet, which are None, pass; of
+    optional inputs that are missing the check knows its own defaults.
+    """
+    named = dict(list(inspect.signature(check.__func__).parameters.items())[1:])
+    names = list(named)
+    defaults = {name: None if one.default is one.empty else one.default for name, one in named.items()}
 
     def validate_inputs(cls: Any, *arguments: Any, **inputs: Any) -> bool | str:
-        values = {**dict.fromkeys(names), **dict(zip(names, arguments)), **inputs}
+        given = {**dict(zip(names, arguments)), **inputs}
+        values = {**defaults, **{name: value for name, value in given.items() if value is not None}}
         if any(value is None for value in values.values()):
             return True
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..errors import InteractiveActionError
+from .noise_gate import EVERYWHERE, NoiseGate
 
 TRIGGER_WORD = re.compile(r"<\w[\w.-]*>")  # the form of a saved token's word: not <lora:x:1>, </b> or "a <3 b > c"
 
@@ -24,12 +25,14 @@ class InteractiveToken:
             ``models.protocol.Engine``.
         provenance: strings only; see ``tokens.token_file`` for the keys that are written.
         widths: of the text encoders it was learned for, whose sum is d: (768, 1280) for SDXL; (d,) by default.
+        gate: the noise levels at which it acts.
     """
 
     name: str
     vectors: torch.Tensor
     provenance: dict[str, str] = field(default_factory=dict)
     widths: tuple[int, ...] = ()
+    gate: NoiseGate = EVERYWHERE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths) or (self.width,))

@@ -12,6 +12,9 @@ Everything else is string metadata, which all of them ignore. For SDXL all of th
 Read are also what others write: OneTrainer's additional vectors behind the text encoder (``*_out``) are left out, as
 ComfyUI does; ``.pt`` of A1111 and ``.bin`` of diffusers are unpickled as numbers only, so that no code in them runs.
 
+A token that acts only at some noise levels (``noise_gate``) says so in metadata; those who do not know of it use the
+word at all levels.
+
 A layer-wise token means nothing to any of the three, so it is kept apart, in a folder that they do not search, and its
 numbers lie in one row (L * n * d,) under the key ``interactive_action.layers``: one that is copied to the embeddings
 nonetheless has a width that no model has, and ComfyUI says so and leaves it out instead of drawing with it. The shape
@@ -31,6 +34,7 @@ import torch
 
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path, safetensors_bytes, write_atomically
+from .noise_gate import KEYS, NoiseGate
 from .token import InteractiveToken
 
 FORMAT = "interactive-action-token-1"
@@ -62,6 +66,7 @@ def save_token(token: InteractiveToken, folder: str | os.PathLike[str], overwrit
     trigger_word = f"<{path.stem}>"
     metadata = {
         **token.provenance,
+        **token.gate.as_metadata(),
         "format": "pt",  # what A1111 and diffusers look for
         "interactive_action.format": FORMAT,
         "modelspec.sai_model_spec": "1.0.0",
@@ -119,8 +124,9 @@ def load_token(path: str | os.PathLike[str]) -> InteractiveToken:
     token = InteractiveToken(
         name=unicodedata.normalize("NFC", path.stem),
         vectors=vectors,
-        provenance={key: value for key, value in metadata.items() if key != "format"},
+        provenance={key: value for key, value in metadata.items() if key not in ("format", *KEYS)},
         widths=widths,
+        gate=NoiseGate.from_metadata(metadata, path.name),
     )
     token.require_usable(path.name)
     return token

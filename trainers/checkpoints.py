@@ -52,7 +52,7 @@ class Checkpoints:
         token = None
         if trainable.trains_token:
             vectors = trainable.vectors(state.result)
-            token = InteractiveToken(self.name, vectors, facts, tuple(self.objective.engine.widths))
+            token = InteractiveToken(self.name, vectors, facts, tuple(self.objective.engine.widths), trainable.gate)
         return token, trainable.lora_tensors(state.result), facts
 
     def save(self, state: TrainingState, overwrite: bool = False) -> list[pathlib.Path]:

@@ -15,15 +15,18 @@ from einops import repeat
 from ..errors import InteractiveActionError
 from ..models.adapters import Adapter
 from ..models.protocol import Engine
+from ..tokens.noise_gate import EVERYWHERE, NoiseGate
 
 
 class Trainable(Protocol):
     """The meaning of a tensor of parameters.
 
     trains_token: whether vectors of the new word are learned; otherwise ``vectors`` are those of a known word.
+    gate: the noise levels at which the new word acts.
     """
 
     trains_token: bool
+    gate: NoiseGate
 
     def initial(self) -> torch.Tensor:
         """Returns the parameters that training starts from, float32."""
@@ -52,6 +55,7 @@ class Token:
         initializer_token: the word whose vectors are the start: its own if it has n, otherwise their mean n times.
         num_vectors: n.
         max_norm: how long a vector may become, in mean lengths of the initial ones; 0: no limit.
+        gate: the noise levels at which the word acts.
 
     Raises:
         InteractiveActionError: the initializer token is empty.
@@ -59,7 +63,15 @@ class Token:
 
     trains_token = True
 
-    def __init__(self, engine: Engine, initializer_token: str, num_vectors: int = 1, max_norm: float = 0.0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        initializer_token: str,
+        num_vectors: int = 1,
+        max_norm: float = 0.0,
+        gate: NoiseGate = EVERYWHERE,
+    ) -> None:
+        self.gate = gate
         vectors = engine.word_vectors(initializer_token)
         if len(vectors) == 0:
             raise InteractiveActionError(
@@ -122,6 +134,7 @@ class TokenAndAdapter:
 
     def __init__(self, token: Token, adapter: Adapter, seed: int, temporary: bool = False) -> None:
         self._token, self._adapter, self._seed, self._temporary = token, adapter, seed, temporary
+        self.gate = token.gate
         self._shape = token.initial().shape
 
     def initial(self) -> torch.Tensor:
@@ -168,6 +181,7 @@ class AdapterOfWord:
     """
 
     trains_token = False
+    gate = EVERYWHERE
 
     def __init__(self, engine: Engine, word: str, adapter: Adapter, seed: int) -> None:
         self._vectors, self._adapter, self._seed = engine.word_vectors(word), adapter, seed

@@ -18,7 +18,7 @@ from PIL import Image
 
 from ..errors import InteractiveActionError
 from ..files import check_text, write_atomically
-from ..models.sampling import ddim
+from ..models.sampling import ddim, prompt_contexts
 from .loop import TrainingState
 from .objective import Objective
 
@@ -100,10 +100,8 @@ def generate(objective: Objective, parameters: torch.Tensor, validation: Validat
     shape = objective.batches.latents.shape()
     noise = torch.randn((count, *shape), generator=torch.Generator().manual_seed(validation.seed))
     with objective.trainable.adapted(parameters):
-        vectors = objective.trainable.vectors(parameters)
-        contexts = torch.cat(
-            [engine.encode_prompts(list(prompts), vectors) for prompts in ([""] * count, validation.prompts)], dim=-3
-        )
+        trainable = objective.trainable
+        contexts = prompt_contexts(engine, validation.prompts, trainable.vectors(parameters), trainable.gate)
         latents = ddim(engine, noise, contexts, validation.steps, validation.cfg)
     return engine.decode_latents(latents)
 

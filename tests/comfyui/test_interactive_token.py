@@ -10,6 +10,7 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature.weights import EXAMPLE_TOKEN
 from interactive_action.tests.comfyui.graphs import drawing, pixels, save_noise_dataset
 from interactive_action.tests.comfyui.test_training_methods import shortened
+from interactive_action.tokens.noise_gate import EVERYWHERE, NoiseGate
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import load_token, save_token
 from interactive_action.tools.dev.browser import Browser
@@ -81,6 +82,59 @@ def test_a_users_file_of_the_same_name_comes_first(client, embeddings):
         assert image(client, loading(EXAMPLE_TOKEN.name, "a panda <lift-overhead> a cup")) != ready
     finally:
         own.unlink()
+
+
+# Words that act at some noise levels alone
+
+
+def ranged(graph, texts_and_ranges):
+    """The same drawing by stock nodes: a CLIPTextEncode with a timestep range for each text, combined."""
+    parts = []
+    for number, (text, start, end) in enumerate(texts_and_ranges):
+        encode, cut = f"text{number}", f"range{number}"
+        graph[encode] = {
+            "class_type": "CLIPTextEncode",
+            "inputs": {"clip": graph["yes"]["inputs"]["clip"], "text": text},
+        }
+        graph[cut] = {
+            "class_type": "ConditioningSetTimestepRange",
+            "inputs": {"conditioning": [encode, 0], "start": start, "end": end},
+        }
+        parts.append([cut, 0])
+    graph["yes"] = {
+        "class_type": "ConditioningCombine",
+        "inputs": {"conditioning_1": parts[0], "conditioning_2": parts[1]},
+    }
+    return graph
+
+
+def test_a_word_that_acts_early_alone_draws_what_stock_timestep_ranges_draw(client, embeddings):
+    gate = NoiseGate(0.0, 0.45, "handling")
+    for name, kept in (("gate-open", EVERYWHERE), ("gate-early", gate)):
+        save_token(InteractiveToken(name, VECTORS, gate=kept), embeddings, overwrite=True)
+    opened = loading("gate-open.safetensors", "a panda <gate-open> a cup")
+    by_stock_nodes = ranged(
+        loading("gate-open.safetensors", ""),
+        [("a panda <gate-open> a cup", 0.0, 0.45), ("a panda handling a cup", 0.45, 1.0)],
+    )
+    by_file = loading("gate-early.safetensors", "a panda <gate-early> a cup")
+    by_widgets = loading("gate-open.safetensors", "a panda <gate-open> a cup")
+    by_widgets["load"]["inputs"].update(end_percent=0.45, plain_word="handling")
+    ungated = loading("gate-early.safetensors", "a panda <gate-early> a cup")
+    ungated["load"]["inputs"]["use_noise_gate"] = False
+    always = image(client, opened)
+    early = image(client, by_stock_nodes)
+    assert early != always
+    assert image(client, by_file) == image(client, by_widgets) == early
+    assert image(client, ungated) == always
+
+
+def test_a_range_that_is_none_is_refused_before_anything_runs(client, embeddings):
+    save_token(InteractiveToken("gate-open", VECTORS), embeddings, overwrite=True)
+    graph = loading("gate-open.safetensors", "a panda <gate-open> a cup")
+    graph["load"]["inputs"].update(start_percent=0.5, end_percent=0.2)
+    with pytest.raises(InteractiveActionError, match=r"0\.5.*0\.2.*between 0 and 1"):
+        client.run(graph)
 
 
 # Prompts follow the saved word

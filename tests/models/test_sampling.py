@@ -113,6 +113,6 @@ def test_an_engine_is_sampled_with_the_empty_prompts_first():
     def predict(z, t):
         return guided(engine.predict_noise(z, t, null), engine.predict_noise(z, t, prompts), 7.5)
 
-    latents = ddim(engine, noise, torch.cat([null, prompts]), 7, 7.5)
+    latents = ddim(engine, noise, [(0, 1, torch.cat([null, prompts]))], 7, 7.5)
     assert torch.allclose(latents, schedule.sample(predict, noise), atol=1e-4)
-    assert not torch.allclose(ddim(engine, noise, torch.cat([prompts, null]), 7, 7.5), latents, atol=1e-2)
+    assert not torch.allclose(ddim(engine, noise, [(0, 1, torch.cat([prompts, null]))], 7, 7.5), latents, atol=1e-2)

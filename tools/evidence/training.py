@@ -15,7 +15,8 @@ from tqdm import tqdm
 from ...captions.dataset import InteractionDataset
 from ...files import safetensors_bytes, write_atomically
 from ...models.protocol import Engine
-from ...models.sampling import ddim
+from ...models.sampling import ddim, prompt_contexts
+from ...tokens.noise_gate import EVERYWHERE, NoiseGate
 from ...trainers.action_different import ActionDifferent
 from ...trainers.methods import METHODS
 from ...trainers.objective import Objective
@@ -102,7 +103,13 @@ def needs(method: str) -> str:
 
 @torch.no_grad()
 def generate(
-    engine: Engine, prompts: Sequence[str], vectors: torch.Tensor | None, seed: int, side: int, cfg: float
+    engine: Engine,
+    prompts: Sequence[str],
+    vectors: torch.Tensor | None,
+    seed: int,
+    side: int,
+    cfg: float,
+    gate: NoiseGate = EVERYWHERE,
 ) -> torch.Tensor:
     """Generates images by DDIM with classifier-free guidance.
 
@@ -113,6 +120,7 @@ def generate(
         seed: the noise depends on it alone.
         side: of an image, pixels.
         cfg: classifier-free guidance.
+        gate: the noise levels at which the vectors act.
 
     Returns:
         (N, side, side, 3) in 0..1.
@@ -120,11 +128,7 @@ def generate(
     parts = []
     for start in range(0, len(prompts), BATCH):
         batch = list(prompts[start : start + BATCH])
-        conditional, unconditional = engine.encode_prompts(batch, vectors), engine.encode_prompts([""] * len(batch))
-        unconditional = unconditional.expand(
-            *conditional.shape[:-3], -1, -1, -1
-        )  # for each layer, of layer-wise tokens
-        contexts = torch.cat([unconditional, conditional], dim=-3)
+        contexts = prompt_contexts(engine, batch, vectors, gate)
         generator = torch.Generator().manual_seed(seed * 10_000 + start)
         noise = torch.randn(len(batch), 4, side // 8, side // 8, generator=generator)
         parts.append(engine.decode_latents(ddim(engine, noise, contexts, STEPS, cfg)))
