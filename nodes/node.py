@@ -71,8 +71,9 @@ class SavingNode(Node):
 
 
 def _validation(check: classmethod[Any, Any, None]) -> classmethod[Any, Any, bool | str]:
-    """A check in ComfyUI's form: True, or what is wrong. Values that are not known yet, which are None, pass; of
-    optional inputs that are missing the check knows its own defaults.
+    """A check in ComfyUI's form: True, or what is wrong.
+
+    Values that are not known yet, which are None, pass; of optional inputs that are missing the check has defaults.
     """
     named = dict(list(inspect.signature(check.__func__).parameters.items())[1:])
     names = list(named)
