@@ -132,6 +132,18 @@ class TrainInteractiveToken(TokenTrainer):
     ALIASES = ("textual inversion", "distillation")
 
 
+class TrainNoiseGated(TokenTrainer):
+    METHOD = "noise-gated"
+    NODE_ID = "InteractiveActionTrainNoiseGated"
+    TITLE = "Train Token (Noise-Gated)"
+    DESCRIPTION = (
+        "Learn a new word for an interaction from simulated images, and let it act at high noise alone, where is "
+        "decided what happens; a plain word draws the rest, so that the simulator's look stays out. Only the word is "
+        "trained."
+    )
+    ALIASES = ("textual inversion", "interactive action")
+
+
 class TrainTextualInversion(TokenTrainer):
     METHOD = "textual-inversion"
     NODE_ID = "InteractiveActionTrainTextualInversion"
@@ -192,4 +204,4 @@ class TrainADI(TokenTrainer):
         return super().execute(model, clip, vae, dataset, extra=action_different, **masking, **settings)
 
 
-NODES = [TrainInteractiveToken, TrainTextualInversion, TrainReVersion, TrainPPlus, TrainADI]
+NODES = [TrainInteractiveToken, TrainNoiseGated, TrainTextualInversion, TrainReVersion, TrainPPlus, TrainADI]

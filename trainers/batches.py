@@ -51,6 +51,7 @@ class Batches:
         dataset: N images with their prompts.
         config: with ``batch_size``, ``timestep_sampling`` and ``min_snr_gamma``.
         loss_weights: (N, H, W) or N tensors (H, W), how much each pixel counts; None: the dataset's masks.
+        sampled: (T,) unnormalized probabilities of timesteps; None: those of the config's ``timestep_sampling``.
     """
 
     def __init__(
@@ -59,10 +60,13 @@ class Batches:
         dataset: InteractionDataset,
         config: Any,
         loss_weights: torch.Tensor | Sequence[torch.Tensor] | None = None,
+        sampled: torch.Tensor | None = None,
     ) -> None:
         self.engine, self.dataset, self.size = engine, dataset, config.batch_size
         self.latents = Latents(engine, dataset.images)
-        self.timestep_weights = timestep_weights(config.timestep_sampling, len(engine.alphas_cumprod))
+        if sampled is None:
+            sampled = timestep_weights(config.timestep_sampling, len(engine.alphas_cumprod))
+        self.timestep_weights = sampled
         self.min_snr_weights = min_snr_weights(engine.alphas_cumprod, config.min_snr_gamma)
         loss_weights = dataset.masks if loss_weights is None else loss_weights
         self.loss_weights = None if loss_weights is None else self._latent_weights(loss_weights)

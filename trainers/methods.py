@@ -14,6 +14,7 @@ from .custom_diffusion import CustomDiffusionConfig, custom_diffusion
 from .dreambooth import DreamBoothConfig, dreambooth
 from .hyperparameters import Config
 from .interactive_action import InteractiveActionConfig, interactive_action
+from .noise_gated import NoiseGatedConfig, noise_gated
 from .objective import Objective
 from .p_plus import PPlusConfig, p_plus
 from .reversion import ReVersionConfig, reversion
@@ -56,6 +57,7 @@ METHODS = {
     "textual-inversion": Method(TextualInversionConfig, textual_inversion),
     "reversion": Method(ReVersionConfig, reversion),
     "interactive-action": Method(InteractiveActionConfig, interactive_action),
+    "noise-gated": Method(NoiseGatedConfig, noise_gated),
     "p-plus": Method(PPlusConfig, p_plus),
     "adi": Method(ADIConfig, ADIObjective, needs="action_different"),
     "dreambooth": Method(DreamBoothConfig, dreambooth, takes="class_images"),

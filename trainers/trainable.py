@@ -108,6 +108,15 @@ class Token:
             parameters.mul_((self._longest / parameters.norm(dim=-1, keepdim=True)).clamp(max=1))
 
 
+class DirectionToken(Token):
+    """Vectors (n, d) that keep the lengths of the initial ones: their directions are learned."""
+
+    def limit_norm_(self, parameters: torch.Tensor) -> None:
+        """Gives each vector its length again, in place."""
+        lengths = self._initial.norm(dim=-1, keepdim=True).to(parameters)
+        parameters.mul_(lengths / parameters.norm(dim=-1, keepdim=True))
+
+
 class LayerwiseToken(Token):
     """Vectors (L, n, d): others for each of the U-Net's L cross-attention layers, all alike at the start."""
 

@@ -135,7 +135,7 @@ def test_help_and_mistakes_are_sentences_without_a_traceback(tmp_path, dataset):
 def test_a_written_file_is_one_that_can_be_read(tmp_path, method):
     path = tmp_path / "run.toml"
     path.write_text(config_text(method), encoding="utf-8")
-    words = {"steering_words": ACTION_WORDS["pick up"]} if method in ("reversion", "interactive-action") else {}
+    words = {"steering_words": ACTION_WORDS["pick up"]} if METHODS[method].steers else {}
     assert Run.read(path).config() == METHODS[method].config(**words)
 
 

@@ -13,6 +13,7 @@ from interactive_action.trainers.action_different import ActionDifferent
 from interactive_action.trainers.adi import ADIConfig, ADIObjective
 from interactive_action.trainers.interactive_action import InteractiveActionConfig, interactive_action
 from interactive_action.trainers.loop import step_generator
+from interactive_action.trainers.noise_gated import NoiseGatedConfig, noise_gated
 from interactive_action.trainers.p_plus import PPlusConfig, p_plus
 from interactive_action.trainers.reversion import ReVersionConfig, reversion
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, textual_inversion
@@ -39,6 +40,7 @@ METHODS = {
     "interactive action": lambda engine, dataset: interactive_action(
         engine, dataset, InteractiveActionConfig(steering_words=WORDS)
     ),
+    "noise gated": lambda engine, dataset: noise_gated(engine, dataset, NoiseGatedConfig(steering_words=WORDS)),
     "auxiliary_lora": lambda engine, dataset: interactive_action(
         engine,
         dataset,

@@ -4,9 +4,11 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from interactive_action.captions.templates import PLACEHOLDER
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.sampling import DDIM, ddim, guided
+from interactive_action.models.sampling import DDIM, ddim, guided, prompt_contexts
 from interactive_action.tests.trainers.tiny import TinyEngine
+from interactive_action.tokens.noise_gate import NoiseGate
 
 SCHEDULE = dict(num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
 
@@ -116,3 +118,31 @@ def test_an_engine_is_sampled_with_the_empty_prompts_first():
     latents = ddim(engine, noise, [(0, 1, torch.cat([null, prompts]))], 7, 7.5)
     assert torch.allclose(latents, schedule.sample(predict, noise), atol=1e-4)
     assert not torch.allclose(ddim(engine, noise, [(0, 1, torch.cat([prompts, null]))], 7, 7.5), latents, atol=1e-2)
+
+
+def test_contexts_act_in_their_bands_of_noise_alone():
+    engine, noise = TinyEngine(), torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    vectors = torch.ones(1, engine.width)
+    prompts = [f"a frog {PLACEHOLDER} a cup", f"a {PLACEHOLDER} b"]
+    contexts = prompt_contexts(engine, prompts, vectors, NoiseGate(0.0, 0.45, "near"))
+    assert [(start, end) for start, end, _ in contexts] == [(0, 0.45), (0.45, 1)]
+    learned, plain = engine.encode_prompts(prompts, vectors), engine.encode_prompts(["a frog near a cup", "a near b"])
+    asked = []
+
+    def predict(z, t):
+        asked.append(t[0].item())
+        conditional = learned if t[0] >= 0.55 * 999 else plain
+        null = engine.encode_prompts(["", ""])
+        return guided(engine.predict_noise(z, t, null), engine.predict_noise(z, t, conditional), 4.0)
+
+    expected = DDIM.from_full_noise(engine.alphas_cumprod, 7).sample(predict, noise)
+    assert torch.allclose(ddim(engine, noise, contexts, 7, 4.0), expected, atol=1e-4)
+    assert min(asked) < 0.55 * 999 < max(asked)
+
+
+def test_layer_wise_words_act_in_bands_too():
+    engine = TinyEngine()
+    vectors = torch.stack([torch.full((1, engine.width), float(layer)) for layer in range(engine.layers)])
+    early, late = prompt_contexts(engine, [f"a {PLACEHOLDER} b"], vectors, NoiseGate(0.0, 0.5, "near"))
+    assert early[2].shape == (engine.layers, 2, *late[2].shape[1:])
+    assert late[2].shape[0] == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,12 +11,14 @@ import torch
 from ...captions.dataset import InteractionDataset
 from ...captions.prompt_sets import interactions
 from ...captions.templates import PLACEHOLDER, with_article
+from ...captions.words import ACTION_WORDS
 from ...errors import InteractiveActionError
 from ...models.protocol import Engine
 from ...models.single_file import load_single_file
 from ...scoring.clip import load_clip_scorer
 from ...scoring.detectors import load_detector
 from ...scoring.iascore import score_images
+from ...trainers.methods import METHODS
 from .variants import ACTIONS, Variant
 from .worlds import CLASS_IMAGES, Row
 
@@ -41,7 +43,9 @@ class CheckpointWorld:
     """
 
     num_images = 136
-    rate_criterion: Sequence[str] = ("iascore",)
+    batch_size = 4
+    criterion: Sequence[str] = ("iascore",)
+    steering_words = ACTION_WORDS["any interaction"]
     references: Sequence[Variant] = (Variant("base", words={name: action.phrase for name, action in ACTIONS.items()}),)
 
     def __init__(
@@ -59,7 +63,6 @@ class CheckpointWorld:
                 f"There is no checkpoint {checkpoint}. Name a single file, such as sd15.safetensors."
             )
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.budget: Mapping[str, Any] = {"steps": 1000, "batch_size": 4}
         self.checkpoint, self.side, self.cfg, self.title = checkpoint, side, cfg, checkpoint.name
         self.engine: Engine = load_single_file(checkpoint, device=device)
         self._detector, self._scorer = load_detector(detector, threshold), load_clip_scorer(clip, pretrained)
@@ -68,8 +71,8 @@ class CheckpointWorld:
         self.judges = f"{self._detector.name} and {self._scorer.name}"
 
     def settings(self, method: str) -> dict[str, Any]:
-        """Returns nothing: each method has its paper's hyperparameters."""
-        return {}
+        """Returns nothing but words to steer with: each method has its paper's hyperparameters."""
+        return {"steering_words": self.steering_words} if METHODS[method].steers else {}
 
     def eval_pairs(self, action: str, count: int) -> list[Pair]:
         """Lists ``count`` of the 136 pairs for an action, from all of its subjects."""

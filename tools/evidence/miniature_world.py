@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,7 +23,10 @@ from ...miniature.weights import CHECKPOINT
 from ...models.protocol import Engine
 from ...models.single_file import load_single_file
 from ...scoring.iascore import score_images
+from ...trainers.hyperparameters import parameters
+from ...trainers.methods import METHODS
 from .datasets import paired_dataset
+from .style import StyleJudge
 from .variants import ACTIONS, Variant
 from .worlds import CLASS_IMAGES, Row
 
@@ -32,41 +36,53 @@ IN_DOMAIN_SEED = HELD_OUT_SEEDS + 10_000  # the base model never saw these
 
 
 class MiniatureWorld:
-    """The miniature world, see ``worlds.World``."""
+    """The miniature world, see ``worlds.World``.
+
+    Args:
+        recordings: the folder of the simulator's recordings, for the judge of style.
+    """
 
     title = "the miniature world"
-    side, cfg = 96, 4.0
+    side, cfg, batch_size = 96, 4.0, 2
     num_images = 104  # of each creature equally many
-    rate_criterion: Sequence[str] = ("entities", "interaction")
+    criterion: Sequence[str] = ("entities", "interaction")
     judges = "a detector, a classifier and a CLIP that no method ever saw"
+    steering_words: tuple[str, ...] = ("handling", "using", "playing with")  # the world's words for any interaction
     references: Sequence[Variant] = (
         Variant("base", words=dict.fromkeys(ACTIONS, BASE_WORD)),
-        Variant("nonce token", words={name: NONCE_TOKENS[action.relation] for name, action in ACTIONS.items()}),
+        Variant(
+            "nonce token",
+            words={
+                name: NONCE_TOKENS[action.relation]
+                for name, action in ACTIONS.items()
+                if action.relation in NONCE_TOKENS
+            },
+        ),
         Variant("in-domain images", "textual-inversion", in_domain=True),
     )
 
-    def __init__(self) -> None:
-        self.budget: Mapping[str, Any] = {"steps": 400, "batch_size": 8}
+    def __init__(self, recordings: pathlib.Path) -> None:
         self.checkpoint: pathlib.Path = CHECKPOINT
         self.engine: Engine = load_single_file(CHECKPOINT)
+        self._recordings = recordings
         self._detector, self._scorer = load_detector(), load_clip_scorer()
         self._classifiers = [load_interaction_classifier(number) for number in (1, 2)]
 
-    def settings(self, method: str) -> dict[str, Any]:
-        """Returns the best that is known for a method.
+    @functools.cached_property
+    def style_judge(self) -> StyleJudge:
+        """Who tells whether an image looks simulated."""
+        return StyleJudge(self.engine, self._recordings)
 
-        That is a vague word of this world, noisy timesteps, and, of the words for any interaction, those that it has.
-        In this world "and" is sure that nothing interacts, and the paper's weight of distillation holds a word back
-        from the action.
+    def settings(self, method: str) -> dict[str, Any]:
+        """Returns what every method is given here: a vague word to start from, and noisy timesteps.
+
+        Methods that steer get this world's words for any interaction.
         """
-        start = {"initializer_token": BASE_WORD, "timestep_sampling": "high noise"}
-        steered = {**start, "steering_words": ("handling", "using", "playing with", "with")}
-        own: dict[str, dict[str, Any]] = {
-            "reversion": steered,
-            "interactive-action": {**steered, "lambda_distill": 0.05},
-            "dreambooth": {"timestep_sampling": "high noise"},
-        }
-        return own.get(method, start)
+        config = METHODS[method].config
+        common: dict[str, Any] = {"initializer_token": BASE_WORD, "timestep_sampling": "high noise"}
+        if METHODS[method].steers:
+            common["steering_words"] = self.steering_words
+        return {name: value for name, value in common.items() if name in parameters(config)}
 
     def eval_pairs(self, action: str, count: int) -> list[EvalPair]:
         """Lists pairs, a quarter of which training never saw with the interaction."""
@@ -109,6 +125,7 @@ class MiniatureWorld:
                 "interaction": row["relation"] == relation,
                 "passed": score.passed,
                 "iascore": score.passed * score.cosine,
+                "looks_simulated": simulated,
             }
-            for row, score in zip(rows, scores)
+            for row, score, simulated in zip(rows, scores, self.style_judge.looks_simulated(images))
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,11 +19,12 @@ from ...models.protocol import Engine
 from ...models.sampling import ddim, prompt_contexts
 from ...tokens.noise_gate import EVERYWHERE, NoiseGate
 from ...trainers.action_different import ActionDifferent
+from ...trainers.loop import TrainingState, training_steps
 from ...trainers.methods import METHODS
 from ...trainers.objective import Objective
-from ...trainers.session import Preview, Session
 
 BATCH, STEPS = 20, 20  # of the sampler
+SAVE_EVERY = 200  # steps between two states of a run
 
 
 class Extras(NamedTuple):
@@ -56,44 +58,74 @@ class Trained(NamedTuple):
         """Returns the token's vectors."""
         return self.objective.trainable.vectors(self.parameters)
 
+    @property
+    def gate(self) -> NoiseGate:
+        """The noise levels at which they act."""
+        return self.objective.trainable.gate
 
-def train_token(
-    engine: Engine,
-    method: str,
-    dataset: InteractionDataset,
-    hyperparameters: Mapping[str, Any],
-    extras: Extras,
-    path: pathlib.Path,
-    title: str,
-) -> Trained:
-    """Trains a method, unless its file is there.
+
+class Training:
+    """One run of a method, of which every marked step is kept.
 
     Args:
         engine: the base model.
         method: a key of ``trainers.methods.METHODS``.
         dataset: what it learns from.
-        hyperparameters: of the method.
+        hyperparameters: of the method; "steps" is how far it trains at most.
         extras: what the method needs or takes beside the dataset.
-        path: where the parameters are kept.
-        title: for the progress bar.
+        folder: where the parameters of the marked steps are kept, and the state from which the run goes on.
+        stem: of their files' names.
     """
-    config = METHODS[method].config(**hyperparameters)
-    extra: ActionDifferent | InteractionDataset | None = extras.class_images
-    if extras.action_different is not None:
-        images = extras.action_different.images
-        assert isinstance(images, torch.Tensor)  # recordings have one size
-        extra = ActionDifferent.in_order(images, len(dataset))
-    objective = METHODS[method].build(engine, dataset, config, extra=extra)
-    if not path.exists():
-        with tqdm(total=hyperparameters["steps"], desc=title, leave=False) as bar:
 
-            def progress(done: int, total: int, preview: Preview) -> None:
-                bar.update(done - bar.n)
+    def __init__(
+        self,
+        engine: Engine,
+        method: str,
+        dataset: InteractionDataset,
+        hyperparameters: Mapping[str, Any],
+        extras: Extras,
+        folder: pathlib.Path,
+        stem: str,
+    ) -> None:
+        self._engine, self._folder, self._stem = engine, folder, stem
+        config = METHODS[method].config(**hyperparameters)
+        extra: ActionDifferent | InteractionDataset | None = extras.class_images
+        if extras.action_different is not None:
+            images = extras.action_different.images
+            assert isinstance(images, torch.Tensor)  # recordings have one size
+            extra = ActionDifferent.in_order(images, len(dataset))
+        self._objective = METHODS[method].build(engine, dataset, config, extra=extra)
+        self._metadata = {"config": json.dumps(config.as_dict())}
 
-            state = Session(objective, run="evidence").train(progress)
-        metadata = {"config": json.dumps(config.as_dict())}
-        write_atomically(path, safetensors_bytes({"trained": state.result}, metadata))
-    return Trained(objective, load_file(path)["trained"].to(engine.device))
+    def path(self, step: int) -> pathlib.Path:
+        """Returns the file of what was learned after a step, which may not exist."""
+        return self._folder / f"{self._stem}_{step}.safetensors"
+
+    def after(self, step: int, marks: Sequence[int]) -> Trained:
+        """Trains up to a step, unless it did before.
+
+        Args:
+            step: one of the marks.
+            marks: steps to keep on the way there.
+        """
+        if not self.path(step).exists():
+            self._advance([mark for mark in marks if mark <= step])
+        return Trained(self._objective, load_file(self.path(step))["trained"].to(self._engine.device))
+
+    def _advance(self, marks: Sequence[int]) -> None:
+        """Trains to the last of the marks; the state stays, for a later mark."""
+        state_path = self._folder / "states" / f"{self._stem}.safetensors"
+        state = TrainingState.load(state_path, self._stem) or TrainingState.begin(self._objective.trainable.initial())
+        with tqdm(total=marks[-1], initial=state.step, desc=self._stem, disable=not sys.stderr.isatty()) as bar:
+            for _ in training_steps(self._objective, state):
+                bar.update()
+                if state.step in marks:
+                    tensors = {"trained": state.result}
+                    write_atomically(self.path(state.step), safetensors_bytes(tensors, self._metadata))
+                if state.step % SAVE_EVERY == 0 or state.step == marks[-1]:
+                    state.save(state_path, self._stem)
+                if state.step >= marks[-1]:
+                    return
 
 
 def needs(method: str) -> str:

@@ -8,7 +8,7 @@ evaluated.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -21,7 +21,7 @@ CLASS_IMAGES = 64  # that the base model generates for the methods that train it
 
 Row = dict[str, Any]
 """An image's figures: "iascore" and "passed" (did subject and object meet?), "entities" (are both right?), and, where a
-classifier knows, "interaction"."""
+classifier knows, "interaction" and "looks_simulated"."""
 
 
 class World(Protocol):
@@ -34,9 +34,10 @@ class World(Protocol):
         side: of an image, pixels.
         cfg: classifier-free guidance.
         num_images: to evaluate, for each action, variant and training seed.
-        budget: hyperparameters that are the same for all methods.
+        batch_size: of every method, unless it is as published.
+        steering_words: for the methods that are as published, whose papers have lists for their own models.
         references: the base model's own word, called "base", and the upper bounds.
-        rate_criterion: keys of a row, all of which must hold for an image to speak for a learning rate.
+        criterion: keys of a row, all of which must hold for an image to speak for a learning rate and its steps.
         judges: who evaluates, in a sentence.
     """
 
@@ -46,13 +47,14 @@ class World(Protocol):
     side: int
     cfg: float
     num_images: int
-    budget: Mapping[str, Any]
+    batch_size: int
+    steering_words: tuple[str, ...]
     references: Sequence[Variant]
-    rate_criterion: Sequence[str]
+    criterion: Sequence[str]
     judges: str
 
     def settings(self, method: str) -> dict[str, Any]:
-        """Returns a method's hyperparameters beside budget, learning rate and seed."""
+        """Returns a method's hyperparameters beside batch size, learning rate, steps and seed."""
 
     def eval_pairs(self, action: str, count: int) -> Sequence[Any]:
         """Lists the subjects and objects to evaluate an action on."""
