@@ -8,7 +8,7 @@ RUN := .venv/bin/python .
 WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
 .PHONY: help demo demo-edit test test-fast lint serve bench miniature miniature-check miniature-editor evidence \
-	ablations workflows clean
+	evidence-quick ablations workflows clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -60,7 +60,11 @@ evidence:  ## compare the methods on the embedded models (hours; CHECKPOINT=sd15
 	@$(SETUP) vulkan
 	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence.comparison $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
 
-ablations:  ## the same for Interactive Action's choices, one changed at a time, into evidence/ (hours)
+evidence-quick:  ## show how a token collapses in a long training, and what keeps it, into evidence/ (twenty minutes)
+	@$(SETUP) vulkan
+	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence.comparison --quick
+
+ablations:  ## the same for what holds our token, one choice changed at a time, into evidence/ (hours)
 	@$(SETUP) vulkan
 	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence.comparison --ablations $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
 

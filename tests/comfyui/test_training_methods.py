@@ -64,6 +64,7 @@ def models(server):
     [
         ("train-with-textual-inversion", "textual-inversion", False),
         ("train-with-reversion", "reversion", False),
+        ("train-with-noise-gating", "noise-gated", False),
         ("train-with-p-plus", "p-plus", True),
         ("train-with-adi", "adi", True),
     ],
