@@ -16,7 +16,7 @@ from ...miniature.factory.everyday_render import render
 from ...miniature.factory.everyday_world import HELD_OUT_SEEDS, sample_scene
 from ...miniature.judges import InteractionClassifier, load_interaction_classifier
 from ...models.protocol import Engine
-from .datasets import BEFORE, HELD, IMAGES, simulated_arrays
+from .datasets import HELD, IMAGES, simulated_arrays
 from .variants import ACTIONS
 
 EVERYDAY_SEED = HELD_OUT_SEEDS + 20_000
@@ -38,11 +38,7 @@ class StyleJudge:
     def __init__(self, engine: Engine, folder: pathlib.Path) -> None:
         self._classifier: InteractionClassifier = load_interaction_classifier(2)
         simulated = np.concatenate(
-            [
-                simulated_arrays(folder, action, 96, key_frames, IMAGES["style judge"])["images"]
-                for action in ACTIONS
-                for key_frames in (HELD, BEFORE)
-            ]
+            [simulated_arrays(folder, action, 96, HELD, IMAGES["style judge"])["images"] for action in ACTIONS]
         )
         everyday = np.stack([render(sample_scene(EVERYDAY_SEED + number)).image for number in range(len(simulated))])
         parts = [self._features(_through_autoencoder(engine, images)) for images in (simulated, everyday)]
