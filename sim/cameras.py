@@ -19,6 +19,7 @@ FILL = 0.9  # share of the image that the bounds may take
 WIDEST_AZIMUTH = np.radians(115)  # measured from the front; behind the robot its arm hides the object
 SIDE, BEHIND = np.radians(95), np.radians(150)  # for what opens towards the robot
 BETWEEN = np.radians([55, 125])  # for two robots that face each other
+BESIDE = np.radians([70, 115])  # for an object before the robot that hides its hands
 LEAST, WANTED, TRIES = 0.02, 0.026, 3  # share of the image that the object must, and then should take; steps towards it
 WRIST, AHEAD = (
     (0.09, 0.15, -0.11),
@@ -56,6 +57,8 @@ class CameraRig:
             self._keep_to(SIDE, BEHIND)
         elif len(world.articulations) > 1:  # from beside, or one of the two would hide what is between them
             self._keep_to(*BETWEEN)
+        elif world.hides_hands:  # from beside, too
+            self._keep_to(*BESIDE)
         self.elevations = rng.uniform(np.radians(10), np.radians(32), count)
         if self.camera_mode in ("orbit", "manual"):
             self.elevations[:] = np.radians(plan.elevation)

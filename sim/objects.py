@@ -252,6 +252,17 @@ OBJECTS = {
     "bead": ObjectSpec((ball(0.008),)),
     "box": ObjectSpec((box(0.055, 0.055, 0.040),), surface=0.055),
     "big cube": ObjectSpec((box(0.125, 0.125, 0.125),), density=60.0, word="cube"),
+    "big box": ObjectSpec(
+        (box(0.22, 0.25, 0.37), box(0.221, 0.251, 0.014, (0, 0, 0.58), CREAM)), density=150.0, word="box"
+    ),
+    "dresser": ObjectSpec(  # its drawers face away from the robot, which pushes its back
+        (
+            box(0.20, 0.24, 0.37),
+            *(box(0.006, 0.215, 0.095, (0.205, 0, z), WOOD) for z in (0.13, 0.345, 0.56)),
+            *(box(0.012, 0.05, 0.012, (0.215, 0, z), STEEL) for z in (0.13, 0.345, 0.56)),
+        ),
+        density=150.0,
+    ),
     "stool": ObjectSpec(
         (cylinder(0.16, 0.012), cylinder(0.025, 0.30, (0, 0, 0.324)), cylinder(0.11, 0.012, (0, 0, 0.636))),
         density=2000.0,

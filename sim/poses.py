@@ -60,4 +60,10 @@ def wrap_to_symmetry(angle: float, turns: int) -> Any:
 
 def palm_positions(middle: Any, apart: float) -> np.ndarray:
     """Places (2, 3) of a left and a right palm beside ``middle`` (3,), their faces ``apart`` meters from it."""
-    return middle + np.array([[0, 1, 0], [0, -1, 0]]) * (apart + HAND)
+    return side_by_side(middle, apart + HAND)
+
+
+def side_by_side(middle: Any, apart: float, yaw: float = 0.0) -> np.ndarray:
+    """Places (2, 3) of a left and a right hand, ``apart`` meters from ``middle`` (3,) along y turned by ``yaw``."""
+    left = np.array([-np.sin(yaw), np.cos(yaw), 0])
+    return middle + np.array([left, -left]) * apart

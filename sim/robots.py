@@ -30,7 +30,8 @@ class Robot:
         gripper_links: the fingers.
         reach: how far an object may stick up between the fingers before it touches the palm.
         visible_links: those that an image of the hand shows.
-        closed_qpos: all joint positions with the hand shut; empty: the last ones, which are the fingers', are 0.
+        closed_qpos: all joint positions with the hand shut, or with fists; empty: the last ones, which are the
+            fingers', are 0.
         tcp_closing_offset: how far the fingertips recede as they close.
         ee_from_tcp: pose (4, 4), in the axes of ``ee_link``, of the point that is led: its z axis points out of the
             hand, the
@@ -144,7 +145,8 @@ class Robot:
                 first, second, third, fourth = shape.get_collision_groups()
                 shape.set_collision_groups([first, second, third | 1 << 29, fourth])
         for number, joint in enumerate(articulation.active_joints):
-            slides, closes = joint.type == "prismatic", self.rest_qpos[number] != self.closed_configuration[number]
+            closes = bool(self.gripper_links) and self.rest_qpos[number] != self.closed_configuration[number]
+            slides = joint.type == "prismatic"
             stiff = (
                 (1 if closes else 20) if slides else (0.02 if closes else 1)
             )  # a column must not give way by millimeters
@@ -215,6 +217,10 @@ ROBOTS = {
         subject="robot",
         urdf="g1_humanoid/g1_simplified_upper_body.urdf",
         rest_qpos=(*[0.0] * 7, 1.3, 1.3, *[0.0] * 8, 1.2, 0.0, 0.0, -1.2, 0.0, 0.0, 1.0, -1.0),
+        closed_qpos=(  # fists, the thumbs before the fingers
+            *(*[0.0] * 7, 1.3, 1.3, *[0.0] * 3, -1.6, -1.6, 0.0, 1.6, 1.6),
+            *(0.4, -1.6, -1.6, -0.4, 1.6, 1.6, 1.2, -1.2),
+        ),
         arm=(1, 3, 5, 7, 9),
         ee_link="left_palm_link",
         gripper_links=(),

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from .world import World
 
 
-MIDDLE = (0.06, 0.0, 0.0)  # of the palm and its straight fingers, in the palm's axes
+PALM = (0.06, 0.0, 0.0)  # the middle of the palm and its straight fingers, in the palm's axes
+KNUCKLES = (0.09, 0.0, 0.0)  # the front of a fist
+INWARDS = ((0.0, 1.0, 0.0), (0.0, 1.0, 0.0))  # where the y axes of left and right palm point: the palms face each other
+DOWN = ((0.0, 0.0, 1.0), (0.0, 0.0, -1.0))  # both palms face the ground
 FACING = 0.03  # meters of error that a radian of turned palm counts as
 STAY = 0.002  # and a radian of change from the last solution
 FURTHEST = 0.03  # meters by which a palm may miss its place
@@ -30,22 +33,35 @@ class TwoHands:
         self.palms = [(list(world.links).index(link), np.array(joints)) for link, joints in world.robot.palms]
         self.targets = self.articulation.qpos.copy()
         self.limits = self.articulation.qlimits.T
+        self.lead, self.axes = np.array(PALM), np.array(INWARDS)
+
+    def turn_palms_down(self) -> None:
+        """Let both palms face the ground from the next motion on, as far as the arms allow."""
+        self.axes = np.array(DOWN)
+
+    def make_fists(self) -> None:
+        """Curl the fingers before the hands are set; what is led from now on are the knuckles."""
+        fingers = np.setdiff1d(np.arange(len(self.targets)), np.concatenate([joints for _, joints in self.palms]))
+        self.targets[fingers] = np.array(self.world.robot.closed_configuration)[fingers]
+        self.lead = np.array(KNUCKLES)
 
     def inverse(self, points: Any, start: np.ndarray) -> Any:
-        """Joint positions (joints,) that bring the palms to ``points`` (2, 3).
+        """Joint positions (joints,) that bring the palms, or the knuckles of fists, to ``points`` (2, 3).
 
-        Left and right, facing each other, near ``start``.
+        Left and right, their palms turned as the last call said, near ``start``.
         """
         joints = start.copy()
-        for (link, chain), point in zip(self.palms, points):
+        for (link, chain), point, axis in zip(self.palms, points, self.axes):
             low, high = self.limits[:, chain]
 
-            def residuals(angles: Any, link: Any = link, chain: Any = chain, point: Any = point) -> np.ndarray:
+            def residuals(
+                angles: Any, link: Any = link, chain: Any = chain, point: Any = point, axis: Any = axis
+            ) -> np.ndarray:
                 joints[chain] = angles
                 self.model.compute_forward_kinematics(joints)
                 pose = self.base @ self.model.get_link_pose(link).to_transformation_matrix()
-                away = pose[:3, :3] @ MIDDLE + pose[:3, 3] - point
-                return np.concatenate([away, FACING * (pose[:3, 1] - (0, 1, 0)), STAY * (angles - start[chain])])
+                away = pose[:3, :3] @ self.lead + pose[:3, 3] - point
+                return np.concatenate([away, FACING * (pose[:3, 1] - axis), STAY * (angles - start[chain])])
 
             def jacobian(angles: Any, residuals: Any = residuals) -> np.ndarray:
                 return np.stack(

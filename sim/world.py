@@ -86,6 +86,7 @@ class World:
     contacts: list[Contact]
     target: SceneObject  # what else an action needs, put there by its ``arrange``
     side: float
+    hides_hands: bool  # the object does so, seen from the front
 
     def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
         owned = version(scene.own_files())
@@ -114,9 +115,11 @@ class World:
             + [[0, 0, 0], [0, 0, 2 * self.item.half[2]]]
         )
         self._add_light([*place, self.item.half[2]], rng)
-        ACTIONS[scene.stage or scene.action].arrange(self, rng.spawn(1)[0])
+        staged = ACTIONS[scene.stage or scene.action]
+        staged.arrange(self, rng.spawn(1)[0])
+        self.hides_hands = staged.hides_hands
         if self.robot.framing_box:
-            self._first_box = np.array(self.robot.framing_box)
+            self._first_box = np.array(staged.framing_box or self.robot.framing_box)
         if scene.stage:  # still cameras are to show all that was prepared
             boxes = [
                 item.pose[:3, 3] + np.array([[-1], [1]]) * item.half for item in self.items if item not in self.loose

@@ -14,7 +14,9 @@ from .place_into import PlaceInto
 from .place_on import PlaceOn
 from .pour import Pour
 from .press import Press
+from .press_with_both_hands import PressWithBothHands
 from .push import Pull, Push
+from .push_with_both_hands import PushWithBothHands
 from .shake import Shake
 from .slide import Slide
 from .stack import Stack
@@ -30,5 +32,6 @@ ACTIONS = {
         *(Hold, Carry, Shake, Drop, Slide, PlaceOn, PlaceInto, Stack, TakeOut),
         *(Push, Pull, TipOver, Strike, Touch, Press),
         *(Open, Close, Turn, Pour, Insert, HandOver, LiftTogether, LiftOverhead, HoldInBothHands),
+        *(PushWithBothHands, PressWithBothHands),
     )
 }

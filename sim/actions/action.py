@@ -20,6 +20,8 @@ class Action:
     """One member of a family of trajectories, sampled by ``rng``.
 
     objects: those it is offered for. robots: how many do it. two_handed: needs palms. grasps: needs fingers.
+    hides_hands: seen from the front, the object hides the hands. framing_box: what fixed cameras show, ((low), (high))
+    in meters, if it is not the robot's.
     """
 
     name = ""
@@ -28,6 +30,8 @@ class Action:
     robots = 1
     two_handed = False
     grasps = True
+    hides_hands = False
+    framing_box: tuple = ()
 
     @staticmethod
     def arrange(world: World, rng: np.random.Generator) -> None:
