@@ -25,6 +25,7 @@ WRIST, AHEAD = (
     (0.09, 0.15, -0.11),
     0.03,
 )  # meters from the fingertips, across, along and behind the hand; and where its cameras look
+LOWEST = (-np.inf, *np.arange(0.1, 0.65, 0.1))  # meters over the ground; what is lower is left out to stay in a room
 AROUND = np.radians(135)  # an orbit leaves out where the robot itself stands
 SUBJECT, OBJECT = 1, 2  # what a pixel shows
 SMALL = 256  # pixels up to which an image is drawn twice as large and averaged
@@ -57,7 +58,7 @@ class CameraRig:
             self._keep_to(SIDE, BEHIND)
         elif len(world.articulations) > 1:  # from beside, or one of the two would hide what is between them
             self._keep_to(*BETWEEN)
-        elif world.hides_hands:  # from beside, too
+        elif world.hides_hands and self.camera_mode != "front, left and right":  # from beside, too
             self._keep_to(*BESIDE)
         self.elevations = rng.uniform(np.radians(10), np.radians(32), count)
         if self.camera_mode in ("orbit", "manual"):
@@ -104,9 +105,12 @@ class CameraRig:
         """Where a camera with those ``axes`` must stand (3,) to frame ``points`` (points, 3)."""
         if self.camera_mode == "manual" and self.distance:
             return points.mean(0) - self.distance * axes[2]
-        return (
-            fit_view(points @ axes.T, np.array([self.width, self.height]) / 2 / self.focal * self.fills[index]) @ axes
-        )
+        tangents = np.array([self.width, self.height]) / 2 / self.focal * self.fills[index]
+        for lowest in LOWEST:
+            place = fit_view(np.maximum(points, [-np.inf, -np.inf, lowest]) @ axes.T, tangents) @ axes
+            if self.world.room.has_free(place):
+                break
+        return place
 
     def _beside_hand(self, angle: float) -> Any:
         """Axes (3, 3) and place (3,) of a camera at that angle around the hand, which looks past the fingertips."""

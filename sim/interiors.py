@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PAINTS = ((0.62, 0.60, 0.55), (0.45, 0.55, 0.60), (0.52, 0.60, 0.48), (0.62, 0.50, 0.42), (0.36, 0.38, 0.42))
 TIMBERS = ((0.36, 0.20, 0.09), (0.20, 0.11, 0.05), (0.48, 0.32, 0.17), (0.30, 0.26, 0.22))
 BACK, FRONT, SIDE, HIGH = -1.6, 4.5, 2.6, 2.4  # meters to the walls and to the top of them
+FURNITURE = 0.45  # meters that furniture takes along the side walls
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Room:
     top: tuple = ()
     timber: bool = True
     furnish: Any = None
+
+    def has_free(self, place: np.ndarray) -> bool:
+        """Whether a camera at ``place`` (3,) in meters stands in front of walls and of what stands along them."""
+        return not self.furnish or bool(np.abs(place[1]) < SIDE - FURNITURE and place[0] < FRONT)
 
     def __call__(self, scene: sapien.Scene, ground: Color, rng: np.random.Generator) -> Any:
         """Builds the room in a scene."""

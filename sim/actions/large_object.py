@@ -21,7 +21,7 @@ class LargeObject(Action):
 
     objects = ("big box", "dresser")
     two_handed = True
-    framing_box = ((-0.2, -0.35, 0.0), (0.8, 0.35, 1.3))
+    framing_box = ((-0.1, -0.3, 0.0), (0.75, 0.3, 1.3))
 
 
 def stand_before(world: World, rng: np.random.Generator, nearest: float, turned: float) -> None:

@@ -6,6 +6,7 @@ import pytest
 from interactive_action.sim.actions import ACTIONS
 from interactive_action.sim.actions.large_object import hand_forces
 from interactive_action.sim.cameras import CameraRig
+from interactive_action.sim.interiors import FURNITURE, SIDE
 from interactive_action.sim.key_frames import key_frames
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.poses import HAND, palm_positions, side_by_side
@@ -18,13 +19,13 @@ PUSH, PRESS = "push with both hands", "press with both hands"
 STEPS = 240  # 1.2 s
 
 
-def scene(action, seed=0):
-    return Scene("unitree g1", action, "big box", seed=seed)
+def scene(action, seed=0, room="plain"):
+    return Scene("unitree g1", action, "big box", seed=seed, room=room)
 
 
-def standing(action):
+def standing(action, room="plain"):
     """A world before anything has happened, and the action in it."""
-    world = World(scene(action), np.random.default_rng(0))
+    world = World(scene(action, room=room), np.random.default_rng(0))
     return world, ACTIONS[action](world, np.random.default_rng(1))
 
 
@@ -162,3 +163,13 @@ def test_still_cameras_show_the_whole_object_on_its_way(action):
     low, high = world.surroundings().min(0), world.surroundings().max(0)
     far = world.item.pose[:3, 3] + world.item.half + [getattr(act, "length", 0), 0, 0]
     assert (low <= world.item.pose[:3, 3] - world.item.half).all() and (high >= far).all()
+
+
+def test_in_a_living_room_no_camera_stands_behind_a_wall():
+    world, _ = standing(PUSH, room="living room")
+    rig = CameraRig(world, Plan(cameras=8, width=64, height=64), np.random.default_rng(0))
+    shots = [rig.render(camera) for camera in range(8)]
+    places = [np.linalg.inv(shot["extrinsics"])[:3, 3] for shot in shots]
+    assert np.abs(places)[:, 1].max() < SIDE - FURNITURE
+    assert min(shot["object_masks"].mean() for shot in shots) > 0.1
+    assert min(shot["subject_masks"].mean() for shot in shots) > 0.02
