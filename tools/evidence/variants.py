@@ -21,7 +21,7 @@ ACTIONS = {
     "lift overhead": Action("lift", "pick up", "lifting"),
     "hold in both hands": Action("hold", "hold", "holding"),
     "push with both hands": Action("push", "push", "pushing"),
-    "press with both hands": Action("press", "press", "pressing"),
+    "press with both hands": Action("press", "press down", "pressing"),
 }
 """The simulator's name of an action -> its other names. All that is chosen is chosen by the first."""
 
