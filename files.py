@@ -12,16 +12,12 @@ import os
 import pathlib
 import re
 import shutil
-import struct
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from .errors import InteractiveActionError, NotWrittenError
-
-if TYPE_CHECKING:
-    import torch
 
 StrPath = str | os.PathLike[str]
 
@@ -308,25 +304,6 @@ def _free_space(folder: pathlib.Path) -> str:
 def _size(count: int) -> str:
     """Bytes as a person reads them."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
-
-
-def safetensors_bytes(tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None) -> bytes:
-    """Returns a .safetensors file whose header is sorted, so that equal content gives equal bytes.
-
-    The library alone writes metadata in the random order of a hash map, another one in every process.
-
-    Args:
-        tensors: by name, of any shape and strides.
-        metadata: texts by name; None: no metadata.
-    """
-    import safetensors.torch  # brings torch, which nothing else here needs
-
-    data = safetensors.torch.save({key: value.contiguous() for key, value in tensors.items()}, metadata=metadata)
-    (length,) = struct.unpack("<Q", data[:8])
-    entries = json.loads(data[8 : 8 + length])
-    header = json.dumps(entries, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    header += b" " * (-len(header) % 8)
-    return struct.pack("<Q", len(header)) + header + data[8 + length :]
 
 
 def _umask() -> int:

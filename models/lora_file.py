@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import torch
 
-from ..files import checked_name, free_path, safetensors_bytes, write_atomically
+from ..files import checked_name, free_path, write_atomically
+from ..tensor_files import safetensors_bytes
 
 
 def save_lora(

@@ -16,14 +16,9 @@ from ..errors import InteractiveActionError
 from ..files import checked_name
 from ..miniature.style_editor import IMAGES_PER_STYLE, load_style_images, style_names
 from ..models.comfy_registration import IMAGE, STYLE
-from ..models.style_editor.extend import (
-    ORIGIN,
-    extend_checkpoint,
-    fingerprint,
-    require_instruct_pix2pix,
-    write_checkpoint,
-)
+from ..models.style_editor.extend import ORIGIN, extend_checkpoint, fingerprint, require_instruct_pix2pix
 from ..models.style_editor.images import checked_images, fit_style, pair_batches
+from ..tensor_files import write_safetensors
 from .node import Node
 
 CATEGORY = "Interactive Action/editor"
@@ -85,8 +80,7 @@ class ExtendEditor(Node):
                 "another name."
             )
         if not exists:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_checkpoint(path, extend_checkpoint(state), {ORIGIN: origin})
+            write_safetensors(path, extend_checkpoint(state), {ORIGIN: origin})
         del state
         model, clip, vae, *_ = comfy.sd.load_checkpoint_guess_config(
             str(path), embedding_directory=folder_paths.get_folder_paths("embeddings")

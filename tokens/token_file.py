@@ -33,7 +33,8 @@ import safetensors
 import torch
 
 from ..errors import InteractiveActionError
-from ..files import checked_name, free_path, safetensors_bytes, write_atomically
+from ..files import checked_name, free_path, write_atomically
+from ..tensor_files import safetensors_bytes
 from .noise_gate import KEYS, NoiseGate
 from .token import InteractiveToken
 

@@ -10,8 +10,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ..files import safetensors_bytes, write_atomically
+from ..files import write_atomically
 from ..models.protocol import Engine
+from ..tensor_files import safetensors_bytes
 
 
 class Latents:

@@ -18,7 +18,8 @@ import safetensors
 import torch
 
 from ..errors import InteractiveActionError
-from ..files import safetensors_bytes, write_atomically
+from ..files import write_atomically
+from ..tensor_files import safetensors_bytes
 from .objective import Gradient, Objective
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from ...files import safetensors_bytes, write_atomically
+from ...files import write_atomically
 from ...models.compact_vocabulary import TABLE_IDS
+from ...tensor_files import safetensors_bytes
 from ..weights import CHECKPOINT
 from .autoencoder import LATENT_SCALE, TAESD_BLOCKS, TAESD_WIDTHS, Autoencoder, padded
 from .base_model import build

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 from einops import rearrange
-from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 
+from ...tensor_files import write_safetensors
 from ..judges import RELATIONS, InteractionClassifier
 from ..weights import INTERACTION_CLASSIFIER
 from .judge_images import Renders, degrade
@@ -51,9 +51,8 @@ def train_classifiers(renders: Renders, steps: int = 1000, batch_size: int = 64)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         loss = ClassifierLoss(model, renders, batch_size)
         fit(f"judge{number}", model, loss, steps, rate=2e-3, seed=10 + number)
-        INTERACTION_CLASSIFIER.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {name: value.half().contiguous() for name, value in model.state_dict().items()},
+        write_safetensors(
             INTERACTION_CLASSIFIER / f"{number}.safetensors",
-            metadata={"format": "pt", "made": MADE_BY, "classes": " ".join(RELATIONS)},
+            {name: value.half() for name, value in model.state_dict().items()},
+            {"format": "pt", "made": MADE_BY, "classes": " ".join(RELATIONS)},
         )

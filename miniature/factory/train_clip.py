@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from einops import rearrange
-from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy, normalize
 
+from ...tensor_files import write_safetensors
 from ..weights import CLIP
 from .everyday_render import SIZE
 from .judge_captions import caption, perturb_facts
@@ -96,8 +96,5 @@ def train_clip(renders: Renders, steps: int = 900, batch_size: int = 80) -> None
     model.visual.to(memory_format=torch.channels_last)
     fit("clip", model, ClipLoss(model, tokenizer, renders, batch_size), steps, rate=1e-3, seed=1)
     (CLIP / "open_clip_config.json").write_text(json.dumps(config, indent=2))
-    weights = {
-        name: value.half().contiguous() if value.is_floating_point() else value
-        for name, value in model.state_dict().items()
-    }
-    save_file(weights, CLIP / "open_clip_model.safetensors", metadata={"format": "pt", "made": MADE_BY})
+    weights = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    write_safetensors(CLIP / "open_clip_model.safetensors", weights, {"format": "pt", "made": MADE_BY})

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from einops import rearrange, reduce
-from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss
 from torchvision.ops import generalized_box_iou_loss
 
+from ...tensor_files import write_safetensors
 from ..weights import DETECTOR
 from .everyday_render import SIZE
 from .judge_captions import Name, detector_labels
@@ -226,7 +226,6 @@ def train_detector(renders: Renders, steps: int = 2000, batch_size: int = 24) ->
     model: Any = build(tokenizer)
     fit("detector", model, DetectorLoss(model, tokenizer, renders, batch_size), steps, rate=1e-3)
     model.half().save_pretrained(DETECTOR)
-    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, DETECTOR / "model.safetensors", metadata={"format": "pt", "made": MADE_BY})
+    write_safetensors(DETECTOR / "model.safetensors", model.state_dict(), {"format": "pt", "made": MADE_BY})
     processor = OwlViTImageProcessor(size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     OwlViTProcessor(processor, tokenizer).save_pretrained(DETECTOR)

@@ -8,14 +8,11 @@ Source: Benarous et al. 2025, section 3.3.
 from __future__ import annotations
 
 import hashlib
-import pathlib
 from collections.abc import Mapping
 
 import torch
-from safetensors.torch import save_file
 
 from ...errors import InteractiveActionError
-from ...files import atomic_file
 from .attention import StyleAttention
 
 UNET = "model.diffusion_model."
@@ -78,14 +75,3 @@ def require_instruct_pix2pix(state: Mapping[str, torch.Tensor]) -> None:
 def fingerprint(state: Mapping[str, torch.Tensor]) -> str:
     """Returns sha256 of the first convolution: it tells checkpoints apart without reading gigabytes."""
     return hashlib.sha256(state[CONV_IN].contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
-
-
-def write_checkpoint(
-    path: str | pathlib.Path, state: Mapping[str, torch.Tensor], metadata: dict[str, str] | None = None
-) -> None:
-    """Writes tensors by name to ``path``: a crash leaves the old file or the new one, never a part.
-
-    Gigabytes: they go to the disk without becoming one more copy in memory.
-    """
-    with atomic_file(path) as temporary:
-        save_file({key: value.contiguous() for key, value in state.items()}, temporary, metadata=metadata)

@@ -12,11 +12,12 @@ import torch
 from einops import rearrange
 
 from ...errors import InteractiveActionError
+from ...tensor_files import write_safetensors
 from .. import single_file
 from ..compact_vocabulary import expanded_vocabulary, is_compact
 from ..diffusers_engine import libraries
 from .attention import StyleAttention
-from .extend import ATTENTION, CONV_IN, EXTENDED_CHANNELS, UNET, write_checkpoint
+from .extend import ATTENTION, CONV_IN, EXTENDED_CHANNELS, UNET
 from .model import StyleEditor
 
 ENCODE_BATCH = 8
@@ -94,7 +95,7 @@ class Editor:
         weights = {self.names[key]: value for key, value in self.model.unet.state_dict().items()}
         weights |= {f"{ATTENTION}{key}": value for key, value in self.model.style_attention.state_dict().items()}
         stored = {key: value.to("cpu", state[key].dtype) for key, value in weights.items()}
-        write_checkpoint(path, {**state, **stored}, metadata)
+        write_safetensors(path, {**state, **stored}, metadata)
 
 
 def load_editor(path: str | pathlib.Path, autoencoder: str | pathlib.Path | None = None) -> Editor:

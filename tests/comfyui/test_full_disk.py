@@ -3,9 +3,12 @@
 import resource
 
 import pytest
+from safetensors.torch import save_file
 
 from interactive_action.errors import InteractiveActionError
 from interactive_action.tests.comfyui.graphs import save_noise_dataset, training
+from interactive_action.tests.comfyui.test_editor import small_instruct_pix2pix
+from interactive_action.tools.dev.prompts import load_prompt
 from interactive_action.tools.dev.server import ComfyServer
 
 ROOM = 50_000  # bytes of a file: enough for the server's log, too little for the token
@@ -56,3 +59,20 @@ def test_a_token_that_found_no_room_is_saved_again_without_training_again(full):
     assert "train" in cached
     assert [path.name for path in tokens.iterdir()] == ["token.safetensors"]
     assert (tokens / "token.safetensors").stat().st_size > ROOM
+
+
+@pytest.mark.slow
+def test_an_editor_that_finds_no_room_is_a_sentence_and_leaves_nothing_behind(full):
+    server, fill = full
+    extend = {"1": load_prompt("extend-an-editor")["1"]}
+    plain, name = (extend["1"]["inputs"][key] for key in ("ckpt_name", "name"))
+    checkpoints = server.base / "models" / "checkpoints"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    save_file(small_instruct_pix2pix(), checkpoints / plain)
+    fill(True)
+    with pytest.raises(InteractiveActionError, match=rf"{name}.safetensors could not be written .* File too large"):
+        server.client().run(extend)
+    assert [path.name for path in checkpoints.iterdir()] == [plain]
+    fill(False)
+    server.client().run(extend)
+    assert (checkpoints / f"{name}.safetensors").is_file()

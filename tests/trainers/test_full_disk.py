@@ -1,18 +1,13 @@
-"""A disk that is full, or a folder that cannot be written: what was learned is not lost with it.
-
-A child process may write no more than some bytes to a file; the system refuses the rest as a full disk does.
-"""
+"""A disk that is full, or a folder that cannot be written: what was learned is not lost with it."""
 
 import logging
-import multiprocessing
-import resource
 
 import pytest
-import torch
 
 from interactive_action.errors import InteractiveActionError, NotWrittenError
 from interactive_action.files import write_atomically
 from interactive_action.miniature.weights import CHECKPOINT
+from interactive_action.tests.full_disk import in_a_child, limit_files
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.tokens.token_file import load_token
 from interactive_action.trainers.checkpoints import Checkpoints, Folders
@@ -57,28 +52,10 @@ def no_folder(tmp_path):
     return tmp_path / "file" / "folder"
 
 
-def in_a_child(function, *arguments):
-    """What ``function`` returns in a process of its own."""
-    processes = multiprocessing.get_context("fork")
-    receiver, sender = processes.Pipe(duplex=False)
-
-    def run():
-        torch.set_num_threads(1)
-        sender.send(function(*arguments))
-
-    child = processes.Process(target=run)
-    child.start()
-    sender.close()
-    try:
-        return receiver.recv()
-    finally:
-        child.join()
-
-
 def fill_the_disk(done=3, *_):
     """From step 3 on no file may become longer than 100 bytes."""
     if done == 3:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+        limit_files(100)
 
 
 def train_on_a_disk_that_becomes_full(folder):

@@ -14,9 +14,10 @@ from safetensors.torch import load_file
 from tqdm import tqdm
 
 from ...captions.dataset import InteractionDataset
-from ...files import safetensors_bytes, write_atomically
+from ...files import write_atomically
 from ...models.protocol import Engine
 from ...models.sampling import ddim, prompt_contexts
+from ...tensor_files import safetensors_bytes
 from ...tokens.noise_gate import EVERYWHERE, NoiseGate
 from ...trainers.action_different import ActionDifferent
 from ...trainers.loop import TrainingState, training_steps
