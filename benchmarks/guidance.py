@@ -19,7 +19,7 @@ from einops import repeat
 from ..tools.dev.server import enter_comfyui
 
 ROUNDS, LATENT = 7, 16
-UNET = {
+SD_1_UNET = {  # SD 1.5's U-Net as ComfyUI's detection describes it, with the channels of the editor
     "context_dim": 768,
     "model_channels": 320,
     "use_linear_in_transformer": False,
@@ -103,7 +103,7 @@ def untrained_model() -> tuple[Any, Any]:
 
     from ..models.comfy_registration import StyleSD15
 
-    config = StyleSD15(UNET)
+    config = StyleSD15(SD_1_UNET)
     device = model_management.get_torch_device()
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     config.set_inference_dtype(dtype, None)

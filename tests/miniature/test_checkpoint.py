@@ -8,6 +8,7 @@ from interactive_action.miniature.factory.base_model import CONTEXT, build, voca
 from interactive_action.miniature.weights import CHECKPOINT
 from interactive_action.models.compact_vocabulary import TABLE, TABLE_IDS, VOCABULARY_SIZE, expanded_vocabulary
 from interactive_action.nodes import embedded_models
+from interactive_action.tests.stock_sampling import encode, sample
 
 
 @pytest.fixture(scope="module")
@@ -96,29 +97,12 @@ def test_words_the_model_never_learned_share_one_row():
 
 
 def test_the_shipped_file_generates_an_image_of_its_prompt_through_comfyui():
-    import comfy.sample
     import comfy.sd
     from safetensors import safe_open
 
     embedded_models.register()
     model, clip, vae = comfy.sd.load_checkpoint_guess_config(str(CHECKPOINT))[:3]
-    conditional, unconditional = (
-        clip.encode_from_tokens_scheduled(clip.tokenize(p)) for p in ("a woman in the snow", "")
-    )
-    noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(0))
-    latents = comfy.sample.sample(
-        model,
-        noise,
-        8,
-        4.0,
-        "ddim",
-        "normal",
-        conditional,
-        unconditional,
-        torch.zeros_like(noise),
-        seed=0,
-        disable_pbar=True,
-    )
+    latents = sample(model, encode(clip, "a woman in the snow"), encode(clip, ""), steps=8)
     image = vae.decode(latents)[0]
     assert image.shape == (96, 96, 3)
     assert image.std() > 0.05

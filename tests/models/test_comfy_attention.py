@@ -13,6 +13,7 @@ from interactive_action.models.comfy_tokens import add_tokens
 from interactive_action.nodes.capture_attention import PLACES, RESOLUTIONS, CaptureAttention, VisualizeAttention
 from interactive_action.scoring.attention_maps import group_maps, word_maps, word_positions
 from interactive_action.scoring.attention_overlay import overlay, stretch
+from interactive_action.tests.stock_sampling import encode, sample
 from interactive_action.tokens.token import InteractiveToken
 
 PROMPT = "a panda <lift> a red ball"
@@ -36,14 +37,7 @@ def lift(*shape):
 
 
 def draw(model, clip, prompt, negative="", steps=2, batch=1, sampler="ddim", cfg=4.0):
-    import comfy.sample
-
-    noise = torch.randn(batch, 4, 12, 12, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        yes, no = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in (prompt, negative))
-        return comfy.sample.sample(
-            model, noise, steps, cfg, sampler, "normal", yes, no, torch.zeros_like(noise), disable_pbar=True, seed=0
-        )
+    return sample(model, encode(clip, prompt), encode(clip, negative), steps, cfg, sampler, batch=batch)
 
 
 def record(model, start=0.0, end=1.0):

@@ -10,32 +10,15 @@ from interactive_action.models.adapters import auxiliary_lora
 from interactive_action.models.comfy_engine import ComfyEngine
 from interactive_action.models.comfy_tokens import add_tokens
 from interactive_action.models.protocol import add_noise
+from interactive_action.tests.stock_sampling import encode, sample
 from interactive_action.tokens.token import InteractiveToken
 
 
-def sample(checkpoint):
-    """Two steps of stock sampling."""
-    import comfy.sample
-
+def draw(checkpoint):
+    """An image of two steps of stock sampling."""
     model, clip, vae = checkpoint
+    latent = sample(model, encode(clip, "a panda and a cup"), encode(clip, ""))
     with torch.inference_mode():
-        positive, negative = (
-            clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in ("a panda and a cup", "")
-        )
-        noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(0))
-        latent = comfy.sample.sample(
-            model,
-            noise,
-            2,
-            4.0,
-            "ddim",
-            "normal",
-            positive,
-            negative,
-            torch.zeros_like(noise),
-            disable_pbar=True,
-            seed=0,
-        )
         return vae.decode(latent)
 
 
@@ -90,14 +73,14 @@ def test_predicted_noise_is_what_the_samplers_see(checkpoint, engine):
 
 
 def test_stock_sampling_draws_the_same_pixels_before_and_after(checkpoint, dataset):
-    before = sample(checkpoint)
+    before = draw(checkpoint)
     with ComfyEngine(*checkpoint) as engine:
         v = engine.word_vectors("with").requires_grad_()
         engine.predict_noise(
             torch.randn(1, 4, 12, 12), torch.tensor([500]), engine.encode_prompts(["a man <v*> a cup"], v)
         ).sum().backward()
     assert v.grad.abs().sum() > 0
-    assert torch.equal(sample(checkpoint), before)
+    assert torch.equal(draw(checkpoint), before)
 
 
 def test_a_prompt_beyond_the_encoders_window_is_refused(engine):

@@ -5,9 +5,11 @@ import copy
 import pytest
 import torch
 
+from interactive_action.benchmarks.guidance import SD_1_UNET
 from interactive_action.errors import InteractiveActionError
 from interactive_action.models.comfy_layerwise import CHUNK, LayerPatch, cross_attention_layers, enable_layerwise_tokens
 from interactive_action.models.comfy_tokens import add_tokens
+from interactive_action.tests.stock_sampling import encode, sample
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import load_token, save_token
 
@@ -40,57 +42,21 @@ def tied(layers, plain):
     return InteractiveToken("lift", plain.vectors.repeat(layers, 1, 1))
 
 
-def encode(clip, text):
-    with torch.inference_mode():
-        return clip.encode_from_tokens_scheduled(clip.tokenize(text))
-
-
 def draw(model, positive, negative, seed=0):
     """Two guided steps of stock sampling, and how often the U-Net was called."""
-    import comfy.sample
-
     calls = []
     model = model.clone()
     model.set_model_unet_function_wrapper(
         lambda run, args: calls.append(1) or run(args["input"], args["timestep"], **args["c"])
     )
-    noise = torch.randn(1, 4, 12, 12, generator=torch.Generator().manual_seed(seed))
-    with torch.inference_mode():
-        latent = comfy.sample.sample(
-            model,
-            noise,
-            2,
-            4.0,
-            "ddim",
-            "normal",
-            positive,
-            negative,
-            torch.zeros_like(noise),
-            disable_pbar=True,
-            seed=0,
-        )
-    return latent, len(calls)
+    return sample(model, positive, negative, seed=seed), len(calls)
 
 
 def test_sd_1_has_sixteen_layers_down_middle_and_up():
     from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
     from comfy.ops import disable_weight_init
 
-    config = {
-        "image_size": 32,
-        "in_channels": 4,
-        "out_channels": 4,
-        "model_channels": 320,
-        "num_res_blocks": [2, 2, 2, 2],
-        "channel_mult": [1, 2, 4, 4],
-        "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
-        "transformer_depth_output": [1] * 9 + [0] * 3,
-        "transformer_depth_middle": 1,
-        "context_dim": 768,
-        "num_heads": 8,
-        "use_spatial_transformer": True,
-        "legacy": False,
-    }
+    config = {**SD_1_UNET, "in_channels": 4, "num_heads": 8}
     layers = cross_attention_layers(UNetModel(**config, device="meta", operations=disable_weight_init))
     assert layers == [
         *((("input", block), 0) for block in (1, 2, 4, 5, 7, 8)),

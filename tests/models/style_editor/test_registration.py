@@ -3,13 +3,8 @@
 import pytest
 import torch
 
-SD_1 = {
-    "context_dim": 768,
-    "model_channels": 320,
-    "use_linear_in_transformer": False,
-    "adm_in_channels": None,
-    "use_temporal_attention": False,
-}
+from interactive_action.benchmarks.guidance import SD_1_UNET as SD_1
+
 MINIATURE = {**SD_1, "context_dim": 128, "model_channels": 64}
 ATTENTION = {"model.diffusion_model.style_attention.to_q.weight": torch.zeros(1)}
 
