@@ -28,5 +28,7 @@ def success_rate(action: str, layouts: int = LAYOUTS, robot: str | None = None) 
     from ..sim.scene import Scene, able
 
     objects, performer = ACTIONS[action].objects, robot or able(action)[0]
-    failures = [perform(Scene(performer, action, objects[seed % len(objects)]), seed)[1] for seed in range(layouts)]
+    failures = [
+        perform(Scene(performer, action, objects[seed % len(objects)]), seed).failure for seed in range(layouts)
+    ]
     return failures.count("") / layouts

@@ -137,9 +137,9 @@ def _bare(camera_and_channels: Callable[[World, CameraRig], CameraAndChannels]) 
     while True:
         seconds = 0.0
         for seed in itertools.islice(seeds, EPISODES):
-            world: Any = perform(scene, seed)[0]
+            world, action, _ = perform(scene, seed)
             rig, shots = CameraRig(world, plan, _generators(scene, seed)[2]), []
-            for _, state in key_frames(world, world.action, plan.key_frames, FRAMES):
+            for _, state in key_frames(world, action, plan.key_frames, FRAMES):
                 world.restore(state)
                 shots += [(state, rig.render(number) and rig.camera.entity.pose) for number in range(CAMERAS)]
             camera, channels = camera_and_channels(world, rig)

@@ -11,7 +11,8 @@ from comfy_api.latest import io, ui
 from ..errors import InteractiveActionError
 from ..sim import urdf as urdf_module
 from ..sim.custom_object import FRONTS, LARGEST, SMALLEST, CustomObject
-from ..sim.custom_robot import AXES, FURTHEST, CustomRobot
+from ..sim.custom_robot import FURTHEST, CustomRobot
+from ..sim.robot_measurements import AXES
 from . import sockets
 from .interaction_scene import CATEGORY
 from .node import Node

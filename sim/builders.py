@@ -1,10 +1,10 @@
-"""Builds a thing of ``objects.py`` in a SAPIEN scene: what is seen of it and what collides."""
+"""Builds an object of ``objects.py`` in a SAPIEN scene: what is seen of it and what collides."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -15,15 +15,22 @@ import sapien.render
 from . import urdf
 
 if TYPE_CHECKING:
-    from .objects import Color, Geometry, ObjectSpec
+    from sapien.physx import PhysxArticulation, PhysxCollisionShape, PhysxMaterial, PhysxRigidBaseComponent
+    from sapien.render import RenderMaterial, RenderShape
+
+    from .geometry import Color, Geometry, Vector
+    from .object_spec import ObjectSpec
+
+    Solid = tuple[list[PhysxCollisionShape], RenderShape]  # what collides, what is seen
 
 
 UPRIGHT = [0.7071068, 0, -0.7071068, 0]  # a cylinder's axis is x
-SIDES, SECTORS = 48, 16  # of a turned part, as drawn and as it collides
+SIDES, SECTORS = 48, 16  # of a turned part, as rendered and as it collides
 JOINT_FRICTION = 0.05
+OWN_COLLISIONS = 1 << 28  # the group of PhysX whose members do not collide with one another
 
 
-def material(color: Color, roughness: float = 0.5, metallic: float = 0.0) -> Any:
+def material(color: Color, roughness: float = 0.5, metallic: float = 0.0) -> RenderMaterial:
     """A material of SAPIEN's."""
     material = sapien.render.RenderMaterial()
     material.base_color = [*color, 1]
@@ -31,11 +38,12 @@ def material(color: Color, roughness: float = 0.5, metallic: float = 0.0) -> Any
     return material
 
 
-def build_free(scene: sapien.Scene, thing: ObjectSpec, scale: float, color: Color, pose: sapien.Pose, name: str) -> Any:
-    """Builds a thing that can be moved; returns its entity."""
-    """A body that can move freely; its entity."""
+def build_free(
+    scene: sapien.Scene, spec: ObjectSpec, scale: float, color: Color, pose: sapien.Pose, name: str
+) -> sapien.Entity:
+    """An object that can move freely; its entity."""
     entity, body = sapien.Entity(), sapien.physx.PhysxRigidDynamicComponent()
-    _attach(scene, entity, body, thing.parts, -thing.middle, scale, color, thing.density)
+    _attach(scene, entity, body, spec.parts, -spec.middle, scale, color, spec.density)
     entity.name = body.name = name
     entity.pose = pose
     scene.add_entity(entity)
@@ -44,18 +52,18 @@ def build_free(scene: sapien.Scene, thing: ObjectSpec, scale: float, color: Colo
 
 
 def build_jointed(
-    scene: sapien.Scene, thing: ObjectSpec, scale: float, color: Color, pose: sapien.Pose, name: str
-) -> Any:
-    """A thing that stands fast, with a part that moves on its joint; its articulation."""
-    joint, entities, links = thing.joint, [], []
-    pivot = sapien.Pose((np.array(joint.at) - thing.middle) * scale, _turn_x_to(joint.axis))
-    for parts, offset, suffix in ((thing.parts, -thing.middle, ""), (joint.parts, -thing.middle, " part")):
+    scene: sapien.Scene, spec: ObjectSpec, scale: float, color: Color, pose: sapien.Pose, name: str
+) -> PhysxArticulation:
+    """An object that stands fast, with a part that moves on its joint; its articulation."""
+    joint, entities, links = spec.joint, [], []
+    pivot = sapien.Pose((np.array(joint.at) - spec.middle) * scale, _turn_x_to(joint.axis))
+    for parts, offset, suffix in ((spec.parts, -spec.middle, ""), (joint.parts, -spec.middle, " part")):
         entity, link = sapien.Entity(), sapien.physx.PhysxArticulationLinkComponent(links[0] if links else None)
-        _attach(scene, entity, link, parts, offset, scale, color, thing.density)
+        _attach(scene, entity, link, parts, offset, scale, color, spec.density)
         entity.name = link.name = name + suffix
         for shape in link.collision_shapes:  # the part must not catch on its own frame
             first, second, third, fourth = shape.get_collision_groups()
-            shape.set_collision_groups([first, second, third | 1 << 28, fourth])
+            shape.set_collision_groups([first, second, third | OWN_COLLISIONS, fourth])
         entities.append(entity)
         links.append(link)
     root, part = links
@@ -71,60 +79,59 @@ def build_jointed(
     return root.articulation
 
 
-def build_loaded(scene: sapien.Scene, thing: ObjectSpec, scale: float, pose: sapien.Pose) -> Any:
-    """A thing of a URDF, one of whose joints moves; its articulation."""
-    text, unit = thing.model
+def build_loaded(scene: sapien.Scene, spec: ObjectSpec, scale: float, pose: sapien.Pose) -> PhysxArticulation:
+    """An object of a URDF, one of whose joints moves; its articulation."""
     loader = scene.create_urdf_loader()
-    loader.fix_root_link, loader.load_multiple_collisions_from_file, loader.scale = True, True, unit * scale
+    loader.fix_root_link, loader.load_multiple_collisions_from_file, loader.scale = True, True, spec.model.unit * scale
     loader.set_material(1.0, 1.0, 0.0)
-    loader.set_density(thing.density)
-    articulation = urdf.load(loader, ET.fromstring(text), "object's URDF")
+    loader.set_density(spec.density)
+    articulation = urdf.load(loader, ET.fromstring(spec.model.description), "object's URDF")
     for link in articulation.links:
         for shape in link.collision_shapes:
             first, second, third, fourth = shape.get_collision_groups()
-            shape.set_collision_groups([first, second, third | 1 << 28, fourth])
+            shape.set_collision_groups([first, second, third | OWN_COLLISIONS, fourth])
     (joint,) = articulation.active_joints
     joint.friction = JOINT_FRICTION
-    joint.set_drive_properties(thing.joint.spring, thing.joint.damping)
+    joint.set_drive_properties(spec.joint.spring, spec.joint.damping)
     articulation.pose = pose
     return articulation
 
 
 def build_still(
     scene: sapien.Scene,
-    parts: Sequence[Geometry],
+    parts: Iterable[Geometry],
     color: Color,
     pose: sapien.Pose,
     name: str,
-    drawn: Sequence[Geometry] | None = None,
-) -> Any:
+    surface: RenderMaterial | None = None,
+) -> sapien.Entity:
     """Something that never moves, of parts that stand on ``pose``.
 
-    ``drawn`` replaces the material of the parts without a color.
+    ``surface`` is the material of the parts without a color, instead of a plain one of ``color``.
     """
     entity, body = sapien.Entity(), sapien.physx.PhysxRigidStaticComponent()
-    _attach(scene, entity, body, parts, np.zeros(3), 1.0, color, 1000.0, drawn)
+    _attach(scene, entity, body, parts, np.zeros(3), 1.0, color, 1000.0, surface)
     entity.name = body.name = name
     entity.pose = pose
     scene.add_entity(entity)
     return entity
 
 
-def add_floor(scene: sapien.Scene, height: float, look: Any, half: float = 6.0) -> None:
-    """An endless floor, drawn as a square of ``look``, whose texture repeats every meter."""
+def add_floor(scene: sapien.Scene, height: float, surface: RenderMaterial, half: float = 6.0) -> None:
+    """An endless floor, rendered as a square of a material whose texture repeats every meter."""
     scene.add_ground(height, render=False)
     corners = np.array([[-half, -half, height], [half, -half, height], [half, half, height], [-half, half, height]])
     shape = sapien.render.RenderShapeTriangleMesh(
-        corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0.0, 0.0, 1.0], (4, 1)), corners[:, :2], look
+        corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0.0, 0.0, 1.0], (4, 1)), corners[:, :2], surface
     )
-    entity, seen = sapien.Entity(), sapien.render.RenderBodyComponent()
-    seen.attach(shape)
-    entity.add_component(seen)
+    entity, visual = sapien.Entity(), sapien.render.RenderBodyComponent()
+    visual.attach(shape)
+    entity.add_component(visual)
     entity.name = "floor"
     scene.add_entity(entity)
 
 
-def grain(color: Color, rng: np.random.Generator, boards: int = 8, size: float = 256) -> Any:
+def grain(color: Color, rng: np.random.Generator, boards: int = 8, size: int = 256) -> RenderMaterial:
     """Wooden boards: bands of slightly different tone with a wavy grain along them."""
     along, across = np.meshgrid(np.arange(size) / size, np.arange(size) / size)
     board = (across * boards).astype(int)
@@ -137,7 +144,7 @@ def grain(color: Color, rng: np.random.Generator, boards: int = 8, size: float =
     )
 
 
-def tiles(color: Color, rng: np.random.Generator, count: Any = 3, size: float = 256) -> Any:
+def tiles(color: Color, rng: np.random.Generator, count: int = 3, size: int = 256) -> RenderMaterial:
     """Square tiles of slightly different tone with light joints."""
     x, y = np.meshgrid(np.arange(size) / size * count, np.arange(size) / size * count)
     tone = rng.uniform(0.85, 1.1, (count, count))[y.astype(int), x.astype(int)]
@@ -145,28 +152,28 @@ def tiles(color: Color, rng: np.random.Generator, count: Any = 3, size: float = 
     return _textured(np.where(joint[..., None], 0.45, np.clip(np.array(color) * tone[..., None], 0, 1)), 0.4)
 
 
-def _textured(linear: np.ndarray, roughness: float) -> Any:
-    look = material((1, 1, 1), roughness)
+def _textured(linear: np.ndarray, roughness: float) -> RenderMaterial:
+    surface = material((1, 1, 1), roughness)
     rgba = np.concatenate([linear, np.ones((*linear.shape[:2], 1))], 2).astype(np.float32)
-    look.base_color_texture = sapien.render.RenderTexture2D(rgba, "R32G32B32A32Sfloat", mipmap_levels=6)
-    return look
+    surface.base_color_texture = sapien.render.RenderTexture2D(rgba, "R32G32B32A32Sfloat", mipmap_levels=6)
+    return surface
 
 
 def _attach(
     scene: sapien.Scene,
-    entity: Any,
-    body: Any,
-    parts: Sequence[Geometry],
-    offset: Any,
+    entity: sapien.Entity,
+    body: PhysxRigidBaseComponent,
+    parts: Iterable[Geometry],
+    offset: np.ndarray,
     scale: float,
     color: Color,
     density: float,
-    drawn: Sequence[Geometry] | None = None,
+    surface: RenderMaterial | None = None,
 ) -> None:
     physical = scene.create_physical_material(1.0, 1.0, 0.0)
-    seen = sapien.render.RenderBodyComponent()
+    visuals = sapien.render.RenderBodyComponent()
     for part in parts:
-        look = material(part.color) if part.color is not None else drawn or material(color)
+        look = material(part.color) if part.color is not None else surface or material(color)
         at = (np.array(part.at) + offset) * scale
         shapes, visual = _SHAPES[part.shape](part, scale, physical, look)
         for shape in shapes:
@@ -176,33 +183,30 @@ def _attach(
                 shape.patch_radius = shape.min_patch_radius = 0.02
             body.attach(shape)
         visual.local_pose = sapien.Pose(at) * visual.local_pose
-        seen.attach(visual)
+        visuals.attach(visual)
     entity.add_component(body)
-    entity.add_component(seen)
+    entity.add_component(visuals)
 
 
-def _box(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
+def _box(part: Geometry, scale: float, physical: PhysxMaterial, look: RenderMaterial) -> Solid:
     half = np.array(part.half) * scale
     return [sapien.physx.PhysxCollisionShapeBox(half, physical)], sapien.render.RenderShapeBox(half, look)
 
 
-def _ball(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
+def _ball(part: Geometry, scale: float, physical: PhysxMaterial, look: RenderMaterial) -> Solid:
     radius = part.half[0] * scale
     return [sapien.physx.PhysxCollisionShapeSphere(radius, physical)], sapien.render.RenderShapeSphere(radius, look)
 
 
-def _cylinder(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
+def _cylinder(part: Geometry, scale: float, physical: PhysxMaterial, look: RenderMaterial) -> Solid:
     radius, length = np.array(part.half) * scale
-    shapes = (
-        sapien.physx.PhysxCollisionShapeCylinder(radius, length, physical),
-        sapien.render.RenderShapeCylinder(radius, length, look),
-    )
-    for shape in shapes:
-        shape.local_pose = sapien.Pose(q=UPRIGHT)
-    return shapes[:1], shapes[1]
+    shape = sapien.physx.PhysxCollisionShapeCylinder(radius, length, physical)
+    visual = sapien.render.RenderShapeCylinder(radius, length, look)
+    shape.local_pose = visual.local_pose = sapien.Pose(q=UPRIGHT)
+    return [shape], visual
 
 
-def _turned(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
+def _turned(part: Geometry, scale: float, physical: PhysxMaterial, look: RenderMaterial) -> Solid:
     outline = np.array(part.outline) * scale
     wall = part.wall * scale
     rings = [
@@ -223,21 +227,22 @@ def _turned(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
     return shapes, sapien.render.RenderShapeTriangleMesh(*_lathe(np.array(profile)), look)
 
 
-def _mesh(part: Geometry, scale: float, physical: Any, look: Any) -> Any:
-    turn, offset, size = part.place
+def _mesh(part: Geometry, scale: float, physical: PhysxMaterial, look: RenderMaterial) -> Solid:
     pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = turn, offset * scale
+    pose[:3, :3], pose[:3, 3] = part.placement.turn, part.placement.offset * scale
     ones = np.ones(3, np.float32)
     shapes = [
         sapien.physx.PhysxCollisionShapeConvexMesh((piece * scale).astype(np.float32), ones, physical)
         for piece in part.pieces
     ]
-    visual = sapien.render.RenderShapeTriangleMesh(part.file, ones * size * scale)  # with its own colors
+    visual = sapien.render.RenderShapeTriangleMesh(
+        part.file, ones * part.placement.scale * scale
+    )  # with its own colors
     visual.local_pose = sapien.Pose(pose)
     return shapes, visual
 
 
-def _planks(lower: Any, upper: Any, wall: float) -> Any:
+def _planks(lower: np.ndarray, upper: np.ndarray, wall: float) -> Iterator[np.ndarray]:
     for turn in np.arange(SECTORS) * 2 * np.pi / SECTORS:
         angles = turn + np.array([0, 2 * np.pi / SECTORS])
         yield np.array(
@@ -250,12 +255,12 @@ def _planks(lower: Any, upper: Any, wall: float) -> Any:
         )
 
 
-def _ring(radius: float, height: float, count: Any) -> Any:
+def _ring(radius: float, height: float, count: int) -> np.ndarray:
     angles = np.arange(count) * 2 * np.pi / count
     return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(count, height)], 1)
 
 
-def _lathe(profile: Any) -> Any:
+def _lathe(profile: np.ndarray) -> tuple[np.ndarray, ...]:
     """Vertices, triangles, normals and texture places of a profile (points, 2) turned about z; its edges stay sharp."""
     angles = np.linspace(0, 2 * np.pi, SIDES + 1)
     vertices, normals, places, triangles = [], [], [], []
@@ -274,16 +279,16 @@ def _lathe(profile: Any) -> Any:
     return tuple(np.concatenate(array) for array in (vertices, triangles, normals, places))
 
 
-def _circle(radius: float, height: float, angles: Any) -> Any:
+def _circle(radius: float, height: float, angles: np.ndarray) -> np.ndarray:
     return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(len(angles), height)], 1)
 
 
-def _turn_x_to(axis: Any) -> Any:
+def _turn_x_to(axis: Vector) -> np.ndarray:
     """Quaternion that turns x onto ``axis`` (3,), about which or along which a joint of PhysX moves."""
-    axis = np.array(axis, float) / np.linalg.norm(axis)
-    if axis[0] < -0.999:
-        return [0, 0, 0, 1]
-    half = np.array([1 + axis[0], *np.cross([1, 0, 0], axis)])
+    x, y, z = np.array(axis, float) / np.linalg.norm(axis)
+    if x < -0.999:
+        return np.array([0.0, 0.0, 0.0, 1.0])
+    half = np.array([1 + x, *np.cross([1, 0, 0], [x, y, z])])
     return half / np.linalg.norm(half)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sapien
@@ -32,9 +32,9 @@ SMALL = 256  # pixels up to which an image is drawn twice as large and averaged
 
 
 class CameraRig:
-    """The cameras of a ``Plan`` in a world, at directions drawn by ``rng`` where the plan's rig leaves them open.
+    """The cameras of a ``Plan`` in a world, at directions that ``rng`` decides where the plan leaves them open.
 
-    Each re-aims for every image, unless it is still, and those on the wrist go with the hand.
+    Each aims anew for every image, unless it is fixed, and those on the wrist go with the hand.
     """
 
     def __init__(self, world: World, plan: Plan, rng: np.random.Generator) -> None:
@@ -68,16 +68,16 @@ class CameraRig:
         self.focal = self.height / 2 / np.tan(field_of_view / 2)  # of both axes: square pixels
         self.camera = add_camera(world.scene, self.width * self.scale, self.height * self.scale, field_of_view)
         sort_front_to_back(world.scene)
-        if world.light is not None:
-            world.scene.set_environment_map(cubemap(world.light))
+        if world.environment_map is not None:
+            world.scene.set_environment_map(cubemap(world.environment_map))
         self.aim = world.surroundings() if self.camera_mode in ("fixed", "manual") else None
-        robots, parts = world.ids()
+        robots, parts = world.segmentation_ids()
         self.roles = np.zeros(
             1 + max(entity.per_scene_id for entity in world.scene.entities), np.uint8
         )  # by segmentation id
         self.roles[robots], self.roles[parts] = SUBJECT, OBJECT
 
-    def _keep_to(self, least: float, most: float) -> Any:
+    def _keep_to(self, least: float, most: float) -> None:
         self.azimuths = np.sign(self.azimuths) * (least + np.abs(self.azimuths) * (most - least) / WIDEST_AZIMUTH)
 
     @property
@@ -85,14 +85,14 @@ class CameraRig:
         """The camera matrix (3, 3) in pixels."""
         return np.array([[self.focal, 0, self.width / 2], [0, self.focal, self.height / 2], [0, 0, 1]])
 
-    def render(self, index: int) -> dict[str, Any]:
+    def render(self, index: int) -> dict[str, np.ndarray]:
         """What camera ``index`` sees of the world as it stands, by the names and in the units of a ``Recording``."""
         if self.camera_mode == "wrist":
             return self._render(*self._beside_hand(self.azimuths[index]))
         axes = look_at(self.azimuths[index], self.elevations[index])
         points = self.world.corners() if self.aim is None else self.aim
         shot = self._render(axes, self._stand(axes, points, index))
-        middle = np.array(self.world.object.pose.p)
+        middle = np.array(self.world.item.entity.pose.p)
         for _ in range(TRIES if self.camera_mode == "tracking_close" else 0):
             share = shot["object_masks"].mean()
             if share == 0 or share >= LEAST:
@@ -101,7 +101,7 @@ class CameraRig:
             shot = self._render(axes, self._stand(axes, points, index))
         return shot
 
-    def _stand(self, axes: np.ndarray, points: np.ndarray, index: int) -> Any:
+    def _stand(self, axes: np.ndarray, points: np.ndarray, index: int) -> np.ndarray:
         """Where a camera with those ``axes`` must stand (3,) to frame ``points`` (points, 3)."""
         if self.camera_mode == "manual" and self.distance:
             return points.mean(0) - self.distance * axes[2]
@@ -112,16 +112,16 @@ class CameraRig:
                 break
         return place
 
-    def _beside_hand(self, angle: float) -> Any:
+    def _beside_hand(self, angle: float) -> tuple[np.ndarray, np.ndarray]:
         """Axes (3, 3) and place (3,) of a camera at that angle around the hand, which looks past the fingertips."""
-        hand = self.world.hand
+        hand = self.world.world_from_tcp
         aside = WRIST[0] * np.cos(angle) * hand[:3, 0] + WRIST[1] * np.sin(angle) * hand[:3, 1]
         place, aim = hand[:3, 3] + aside + WRIST[2] * hand[:3, 2], hand[:3, 3] + AHEAD * hand[:3, 2]
         forward = (aim - place) / np.linalg.norm(aim - place)
         right = np.cross(forward, aside) / np.linalg.norm(np.cross(forward, aside))
         return np.stack([right, np.cross(forward, right), forward]), place
 
-    def _render(self, axes: np.ndarray, position: np.ndarray) -> Any:
+    def _render(self, axes: np.ndarray, position: np.ndarray) -> dict[str, np.ndarray]:
         extrinsics = np.eye(4)
         extrinsics[:3, :3], extrinsics[:3, 3] = axes, -axes @ position
         pose = np.eye(4)
@@ -147,7 +147,7 @@ def look_at(azimuth: float, elevation: float) -> np.ndarray:
     return np.array([[-sin, cos, 0], [rise * cos, rise * sin, -flat], [-flat * cos, -flat * sin, -rise]])
 
 
-def fit_view(points: np.ndarray, tangents: tuple[float, float]) -> Any:
+def fit_view(points: np.ndarray, tangents: np.ndarray) -> np.ndarray:
     """Returns the position (3,) nearest to ``points`` (points, 3) from which all of them are in view.
 
     All are in the camera's axes, and lie within the ``tangents`` (2,) of half the angles of view, in the middle of the

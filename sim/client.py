@@ -11,18 +11,23 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import InteractiveActionError
 from .episodes import Deferred, collect
 from .protocol import receive, send
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .plan import Plan
+    from .progress import Episode, EpisodeProgress, Progress
     from .recording import Recording
     from .scene import Scene
+
+    Message = tuple[dict[str, Any], dict[str, np.ndarray]]  # as of ``protocol.receive``
 
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -36,10 +41,10 @@ class Simulator:
 
     def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
         self.timeout_s = timeout_s
-        self.process: Any = None
+        self.process: Any = None  # a Popen with both its streams
         self._busy = threading.Lock()
 
-    def record(self, scene: Scene, plan: Plan, progress: Any = None) -> Recording:
+    def record(self, scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
         """A ``Recording`` of ``scene`` by ``plan``.
 
         ``progress(done, total, image)`` is called with each image, uint8 (H, W, 3), and while nothing comes every
@@ -47,11 +52,13 @@ class Simulator:
         """
         return self.record_together((scene,), plan, progress)[0]
 
-    def record_together(self, scenes: Sequence[Scene], plan: Plan, progress: Any = None) -> list[Recording]:
+    def record_together(self, scenes: Sequence[Scene], plan: Plan, progress: Progress | None = None) -> list[Recording]:
         """A ``Recording`` of each of ``scenes``, all of the same seeds; ``progress`` as of ``record``."""
         return collect(lambda *job: Deferred(self.run_episode, *job), scenes, plan, progress)
 
-    def run_episode(self, scenes: Sequence[Scene], plan: Plan, seed: int, progress: Any = None) -> Any:
+    def run_episode(
+        self, scenes: Sequence[Scene], plan: Plan, seed: int, progress: EpisodeProgress | None = None
+    ) -> Episode:
         """As ``record.record_episode``, in the simulator's process.
 
         ``progress`` is called with None while nothing comes.
@@ -86,16 +93,16 @@ class Simulator:
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT), "sim.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words
         )
-        self._messages = queue.Queue()
+        self._messages: queue.Queue[Message | None] = queue.Queue()
         threading.Thread(target=_read, args=(self.process.stdout, self._messages), daemon=True).start()
 
-    def _follow(self, count: int, progress: Any) -> Any:
-        """The arrays of each of ``count`` scenes, once all images have come, or why the take failed."""
+    def _follow(self, count: int, progress: EpisodeProgress) -> Episode:
+        """The arrays of each of ``count`` scenes, once all images have come, or why the episode failed."""
         done = 0
         while True:
             message, arrays = self._next(self.timeout_s, functools.partial(progress, done, None))
             if message["kind"] == "episode":
-                split = [{} for _ in range(count)]
+                split: list[dict[str, np.ndarray]] = [{} for _ in range(count)]
                 for key, array in arrays.items():
                     number, _, name = key.partition(" ")
                     split[int(number)][name] = array
@@ -106,7 +113,7 @@ class Simulator:
             progress(done, arrays["image"])
             send(self.process.stdin, {"answer": "go on"})
 
-    def _next(self, patience: float, tick: Any) -> Any:
+    def _next(self, patience: float, tick: Callable[[], None]) -> Message:
         for _ in range(math.ceil(patience / TICK)):  # ticks and not the clock: a computer may sleep in between
             try:
                 message = self._messages.get(timeout=TICK)
@@ -144,7 +151,7 @@ class Simulator:
         )
 
 
-def _read(stream: Any, messages: queue.Queue[Any]) -> None:
+def _read(stream: IO[bytes], messages: queue.Queue[Message | None]) -> None:
     with stream:
         try:
             while True:

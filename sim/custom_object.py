@@ -1,4 +1,4 @@
-"""A thing of one's own that opens and closes: from a URDF, or from a folder of PartNet-Mobility."""
+"""An object of one's own that opens and closes: from a URDF, or from a folder of PartNet-Mobility."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -14,7 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from ..errors import InteractiveActionError
 from . import meshes, urdf
-from .objects import ACROSS, FRONT, UP, Geometry, Joint, ObjectSpec
+from .geometry import Geometry
+from .object_spec import ACROSS, FRONT, UP, Joint, ObjectModel, ObjectSpec
 from .user_files import version
 
 if TYPE_CHECKING:
@@ -62,20 +63,24 @@ class CustomObject:
         if not SMALLEST <= self.size <= LARGEST:
             raise InteractiveActionError(f"The size must be from {SMALLEST} to {LARGEST} meters, but is {self.size}.")
 
-    def parts(self) -> Any:
-        """(root element, the joint that moves, [(link, shape)] of the handle)."""
+    def parts(self) -> tuple[ET.Element, ET.Element, list[tuple[str, ET.Element]]]:
+        """(root element, the joint that moves, [(name of a link, shape of it)] of the handle).
+
+        Raises:
+            InteractiveActionError: there is no such joint, or no handle.
+        """
         root = urdf.read(self.folder, self.urdf)
-        moving = {joint.get("name"): joint for joint in root.findall("joint") if joint.get("type") in KINDS}
+        moving = {joint.get("name", ""): joint for joint in root.findall("joint") if joint.get("type") in KINDS}
         handles = {name: self._handles(root, joint) for name, joint in moving.items()}
         name = self.joint or next((name for name in moving if handles[name]), "")
         if name not in moving:
-            wanted = (
+            missing = (
                 f"no joint {name!r} that opens"
                 if name
                 else f"no joint that carries a part with {self.handle!r} in its name"
             )
             raise InteractiveActionError(
-                f"{self.urdf!r} has {wanted}. Its joints with limits are: {', '.join(map(str, moving)) or 'none'}. "
+                f"{self.urdf!r} has {missing}. Its joints with limits are: {', '.join(moving) or 'none'}. "
                 "Name one, or its handle."
             )
         if not handles[name]:
@@ -85,10 +90,10 @@ class CustomObject:
             )
         return root, moving[name], handles[name]
 
-    def _handles(self, root: ET.Element, joint: Any) -> Any:
+    def _handles(self, root: ET.Element, joint: ET.Element) -> list[tuple[str, ET.Element]]:
         carried = [link for link in root.findall("link") if joint in urdf.joints_to(root, link.get("name", ""))]
         return [
-            (link.get("name"), shape)
+            (link.get("name", ""), shape)
             for link in carried
             for shape in _shapes(link)
             if self.handle.lower() in f"{link.get('name')} {shape.get('name', '')}".lower()
@@ -98,68 +103,69 @@ class CustomObject:
         """The paths of all its files."""
         return urdf.files(self.folder, self.urdf)
 
-    def thing(self) -> ObjectSpec:
+    def spec(self) -> ObjectSpec:
         """The ``ObjectSpec``, measured once for each version of its files."""
         return _measured(self, version(self.files()))
 
 
 @functools.lru_cache(4)
-def _measured(own: Any, _version: Any) -> Any:
-    root, joint, handle = own.parts()
-    kind = KINDS[joint.get("type")]
-    axis, reach = _shut(joint)
+def _measured(custom: CustomObject, _version: tuple[tuple[str, str], ...]) -> ObjectSpec:
+    root, joint, handle = custom.parts()
+    kind = KINDS[joint.get("type", "")]
+    axis, reach = _begin_closed(joint)
     for other in root.findall("joint"):
         if other is not joint:
             other.set("type", "fixed")
-    poses = {link: _place(root, link) for link in urdf.links_of(root)}
-    turn = Rotation.from_euler("z", FRONTS[own.front], degrees=True).as_matrix()
-    seen = [_corners(shape, poses[link.get("name")]) for link in root.findall("link") for shape in _shapes(link)]
-    points = np.concatenate(seen) @ turn.T
+    poses = {link: _pose(root, link) for link in urdf.links_of(root)}
+    turn = Rotation.from_euler("z", FRONTS[custom.front], degrees=True).as_matrix()
+    corners = [_corners(shape, poses[link.get("name", "")]) for link in root.findall("link") for shape in _shapes(link)]
+    points = np.concatenate(corners) @ turn.T
     low, high = points.min(0), points.max(0)
-    scale = own.size / (high - low).max()
+    scale = custom.size / (high - low).max()
     if scale * (high - low).min() < THINNEST:
         raise InteractiveActionError(
-            f"{own.urdf!r} has no volume: at this size it is {1000 * scale * (high - low).min():.1f} mm thin. Make it "
-            "larger, or export it again."
+            f"{custom.urdf!r} has no volume: at this size it is {1000 * scale * (high - low).min():.1f} mm thin. "
+            "Make it larger, or export it again."
         )
 
-    def in_thing(points: np.ndarray) -> np.ndarray:
+    def in_object(points: np.ndarray) -> np.ndarray:
         return scale * (points @ turn.T - [*(low + high)[:2] / 2, low[2]])
 
-    bar = in_thing(np.concatenate([_corners(shape, poses[link]) for link, shape in handle]))
+    bar = in_object(np.concatenate([_corners(shape, poses[link]) for link, shape in handle]))
     closing = ACROSS if np.ptp(bar[:, 1]) <= np.ptp(bar[:, 2]) else UP
     if (wide := np.ptp(bar @ closing)) > WIDEST:
         raise InteractiveActionError(
-            f"At this size the handle of {own.urdf!r} is {100 * wide:.0f} cm wide, and a hand opens 8. Make it smaller."
+            f"At this size the handle of {custom.urdf!r} is {100 * wide:.0f} cm wide, and a hand opens 8. "
+            "Make it smaller."
         )
     reach = min(reach, FURTHEST[kind] / (scale if kind == "slide" else 1))
     joint.find("limit").set("upper", str(reach))
-    at = poses[joint.find("child").get("link")]
+    at = poses[urdf.child_of(joint)]
     _stand(root, turn, -(low + high) / 2)
     return ObjectSpec(
         (Geometry("mesh", size=tuple(scale * (high - low) / 2)),),
         joint=Joint(
             kind,
-            tuple(in_thing(at[:3, 3])),
+            tuple(in_object(at[:3, 3])),
             tuple(turn @ at[:3, :3] @ axis),
             reach * (scale if kind == "slide" else 1),
             (),
             handle=(tuple((bar.min(0) + bar.max(0)) / 2), FRONT, closing),
         ),
-        model=(ET.tostring(root, encoding="unicode"), scale),
+        model=ObjectModel(ET.tostring(root, encoding="unicode"), scale),
     )
 
 
-def _shut(joint: Any) -> Any:
-    """Let the ``joint`` begin where it is shut, which is its limit nearer to 0, and go upwards from there.
+def _begin_closed(joint: ET.Element) -> tuple[np.ndarray, float]:
+    """Let the ``joint`` begin where it is closed, which is its limit nearer to 0, and go upwards from there.
 
-    Its axis (3,) and how far it goes.
+    Its axis (3,) and how far it goes, in meters or radians.
     """
-    limits = [float(joint.find("limit").get(end)) for end in urdf.LIMITS]
-    shut = min(limits, key=abs)
-    wide = max(limits, key=lambda end: abs(end - shut)) - shut
-    given = joint.find("axis")
-    axis = np.array([1.0, 0, 0] if given is None else [float(word) for word in given.get("xyz").split()])
+    limits = [float(joint.find("limit").get(end, "")) for end in urdf.LIMITS]
+    closed = min(limits, key=abs)
+    wide = max(limits, key=lambda end: abs(end - closed)) - closed
+    element = joint.find("axis")
+    axis = np.array([1.0, 0, 0] if element is None else [float(word) for word in element.get("xyz").split()])
     if not wide or not np.linalg.norm(axis):
         raise InteractiveActionError(
             f"The joint {joint.get('name')!r} cannot move: its limits are {limits} and its axis {axis.tolist()}. Mend "
@@ -168,9 +174,9 @@ def _shut(joint: Any) -> Any:
     axis /= np.linalg.norm(axis)
     move = np.eye(4)
     if joint.get("type") == "revolute":
-        move[:3, :3] = Rotation.from_rotvec(shut * axis).as_matrix()
+        move[:3, :3] = Rotation.from_rotvec(closed * axis).as_matrix()
     else:
-        move[:3, 3] = shut * axis
+        move[:3, 3] = closed * axis
     _set_origin(joint, _origin(joint) @ move)
     axis *= np.sign(wide)
     for tag in ("axis", "limit", "mimic", "dynamics"):
@@ -181,9 +187,9 @@ def _shut(joint: Any) -> Any:
     return axis, abs(wide)
 
 
-def _stand(root: ET.Element, turn: np.ndarray, offset: np.ndarray) -> Any:
+def _stand(root: ET.Element, turn: np.ndarray, offset: np.ndarray) -> None:
     """Carry it all by a new link in the middle of the box around it."""
-    first = next(link for link in urdf.links_of(root) if link not in urdf.parents(root))
+    first = next(link for link in urdf.links_of(root) if link not in urdf.carriers(root))
     stand = f"{first} stand"
     ET.SubElement(root, "link", name=stand)
     joint = ET.SubElement(root, "joint", name=stand, type="fixed")
@@ -194,7 +200,7 @@ def _stand(root: ET.Element, turn: np.ndarray, offset: np.ndarray) -> Any:
     _set_origin(joint, pose)
 
 
-def _shapes(link: Any) -> Any:
+def _shapes(link: ET.Element) -> list[ET.Element]:
     return link.findall("visual") or link.findall("collision")
 
 
@@ -215,7 +221,7 @@ def _set_origin(element: ET.Element, pose: np.ndarray) -> None:
     ET.SubElement(element, "origin", xyz=" ".join(map(str, pose[:3, 3])), rpy=" ".join(map(str, rpy)))
 
 
-def _place(root: ET.Element, link: Any) -> np.ndarray:
+def _pose(root: ET.Element, link: str) -> np.ndarray:
     """Pose (4, 4) of a link with all joints at 0."""
     pose = np.eye(4)
     for joint in urdf.joints_to(root, link):
@@ -223,12 +229,12 @@ def _place(root: ET.Element, link: Any) -> np.ndarray:
     return pose
 
 
-def _corners(shape: Any, pose: np.ndarray) -> np.ndarray:
+def _corners(shape: ET.Element, pose: np.ndarray) -> np.ndarray:
     """Points (n, 3) of which the box around a <visual> or <collision> of a link at ``pose`` is the box around it."""
     pose, geometry = pose @ _origin(shape), shape.find("geometry")
     kind = next(iter(geometry), None) if geometry is not None else None
     if kind is not None and kind.tag == "mesh":
-        points = _vertices(kind.get("filename")) * [float(word) for word in kind.get("scale", "1 1 1").split()]
+        points = _vertices(kind.get("filename", "")) * [float(word) for word in kind.get("scale", "1 1 1").split()]
     elif kind is not None and kind.tag in ("box", "sphere", "cylinder"):
         radius, length = float(kind.get("radius", 0)), float(kind.get("length", 0))
         half = {"sphere": [radius] * 3, "cylinder": [radius, radius, length / 2]}.get(kind.tag)
@@ -241,7 +247,7 @@ def _corners(shape: Any, pose: np.ndarray) -> np.ndarray:
     return points @ pose[:3, :3].T + pose[:3, 3]
 
 
-def _vertices(file: Any) -> np.ndarray:
+def _vertices(file: str) -> np.ndarray:
     points, _ = meshes.read(file, process=False)
     if not len(points) or not np.isfinite(points).all():
         name = Path(file).name

@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import pathlib
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import sapien.render
 
 KINDS = 8
 HEIGHT = 32  # pixels; a map is twice as wide
@@ -26,15 +29,15 @@ def draw(number: int) -> np.ndarray:
     radiance = np.interp(down, [0.3, 0.4, 0.55, 0.65], [tones[0], tones[1], tones[1], tones[2]])[..., None] * tint
     for _ in range(rng.integers(1, 4)):  # windows
         wide, at = rng.uniform(0.1, 0.3), rng.uniform(0, 2)
-        seen = (np.abs((around - at + 1) % 2 - 1) < wide) & (down > 0.28) & (down < rng.uniform(0.45, 0.55))
-        radiance[seen] = rng.uniform(3, 7) * np.array([0.9, 1.0, 1.1])
+        window = (np.abs((around - at + 1) % 2 - 1) < wide) & (down > 0.28) & (down < rng.uniform(0.45, 0.55))
+        radiance[window] = rng.uniform(3, 7) * np.array([0.9, 1.0, 1.1])
     lamp = (np.abs((around - rng.uniform(0, 2) + 1) % 2 - 1) < 0.15) & (down < rng.uniform(0.15, 0.25))
     radiance[lamp] = rng.uniform(3, 8) * np.array([1.1, 1.0, 0.8])
     return radiance * (MEAN / radiance.mean())
 
 
 @functools.cache
-def cubemap(number: int) -> Any:
+def cubemap(number: int) -> sapien.render.RenderCubemap:
     """The map as SAPIEN takes it, kept for all scenes to come: it is read from a file when it is first drawn."""
     import sapien
     import sapien.render

@@ -18,7 +18,7 @@ from .recording import Recording
 
 if TYPE_CHECKING:
     from .plan import Plan
-    from .progress import Submit
+    from .progress import Episode, EpisodeProgress, Progress, RunningEpisode, Submit
     from .scene import Scene
 
 
@@ -28,10 +28,10 @@ SEEDS_PER_EPISODE = 5
 class Deferred:
     """Work that is done when its result is asked for, here and now."""
 
-    def __init__(self, work: Callable[..., Any], *job: Any) -> None:
+    def __init__(self, work: Callable[..., Episode], *job: Any) -> None:
         self.work, self.job = work, job
 
-    def follow(self, progress: Any) -> Any:
+    def follow(self, progress: EpisodeProgress | None) -> Episode:
         """Its result; ``progress(done, image)`` is called while it is worked out, and may raise to stop it."""
         return self.work(*self.job, progress)
 
@@ -39,7 +39,7 @@ class Deferred:
         """Nothing has begun."""
 
 
-def collect(submit: Submit, scenes: Sequence[Scene], plan: Plan, progress: Any = None) -> list[Recording]:
+def collect(submit: Submit, scenes: Sequence[Scene], plan: Plan, progress: Progress | None = None) -> list[Recording]:
     """Recordings of ``scenes``, one each, with the same seeds: those with which all of them succeed, from 0 on.
 
     ``submit(scenes, plan, seed)`` starts an episode and returns something to ``follow(progress)``, whose result is as
@@ -47,14 +47,18 @@ def collect(submit: Submit, scenes: Sequence[Scene], plan: Plan, progress: Any =
     workers have work, and which seeds are taken does not depend on how many there are.
     """
     total = plan.images * len(scenes)
-    numbers, running, seeds, episodes, failures, in_a_row = itertools.count(), deque(), [], [], {}, 0
+    numbers, in_a_row = itertools.count(), 0
+    running: deque[tuple[int, RunningEpisode]] = deque()
+    seeds: list[int] = []
+    episodes: list[list[dict[str, np.ndarray]]] = []
+    failures: dict[int, str] = {}
     try:
         while len(episodes) < plan.num_episodes:
             while len(episodes) + len(running) < plan.num_episodes:
                 running.append((seed := next(numbers), submit(scenes, plan, seed)))
             seed, run = running.popleft()
             before = total // plan.num_episodes * len(episodes)
-            parts, failure = run.follow(progress and functools.partial(_tell, progress, before, total))
+            parts, failure = run.follow(progress and functools.partial(_report, progress, before, total))
             if not failure:
                 seeds.append(seed)
                 episodes.append(parts)
@@ -74,7 +78,9 @@ def collect(submit: Submit, scenes: Sequence[Scene], plan: Plan, progress: Any =
     return [join(scene, parts, seeds, failures) for scene, parts in zip(scenes, zip(*episodes))]
 
 
-def join(scene: Scene, episodes: Sequence[Any], seeds: Sequence[int], failures: dict[int, str]) -> Recording:
+def join(
+    scene: Scene, episodes: Sequence[dict[str, np.ndarray]], seeds: Sequence[int], failures: dict[int, str]
+) -> Recording:
     """Returns one ``Recording`` of several episodes, and of the reasons (by seed) for which others failed."""
 
     def numbers(name: str) -> np.ndarray:
@@ -93,5 +99,5 @@ def join(scene: Scene, episodes: Sequence[Any], seeds: Sequence[int], failures: 
     )
 
 
-def _tell(progress: Any, before: int, total: int, done: int, image: np.ndarray | None) -> None:
+def _report(progress: Progress, before: int, total: int, done: int, image: np.ndarray | None) -> None:
     progress(before + done, total, image)

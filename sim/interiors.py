@@ -1,23 +1,23 @@
-"""Where it happens. A room is furnished with parts as things are; the surface on which things stand is at height 0.
+"""Where it happens. A room is furnished with solids; the surface on which objects stand is at height 0.
 
 The camera stands at the front (x) or at a side (y); the robot's base is at the origin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .environment_maps import KINDS
-from .objects import CREAM, DARK, STEEL, WOOD, box, cylinder, turned
+from .geometry import CREAM, DARK, STEEL, WOOD, box, cylinder, turned
 
 if TYPE_CHECKING:
     import sapien
 
-    from .objects import Color, Geometry
+    from .geometry import Color, Geometry
 
 
 PAINTS = ((0.62, 0.60, 0.55), (0.45, 0.55, 0.60), (0.52, 0.60, 0.48), (0.62, 0.50, 0.42), (0.36, 0.38, 0.42))
@@ -28,11 +28,11 @@ FURNITURE = 0.45  # meters that furniture takes along the side walls
 
 @dataclass(frozen=True)
 class Room:
-    """A place in which an action happens; the surface on which things stand is at height 0.
+    """A place in which an action happens; the surface on which objects stand is at height 0.
 
     Args:
         below: how far under the surface the floor lies, in meters.
-        top: half sizes (x, y) and middle x of the surface, in meters; empty: the floor itself.
+        top: half sizes (x, y) and middle x of the surface, in meters; None: the floor itself.
         timber: whether the surface is of wood.
         furnish: gives the furniture, sampled by a generator, standing on the floor.
 
@@ -40,16 +40,16 @@ class Room:
     """
 
     below: float = 0.0
-    top: tuple = ()
+    top: tuple[float, float, float] | None = None
     timber: bool = True
-    furnish: Any = None
+    furnish: Callable[[np.random.Generator], Iterator[Geometry]] | None = None
 
     def has_free(self, place: np.ndarray) -> bool:
         """Whether a camera at ``place`` (3,) in meters stands in front of walls and of what stands along them."""
         return not self.furnish or bool(np.abs(place[1]) < SIDE - FURNITURE and place[0] < FRONT)
 
-    def __call__(self, scene: sapien.Scene, ground: Color, rng: np.random.Generator) -> Any:
-        """Builds the room in a scene."""
+    def __call__(self, scene: sapien.Scene, ground: Color, rng: np.random.Generator) -> int | None:
+        """Builds the room in a scene; returns the number of its environment map."""
         from .builders import add_floor, build_still, grain, material, tiles
 
         if not self.furnish:
@@ -68,7 +68,7 @@ class Room:
         place = sapien.Pose([0, 0, -self.below])
         build_still(scene, walls, paint, place, "walls")
         build_still(scene, self.furnish(rng), timber, place, "furniture")
-        if self.below:
+        if self.top:
             x, y, middle = self.top
             build_still(
                 scene,

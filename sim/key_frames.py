@@ -1,4 +1,4 @@
-"""Which moments of a take become images, told by its contacts and by what the action does to the object."""
+"""Which key frames of an episode become images: by its contacts and by what the action does to the object."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def events(world: World, action: Action) -> tuple[float, float, float, float]:
 
     At the first grasp all fingers press at once; if there is none, it is the first contact.
     """
-    states, fingers, pressing = world.states, world.robot.gripper_links, {}
+    states, fingers = world.states, world.robot.gripper.links
+    pressing: dict[float, set[str]] = {}
     for contact in world.contacts:
         pressing.setdefault(contact.time, set()).add(contact.link)
     first = world.contacts[0].time
@@ -30,8 +31,15 @@ def events(world: World, action: Action) -> tuple[float, float, float, float]:
     return first, grasp, clear, states[-1].time
 
 
-def key_frames(world: World, action: Action, moments: str, count: int) -> list[tuple[str, State]]:
-    """``count`` (name, state) pairs of a take that succeeded, evenly from first to last; one alone is the last."""
+def key_frames(world: World, action: Action, kind: str, count: int) -> list[tuple[str, State]]:
+    """Returns (phase, state) pairs of an episode that succeeded, evenly from first to last; one alone is the last.
+
+    Args:
+        world: after the action.
+        action: that was done.
+        kind: one of ``KEY_FRAMES``.
+        count: of pairs.
+    """
     times = events(world, action)
     contact, grasp, clear, end = times
     marks = {
@@ -41,14 +49,14 @@ def key_frames(world: World, action: Action, moments: str, count: int) -> list[t
         "before contact": (world.states[0].time, APART * contact),
         "key moments": sorted({contact, grasp, (grasp + end) / 2, end}),
         "first contact": (contact, min(contact + TOUCH, end)),
-    }[moments]
+    }[kind]
     first, last = marks[0], marks[-1]
-    wanted = last - (last - first) * np.arange(count)[::-1] / max(count - 1, 1)
+    frame_times = last - (last - first) * np.arange(count)[::-1] / max(count - 1, 1)
     if len(marks) > 2:
-        wanted = np.interp(
+        frame_times = np.interp(
             len(marks) - 1 - np.arange(count)[::-1] * (len(marks) - 1) / max(count - 1, 1), range(len(marks)), marks
         )
     clock = np.array([state.time for state in world.states])
-    chosen = [world.states[np.abs(clock - time).argmin()] for time in wanted]
+    states = [world.states[np.abs(clock - time).argmin()] for time in frame_times]
     names = ("before contact", "contact", "grasp", "held", "end")
-    return [(names[np.searchsorted(times, state.time, side="right")], state) for state in chosen]
+    return [(names[np.searchsorted(times, state.time, side="right")], state) for state in states]

@@ -1,4 +1,4 @@
-"""A thing of one's own, from a mesh file: brought to size, set upright, and cut into the convex pieces that collide."""
+"""An object of one's own, from a mesh file: brought to size, set upright, cut into the convex pieces that collide."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InteractiveActionError, MissingExtraError
-from .objects import Geometry, Grip, ObjectSpec
+from .geometry import Geometry, Placement
+from .object_spec import Grip, ObjectSpec
 from .user_files import version, with_named
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
@@ -42,11 +43,11 @@ def mesh_object(path: str | pathlib.Path, size: float, up: str) -> ObjectSpec:
     """The ``ObjectSpec`` of a mesh file, ``size`` meters along its longest side, whose axis ``up`` points upwards.
 
     "auto" goes by its format: see ``Z_UP``. Its narrower side lies across, for the fingers. Concave meshes are cut by
-    CoACD if that is installed; otherwise the hull collides, and a hollow thing is as good as full.
+    CoACD if that is installed; otherwise the hull collides, and a hollow object is as good as full.
     """
     if up == "auto":
         up = "z" if pathlib.Path(path).suffix.lower() in Z_UP else "y"
-    return _thing_of(str(path), version(files(path)), size, up)
+    return _measured(str(path), version(files(path)), size, up)
 
 
 def files(path: str | pathlib.Path) -> list[pathlib.Path]:
@@ -60,7 +61,7 @@ def files(path: str | pathlib.Path) -> list[pathlib.Path]:
 
 
 @functools.lru_cache(4)
-def _thing_of(path: str | pathlib.Path, _version: Any, size: float, up: str) -> Any:
+def _measured(path: str, _version: tuple[tuple[str, str], ...], size: float, up: str) -> ObjectSpec:
     name = pathlib.Path(path).name
     corners, faces = read(path)
     if not len(faces) or not np.isfinite(corners).all():
@@ -81,12 +82,16 @@ def _thing_of(path: str | pathlib.Path, _version: Any, size: float, up: str) -> 
             f"The mesh {name!r} has no volume: at this size it is {2000 * half.min():.1f} mm thin. Give it thickness."
         )
     part = Geometry(
-        "mesh", file=str(path), pieces=_pieces(corners, faces, name), place=(turn, offset, scale), size=tuple(half)
+        "mesh",
+        file=str(path),
+        pieces=_pieces(corners, faces, name),
+        placement=Placement(turn, offset, scale),
+        size=tuple(half),
     )
     return ObjectSpec((part,), Grip(half[2], yaw_symmetry=2, height_tolerance=0.1), surface=min(half[:2]))
 
 
-def _pieces(corners: np.ndarray, faces: np.ndarray, name: str) -> Any:
+def _pieces(corners: np.ndarray, faces: np.ndarray, name: str) -> tuple[np.ndarray, ...]:
     """Corners (points, 3) of convex pieces."""
     import trimesh
 

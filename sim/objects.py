@@ -1,162 +1,12 @@
-"""The things that can be acted on, made of a few shapes each. To add one, add an entry: nothing else knows their names.
+"""The objects that can be acted on, made of a few shapes each.
 
-Lengths are half sizes in meters before the jitter, heights are above the ground the thing stands on. A part without a
-color of its own takes the color that the scene asks for.
+To add one, add an entry: nothing else knows their names. Units are those of ``object_spec.py``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-
-Color = tuple[float, float, float]
-STEEL, DARK, CREAM, WOOD, LEAF = (
-    (0.55, 0.56, 0.58),
-    (0.03, 0.03, 0.035),
-    (0.75, 0.70, 0.58),
-    (0.30, 0.16, 0.07),
-    (0.05, 0.25, 0.04),
-)
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """One solid: ``half`` is (x, y, z) of a box, (radius,) of a ball, (radius, z) of an upright cylinder.
-
-    A ``turned`` part is turned on a lathe instead, from its ``outline`` ((radius, height), ...) from bottom to top;
-    with a ``wall`` in meters it is hollow and open on top. ``at`` is its middle, but the ground below it if it is
-    turned.
-
-    A "mesh" is drawn from a ``file`` at its ``place`` (turn (3, 3), offset (3,), scale), and its convex ``pieces``
-    collide; ``size`` are its half sizes, and it stands on the ground.
-    """
-
-    shape: str
-    half: tuple = ()
-    at: tuple = (0.0, 0.0, 0.0)
-    color: tuple | None = None
-    outline: tuple = ()
-    wall: float = 0.0
-    file: str = ""
-    pieces: tuple = ()
-    place: tuple = ()
-    size: tuple = ()
-
-    def bounds(self) -> Any:
-        """Lowest and highest corner (2, 3)."""
-        if self.shape == "mesh":
-            x, y, z = self.size
-            return np.array([[-x, -y, 0], [x, y, 2 * z]])
-        if self.shape == "turned":
-            radius, height = np.max(self.outline, 0)
-            return np.array([[-radius, -radius, 0], [radius, radius, height]]) + self.at
-        x, y, z = {
-            "box": lambda: self.half,
-            "ball": lambda: self.half * 3,
-            "cylinder": lambda: (self.half[0], *self.half),
-        }[self.shape]()
-        return np.array([[-x, -y, -z], [x, y, z]]) + self.at
-
-
-def box(x: float, y: float, z: float, at: Any = None, color: Any = None) -> Geometry:
-    """A box of half sizes (x, y, z)."""
-    return Geometry("box", (x, y, z), at or (0.0, 0.0, z), color)
-
-
-def ball(radius: float, at: Any = None, color: Any = None) -> Geometry:
-    """A ball."""
-    return Geometry("ball", (radius,), at or (0.0, 0.0, radius), color)
-
-
-def cylinder(radius: float, z: float, at: Any = None, color: Any = None) -> Geometry:
-    """An upright cylinder of half height z."""
-    return Geometry("cylinder", (radius, z), at or (0.0, 0.0, z), color)
-
-
-def turned(*outline: tuple[float, float], wall: float = 0.0, at: Any = (0.0, 0.0, 0.0), color: Any = None) -> Geometry:
-    """A solid of revolution: its outline from bottom to top."""
-    return Geometry("turned", (), at, color, outline, wall)
-
-
-@dataclass(frozen=True)
-class Grip:
-    """Where a hand from above takes hold.
-
-    Args:
-        height: of the fingertips over the ground, in meters.
-        radius: from the middle, if it is a rim that is held, in meters.
-        yaw_symmetry: in how many directions it can be grasped: 4 like a cube, 2 like a book.
-        height_tolerance: how far the hand may take it higher, as a share of half its height.
-    """
-
-    height: float
-    radius: float = 0.0
-    yaw_symmetry: int = 4
-    height_tolerance: float = 0.3
-
-
-@dataclass(frozen=True)
-class Joint:
-    """What moves: ``parts`` about or along ``axis`` through ``at``, from 0 to ``range`` in meters or radians.
-
-    ``handle`` is where a hand takes it: the middle of the bar, the direction from which the hand comes and the one
-    along which the fingers close, both in the thing's axes at 0. ``spring`` in N/m or Nm/rad drives it back to 0;
-    ``damping`` is per second.
-    """
-
-    kind: str
-    at: tuple
-    axis: tuple
-    range: float
-    parts: tuple
-    handle: tuple = ()
-    spring: float = 0.0
-    damping: float = 2.0
-
-
-@dataclass(frozen=True)
-class ObjectSpec:
-    """What can be acted on.
-
-    Args:
-        parts: ``Geometry`` of which it is made.
-        grip: where a hand takes it; None: nowhere.
-        density: kg/m3.
-        inside: (radius, floor, rim) of what it can hold, in meters.
-        surface: radius of the flat top that it offers, in meters.
-        joint: that opens it; None: it has none.
-        word: what captions call it, if not by its name.
-        model: (URDF, meters of its unit): it is built from that, and its parts only say how large it is.
-    """
-
-    parts: tuple
-    grip: Grip | None = None
-    density: float = 300.0  # kg/m3, a light wood
-    inside: tuple = ()
-    surface: float = 0.0
-    joint: Joint | None = None
-    word: str = ""
-    model: tuple = ()
-    bounds: np.ndarray = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        every = [part.bounds() for part in (*self.parts, *(self.joint.parts if self.joint else ()))]
-        object.__setattr__(self, "bounds", np.array([np.min(every, (0, 1)), np.max(every, (0, 1))]))
-
-    @property
-    def half(self) -> np.ndarray:
-        """Half sizes (3,) of the box around it, whose middle is its origin in the simulation."""
-        return (self.bounds[1] - self.bounds[0]) / 2
-
-    @property
-    def middle(self) -> np.ndarray:
-        """The middle (3,) of the box around it."""
-        return (self.bounds[1] + self.bounds[0]) / 2
-
-
-FRONT, ACROSS, UP = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)  # a thing with a front shows it to -x
+from .geometry import CREAM, DARK, LEAF, STEEL, WOOD, ball, box, cylinder, turned
+from .object_spec import ACROSS, FRONT, UP, Grip, Joint, ObjectSpec
 
 OBJECTS = {
     "cube": ObjectSpec((box(0.033, 0.033, 0.033),), Grip(0.033), surface=0.033),
@@ -403,4 +253,4 @@ OBJECTS = {
         ),
     ),
 }
-GRASPED = tuple(name for name, thing in OBJECTS.items() if thing.grip)  # what one hand can pick up
+GRASPED = tuple(name for name, spec in OBJECTS.items() if spec.grip)  # what one hand can pick up

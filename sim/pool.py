@@ -18,6 +18,12 @@ from .client import ROOT, TICK, Simulator
 from .episodes import collect
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from .plan import Plan
+    from .progress import Episode, EpisodeProgress, Progress
     from .recording import Recording
     from .scene import Scene
 
@@ -36,7 +42,7 @@ class Pool:
             self._free.put(simulator)
         self._threads = ThreadPoolExecutor(workers)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,18 +50,18 @@ class Pool:
         for simulator in self.simulators:
             simulator.close()
 
-    def record(self, scene: Scene, plan: Any, progress: Any = None) -> Recording:
+    def record(self, scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
         """A ``Recording``; ``progress`` as of ``Simulator.record``."""
         return self.record_together((scene,), plan, progress)[0]
 
-    def record_together(self, scenes: Any, plan: Any, progress: Any = None) -> list[Recording]:
+    def record_together(self, scenes: Sequence[Scene], plan: Plan, progress: Progress | None = None) -> list[Recording]:
         """A ``Recording`` of each of ``scenes``, all of the same seeds."""
         return collect(self._submit, scenes, plan, progress)
 
-    def _submit(self, *job: Any) -> Any:
+    def _submit(self, *job: Any) -> _Running:
         return _Running(self, job)
 
-    def _work(self, running: Any, job: Any) -> Any:
+    def _work(self, running: _Running, job: tuple[Any, ...]) -> Episode:
         simulator = self._free.get()
         try:
             return simulator.run_episode(*job, running.on_progress)
@@ -64,32 +70,33 @@ class Pool:
 
 
 class _Running:
-    """A take that one of the simulators has begun, or will."""
+    """An episode that one of the simulators has begun, or will."""
 
-    def __init__(self, pool: Any, job: Any) -> None:
-        self.latest, self.not_cancelled = (0, None), threading.Event()
+    def __init__(self, pool: Pool, job: tuple[Any, ...]) -> None:
+        self.latest: tuple[int, np.ndarray | None] = (0, None)
+        self.not_cancelled = threading.Event()
         self.not_cancelled.set()
         self.future = pool._threads.submit(pool._work, self, job)
 
-    def on_progress(self, done: int, image: Any) -> None:
+    def on_progress(self, done: int, image: np.ndarray | None) -> None:
         if not self.not_cancelled.is_set():
             raise Stopped
         if image is not None:
             self.latest = done, image
 
-    def follow(self, progress: Any) -> Any:
-        told = 0
+    def follow(self, progress: EpisodeProgress | None) -> Episode:
+        reported = 0
         try:
             while progress and not self.future.done():
                 time.sleep(TICK)
                 done, image = self.latest
-                progress(done, image if done > told else None)  # from this thread alone
-                told = done
+                progress(done, image if done > reported else None)  # from this thread alone
+                reported = done
             parts, failure = self.future.result()
         except BaseException:
             self.cancel()
             raise
-        if progress and not failure and self.latest[0] > told:
+        if progress and not failure and self.latest[0] > reported:
             progress(*self.latest)
         return parts, failure
 
@@ -98,7 +105,7 @@ class _Running:
         self.future.cancel()
 
 
-def record_with_ray(scene: Scene, plan: Any, progress: Any = None) -> Recording:
+def record_with_ray(scene: Scene, plan: Plan, progress: Progress | None = None) -> Recording:
     """A ``Recording`` as of ``Pool``, by the workers of the Ray cluster that is joined, or of a local one.
 
     Each job asks for one CPU. The nodes of the cluster need this folder at the same place, and what the simulator
@@ -113,8 +120,8 @@ def record_with_ray(scene: Scene, plan: Any, progress: Any = None) -> Recording:
 
     @ray.remote(num_cpus=1)
     def run(
-        root: str, scenes: Any, plan: Any, seed: int
-    ) -> Any:  # sent by value: a node knows this pack only once it has entered it
+        root: str, scenes: list[dict[str, Any]], plan: dict[str, Any], seed: int
+    ) -> Episode:  # sent by value: a node knows this pack only once it has entered it
         import runpy
         import sys
 
@@ -126,19 +133,19 @@ def record_with_ray(scene: Scene, plan: Any, progress: Any = None) -> Recording:
 
         return SIMULATOR.run_episode([Scene(**scene) for scene in scenes], Plan(**plan), seed)
 
-    def submit(scenes: Any, plan: Any, seed: int) -> Any:
+    def submit(scenes: Sequence[Scene], plan: Plan, seed: int) -> _OnCluster:
         return _OnCluster(ray, run.remote(str(ROOT), [asdict(scene) for scene in scenes], asdict(plan), seed))
 
     return collect(submit, (scene,), plan, progress)[0]
 
 
 class _OnCluster:
-    """A take that some node of the cluster works on."""
+    """An episode that some node of the cluster works on."""
 
     def __init__(self, ray: Any, reference: Any) -> None:
         self.ray, self.reference = ray, reference
 
-    def follow(self, progress: Any) -> Any:
+    def follow(self, progress: EpisodeProgress | None) -> Episode:
         while progress and not self.ray.wait([self.reference], timeout=TICK)[0]:
             progress(0, None)
         parts, failure = self.ray.get(self.reference)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import IO, Any
 
 import numpy as np
 
 
-def send(stream: Any, message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> None:
+def send(stream: IO[bytes], message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> None:
     """Write a dict that json knows and a dict of arrays of numbers or strings."""
     arrays = {name: np.asarray(array) for name, array in (arrays or {}).items()}
     described = [(name, array.dtype.str, array.shape) for name, array in arrays.items()]
     stream.write(json.dumps({**message, "arrays": described}).encode() + b"\n")
-    for array in arrays.values():
-        stream.write(array.tobytes())
+    stream.writelines(array.tobytes() for array in arrays.values())
     stream.flush()
 
 
-def receive(stream: Any) -> tuple[Any, dict[str, np.ndarray]]:
+def receive(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The next (dict, dict of arrays); EOFError when the other side has gone."""
     line = stream.readline()
     if not line.endswith(b"\n"):
@@ -28,7 +28,7 @@ def receive(stream: Any) -> tuple[Any, dict[str, np.ndarray]]:
     return message, {name: _array(stream, np.dtype(kind), shape) for name, kind, shape in message.pop("arrays")}
 
 
-def _array(stream: Any, dtype: Any, shape: Any) -> np.ndarray:
+def _array(stream: IO[bytes], dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
     data = bytearray(stream.read(dtype.itemsize * math.prod(shape)))
     if len(data) < dtype.itemsize * math.prod(shape):
         raise EOFError

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from .scene import Scene
 
 COLORS = {"subject": (60, 130, 255), "object": (255, 140, 30)}
 
@@ -43,7 +46,7 @@ class Recording:
     ``scene`` is the ``Scene`` that was simulated, or an ``ExternalSource`` if the images come from somewhere else.
     """
 
-    scene: Any
+    scene: Scene | ExternalSource
     images: np.ndarray
     subject_masks: np.ndarray
     object_masks: np.ndarray
@@ -87,12 +90,12 @@ class Recording:
         return len(self.seeds) / (len(self.seeds) + len(self.failed_seeds))
 
     @property
-    def subject_boxes(self) -> list[Any]:
+    def subject_boxes(self) -> list[list[dict[str, Any]]]:
         """One list an image, of at most one box around the subject's mask."""
         return [boxes_of(*pair) for pair in zip(self.subject_masks, self.subject)]
 
     @property
-    def object_boxes(self) -> list[Any]:
+    def object_boxes(self) -> list[list[dict[str, Any]]]:
         """One list an image, of at most one box around the object's mask."""
         return [boxes_of(*pair) for pair in zip(self.object_masks, self.object)]
 
@@ -115,14 +118,14 @@ class Recording:
         return "\n".join(lines)
 
     def overlay(self) -> np.ndarray:
-        """The images uint8 (N, H, W, 3) with masks tinted and boxes drawn: subject blue, object orange."""
-        drawn = self.images.astype(np.float32)
+        """The images uint8 (N, H, W, 3) with masks tinted and boxes outlined: subject blue, object orange."""
+        pixels = self.images.astype(np.float32)
         for masks, color in ((self.subject_masks, COLORS["subject"]), (self.object_masks, COLORS["object"])):
-            drawn[masks] = 0.6 * drawn[masks] + 0.4 * np.array(color)
-        images = [Image.fromarray(image) for image in drawn.astype(np.uint8)]
+            pixels[masks] = 0.6 * pixels[masks] + 0.4 * np.array(color)
+        images = [Image.fromarray(image) for image in pixels.astype(np.uint8)]
         for boxes, color in ((self.subject_boxes, COLORS["subject"]), (self.object_boxes, COLORS["object"])):
-            for image, found in zip(images, boxes):
-                for box in found:
+            for image, entries in zip(images, boxes):
+                for box in entries:
                     x, y = box["x"], box["y"]
                     corners = (x, y, x + box["width"] - 1, y + box["height"] - 1)
                     ImageDraw.Draw(image).rectangle(corners, outline=color, width=max(1, image.height // 200))

@@ -7,7 +7,7 @@ Vulkan is software, those textures and the shading of what something else covers
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sapien
@@ -16,7 +16,7 @@ import sapien.render
 from ..errors import InteractiveActionError
 
 if TYPE_CHECKING:
-    pass
+    from .poses import Point
 
 
 SHADERS = str(pathlib.Path(__file__).with_name("shaders"))
@@ -35,7 +35,9 @@ for _name, _kind in CHANNELS.items():
     sapien.render.set_picture_format(_name, _kind)
 
 
-def add_camera(scene: sapien.Scene, width: int, height: int, field_of_view: float) -> Any:
+def add_camera(
+    scene: sapien.Scene, width: int, height: int, field_of_view: float
+) -> sapien.render.RenderCameraComponent:
     """A camera of that size in pixels and vertical angle in radians, at an entity of its own."""
     camera = sapien.render.RenderCameraComponent(width, height, SHADERS)
     camera.set_fovy(field_of_view, compute_x=True)
@@ -46,7 +48,16 @@ def add_camera(scene: sapien.Scene, width: int, height: int, field_of_view: floa
     return camera
 
 
-def add_sun(scene: sapien.Scene, direction: Any, color: Any, target: Any) -> None:
+def add_lights(scene: sapien.Scene, target: Point, rng: np.random.Generator) -> None:
+    """Ambient light, a sun whose shadows fall about the place ``target`` (3,), and weaker light from two sides."""
+    scene.ambient_light = [rng.uniform(0.3, 0.5)] * 3
+    direction = [rng.uniform(-0.6, 0.6), rng.uniform(-0.6, 0.6), -1]
+    add_sun(scene, direction, [rng.uniform(1.4, 2.2)] * 3, target)
+    for side in ([-0.6, 0.8, -0.4], [-0.6, -0.8, -0.4]):  # from where the cameras stand, so that no side is dark
+        scene.add_directional_light(side, [rng.uniform(0.5, 0.9)] * 3)
+
+
+def add_sun(scene: sapien.Scene, direction: Point, color: Point, target: Point) -> None:
     """A light from far away, along ``direction`` (3,), whose shadows fall about the place ``target`` (3,)."""
     scene.add_directional_light(
         direction, color, True, target, shadow_scale=SHADOWED, shadow_near=-3, shadow_far=3, shadow_map_size=SHADOW_MAP
@@ -73,12 +84,14 @@ def read_meshes(scene: sapien.Scene) -> None:
                     ) from error
 
 
-def _bodies(scene: sapien.Scene) -> list[Any]:
+def _bodies(scene: sapien.Scene) -> list[sapien.render.RenderBodyComponent]:
     components = [component for entity in scene.entities for component in entity.components]
     return [component for component in components if isinstance(component, sapien.render.RenderBodyComponent)]
 
 
-def render_camera(scene: sapien.Scene, camera: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def render_camera(
+    scene: sapien.Scene, camera: sapien.render.RenderCameraComponent
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns what ``camera`` sees of ``scene`` as it stands.
 
     Returns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from .custom_object import CustomObject
 from .custom_robot import CustomRobot
 from .interiors import ROOMS
 from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS, files, mesh_object
+from .object_spec import ObjectSpec
 from .objects import OBJECTS
 from .robots import ROBOTS
 
@@ -26,7 +27,7 @@ OBJECT_COLORS = {
     "orange": (0.90, 0.30, 0.02),
     "purple": (0.32, 0.05, 0.50),
 }
-PLAIN_COLORS = ("red", "green", "blue", "yellow")  # what random draws from: every model knows their names
+PLAIN_COLORS = ("red", "green", "blue", "yellow")  # what random chooses from: every model knows their names
 PLACE_COLORS = {  # dark enough for a white robot to stand out
     "grey": (0.22, 0.22, 0.23),
     "sand": (0.42, 0.32, 0.19),
@@ -94,11 +95,11 @@ class Scene:
         for name, kind in (("custom_robot", CustomRobot), ("custom_object", CustomObject)):
             if isinstance(getattr(self, name), dict):  # from json
                 object.__setattr__(self, name, kind(**getattr(self, name)))
-        known: Any
-        for name, known in (("robot", ROBOTS), ("action", ACTIONS), ("object", OFFERED), ("room", ROOMS)):
-            _check(name, getattr(self, name), known)
-        for name, known in (("object_color", OBJECT_COLORS), ("ground", PLACE_COLORS), ("background", PLACE_COLORS)):
-            _check(name, getattr(self, name), (RANDOM, *known))
+        choices: Collection[str]
+        for name, choices in (("robot", ROBOTS), ("action", ACTIONS), ("object", OFFERED), ("room", ROOMS)):
+            _check(name, getattr(self, name), choices)
+        for name, choices in (("object_color", OBJECT_COLORS), ("ground", PLACE_COLORS), ("background", PLACE_COLORS)):
+            _check(name, getattr(self, name), (RANDOM, *choices))
         offered = ACTIONS[self.action].objects
         if self.custom_object:
             if self.mesh or self.action not in OF_JOINTED:
@@ -126,16 +127,16 @@ class Scene:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InteractiveActionError(f"The seed must be a whole number from 0 upwards, but is {self.seed!r}.")
 
-    def thing(self) -> Any:
+    def object_spec(self) -> ObjectSpec:
         """The ``ObjectSpec`` that is acted on."""
         if self.custom_object:
-            return self.custom_object.thing()
+            return self.custom_object.spec()
         return mesh_object(self.mesh, self.mesh_size, self.mesh_up) if self.mesh else OBJECTS[self.object]
 
-    def own_files(self) -> Any:
+    def own_files(self) -> list[pathlib.Path]:
         """The paths of all files of the user's that it is made of."""
-        owned = [own for own in (self.custom_robot, self.custom_object) if own]
-        return [file for own in owned for file in own.files()] + (files(self.mesh) if self.mesh else [])
+        custom = [one for one in (self.custom_robot, self.custom_object) if one]
+        return [file for one in custom for file in one.files()] + (files(self.mesh) if self.mesh else [])
 
     def caption_name(self, color: str) -> str:
         """What the object of a ``color`` is called.
@@ -161,7 +162,8 @@ class Scene:
             raise InteractiveActionError(
                 f"A {self.robot} cannot '{self.action}'. Choose one of: {', '.join(able(self.action))}."
             )
-        if (own or ROBOTS[self.robot]).stands and ROOMS[self.room].below:
+        stands = own.stands if own else ROBOTS[self.robot].base.stands
+        if stands and ROOMS[self.room].below:
             level = ", ".join(name for name, room in ROOMS.items() if not room.below)
             who = own.caption_name if own else self.robot
             raise InteractiveActionError(
@@ -193,12 +195,12 @@ def able(action: str) -> tuple[str, ...]:
     return tuple(
         name
         for name, robot in ROBOTS.items()
-        if bool(robot.palms) == ACTIONS[action].two_handed and action not in robot.unsupported_actions
+        if bool(robot.humanoid) == ACTIONS[action].two_handed and action not in robot.unsupported_actions
     )
 
 
-def _check(name: str, value: Any, known: Iterable[str]) -> None:
-    if value not in known:
+def _check(name: str, value: str, choices: Collection[str]) -> None:
+    if value not in choices:
         raise InteractiveActionError(
-            f"There is no {name.replace('_', ' ')} {value!r}. Choose one of: {', '.join(known)}."
+            f"There is no {name.replace('_', ' ')} {value!r}. Choose one of: {', '.join(choices)}."
         )

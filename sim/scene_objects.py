@@ -1,38 +1,48 @@
-"""Things as they stand in a simulated world."""
+"""Objects as they stand in a simulated world."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sapien
 import sapien.physx
 
-from .objects import ObjectSpec
+if TYPE_CHECKING:
+    from .object_spec import ObjectSpec
+    from .poses import Point
 
 
 @dataclass(eq=False)
 class SceneObject:
-    """A thing in this world.
+    """An object in this world.
 
-    ``entity`` is what is acted on: the thing itself, or the part of it that moves on its joint.
+    Args:
+        name: of its kind.
+        color: name of its color.
+        spec: what it is made of.
+        scale: relative to that.
+        entity: what is acted on: the object itself, or the part of it that moves on its joint.
+        articulation: of an object with a joint.
+        framed: whether cameras must show it.
     """
 
     name: str
     color: str
-    thing: ObjectSpec
+    spec: ObjectSpec
     scale: float
     entity: sapien.Entity
     articulation: sapien.physx.PhysxArticulation | None = None
+    framed: bool = True
 
     @property
     def half(self) -> np.ndarray:
         """Half sizes (3,) in meters of the box around it."""
-        return self.thing.half * self.scale
+        return self.spec.half * self.scale
 
     @property
-    def entities(self) -> list[Any]:
+    def entities(self) -> list[sapien.Entity]:
         """All that its mask shows."""
         return [link.entity for link in self.articulation.links] if self.articulation else [self.entity]
 
@@ -54,12 +64,22 @@ class SceneObject:
     @property
     def joint_range(self) -> float:
         """How far its joint goes, in meters or radians."""
-        return self.thing.joint.range * (self.scale if self.thing.joint.kind == "slide" else 1)
+        return self.spec.joint.range * (self.scale if self.spec.joint.kind == "slide" else 1)
 
-    def at(self, point: Any) -> np.ndarray:
-        """Where ``point`` (3,) of ``objects.py`` is in the world."""
+    @property
+    def bounds(self) -> np.ndarray:
+        """Lowest and highest corner (2, 3) of the box around it as it is now, in the world."""
+        return _body(self.entity).compute_global_aabb_tight()
+
+    def solid_bounds(self) -> list[np.ndarray]:
+        """Lowest and highest corners (2, 3) of the boxes around each of its bodies that collide."""
+        bodies = [body for entity in self.entities if (body := _body(entity)).collision_shapes]
+        return [body.compute_global_aabb_tight() for body in bodies]
+
+    def at(self, point: Point) -> np.ndarray:
+        """Where a point (3,) of its ``spec`` is in the world."""
         pose = self.pose
-        return pose[:3, :3] @ ((np.array(point) - self.thing.middle) * self.scale) + pose[:3, 3]
+        return pose[:3, :3] @ ((np.array(point) - self.spec.middle) * self.scale) + pose[:3, 3]
 
     def place(self, x: float, y: float, yaw: float, height: float = 0.0) -> None:
         """Stand it there, its lowest point ``height`` over the ground."""
@@ -73,3 +93,7 @@ class SceneObject:
 def upright(yaw: float) -> list[float]:
     """The quaternion wxyz of what stands upright, turned by ``yaw`` radians."""
     return [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+
+
+def _body(entity: sapien.Entity) -> sapien.physx.PhysxRigidBaseComponent:
+    return entity.find_component_by_type(sapien.physx.PhysxRigidBaseComponent)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from .recording import Recording
 from .scene import OF_ANYTHING
 
 if TYPE_CHECKING:
+    from .client import Simulator
     from .plan import Plan
+    from .pool import Pool
     from .progress import Progress
     from .scene import Scene
 
@@ -32,11 +34,11 @@ class Triples:
     """
 
     anchors: Recording
-    others: tuple
+    others: tuple[Recording, ...]
 
     @property
     def same_action(self) -> np.ndarray:
-        """For each anchor the image (N, H, W, 3) of the same camera and moment in the next take.
+        """For each anchor the image (N, H, W, 3) of the same camera and key frame in the next episode.
 
         The action in another context.
         """
@@ -58,7 +60,7 @@ def others_of(scene: Scene) -> list[str]:
 
 
 def record_triples(
-    simulator: Any, scene: Scene, others: Sequence[str], plan: Plan, progress: Progress | None = None
+    simulator: Simulator | Pool, scene: Scene, others: Sequence[str], plan: Plan, progress: Progress | None = None
 ) -> Triples:
     """``Triples`` of ``scene`` and the actions ``others``: those seeds with which all of the actions succeed.
 

@@ -9,11 +9,15 @@ import math
 import pathlib
 import tempfile
 import xml.etree.ElementTree as ET
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import InteractiveActionError
 from ..files import path_inside
 from .user_files import with_named
+
+if TYPE_CHECKING:
+    from sapien.physx import PhysxArticulation
+    from sapien.wrapper.urdf_loader import URDFLoader
 
 MOVES = ("revolute", "continuous", "prismatic")
 PREFERRED = ("mobility_cvx.urdf", "mobility.urdf")  # of PartNet-Mobility, the first with convex pieces
@@ -47,8 +51,8 @@ def find(folder: str | pathlib.Path, name: str) -> pathlib.Path:
     """
     path = path_inside(folder, name, "URDF")
     if path.is_dir():
-        found = {file.name: file for file in sorted(path.glob("*.urdf"))}
-        path = path_inside(folder, next((found[name] for name in (*PREFERRED, *found) if name in found), path), "URDF")
+        files = {file.name: file for file in sorted(path.glob("*.urdf"))}
+        path = path_inside(folder, next((files[name] for name in (*PREFERRED, *files) if name in files), path), "URDF")
     if path.suffix.lower() != ".urdf" or not path.is_file():
         raise InteractiveActionError(
             f"There is no URDF {name!r} in {folder}. Put it there with its meshes: a file, or a folder with one."
@@ -96,8 +100,14 @@ def files(folder: str | pathlib.Path, name: str) -> list[pathlib.Path]:
     return [path_inside(folder, path, "file") for path in (find(folder, name), *paths)]
 
 
-def load(loader: Any, root: ET.Element, called: str) -> Any:
-    """The articulation of a root element, by a loader of SAPIEN's. An error says what it is ``called``."""
+def load(loader: URDFLoader, root: ET.Element, what: str) -> PhysxArticulation:
+    """The articulation of a root element, by a loader of SAPIEN's.
+
+    Args:
+        loader: set up for the scene.
+        root: of the URDF.
+        what: names it in errors.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.urdf")
         ET.ElementTree(root).write(path)
@@ -105,21 +115,31 @@ def load(loader: Any, root: ET.Element, called: str) -> Any:
             return loader.load(str(path))
         except Exception as error:  # whatever the loader and the mesh readers raise
             raise InteractiveActionError(
-                f"The {called} cannot be loaded: {type(error).__name__}: {error}. Mend it, or export it again."
+                f"The {what} cannot be loaded: {type(error).__name__}: {error}. Mend it, or export it again."
             ) from error
 
 
-def parents(root: ET.Element) -> dict[str, Any]:
+def parent_of(joint: ET.Element) -> str:
+    """The name of the link that carries a joint."""
+    return joint.find("parent").get("link", "")
+
+
+def child_of(joint: ET.Element) -> str:
+    """The name of the link that a joint carries."""
+    return joint.find("child").get("link", "")
+
+
+def carriers(root: ET.Element) -> dict[str, ET.Element]:
     """{name of a link: the joint that carries it}; the root link has none."""
-    return {str(joint.find("child").get("link")): joint for joint in root.findall("joint")}
+    return {child_of(joint): joint for joint in root.findall("joint")}
 
 
-def joints_to(root: ET.Element, link: str) -> list[Any]:
+def joints_to(root: ET.Element, link: str) -> list[ET.Element]:
     """The joints that lead from the root link to ``link``, in order."""
-    carried, chain = parents(root), []
-    while joint := carried.get(link):
+    joints, chain = carriers(root), []
+    while (joint := joints.get(link)) is not None:
         chain.insert(0, joint)
-        link = joint.find("parent").get("link")
+        link = parent_of(joint)
     return chain
 
 
@@ -128,7 +148,7 @@ def links_of(root: ET.Element) -> list[str]:
     return [link.get("name", "") for link in root.findall("link")]
 
 
-def _check_tree(path: Any, root: ET.Element) -> None:
+def _check_tree(path: pathlib.Path, root: ET.Element) -> None:
     links, joints = links_of(root), root.findall("joint")
     if len(set(links)) < len(links) or not all(links):
         raise _wrong(path, "has links without a name, or two of the same")
@@ -137,22 +157,22 @@ def _check_tree(path: Any, root: ET.Element) -> None:
     if not all(joint.get("name") for joint in joints):
         raise _wrong(path, "has a joint without a name")
     for joint in joints:
-        called = joint.get("name")
+        name = joint.get("name")
         for end in ("parent", "child"):
             link = joint.find(end).get("link") if joint.find(end) is not None else None
             if link not in links:
-                raise _wrong(path, f"has a joint {called!r} whose {end} link is {link!r}, which it does not have")
+                raise _wrong(path, f"has a joint {name!r} whose {end} link is {link!r}, which it does not have")
         if joint.get("type") not in (*MOVES, "fixed"):
             raise _wrong(
                 path,
-                f"has a joint {called!r} of the type {joint.get('type')!r}, which is not one of {', '.join(MOVES)}, "
+                f"has a joint {name!r} of the type {joint.get('type')!r}, which is not one of {', '.join(MOVES)}, "
                 "fixed",
             )
         if joint.get("type") in ("revolute", "prismatic") and joint.find("limit") is None:
-            raise _wrong(path, f"has a joint {called!r} without a <limit>")
+            raise _wrong(path, f"has a joint {name!r} without a <limit>")
     if (
         len({joint.get("name") for joint in joints}) < len(joints)
-        or len(parents(root)) < len(joints)
+        or len(carriers(root)) < len(joints)
         or len(joints) != len(links) - 1
     ):
         raise _wrong(
@@ -161,23 +181,23 @@ def _check_tree(path: Any, root: ET.Element) -> None:
             "link one parent",
         )
     for link in links:  # a ring among them would go round for ever
-        seen: set[str] = set()
-        carried = parents(root)
-        while above := carried.get(link):
-            if link in seen:
+        visited: set[str] = set()
+        joints_by_child = carriers(root)
+        while (above := joints_by_child.get(link)) is not None:
+            if link in visited:
                 raise _wrong(path, f"has a ring of joints through the link {link!r}")
-            seen.add(link)
-            link = above.find("parent").get("link")
+            visited.add(link)
+            link = parent_of(above)
 
 
-def _check_parts(path: Any, root: ET.Element) -> None:
+def _check_parts(path: pathlib.Path, root: ET.Element) -> None:
     for element in root.iter():
         for group in NEEDED.get(element.tag, ()):
             if not any(element.get(name) or element.find(name) is not None for name in group):
                 raise _wrong(path, f"has a <{element.tag}> without {' or '.join(group)}")
 
 
-def _check_numbers(path: Any, root: ET.Element) -> None:
+def _check_numbers(path: pathlib.Path, root: ET.Element) -> None:
     for element in root.iter():
         for name, count in NUMBERS.items():
             text = element.get(name)
@@ -195,7 +215,7 @@ def _check_numbers(path: Any, root: ET.Element) -> None:
                 raise _wrong(path, f"has a <{element.tag}> whose {name} is {text!r}, which is more than {LARGEST:.0f}")
 
 
-def _file(folder: str | pathlib.Path, path: Any, name: str) -> Any:
+def _file(folder: str | pathlib.Path, path: pathlib.Path, name: str) -> pathlib.Path:
     """Returns the whole path of a file that a URDF names.
 
     It is named relative to the URDF, or in a package of ROS, of which the folders above may be part.
@@ -206,11 +226,11 @@ def _file(folder: str | pathlib.Path, path: Any, name: str) -> Any:
     if name.startswith("package://"):
         tries += [above / rest for above in (here, *here.parents) for rest in (plain, plain.partition("/")[2])]
     for place in tries:
-        found = path_inside(folder, place, f"file of {path.name}")
-        if found.is_file():
-            return found
+        file = path_inside(folder, place, f"file of {path.name}")
+        if file.is_file():
+            return file
     raise _wrong(path, f"names the file {name!r}, which is not there")
 
 
-def _wrong(path: Any, what: str) -> InteractiveActionError:
+def _wrong(path: pathlib.Path, what: str) -> InteractiveActionError:
     return InteractiveActionError(f"The URDF {path.name!r} {what}. Mend it, or export it again.")

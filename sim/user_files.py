@@ -10,7 +10,7 @@ import re
 import struct
 import urllib.parse
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..errors import InteractiveActionError
@@ -24,16 +24,16 @@ BLOCK = 2**20
 
 def with_named(path: str | pathlib.Path) -> list[pathlib.Path]:
     """``path`` and the files there are that it names (materials, buffers, textures), and that those name."""
-    path, found = pathlib.Path(path), []
+    path, files = pathlib.Path(path), []
     waiting = [path]
     while waiting:
         file = waiting.pop()
-        if file not in found:
-            found.append(file)
+        if file not in files:
+            files.append(file)
             folders = {file.parent, path.parent}  # readers look for a material's textures beside either
             names = _named(file) if os.path.isfile(file) else ()
             waiting += [folder / name for name in names for folder in folders if os.path.isfile(folder / name)]
-    return [path, *sorted(found[1:])]
+    return [path, *sorted(files[1:])]
 
 
 def version(files: Iterable[pathlib.Path]) -> tuple[tuple[str, str], ...]:
@@ -56,8 +56,9 @@ def _digest(file: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
-def _named(file: pathlib.Path) -> Any:
-    """What a file calls the files that belong to it. One that is broken calls none: who reads it says so."""
+def _named(file: pathlib.Path) -> Sequence[str]:
+    """Names of the files that belong to a file. One that is broken names none: who reads it says so."""
+    read: dict[str, Callable[[pathlib.Path], Sequence[str]]]
     read = {".obj": _of_lines, ".mtl": _of_lines, ".ply": _of_ply, ".gltf": _of_gltf, ".glb": _of_glb, ".dae": _of_dae}
     try:
         return read.get(file.suffix.lower(), lambda _: ())(file)
@@ -65,7 +66,7 @@ def _named(file: pathlib.Path) -> Any:
         return ()
 
 
-def _of_lines(file: pathlib.Path) -> Any:
+def _of_lines(file: pathlib.Path) -> Sequence[str]:
     """Names may hold blanks, and options or other names stand before: each word and each end of a line may be one."""
     names = set()
     if file.suffix.lower() == ".obj":
@@ -76,7 +77,7 @@ def _of_lines(file: pathlib.Path) -> Any:
     return sorted(name.replace("\\", "/") for name in names)
 
 
-def _of_ply(file: pathlib.Path) -> Any:
+def _of_ply(file: pathlib.Path) -> Sequence[str]:
     names = []
     with open(file, "rb") as lines:
         for line in lines:
@@ -88,22 +89,22 @@ def _of_ply(file: pathlib.Path) -> Any:
     return names
 
 
-def _of_gltf(file: pathlib.Path) -> Any:
+def _of_gltf(file: pathlib.Path) -> Sequence[str]:
     return _uris(json.loads(file.read_bytes()))
 
 
-def _of_glb(file: pathlib.Path) -> Any:
+def _of_glb(file: pathlib.Path) -> Sequence[str]:
     with open(file, "rb") as content:
         *_, length, kind = struct.unpack("<4s4I", content.read(20))
         return _uris(json.loads(content.read(min(length, os.path.getsize(file))))) if kind == 0x4E4F534A else ()
 
 
-def _uris(document: Any) -> Any:
-    named = [entry.get("uri") for kind in ("buffers", "images") for entry in document.get(kind, ())]
-    return [urllib.parse.unquote(uri) for uri in named if uri and not uri.startswith("data:")]
+def _uris(document: dict[str, Any]) -> Sequence[str]:
+    uris = [entry.get("uri") for kind in ("buffers", "images") for entry in document.get(kind, ())]
+    return [urllib.parse.unquote(uri) for uri in uris if uri and not uri.startswith("data:")]
 
 
-def _of_dae(file: pathlib.Path) -> Any:
+def _of_dae(file: pathlib.Path) -> Sequence[str]:
     images = [element for element in ET.parse(file).iter() if element.tag.rpartition("}")[2] == "init_from"]
     texts = [text.strip() for image in images for text in image.itertext() if text.strip()]
     return [urllib.parse.unquote(text.removeprefix("file://")) for text in texts]

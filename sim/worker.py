@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -17,13 +17,18 @@ from .plan import Plan
 from .protocol import receive, send
 from .scene import Scene
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .progress import Episode, ImageProgress
+
 
 class Stopped(Exception):
     """The other side does not want the rest."""
 
 
-def serve(requests: Any, replies: Any) -> None:
-    """Answer each request with images, each waiting for "go on" or "stop", and then a take, "stopped" or an error."""
+def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Answers each request with images, each waiting for "go on" or "stop", and then an episode or an error."""
 
     def show(done: int, image: np.ndarray) -> None:
         send(replies, {"kind": "image", "done": done}, {"image": image})
@@ -49,12 +54,12 @@ def serve(requests: Any, replies: Any) -> None:
             send(replies, {"kind": "error", "sentence": sentence})
 
 
-def _run_episode(*request: Any) -> Any:
+def _run_episode(scenes: Sequence[Scene], plan: Plan, seed: int, progress: ImageProgress) -> Episode:
     try:
         from .record import record_episode
     except ImportError as error:
         raise MissingExtraError(f"{error.name}, which simulates the scene,", "sim") from error
-    return record_episode(*request)
+    return record_episode(scenes, plan, seed, progress)
 
 
 def main() -> None:

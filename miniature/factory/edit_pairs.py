@@ -112,7 +112,7 @@ class Studio:
 
         self.rng = np.random.default_rng((FIRST_SEED, seed))
         self.world: Any
-        self.world, self.failure = perform(Scene(action=action, object=object, seed=FIRST_SEED + seed), 0)
+        self.world, _, self.failure = perform(Scene(action=action, object=object, seed=FIRST_SEED + seed), 0)
         if self.failure:
             return
         self.plan = Plan(width=SIZE, height=SIZE, cameras=4)
@@ -132,7 +132,7 @@ class Studio:
         import sapien.render
 
         item = self.world.item
-        parts = [item.thing.parts, item.thing.joint.parts] if item.articulation else [item.thing.parts]
+        parts = [item.spec.parts, item.spec.joint.parts] if item.articulation else [item.spec.parts]
         for entity, geometries in zip(item.entities, parts):
             shapes = entity.find_component_by_type(sapien.render.RenderBodyComponent).render_shapes
             for geometry, shape in zip(geometries, shapes):

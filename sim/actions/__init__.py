@@ -1,5 +1,6 @@
 """One file an action: how the robot does it, and how the simulation tells that it was done."""
 
+from .action import Action
 from .carry import Carry
 from .drop import Drop
 from .hand_over import HandOver
@@ -25,7 +26,7 @@ from .take_out import TakeOut
 from .tip_over import TipOver
 from .touch import Touch
 
-ACTIONS = {
+ACTIONS: dict[str, type[Action]] = {
     action.name: action
     for action in (
         PickUp,

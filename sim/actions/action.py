@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..objects import GRASPED
 
 if TYPE_CHECKING:
-    from ..world import State, World
+    from ..motion import Arm
+    from ..robot import Box
+    from ..scene_objects import SceneObject
+    from ..state import State
+    from ..two_hands import TwoHands
+    from ..world import World
 
 
 COLORS = ("blue", "green", "yellow", "purple")
@@ -19,9 +24,19 @@ MOVED, TILTED = 0.03, 0.35  # meters and radians from which on it shows that som
 class Action:
     """One member of a family of trajectories, sampled by ``rng``.
 
-    objects: those it is offered for. robots: how many do it. two_handed: needs palms. grasps: needs fingers.
-    hides_hands: seen from the front, the object hides the hands. framing_box: what fixed cameras show, ((low), (high))
-    in meters, if it is not the robot's.
+    Args:
+        world: in which it is done.
+        rng: decides what the family leaves open.
+
+    Attributes:
+        name: of the family.
+        failure: a sentence about what is not so when it has failed.
+        objects: those it is offered for.
+        robots: how many bodies of the robot do it.
+        two_handed: it needs palms.
+        grasps: it needs fingers.
+        hides_hands: seen from the front, the object hides the hands.
+        framing_box: ((low), (high)) in meters, which fixed cameras show; None: the robot's.
     """
 
     name = ""
@@ -31,17 +46,31 @@ class Action:
     two_handed = False
     grasps = True
     hides_hands = False
-    framing_box: tuple = ()
+    framing_box: Box | None = None
 
     @staticmethod
-    def arrange(world: World, rng: np.random.Generator) -> None:
-        """Put what else the action needs into the world, and move the object if it must stand elsewhere."""
+    def arrange(world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
+        """Puts what else the action needs into the world, and moves the object if it must stand elsewhere.
+
+        Args:
+            world: with robot and object.
+            rng: decides what and where.
+
+        Returns:
+            the objects that it put there and that succeeding depends on: the target first.
+        """
+        return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         self.item, self.rng = world.item, rng
 
-    def run(self, arm: Any) -> None:
-        """Do it."""
+    def run(self, arm: Arm | TwoHands, **options: bool) -> None:
+        """Do it.
+
+        Args:
+            arm: of the first body; both palms of a ``two_handed`` action.
+            options: of those actions that have some.
+        """
         raise NotImplementedError
 
     def succeeded(self, world: World) -> bool:
@@ -77,11 +106,11 @@ def other_color(world: World, rng: np.random.Generator) -> str:
     return str(rng.choice([color for color in COLORS if color != world.object_color]))
 
 
-def beside(world: World, rng: np.random.Generator, nearest: float = 0.18, furthest: float = 0.30) -> Any:
+def beside(world: World, rng: np.random.Generator, nearest: float = 0.18, furthest: float = 0.30) -> np.ndarray:
     """A place (2,) within reach of the arm, at that distance in meters from the object."""
-    object = world.item.pose[:2, 3]
+    middle = world.item.pose[:2, 3]
     for _ in range(1000):
         place = rng.uniform([0.38, -0.28], [0.62, 0.28])
-        if nearest < np.linalg.norm(place - object) < furthest:
+        if nearest < np.linalg.norm(place - middle) < furthest:
             break
     return place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,8 +10,12 @@ from ..poses import palm_positions
 from .action import Action
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..scene_objects import SceneObject
+    from ..state import State
     from ..two_hands import TwoHands
-    from ..world import State, World
+    from ..world import World
 
 
 class BetweenPalms(Action):
@@ -23,11 +27,11 @@ class BetweenPalms(Action):
     pause: float
 
     @staticmethod
-    def arrange(world: World, rng: np.random.Generator) -> None:
+    def arrange(world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         near = 0.18 + world.item.half[0] + rng.uniform(-0.015, 0.015), rng.uniform(-0.015, 0.015)
-        stool = world.add("stool", *near)
-        world.loose.append(stool)
+        stool = world.add("stool", *near, framed=False)
         world.item.place(*near, rng.uniform(-0.06, 0.06), 2 * stool.half[2])
+        return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
@@ -49,7 +53,7 @@ class BetweenPalms(Action):
         )
         hands.wait(self.pause)
 
-    def waypoints(self) -> Any:
+    def waypoints(self) -> Sequence[np.ndarray]:
         """Places (3,) through which the middle of the palms goes with the object.
 
         It stays at the last for ``pause`` seconds.

@@ -23,11 +23,11 @@ class Carry(PickUp):
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         side = -np.sign(self.grasp[1]) or 1.0
-        self.way = rng.uniform(-0.08, 0.04), side * rng.uniform(0.2, 0.32)
+        self.offset = rng.uniform(-0.08, 0.04), side * rng.uniform(0.2, 0.32)
 
     def run(self, arm: Arm) -> None:
         super().run(arm)
-        arm.move(self.aloft(self.lift, *self.way), self.speed)
+        arm.move(self.aloft(self.lift, *self.offset), self.speed)
         arm.wait(0.2)
 
     def succeeded(self, world: World) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from .pick_up import PickUp
 
 if TYPE_CHECKING:
     from ..motion import Arm
+    from ..scene_objects import SceneObject
     from ..world import World
 
 
@@ -27,10 +28,11 @@ class HandOver(PickUp):
     objects = ("book", "bottle", "peg", "vase", "lamp", "candle")
 
     @staticmethod
-    def arrange(world: World, rng: np.random.Generator) -> None:
+    def arrange(world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         add_opposite(world, APART)
         x, y, _ = world.item.pose[:3, 3]
         world.item.place(min(x, 0.52), y, rng.uniform(-0.5, 0.5))
+        return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
@@ -53,7 +55,7 @@ class HandOver(PickUp):
         arm.shift(0, 0, 0.08, self.speed)
         arm.wait(0.3)
 
-    def waypoints(self, angle: float) -> Any:
+    def waypoints(self, angle: float) -> list[np.ndarray]:
         """The poses of the second hand before and at the object and of the first above, all turned by ``angle``."""
         aloft = top_down_pose([*self.meet[:2], self.grasp[2] + self.lift], angle)
         cos, sin = np.cos(angle), np.sin(angle)
@@ -64,6 +66,6 @@ class HandOver(PickUp):
     def succeeded(self, world: World) -> bool:
         """Off the ground, both fingers of the second hand on it and nothing of the first."""
         links = world.pressing(0.05)
-        fingers = {finger + SECOND for finger in world.robot.gripper_links}
+        fingers = {finger + SECOND for finger in world.robot.gripper.links}
         aloft = world.states[-1].position[2] - world.states[0].position[2] > 0.05
         return bool(aloft and links.issuperset(fingers) and all(link.endswith(SECOND) for link in links))

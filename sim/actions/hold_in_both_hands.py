@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .between_palms import BetweenPalms
 
 if TYPE_CHECKING:
-    from ..world import State, World
+    from ..state import State
+    from ..world import World
 
 
 CLEAR = 0.06  # meters above where it stood from which on it is held and no longer stands
@@ -26,7 +27,7 @@ class HoldInBothHands(BetweenPalms):
         super().__init__(world, rng)
         self.higher = rng.uniform(0.15, 0.25)
 
-    def waypoints(self) -> Any:
+    def waypoints(self) -> tuple[np.ndarray, ...]:
         return (self.start + np.array([0, 0, self.higher]),)
 
     def there(self, state: State) -> bool:

@@ -11,6 +11,7 @@ from .pick_up import let_go
 from .place_on import PlaceOn
 
 if TYPE_CHECKING:
+    from ..scene_objects import SceneObject
     from ..world import World
 
 
@@ -23,14 +24,15 @@ class Insert(PlaceOn):
     objects: tuple[str, ...] = ("peg",)
 
     @staticmethod
-    def arrange(world: World, rng: np.random.Generator) -> None:
+    def arrange(world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         x, y = beside(world, rng)
-        world.target = world.add("socket", x, y, rng.uniform(-0.4, 0.4), other_color(world, rng))
+        target = world.add("socket", x, y, rng.uniform(-0.4, 0.4), other_color(world, rng))
+        return (target,)
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
-        self.way = self.target.pose[:2, 3] - self.item.pose[:2, 3]
-        self.top = self.target.thing.inside[1] * self.target.scale
+        self.offset = self.target.pose[:2, 3] - self.item.pose[:2, 3]
+        self.top = self.target.spec.inside[1] * self.target.scale
 
     def succeeded(self, world: World) -> bool:
         """Let go, upright, its foot at least 2 cm below the top of the hole."""

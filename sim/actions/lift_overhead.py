@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .between_palms import BetweenPalms
 
 if TYPE_CHECKING:
-    from ..world import State, World
+    from ..state import State
+    from ..world import World
 
 
 HEAD = 0.1  # meters; the object is above the head if its middle is higher than that over the crown
@@ -24,10 +25,10 @@ class LiftOverhead(BetweenPalms):
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
-        self.crown = world.robot.head_height
+        self.crown = world.robot.humanoid.head_height
         self.over = rng.uniform(0.01, 0.03)
 
-    def waypoints(self) -> Any:
+    def waypoints(self) -> tuple[np.ndarray, ...]:
         half = self.item.half
         above = self.crown + half[2] + self.level
         ahead = np.array([half[0] + 0.22, 0, self.crown - 0.2])  # folded arms do not reach what is nearer

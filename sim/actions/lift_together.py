@@ -12,6 +12,7 @@ from .pick_up import displacement
 
 if TYPE_CHECKING:
     from ..motion import Arm
+    from ..scene_objects import SceneObject
     from ..world import World
 
 
@@ -28,9 +29,10 @@ class LiftTogether(Action):
     objects = ("parcel", "box")
 
     @staticmethod
-    def arrange(world: World, rng: np.random.Generator) -> None:
+    def arrange(world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         add_opposite(world)
         world.item.place(APART / 2 + rng.uniform(-0.03, 0.03), rng.uniform(-0.08, 0.08), rng.uniform(-0.12, 0.12))
+        return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
@@ -59,7 +61,7 @@ class LiftTogether(Action):
         for step in (1, 2, 3):
             speed = self.speed if step != 2 else self.speed / 2
             arm.together(
-                (arm, arm.waypoints(poses[arm][step], speed)), (other, other.waypoints(poses[other][step], speed))
+                (arm, arm.trajectory(poses[arm][step], speed)), (other, other.trajectory(poses[other][step], speed))
             )
         arm.wait(0.4)
 

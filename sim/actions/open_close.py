@@ -1,8 +1,8 @@
-"""Open and close what has a joint and a handle: grasp the handle and lead it along its way."""
+"""Open and close what has a joint and a handle: grasp the handle and lead it along its path."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +11,13 @@ from .action import Action
 from .pick_up import held
 
 if TYPE_CHECKING:
-    from ..motion import Arm
-    from ..world import State, World
+    from ..motion import Arm, Poses
+    from ..scene_objects import SceneObject
+    from ..state import State
+    from ..world import World
 
 
-ENOUGH = 0.8  # share of the wanted way
+ENOUGH = 0.8  # share of the planned path
 FOLLOW = (1.0, 0.8, 0.6, 0.4, 0.2)  # shares of a door's turn that the hand may turn with it
 
 
@@ -29,16 +31,17 @@ class Open(Action):
     further = 0.0  # meters by which it stands further away
 
     @classmethod
-    def arrange(cls, world: World, rng: np.random.Generator) -> None:
+    def arrange(cls, world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         item = world.item
         item.place(0.0, 0.0, rng.uniform(-0.2, 0.2))
-        x, y, _ = item.at(item.thing.joint.handle[0])
+        x, y, _ = item.at(item.spec.joint.handle[0])
         item.place(rng.uniform(0.52, 0.58) + cls.further - x, rng.uniform(-0.08, 0.08) - y, item.yaw)
         item.articulation.set_qpos([cls.first * item.joint_range])
+        return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
-        joint = self.item.thing.joint
+        joint = self.item.spec.joint
         limit = self.item.joint_range
         self.begin = self.first * limit
         self.end = rng.uniform(0.7, 0.85) * limit if self.first == 0 else 0.0
@@ -56,7 +59,7 @@ class Open(Action):
 
     def hand(self, opening: float, follow: float, tilt: float) -> np.ndarray:
         """Pose (4, 4) of the hand on the handle when the joint is at ``opening``."""
-        if self.item.thing.joint.kind == "slide":
+        if self.item.spec.joint.kind == "slide":
             pose = pose_from_axes(self.handle, rotation(self.closing, tilt) @ self.forward, self.closing)
             return translate(pose, *(opening * self.axis))
         place = rotate_about(pose_from_axes(self.handle, self.forward, self.closing), self.pivot, self.axis, opening)[
@@ -65,14 +68,14 @@ class Open(Action):
         turn = rotation(self.axis, follow * opening) @ rotation(self.axis, tilt)
         return pose_from_axes(place, turn @ self.forward, turn @ self.closing)
 
-    def plan(self, arm: Arm) -> Any:
+    def plan(self, arm: Arm) -> Poses:
         """The poses from the approach to the end, of the first manner in which the arm can go through all of them."""
-        follows = FOLLOW if self.item.thing.joint.kind == "hinge" else FOLLOW[:1]
+        follows = FOLLOW if self.item.spec.joint.kind == "hinge" else FOLLOW[:1]
         return arm.set_start_of_any(
             (self.waypoints(follow, tilt) for follow in follows for tilt in self.tilts), self.rng
         )
 
-    def waypoints(self, follow: float, tilt: float) -> Any:
+    def waypoints(self, follow: float, tilt: float) -> Poses:
         poses = [self.hand(opening, follow, tilt) for opening in np.linspace(self.begin, self.end, 8)]
         return [translate(poses[0], *(-self.gap * poses[0][:3, 2])), *poses]
 
@@ -87,7 +90,7 @@ class Open(Action):
         arm.wait(0.3)
 
     def succeeded(self, world: World) -> bool:
-        """Its joint has gone most of the wanted way, with the hand on it."""
+        """Its joint has gone most of the planned path, with the hand on it."""
         done = (self.item.opening - self.begin) / (self.end - self.begin)
         return bool(done > ENOUGH and world.contacts)
 
@@ -114,9 +117,10 @@ class Turn(Open):
     objects: tuple[str, ...] = ("tap",)
 
     @classmethod
-    def arrange(cls, world: World, rng: np.random.Generator) -> None:
+    def arrange(cls, world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         x, y, _ = world.item.pose[:3, 3]
         world.item.place(x, y, rng.uniform(-0.9, 0.2))
+        return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
@@ -126,5 +130,5 @@ class Turn(Open):
         return rotate_about(pose_from_axes(self.handle, self.forward, self.closing), self.pivot, self.axis, opening)
 
     def succeeded(self, world: World) -> bool:
-        """It has turned by most of the wanted angle and both fingers press on it."""
+        """It has turned by most of the planned angle and both fingers press on it."""
         return super().succeeded(world) and held(world)

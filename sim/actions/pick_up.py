@@ -11,7 +11,8 @@ from .action import Action
 
 if TYPE_CHECKING:
     from ..motion import Arm
-    from ..world import State, World
+    from ..state import State
+    from ..world import World
 
 
 LEAST_RISE = 0.04  # meters above where it stood
@@ -27,13 +28,12 @@ class PickUp(Action):
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
-        half, grip = self.item.half, self.item.thing.grip
+        half, grip = self.item.half, self.item.spec.grip
         self.yaw = wrap_to_symmetry(self.item.yaw, grip.yaw_symmetry)  # a cube's nearest side
         height = (
-            rng.uniform(0.0, grip.height_tolerance) * half[2]
-            + (grip.height - self.item.thing.half[2]) * self.item.scale
+            rng.uniform(0.0, grip.height_tolerance) * half[2] + (grip.height - self.item.spec.half[2]) * self.item.scale
         )
-        self.grasp = world.object.pose.p + [0, 0, max(height, half[2] - world.robot.reach)]
+        self.grasp = self.item.entity.pose.p + [0, 0, max(height, half[2] - world.robot.gripper.reach)]
         self.start = rng.uniform([-0.06, -0.06, 0.11], [0.06, 0.06, 0.16])
         self.twist = rng.uniform(-0.5, 0.5)
         self.above = half[2] + rng.uniform(0.03, 0.06)
@@ -73,7 +73,7 @@ class PickUp(Action):
 
 def held(world: World, seconds: float = HELD_FOR) -> bool:
     """Whether all fingers of the first robot press on the object."""
-    return world.pressing(seconds).issuperset(world.robot.gripper_links)
+    return world.pressing(seconds).issuperset(world.robot.gripper.links)
 
 
 def let_go(world: World, seconds: float = HELD_FOR) -> bool:

@@ -22,7 +22,7 @@ class PlaceInto(PlaceOn):
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
-        self.top = self.target.thing.inside[1] * self.target.scale + 0.01
+        self.top = self.target.spec.inside[1] * self.target.scale + 0.01
 
     def succeeded(self, world: World) -> bool:
         """Let go, at rest, its middle within the walls of the target."""
@@ -31,7 +31,7 @@ class PlaceInto(PlaceOn):
 
 def inside(item: SceneObject, target: SceneObject) -> bool:
     """Whether the middle of an item is within what another can hold."""
-    radius, _, rim = np.array(target.thing.inside) * target.scale
-    bottom = target.at([*target.thing.middle[:2], 0])
+    radius, _, rim = np.array(target.spec.inside) * target.scale
+    bottom = target.at([*target.spec.middle[:2], 0])
     away = np.array(item.entity.pose.p) - bottom
     return bool(np.hypot(*away[:2]) < radius and 0 < away[2] < rim + item.half[2])

@@ -11,7 +11,9 @@ from .action import Action
 
 if TYPE_CHECKING:
     from ..motion import Arm
-    from ..world import State, World
+    from ..scene_objects import SceneObject
+    from ..state import State
+    from ..world import World
 
 
 DEPTH = 0.8  # share of its way that the button must go
@@ -24,9 +26,10 @@ class Press(Action):
     objects = ("button",)
 
     @staticmethod
-    def arrange(world: World, rng: np.random.Generator) -> None:
+    def arrange(world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         x, y, _ = world.item.pose[:3, 3]
         world.item.place(x, y, rng.uniform(-np.pi, np.pi))
+        return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)

@@ -11,8 +11,10 @@ from .action import tilt
 from .large_object import LargeObject, hand_forces, stand_before
 
 if TYPE_CHECKING:
+    from ..scene_objects import SceneObject
+    from ..state import State
     from ..two_hands import TwoHands
-    from ..world import State, World
+    from ..world import World
 
 
 FORCE, HOLD = 20.0, 1.0  # newtons with which each hand must press, and seconds for which it must do so
@@ -28,8 +30,9 @@ class PressWithBothHands(LargeObject):
     failure = "both hands did not press on the object's top long enough, or it moved."
 
     @staticmethod
-    def arrange(world: World, rng: np.random.Generator) -> None:
+    def arrange(world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         stand_before(world, rng, nearest=0.17, turned=0.06)
+        return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)

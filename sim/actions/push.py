@@ -88,8 +88,8 @@ class Push(Action):
 
     def succeeded(self, world: World) -> bool:
         """At least 6 cm along the direction of the push, which it has kept, and always on the ground."""
-        way = displacement(world)
-        along, across = way @ self.direction, way @ [-self.direction[1], self.direction[0], 0]
+        moved = displacement(world)
+        along, across = moved @ self.direction, moved @ [-self.direction[1], self.direction[0], 0]
         heights = np.array([state.position[2] for state in world.states])
         return bool(
             along > FAR and abs(np.arctan2(across, along)) < ASTRAY and np.ptp(heights) < LIFTED and world.contacts

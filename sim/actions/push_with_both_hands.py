@@ -13,6 +13,7 @@ from .pick_up import displacement
 from .push import FAR, LIFTED
 
 if TYPE_CHECKING:
+    from ..scene_objects import SceneObject
     from ..two_hands import TwoHands
     from ..world import World
 
@@ -36,7 +37,7 @@ class PushWithBothHands(LargeObject):
     hides_hands = True
 
     @staticmethod
-    def arrange(world: World, rng: np.random.Generator) -> None:
+    def arrange(world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         import sapien.physx
 
         reach = np.sqrt(ARM**2 - (SHOULDERS - (2 * world.item.half[2] - LOW)) ** 2)
@@ -44,6 +45,7 @@ class PushWithBothHands(LargeObject):
         body = world.item.entity.find_component_by_type(sapien.physx.PhysxRigidDynamicComponent)
         for shape in body.collision_shapes:
             shape.physical_material = sapien.physx.PhysxMaterial(SMOOTH, SMOOTH, 0.0)
+        return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)

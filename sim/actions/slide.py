@@ -12,7 +12,8 @@ from .pick_up import PickUp, displacement, held
 
 if TYPE_CHECKING:
     from ..motion import Arm
-    from ..world import State, World
+    from ..state import State
+    from ..world import World
 
 
 FAR, LIFTED = 0.07, 0.01  # meters
@@ -26,11 +27,11 @@ class Slide(PickUp):
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
         side = -np.sign(self.grasp[1]) or 1.0
-        self.way = rng.uniform(-0.04, 0.04), side * rng.uniform(0.1, 0.2)
+        self.offset = rng.uniform(-0.04, 0.04), side * rng.uniform(0.1, 0.2)
 
     def run(self, arm: Arm) -> None:
         self.take(arm)
-        arm.move(self.aloft(0.0, *self.way), self.speed / 2)
+        arm.move(self.aloft(0.0, *self.offset), self.speed / 2)
         arm.wait(0.2)
 
     def succeeded(self, world: World) -> bool:

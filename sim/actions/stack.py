@@ -10,6 +10,7 @@ from .action import beside, lean, other_color
 from .place_on import PlaceOn
 
 if TYPE_CHECKING:
+    from ..scene_objects import SceneObject
     from ..world import World
 
 
@@ -19,10 +20,11 @@ class Stack(PlaceOn):
     objects: tuple[str, ...] = ("cube", "can", "block", "jar", "sponge", "spool")
 
     @staticmethod
-    def arrange(world: World, rng: np.random.Generator) -> None:
+    def arrange(world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
         x, y = beside(world, rng)
         yaw = world.item.yaw + rng.uniform(-0.2, 0.2)
-        world.target = world.add(world.item.name, x, y, yaw, other_color(world, rng))
+        target = world.add(world.item.name, x, y, yaw, other_color(world, rng))
+        return (target,)
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)

@@ -12,7 +12,8 @@ from .pick_up import displacement
 
 if TYPE_CHECKING:
     from ..motion import Arm
-    from ..world import State, World
+    from ..state import State
+    from ..world import World
 
 
 class Touch(Action):

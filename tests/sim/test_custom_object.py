@@ -27,17 +27,17 @@ def partnet(folder):
 
 
 def test_a_partnet_folder_is_brought_to_size_with_its_front_to_the_robot(partnet):
-    thing = partnet.thing()
-    assert np.allclose(2 * thing.half, [0.294, 0.32, 0.4]) and thing.joint.kind == "hinge"
-    assert np.allclose(thing.joint.axis, [0, 0, -1], atol=1e-6) and thing.joint.at[1] == pytest.approx(0.16)
-    place, forward, closing = thing.joint.handle
+    spec = partnet.spec()
+    assert np.allclose(2 * spec.half, [0.294, 0.32, 0.4]) and spec.joint.kind == "hinge"
+    assert np.allclose(spec.joint.axis, [0, 0, -1], atol=1e-6) and spec.joint.at[1] == pytest.approx(0.16)
+    place, forward, closing = spec.joint.handle
     assert place == pytest.approx((-0.141, -0.12, 0.24), abs=1e-3) and (forward, closing) == ((1, 0, 0), (0, 1, 0))
 
 
 def test_a_door_may_be_shut_at_its_upper_limit(partnet, tmp_path):
-    upper = CustomObject(str(tmp_path), cupboard(tmp_path, "upper"), "cupboard").thing().joint
-    assert np.allclose(upper.axis, partnet.thing().joint.axis, atol=1e-6) and np.allclose(
-        upper.at, partnet.thing().joint.at, atol=1e-6
+    upper = CustomObject(str(tmp_path), cupboard(tmp_path, "upper"), "cupboard").spec().joint
+    assert np.allclose(upper.axis, partnet.spec().joint.axis, atol=1e-6) and np.allclose(
+        upper.at, partnet.spec().joint.at, atol=1e-6
     )
 
 
@@ -45,15 +45,15 @@ def test_what_urdf_lets_one_leave_out_is_taken_as_it_says(partnet, tmp_path):
     own = CustomObject(str(tmp_path), cupboard(tmp_path), "cupboard")
     path = tmp_path / "44853" / "mobility.urdf"
     path.write_text(path.read_text().replace(' lower="0"', ""))
-    assert own.thing().joint == partnet.thing().joint
+    assert own.spec().joint == partnet.spec().joint
     path.write_text(path.read_text().replace('<axis xyz="0 -1 0"/>', "<axis/>"))  # its own x, which looks at the robot
-    assert np.allclose(np.abs(own.thing().joint.axis), [0, 1, 0], atol=1e-6)
+    assert np.allclose(np.abs(own.spec().joint.axis), [0, 1, 0], atol=1e-6)
 
 
 def test_any_side_can_be_the_front_and_a_link_the_handle(folder):
-    thing = CustomObject(folder, "drawer.urdf", "drawer", handle="knob", size=0.3, front="y").thing()
-    assert np.allclose(thing.joint.axis, [-1, 0, 0], atol=1e-6) and thing.joint.range == pytest.approx(0.16)
-    assert thing.joint.handle[0][0] < -0.12 and thing.joint.handle[2] == (0, 0, 1)
+    spec = CustomObject(folder, "drawer.urdf", "drawer", handle="knob", size=0.3, front="y").spec()
+    assert np.allclose(spec.joint.axis, [-1, 0, 0], atol=1e-6) and spec.joint.range == pytest.approx(0.16)
+    assert spec.joint.handle[0][0] < -0.12 and spec.joint.handle[2] == (0, 0, 1)
 
 
 @pytest.mark.parametrize("action", ["open", "close"])
@@ -61,14 +61,14 @@ def test_any_side_can_be_the_front_and_a_link_the_handle(folder):
     "settings", [{"urdf": "44853"}, {"urdf": "drawer.urdf", "handle": "knob", "size": 0.3, "front": "y"}]
 )
 def test_the_robot_opens_and_closes_it(folder, settings, action):
-    world, failure = perform(
+    world, _, failure = perform(
         Scene(action=action, custom_object=CustomObject(folder, caption_name="thing", **settings)), seed=0
     )
     assert not failure and world.contacts and world.caption_name == "thing"
 
 
 def test_an_open_hand_does_not_open_it(partnet):
-    world, failure = perform(Scene(action="open", custom_object=partnet), seed=0, close=False)
+    world, _, failure = perform(Scene(action="open", custom_object=partnet), seed=0, close=False)
     assert failure and world.item.opening < 0.5 * world.item.joint_range
 
 
@@ -92,7 +92,7 @@ def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, partnet):
 )
 def test_a_thing_that_cannot_be_opened_is_a_sentence(folder, changes, sentence):
     with pytest.raises(InteractiveActionError, match=sentence):
-        CustomObject(folder, **{"urdf": "44853", "caption_name": "cupboard", **changes}).thing()
+        CustomObject(folder, **{"urdf": "44853", "caption_name": "cupboard", **changes}).spec()
 
 
 def test_what_its_meshes_lack_is_a_sentence(tmp_path):
@@ -104,10 +104,10 @@ def test_what_its_meshes_lack_is_a_sentence(tmp_path):
     ):
         mesh.write_text(text)
         with pytest.raises(InteractiveActionError, match=sentence):
-            own.thing()
+            own.spec()
     mesh.unlink()
     with pytest.raises(InteractiveActionError, match="board.obj', which is not there"):
-        own.thing()
+        own.spec()
 
 
 def test_impossible_settings_are_refused_at_once(partnet):

@@ -29,34 +29,32 @@ def toy(request, tmp_path_factory):
 
 def test_what_is_measured_on_a_panda_is_what_is_known_of_it():
     known, measured = ROBOTS["panda"], CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand_tcp", FINGERS).robot()
-    assert np.allclose(measured.ee_from_tcp, known.ee_from_tcp, atol=1e-3) and measured.reach == pytest.approx(
-        known.reach, abs=0.005
-    )
-    assert measured.arm == known.arm and np.allclose(
-        [measured.rest_qpos[7:], measured.closed_configuration[7:]],
-        [known.rest_qpos[7:], known.closed_configuration[7:]],
-    )
+    assert np.allclose(measured.arm.ee_from_tcp, known.arm.ee_from_tcp, atol=1e-3)
+    assert measured.gripper.reach == pytest.approx(known.gripper.reach, abs=0.005)
+    assert measured.arm.joints == known.arm.joints
+    assert np.allclose(measured.rest_qpos[7:], known.rest_qpos[7:])
+    assert np.allclose(measured.closed_qpos[7:], known.closed_qpos[7:])
     assert np.allclose(measured.rest_qpos[:7], known.rest_qpos[:7], atol=0.5)  # ManiSkill's own posture
 
 
 def test_any_link_of_the_hand_and_any_axis_will_do():
     by_hand = CustomRobot(WHEEL, "panda/panda_v2.urdf", "panda_hand", FINGERS).robot()
-    assert np.array(by_hand.ee_from_tcp)[:3, 3] == pytest.approx([0, 0, 0.1034], abs=1e-3)
+    assert np.array(by_hand.arm.ee_from_tcp)[:3, 3] == pytest.approx([0, 0, 0.1034], abs=1e-3)
     fetch = CustomRobot(
-        WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].gripper_links, approach_axis="x", stands=True
+        WHEEL, "fetch", "gripper_link", ROBOTS["fetch"].gripper.links, approach_axis="x", stands=True
     ).robot()
-    assert np.allclose(fetch.ee_from_tcp, ROBOTS["fetch"].ee_from_tcp, atol=1e-3)
+    assert np.allclose(fetch.arm.ee_from_tcp, ROBOTS["fetch"].arm.ee_from_tcp, atol=1e-3)
 
 
 def test_a_hand_opens_where_its_fingers_are_apart(toy):
     robot = toy.robot()
     ends = {"prismatic": ([0.045, 0.045], [0, 0]), "revolute": ([0, 0], [0.75, -0.75])}[
-        "revolute" if robot.tcp_closing_offset > 0.01 else "prismatic"
+        "revolute" if robot.gripper.tcp_closing_offset > 0.01 else "prismatic"
     ]
     assert (
         np.allclose(robot.rest_qpos[6:], ends[0])
-        and np.allclose(robot.closed_configuration[6:], ends[1])
-        and robot.rest_qpos[:6] == robot.closed_configuration[:6]
+        and np.allclose(robot.closed_qpos[6:], ends[1])
+        and robot.rest_qpos[:6] == robot.closed_qpos[:6]
     )
 
 
@@ -64,12 +62,12 @@ def test_a_hand_opens_where_its_fingers_are_apart(toy):
     "action, object", [("pick up", "cube"), ("hold", "can"), ("push", "box"), ("touch", "ball"), ("open", "fridge")]
 )
 def test_it_acts_by_contact(toy, action, object):
-    world, failure = perform(Scene(action=action, object=object, custom_robot=toy), seed=0)
+    world, _, failure = perform(Scene(action=action, object=object, custom_robot=toy), seed=0)
     assert not failure and world.contacts and world.subject == "toy arm"
 
 
 def test_with_an_open_hand_it_picks_nothing_up(toy):
-    assert "not held" in perform(Scene(custom_robot=toy), seed=0, close=False)[1]
+    assert "not held" in perform(Scene(custom_robot=toy), seed=0, close=False).failure
 
 
 def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, toy):
@@ -81,7 +79,7 @@ def test_it_is_seen_and_named_and_its_scene_is_kept(simulator, toy):
 
 def test_a_robot_without_fingers_is_offered_what_a_stick_can_do():
     stick = CustomRobot(WHEEL, "panda/panda_stick.urdf", "panda_hand_tcp")
-    assert not perform(Scene(action="push", object="box", custom_robot=stick), seed=0)[1]
+    assert not perform(Scene(action="push", object="box", custom_robot=stick), seed=0).failure
     with pytest.raises(
         InteractiveActionError,
         match="has not the hands to 'pick up'. Choose one of: push, pull, tip over, strike, touch, press",

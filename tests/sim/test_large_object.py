@@ -6,14 +6,16 @@ import pytest
 from interactive_action.sim.actions import ACTIONS
 from interactive_action.sim.actions.large_object import hand_forces
 from interactive_action.sim.cameras import CameraRig
+from interactive_action.sim.contacts import Contact
 from interactive_action.sim.interiors import FURNITURE, SIDE
 from interactive_action.sim.key_frames import key_frames
 from interactive_action.sim.plan import Plan
 from interactive_action.sim.poses import HAND, palm_positions, side_by_side
 from interactive_action.sim.record import perform
 from interactive_action.sim.scene import Scene, able
+from interactive_action.sim.state import TIMESTEP, State
 from interactive_action.sim.two_hands import FURTHEST, KNUCKLES, TwoHands
-from interactive_action.sim.world import TIMESTEP, Contact, State, World
+from interactive_action.sim.world import World
 
 PUSH, PRESS = "push with both hands", "press with both hands"
 STEPS = 240  # 1.2 s
@@ -111,7 +113,7 @@ def test_fists_lead_with_their_knuckles_and_palms_turn_down():
     hands, points = TwoHands(world), side_by_side(action.near, action.apart, action.yaw)
     hands.make_fists()
     hands.set_start(points)
-    palms = [world.links[link].entity_pose.to_transformation_matrix() for link, _ in world.robot.palms]
+    palms = [world.links[palm.link].entity_pose.to_transformation_matrix() for palm in world.robot.humanoid.palms]
     knuckles = [palm[:3, :3] @ KNUCKLES + palm[:3, 3] for palm in palms]
     assert np.linalg.norm(knuckles - points, axis=1).max() < FURTHEST
     straight, curled = np.array(world.robot.rest_qpos), world.articulation.qpos
@@ -121,29 +123,30 @@ def test_fists_lead_with_their_knuckles_and_palms_turn_down():
     hands = TwoHands(world)
     hands.turn_palms_down()
     hands.set_start(side_by_side(action.middle, action.apart))
-    left, right = (world.links[link].entity_pose.to_transformation_matrix() for link, _ in world.robot.palms)
+    left, right = (world.links[palm.link].entity_pose.to_transformation_matrix() for palm in world.robot.humanoid.palms)
     assert left[2, 1] > 0.8 and right[2, 1] < -0.8  # the left palm faces its -y, the right one its y
     assert np.allclose(world.articulation.qpos[11:], straight[11:])
 
 
 @pytest.mark.parametrize("action", (PUSH, PRESS))
 def test_the_same_seed_does_the_same_to_the_bit(action):
-    first, second = (perform(scene(action, 3), 0)[0] for _ in range(2))
+    first, second = (perform(scene(action, 3), 0).world for _ in range(2))
     assert len(first.states) == len(second.states) > 100
     for one, other in zip(first.states, second.states):
         assert np.array_equal(one.qpos, other.qpos) and np.array_equal(one.position, other.position)
-    assert not np.array_equal(first.states[-1].qpos, perform(scene(action, 4), 0)[0].states[-1].qpos)
+    assert not np.array_equal(first.states[-1].qpos, perform(scene(action, 4), 0).world.states[-1].qpos)
 
 
 @pytest.mark.parametrize("action", (PUSH, PRESS))
 def test_the_images_of_what_is_held_show_it_with_both_hands_at_the_object(action):
-    world = next(world for world, failure in (perform(scene(action, seed), 0) for seed in range(3)) if not failure)
-    frames = [state for _, state in key_frames(world, world.action, "held", 4)]
-    assert all(world.action.shows(world.states[0], state) for state in frames)
+    attempts = (perform(scene(action, seed), 0) for seed in range(3))
+    world, act, _ = next(attempt for attempt in attempts if not attempt.failure)
+    frames = [state for _, state in key_frames(world, act, "held", 4)]
+    assert all(act.shows(world.states[0], state) for state in frames)
     for state in frames:
         world.restore(state)
-        hands = [world.links[link].entity_pose.p for link, _ in world.robot.palms]
-        away = np.abs(np.array(hands) - world.object.pose.p) - world.item.half
+        hands = [world.links[palm.link].entity_pose.p for palm in world.robot.humanoid.palms]
+        away = np.abs(np.array(hands) - world.item.entity.pose.p) - world.item.half
         assert away.max(1).max() < 0.12  # meters from the wrists to the box
 
 

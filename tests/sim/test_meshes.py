@@ -62,7 +62,7 @@ def test_a_hollow_mesh_collides_in_convex_pieces_and_stays_hollow(folder):
 
 @pytest.mark.parametrize("action", ["pick up", "push", "touch"])
 def test_the_robot_acts_on_it(folder, action):
-    world, failure = perform(Scene(action=action, mesh=str(folder / "toy_brick.glb"), mesh_size=0.07), seed=0)
+    world, _, failure = perform(Scene(action=action, mesh=str(folder / "toy_brick.glb"), mesh_size=0.07), seed=0)
     assert not failure and world.caption_name == "toy brick" and world.contacts
 
 

@@ -42,7 +42,7 @@ def record_strip(action: str, number: int) -> np.ndarray:
     """
     objects = ACTIONS[action].objects
     robot = able(action)[0]
-    rooms = [room for room in ROOMS if not (ROBOTS[robot].stands and ROOMS[room].below)]
+    rooms = [room for room in ROOMS if not (ROBOTS[robot].base.stands and ROOMS[room].below)]
     scene = Scene(robot, action, objects[number % len(objects)], room=rooms[number % len(rooms)], seed=number)
     plan = Plan(num_episodes=1, key_frames="key moments", frames_per_episode=KEY_FRAMES, width=SIZE, height=SIZE)
     recording = SIMULATOR.record(scene, plan)

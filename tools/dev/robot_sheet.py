@@ -6,7 +6,7 @@ The sheet is web/docs/robots.jpg. Look at it: hands must touch.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -16,11 +16,14 @@ from ...sim.actions import ACTIONS
 from ...sim.cameras import CameraRig
 from ...sim.key_frames import key_frames
 from ...sim.plan import Plan
-from ...sim.record import perform, warm_up
+from ...sim.record import Performance, perform, warm_up
 from ...sim.robots import ROBOTS
 from ...sim.scene import Scene, able
 from .server import ROOT
 from .sheets import save_jpeg
+
+if TYPE_CHECKING:
+    from ...sim.state import State
 
 SHEET = ROOT / "web" / "docs" / "robots.jpg"
 SIZE, CAMERAS, KEY_FRAMES, ATTEMPTS = 128, 4, 12, 5
@@ -59,38 +62,41 @@ def cell(action: str, robot: str, number: int) -> np.ndarray:
     """
     if robot not in able(action):
         return label(f"{action}:\nnot offered", SIZE)
-    objects, room = ACTIONS[action].objects, "living room" if ROBOTS[robot].stands else "table"
+    objects, room = ACTIONS[action].objects, "living room" if ROBOTS[robot].base.stands else "table"
     for seed in range(number, number + ATTEMPTS):
         scene = Scene(robot, action, objects[seed % len(objects)], room=room, seed=seed)
-        world, failure = perform(scene, 0)
-        if not failure:
+        performance = perform(scene, 0)
+        if not performance.failure:
             break
     else:
-        raise InteractiveActionError(f"The {robot} does not '{action}' {scene.object}, nor others: {failure}")
-    best = max(shots(world, number), key=lambda shot: shot["object_masks"].sum())
+        raise InteractiveActionError(
+            f"The {robot} does not '{action}' {scene.object}, nor others: {performance.failure}"
+        )
+    best = max(shots(performance, number), key=lambda shot: shot["object_masks"].sum())
     image = Image.fromarray(best["images"])
     ImageDraw.Draw(image).text((3, 1), action, fill="white", stroke_width=1, stroke_fill="black")
     print(f"{robot}, {action}: {scene.object}", flush=True)
     return np.asarray(image)
 
 
-def shots(world: Any, seed: int) -> list[dict[str, np.ndarray]]:
+def shots(performance: Performance, seed: int) -> list[dict[str, np.ndarray]]:
     """Renders the state that shows an action best, from each camera.
 
     It is the last of those with the most links in contact with the object, among those that show that the action is
     being done, if there are such.
 
     Args:
-        world: after the action.
+        performance: of the action.
         seed: of the cameras.
     """
+    world, action, _ = performance
     links = Counter(contact.time for contact in world.contacts)
 
-    def clarity(state: Any) -> tuple[bool, int]:
+    def clarity(state: State) -> tuple[bool, int]:
         contacts = links[state.time]
-        return bool(contacts) and world.action.shows(world.states[0], state), contacts
+        return bool(contacts) and action.shows(world.states[0], state), contacts
 
-    states = [state for _, state in key_frames(world, world.action, "from contact to end", KEY_FRAMES)]
+    states = [state for _, state in key_frames(world, action, "from contact to end", KEY_FRAMES)]
     world.restore(max(reversed(states), key=clarity))
     rig = CameraRig(world, Plan(cameras=CAMERAS, width=SIZE, height=SIZE), np.random.default_rng(seed))
     return [rig.render(camera) for camera in range(CAMERAS)]
