@@ -11,6 +11,7 @@ from . import extend_editor as editor
 from . import iascore as scoring
 from . import iascore_folder as folders
 from . import interactive_token as tokens
+from . import load_scorers as scorers
 from . import load_urdf as own
 from . import prompt_sets as prompts
 from . import record_interaction as sim
@@ -36,6 +37,7 @@ NODE_MODULES = (
     validation_images,
     tokens,
     prompts,
+    scorers,
     scoring,
     folders,
     attention,

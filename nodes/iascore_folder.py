@@ -12,7 +12,8 @@ from ..errors import InteractiveActionError
 from ..file_digests import files_below
 from ..files import checked_name
 from . import sockets
-from .iascore import CATEGORY, check_save_as, on_device, save_as_input, save_scores
+from .iascore import check_save_as, on_device, save_as_input, save_scores
+from .load_scorers import CATEGORY
 from .node import Node
 
 if TYPE_CHECKING:
@@ -37,21 +38,7 @@ class IAScoreFolder(Node):
                 io.String.Input("folder", default="images", tooltip="A folder in ComfyUI's input folder."),
                 sockets.ClipScorer.Input("clip_scorer", tooltip="From Load CLIP Scorer."),
                 sockets.Detector.Input("detector", tooltip="From Load Detector."),
-                io.String.Input(
-                    "subject",
-                    default="panda",
-                    tooltip="Who acts, in all images that metadata.jsonl says nothing about.",
-                ),
-                io.String.Input(
-                    "object",
-                    default="strawberry",
-                    tooltip="What is acted on, in all images that metadata.jsonl says nothing about.",
-                ),
-                io.String.Input(
-                    "text",
-                    default="a panda picking up a strawberry",
-                    tooltip="What CLIP compares an image with, where metadata.jsonl says nothing else.",
-                ),
+                *_word_inputs(),
                 io.String.Input(
                     "phrase",
                     default="",
@@ -156,6 +143,26 @@ def image_folder(name: str) -> pathlib.Path:
             f"There is no folder {folder.name} in {folder.parent}. Found: {', '.join(others) or 'none'}."
         )
     return folder
+
+
+def _word_inputs() -> list[io.Input]:
+    return [
+        io.String.Input(
+            "subject",
+            default="panda",
+            tooltip="Who acts, in all images that metadata.jsonl says nothing about.",
+        ),
+        io.String.Input(
+            "object",
+            default="strawberry",
+            tooltip="What is acted on, in all images that metadata.jsonl says nothing about.",
+        ),
+        io.String.Input(
+            "text",
+            default="a panda picking up a strawberry",
+            tooltip="What CLIP compares an image with, where metadata.jsonl says nothing else.",
+        ),
+    ]
 
 
 NODES = [IAScoreFolder]

@@ -18,12 +18,133 @@ from . import sockets
 from .node import Node
 
 CATEGORY = "Interactive Action/sim"
+DEFAULTS = Scene()
+
+
+def _action_inputs() -> list[io.Input]:
+    """Who does what to what."""
+    return [
+        io.Combo.Input("robot", options=list(ROBOTS), tooltip="Who acts."),
+        io.Combo.Input(
+            "action",
+            options=list(ACTIONS),
+            tooltip="What it does. Whether it succeeded is read from the physics.",
+        ),
+        io.Combo.Input(
+            "object",
+            options=list(OFFERED),
+            tooltip="What is acted on. An action is offered for some of these only and says for which.",
+        ),
+    ]
+
+
+def _color_inputs() -> list[io.Input]:
+    """What it looks like."""
+    return [
+        io.Combo.Input(
+            "object_color",
+            options=[RANDOM, *OBJECT_COLORS],
+            tooltip="The object's color; random samples red, green, blue or yellow for each episode.",
+        ),
+        io.Combo.Input(
+            "ground",
+            options=[RANDOM, *PLACE_COLORS],
+            tooltip="The ground's color; random samples one for each episode.",
+        ),
+        io.Combo.Input(
+            "background",
+            options=[RANDOM, *PLACE_COLORS],
+            tooltip="The color behind the ground; random samples one for each episode.",
+        ),
+    ]
+
+
+def _sampling_inputs() -> list[io.Input]:
+    """What differs from episode to episode."""
+    return [
+        io.Float.Input(
+            "size_jitter",
+            default=DEFAULTS.size_jitter,
+            min=0.0,
+            max=WIDEST_JITTER,
+            step=0.01,
+            tooltip="The largest relative change of the object's size from episode to episode.",
+            advanced=True,
+        ),
+        io.Int.Input(
+            "seed",
+            default=DEFAULTS.seed,
+            min=0,
+            max=2**63 - 1,
+            control_after_generate=True,
+            tooltip="Decides everything random: places, sizes, colors, light, motion and cameras. The "
+            "same seed gives the same images.",
+        ),
+        io.Combo.Input(
+            "room",
+            options=list(ROOMS),
+            default="plain",
+            optional=True,
+            tooltip="Where it happens. All but the plain one are furnished anew for each episode: paint, wood, "
+            "furniture.",
+        ),
+        io.Int.Input(
+            "action_seed",
+            default=DEFAULTS.action_seed,
+            min=-1,
+            max=2**63 - 1,
+            optional=True,
+            advanced=True,
+            tooltip="Decides the motion apart from everything else: keep the seed and change this for another "
+            "motion in the same place. -1 takes the seed.",
+        ),
+    ]
+
+
+def _user_inputs() -> list[io.Input]:
+    """What users bring."""
+    return [
+        io.String.Input(
+            "mesh",
+            default="",
+            optional=True,
+            tooltip="A mesh of your own instead of the object: a .glb, .obj, .ply or .stl file in ComfyUI's "
+            "input folder, named after what it is, such as teapot.glb. Empty: the object above.",
+        ),
+        io.Float.Input(
+            "mesh_size",
+            default=DEFAULTS.mesh_size,
+            min=SMALLEST,
+            max=LARGEST,
+            step=0.005,
+            optional=True,
+            advanced=True,
+            tooltip="Longest side of your mesh in meters. The hand opens 8 cm.",
+        ),
+        io.Combo.Input(
+            "mesh_up",
+            options=list(UPS),
+            optional=True,
+            advanced=True,
+            tooltip="Which axis of your mesh points upwards. auto goes by the format: y in .glb, .gltf and "
+            ".obj, z in .stl and .ply. Blender writes .obj with y upwards; choose z for one from CAD.",
+        ),
+        sockets.Robot.Input(
+            "custom_robot",
+            optional=True,
+            tooltip="A robot of your own instead of the one above, from Load Robot (URDF).",
+        ),
+        sockets.ObjectSpec.Input(
+            "custom_object",
+            optional=True,
+            tooltip="An object of your own, to open or close, from Load Articulated Object (URDF).",
+        ),
+    ]
 
 
 class InteractionScene(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        defaults = Scene()
         return io.Schema(
             node_id="InteractiveActionScene",
             display_name="Interaction Scene",
@@ -31,103 +152,10 @@ class InteractionScene(Node):
             description="One action of one robot on one object, for the physics simulator.",
             search_aliases=["robot", "simulation", "SAPIEN", "ManiSkill", "Panda"],
             inputs=[
-                io.Combo.Input("robot", options=list(ROBOTS), tooltip="Who acts."),
-                io.Combo.Input(
-                    "action",
-                    options=list(ACTIONS),
-                    tooltip="What it does. Whether it succeeded is read from the physics.",
-                ),
-                io.Combo.Input(
-                    "object",
-                    options=list(OFFERED),
-                    tooltip="What is acted on. An action is offered for some of these only and says for which.",
-                ),
-                io.Combo.Input(
-                    "object_color",
-                    options=[RANDOM, *OBJECT_COLORS],
-                    tooltip="The object's color; random draws red, green, blue or yellow for each take.",
-                ),
-                io.Combo.Input(
-                    "ground",
-                    options=[RANDOM, *PLACE_COLORS],
-                    tooltip="The ground's color; random draws one for each take.",
-                ),
-                io.Combo.Input(
-                    "background",
-                    options=[RANDOM, *PLACE_COLORS],
-                    tooltip="The color behind the ground; random draws one for each take.",
-                ),
-                io.Float.Input(
-                    "size_jitter",
-                    default=defaults.size_jitter,
-                    min=0.0,
-                    max=WIDEST_JITTER,
-                    step=0.01,
-                    tooltip="The largest relative change of the object's size from take to take.",
-                    advanced=True,
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=defaults.seed,
-                    min=0,
-                    max=2**63 - 1,
-                    control_after_generate=True,
-                    tooltip="Decides everything that is drawn: places, sizes, colors, light, motion and cameras. The "
-                    "same seed gives the same images.",
-                ),
-                io.Combo.Input(
-                    "room",
-                    options=list(ROOMS),
-                    default="plain",
-                    optional=True,
-                    tooltip="Where it happens. All but the plain one are furnished anew for each take: paint, wood, "
-                    "furniture.",
-                ),
-                io.Int.Input(
-                    "action_seed",
-                    default=defaults.action_seed,
-                    min=-1,
-                    max=2**63 - 1,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Draws the motion apart from everything else: keep the seed and change this for another "
-                    "motion in the same place. -1 takes the seed.",
-                ),
-                io.String.Input(
-                    "mesh",
-                    default="",
-                    optional=True,
-                    tooltip="A mesh of your own instead of the object: a .glb, .obj, .ply or .stl file in ComfyUI's "
-                    "input folder, named after what it is, such as teapot.glb. Empty: the object above.",
-                ),
-                io.Float.Input(
-                    "mesh_size",
-                    default=defaults.mesh_size,
-                    min=SMALLEST,
-                    max=LARGEST,
-                    step=0.005,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Longest side of your mesh in meters. The hand opens 8 cm.",
-                ),
-                io.Combo.Input(
-                    "mesh_up",
-                    options=list(UPS),
-                    optional=True,
-                    advanced=True,
-                    tooltip="Which axis of your mesh points upwards. auto goes by the format: y in .glb, .gltf and "
-                    ".obj, z in .stl and .ply. Blender writes .obj with y upwards; choose z for one from CAD.",
-                ),
-                sockets.Robot.Input(
-                    "custom_robot",
-                    optional=True,
-                    tooltip="A robot of your own instead of the one above, from Load Robot (URDF).",
-                ),
-                sockets.ObjectSpec.Input(
-                    "custom_object",
-                    optional=True,
-                    tooltip="An object of your own, to open or close, from Load Articulated Object (URDF).",
-                ),
+                *_action_inputs(),
+                *_color_inputs(),
+                *_sampling_inputs(),
+                *_user_inputs(),
             ],
             outputs=[sockets.Scene.Output(display_name="scene")],
         )

@@ -10,7 +10,8 @@ from comfy_api.latest import io, ui
 
 from ..errors import InteractiveActionError
 from . import sockets
-from .iascore import CATEGORY, EMBEDDED, lines, on_device
+from .iascore import lines, on_device
+from .load_scorers import CATEGORY, EMBEDDED
 from .node import Node
 
 if TYPE_CHECKING:

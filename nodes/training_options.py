@@ -90,6 +90,25 @@ def _switch(name: str, tooltip: str) -> io.Input:
     return io.Boolean.Input(name, default=False, optional=True, advanced=True, tooltip=tooltip)
 
 
+def _mask_inputs() -> list[io.Input]:
+    return [
+        io.Mask.Input(
+            "mask",
+            optional=True,
+            tooltip="One an image: where the denoising loss counts, for example subject and object of the "
+            "recording together.",
+        ),
+        io.Float.Input(
+            "unmasked_weight",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="How much the loss counts outside of the mask.",
+        ),
+    ]
+
+
 class TrainingOptionsNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -102,20 +121,7 @@ class TrainingOptionsNode(Node):
             search_aliases=["ema", "min-snr", "gradient accumulation", "masked loss"],
             inputs=[
                 *options_inputs(),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip="One an image: where the denoising loss counts, for example subject and object of the "
-                    "recording together.",
-                ),
-                io.Float.Input(
-                    "unmasked_weight",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How much the loss counts outside of the mask.",
-                ),
+                *_mask_inputs(),
                 sockets.Validation.Input(
                     "validation",
                     optional=True,

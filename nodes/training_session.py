@@ -103,48 +103,46 @@ def train(
     check_text(action, "action")
     options = options or TrainingOptions()
     config: Any = config_of(METHODS[method].config, settings, options.hyperparameters)
-    if options.gradient_checkpointing and bool(getattr(config, "auxiliary_lora_rank", 0)):
-        raise InteractiveActionError(
-            "Gradient checkpointing does not go with an auxiliary LoRA. Turn it off in Training Options, or set "
-            "auxiliary_lora_rank to 0."
-        )
+    _check_checkpointing(options, config)
     exported = write_config(
         method, loaded[0], dataset, extra, config, options, action=action, save_state_every=save_state_every
     )
     with ComfyEngine(*loaded, gradient_checkpointing=options.gradient_checkpointing) as engine:
         fingerprint = engine.fingerprint()
         if options.cache_latents_to_disk:
-            engine.encode_images = LatentCache(  # type: ignore[method-assign]
-                engine.encode_images, fingerprint, _user_folder("latents")
-            )
+            cache = LatentCache(engine.encode_images, fingerprint, _user_folder("latents"))
+            engine.encode_images = cache  # type: ignore[method-assign]
         weights = options.loss_weights
         objective = METHODS[method].build(engine, dataset, config, extra=extra, loss_weights=weights)
         run = run_key(fingerprint, dataset, config, *(part for part in (extra, weights) if part is not None))
         checkpoint = checkpoint_of(loaded[0])
         origin = Origin(method, action, checkpoint.name if checkpoint else "unknown", fingerprint)
         checkpoints = Checkpoints(objective, origin, "v", _model_folders(), f"run-{run[:8]}")
-        session = Session(
-            objective,
-            run,
-            state_path(run),
-            save_state_every,
-            checkpoints,
-            options.save_every,
-            options.validation,
-            _log_folder(run) if options.tensorboard else None,
-        )
+        saving = (state_path(run), save_state_every, checkpoints, options.save_every)
+        log_folder = _log_folder(run) if options.tensorboard else None
+        session = Session(objective, run, *saving, options.validation, log_folder)
         state = session.train(_shown_progress(config.steps))
         token, lora, _ = checkpoints.learned(state)
     session.finish()
-    text = summary(state, config.steps)
-    if options.save_every:
-        place = "the folder of loras" if token is None else "the list of Interactive Token Loader"
-        text += f" Checkpoints: {checkpoints.subfolder} in {place}."
-    if exported:
-        text += f" Written for the command line: {exported}."
-    text = " ".join([text, *session.failed_writes.sentences.values()])
+    place = "the folder of loras" if token is None else "the list of Interactive Token Loader"
+    saved = f"{checkpoints.subfolder} in {place}" if options.save_every else ""
+    sentences = [summary(state, config.steps), *_written(saved, exported), *session.failed_writes.sentences.values()]
     curves = torch.from_numpy(np.array(loss_curves(_plotted(state.losses), config.steps, 1200, 400))).float() / 255
-    return Trained(token, lora, ({"loss": state.losses["total"]}, curves[None]), ui.PreviewText(text))
+    return Trained(token, lora, ({"loss": state.losses["total"]}, curves[None]), ui.PreviewText(" ".join(sentences)))
+
+
+def _written(checkpoints: str, exported: pathlib.Path | None) -> list[str]:
+    """Sentences about what lies where: checkpoints, and a run file for the command line; empty if there are none."""
+    sentences = [f"Checkpoints: {checkpoints}."] if checkpoints else []
+    return [*sentences, f"Written for the command line: {exported}."] if exported else sentences
+
+
+def _check_checkpointing(options: TrainingOptions, config: Any) -> None:
+    if options.gradient_checkpointing and bool(getattr(config, "auxiliary_lora_rank", 0)):
+        raise InteractiveActionError(
+            "Gradient checkpointing does not go with an auxiliary LoRA. Turn it off in Training Options, or set "
+            "auxiliary_lora_rank to 0."
+        )
 
 
 def summary(state: TrainingState, steps: int) -> str:

@@ -22,6 +22,42 @@ if TYPE_CHECKING:
     from ..scoring.report import File
 
 
+def _method_inputs() -> list[io.Input]:
+    """Images and scores of each method, and what they are called."""
+    return [
+        *itertools.chain.from_iterable(
+            (
+                io.Image.Input(
+                    f"images_{number}",
+                    optional=number > 1,
+                    lazy=True,
+                    tooltip=f"The images of the method in line {number} of methods, one for each line of prompts.",
+                ),
+                io.String.Input(
+                    f"report_{number}",
+                    optional=True,
+                    force_input=True,
+                    lazy=True,
+                    tooltip="The report that IAScore gave these images.",
+                ),
+            )
+            for number in range(1, MOST + 1)
+        ),
+        io.String.Input(
+            "methods",
+            default="ours",
+            multiline=True,
+            tooltip="The names of the methods, one a line, in the order of the images.",
+        ),
+        io.String.Input(
+            "prompts",
+            default="a panda picking up a strawberry",
+            multiline=True,
+            tooltip="What each image should show, one line an image. Equal lines in a row stand together.",
+        ),
+    ]
+
+
 class WriteReport(SavingNode):
     """Writes a page with everything that a comparison found."""
 
@@ -38,37 +74,7 @@ class WriteReport(SavingNode):
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.String.Input("title", default="A comparison", tooltip="What stands above all."),
-                *itertools.chain.from_iterable(
-                    (
-                        io.Image.Input(
-                            f"images_{number}",
-                            optional=number > 1,
-                            lazy=True,
-                            tooltip=f"The images of the method in line {number} of methods, one for each line of "
-                            "prompts.",
-                        ),
-                        io.String.Input(
-                            f"report_{number}",
-                            optional=True,
-                            force_input=True,
-                            lazy=True,
-                            tooltip="The report that IAScore gave these images.",
-                        ),
-                    )
-                    for number in range(1, MOST + 1)
-                ),
-                io.String.Input(
-                    "methods",
-                    default="ours",
-                    multiline=True,
-                    tooltip="The names of the methods, one a line, in the order of the images.",
-                ),
-                io.String.Input(
-                    "prompts",
-                    default="a panda picking up a strawberry",
-                    multiline=True,
-                    tooltip="What each image should show, one line an image. Equal lines in a row stand together.",
-                ),
+                *_method_inputs(),
                 io.String.Input(
                     "notes",
                     default="",

@@ -65,10 +65,8 @@ def score_folder(
             f'There is no image in "{folder}". Name a folder with {", ".join(sorted(SUFFIXES))} files in it.'
         )
     metadata = read_metadata(folder)
-    broken = {
-        name: f"{name} is named in {METADATA}, but there is no such image."
-        for name in sorted(metadata.keys() - {path.name for path in paths})
-    }
+    missing = sorted(metadata.keys() - {path.name for path in paths})
+    broken = {name: f"{name} is named in {METADATA}, but there is no such image." for name in missing}
     defaults = {"subject": subject, "object": object, "text": text}
     rows: dict[str, ImageScore] = {}
 

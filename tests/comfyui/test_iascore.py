@@ -10,7 +10,8 @@ from interactive_action.errors import InteractiveActionError, MissingExtraError
 from interactive_action.miniature.factory.everyday_render import render
 from interactive_action.miniature.factory.everyday_world import sample_scene
 from interactive_action.miniature.factory.judge_images import CHECK_SEED
-from interactive_action.nodes.iascore import EMBEDDED, NODES, IAScore, LoadClipScorer, LoadDetector
+from interactive_action.nodes.iascore import IAScore
+from interactive_action.nodes.load_scorers import EMBEDDED, LoadClipScorer, LoadDetector
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,6 @@ def test_without_the_extra_the_loader_says_which_command_installs_it(monkeypatch
 
 
 def test_every_input_has_a_tooltip():
-    for node in NODES:
+    for node in (LoadDetector, LoadClipScorer, IAScore):
         for given in node.define_schema().inputs:
             assert given.tooltip, (node.__name__, given.id)

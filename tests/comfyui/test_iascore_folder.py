@@ -12,8 +12,8 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.miniature.factory.everyday_render import render
 from interactive_action.miniature.factory.everyday_world import sample_scene
 from interactive_action.miniature.factory.judge_images import CHECK_SEED
-from interactive_action.nodes.iascore import EMBEDDED, LoadClipScorer, LoadDetector
 from interactive_action.nodes.iascore_folder import IAScoreFolder
+from interactive_action.nodes.load_scorers import EMBEDDED, LoadClipScorer, LoadDetector
 
 JUDGES = (object(), object())  # of whom nothing is asked
 WORDS = ("panda", "strawberry", "a panda picking up a strawberry")

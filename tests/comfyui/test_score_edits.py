@@ -8,7 +8,7 @@ import torch
 from interactive_action.errors import InteractiveActionError
 from interactive_action.nodes import score_edits as editing
 from interactive_action.nodes import sim_to_real_correlation as sim_to_real
-from interactive_action.nodes.iascore import LoadDetector
+from interactive_action.nodes.load_scorers import LoadDetector
 from interactive_action.nodes.score_edits import EditingRewardNode, GroundedMask, ScoreEdits
 from interactive_action.nodes.sim_to_real_correlation import TABLE_4, SimToReal
 from interactive_action.tests.scoring.tiny_judges import depth_anything as depth_anything_in
