@@ -1,4 +1,4 @@
-"""Small environment maps, drawn here: what shiny things mirror, and the light that comes from windows and walls."""
+"""Small environment maps, made here: what shiny things mirror, and the light that comes from windows and walls."""
 
 from __future__ import annotations
 

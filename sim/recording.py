@@ -40,8 +40,8 @@ class Recording:
     ``force`` in newtons around the ``point`` (C, 3) of the world; each ``step_*`` (S,) is one step, with ``joints`` (S,
     joints) in radians and meters and ``object_poses`` (S, 7), position in meters and quaternion wxyz. ``seeds`` (T,)
     succeeded; ``failed_seeds`` (F,) did not, for the reasons ``failures`` (F,), and nothing of them is in here.
-    ``other_poses`` (S, things, 7) are those of what else was there, ``articulation_qpos`` (S, joints) the positions of
-    the joints that things have, in meters and radians.
+    ``other_poses`` (S, objects, 7) are those of what else was there, ``articulation_qpos`` (S, joints) the positions of
+    the joints that objects have, in meters and radians.
 
     ``scene`` is the ``Scene`` that was simulated, or an ``ExternalSource`` if the images come from somewhere else.
     """

@@ -43,7 +43,7 @@ OFFERED = tuple(
 )  # to be acted on
 OF_ANYTHING = tuple(
     name for name, action in ACTIONS.items() if action.arrange is Action.arrange
-)  # needs no thing made for it
+)  # needs no object made for it
 OF_JOINTED = tuple(name for name, action in ACTIONS.items() if "drawer cabinet" in action.objects)
 WIDEST_JITTER = 0.15
 
@@ -150,22 +150,22 @@ class Scene:
         return f"{color} {OBJECTS[self.object].word or self.object}"
 
     def _check_robot(self) -> None:
-        own, action = self.custom_robot, ACTIONS[self.action]
-        if own and (action.two_handed or (action.grasps and not own.gripper_links)):
+        custom, action = self.custom_robot, ACTIONS[self.action]
+        if custom and (action.two_handed or (action.grasps and not custom.gripper_links)):
             fits = [
-                name for name, one in ACTIONS.items() if not one.two_handed and (own.gripper_links or not one.grasps)
+                name for name, one in ACTIONS.items() if not one.two_handed and (custom.gripper_links or not one.grasps)
             ]
             raise InteractiveActionError(
-                f"This {own.caption_name} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}."
+                f"This {custom.caption_name} has not the hands to '{self.action}'. Choose one of: {', '.join(fits)}."
             )
-        if not own and self.robot not in able(self.action):
+        if not custom and self.robot not in able(self.action):
             raise InteractiveActionError(
                 f"A {self.robot} cannot '{self.action}'. Choose one of: {', '.join(able(self.action))}."
             )
-        stands = own.stands if own else ROBOTS[self.robot].base.stands
+        stands = custom.stands if custom else ROBOTS[self.robot].base.stands
         if stands and ROOMS[self.room].below:
             level = ", ".join(name for name, room in ROOMS.items() if not room.below)
-            who = own.caption_name if own else self.robot
+            who = custom.caption_name if custom else self.robot
             raise InteractiveActionError(
                 f"A {who} stands on the floor, and things in the {self.room} on a table. Choose: {level}."
             )

@@ -44,12 +44,12 @@ class HandOver(PickUp):
 
     def run(self, arm: Arm) -> None:
         other = arm.partner()
-        _, take, aloft = other.set_start_of_any((self.waypoints(angle) for angle in self.angles), self.rng)
+        _, grasp, aloft = other.set_start_of_any((self.waypoints(angle) for angle in self.angles), self.rng)
         self.take(arm)
         arm.move(self.aloft(self.lift), self.speed)
         arm.move(aloft, self.speed)
         other.open_hand()
-        other.move(take, self.speed)
+        other.move(grasp, self.speed)
         other.close_hand()
         arm.open_hand(0.3)
         arm.shift(0, 0, 0.08, self.speed)
@@ -60,8 +60,8 @@ class HandOver(PickUp):
         aloft = top_down_pose([*self.meet[:2], self.grasp[2] + self.lift], angle)
         cos, sin = np.cos(angle), np.sin(angle)
         out = 0.045 * (self.item.name == "book")  # it is taken at its edge
-        take = pose_from_axes(aloft[:3, 3] + [out * cos, out * sin, -self.lower], [-cos, -sin, 0], [sin, -cos, 0])
-        return [translate(take, 0.12 * cos, 0.12 * sin, 0), take, aloft]
+        grasp = pose_from_axes(aloft[:3, 3] + [out * cos, out * sin, -self.lower], [-cos, -sin, 0], [sin, -cos, 0])
+        return [translate(grasp, 0.12 * cos, 0.12 * sin, 0), grasp, aloft]
 
     def succeeded(self, world: World) -> bool:
         """Off the ground, both fingers of the second hand on it and nothing of the first."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..world import World
 
 
-DEPTH = 0.8  # share of its way that the button must go
+DEPTH = 0.8  # share of its travel that the button must go
 
 
 class Press(Action):

@@ -28,5 +28,5 @@ def test_a_radiance_image_says_what_was_drawn():
 
 def test_every_furnished_room_draws_its_surroundings_by_the_seed_and_the_plain_one_has_none():
     for name, room in ROOMS.items():
-        lights = {World(Scene(room=name), np.random.default_rng(seed)).light for seed in range(6)}
-        assert lights == {None} if not room.furnish else len(lights) > 1
+        maps = {World(Scene(room=name), np.random.default_rng(seed)).environment_map for seed in range(6)}
+        assert maps == {None} if not room.furnish else len(maps) > 1

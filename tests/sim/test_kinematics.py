@@ -139,9 +139,8 @@ def test_a_straight_path_keeps_the_bounds_of_minimum_jerk_and_ends_at_rest(secon
     assert (np.abs(speeds).max(0) <= SPEED * length / seconds + 1e-9).all()
     assert (np.abs(accelerations).max(0) <= 1.01 * ACCELERATION * length / seconds**2 + 1e-9).all()
     assert np.isclose(np.abs(speeds).max(0)[0], SPEED * length[0] / seconds, rtol=1e-2)  # the bound is reached
-    assert (
-        np.abs(speeds[[1, -2]]).max() < 20 * length.max() * TIMESTEP**2 / seconds**3
-    )  # at rest: 10 t^3 / T^3 at first
+    first_and_last = speeds[[1, -3]]  # smooth(t) is 10 t^3 near its ends
+    assert 0 < np.abs(first_and_last).max() < 11 * length.max() * TIMESTEP**2 / seconds**3
     assert not speeds[:, 2].any()
 
 
@@ -151,7 +150,6 @@ def test_a_path_with_corners_is_no_faster_than_its_steepest_piece():
     speeds, _ = derivatives(time_parameterize(path, seconds), path[0])
     steepest = np.abs(np.diff(path, axis=0)).max(0) * (len(path) - 1)
     assert (np.abs(speeds).max(0) <= SPEED * steepest / seconds + 1e-9).all()
-    assert np.abs(speeds[[0, -1]]).max() == 0
 
 
 def test_twice_the_time_halves_the_speeds():

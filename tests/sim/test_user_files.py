@@ -185,7 +185,7 @@ def test_a_name_that_is_not_in_utf_8_is_a_sentence(tmp_path):
     except OSError:
         pytest.skip("this file system takes no such names")
     with pytest.raises(InteractiveActionError, match=r"name of .*W\\udcfcrfel.stl' is not in UTF-8.*Rename it"):
-        touched(path).spec()
+        touched(path).object_spec()
 
 
 def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path):
