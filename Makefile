@@ -5,6 +5,9 @@ PYTHON ?= python3
 TESTS ?= tests
 SETUP := $(PYTHON) tools/dev/setup.py
 RUN := .venv/bin/python .
+# A process of tests has one thread, and a ComfyUI and a simulator of its own: more than four would take much memory.
+TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile
 WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
 .PHONY: help demo demo-edit test test-fast lint serve bench miniature miniature-check miniature-editor evidence \
@@ -23,11 +26,11 @@ demo-edit:  ## edit simulated images, teach the edit from AI feedback and compar
 
 test: lint  ## check everything (TESTS=tests/sim for a part)
 	@$(SETUP) vulkan browser
-	@.venv/bin/python -m pytest --cov --cov-report=term:skip-covered $(TESTS)
+	@$(PYTEST) --cov --cov-report=term:skip-covered $(TESTS)
 
 test-fast:  ## check what needs no simulator, no ComfyUI server and no browser (a minute or so)
 	@$(SETUP)
-	@.venv/bin/python -m pytest -m "not slow and not sim and not server and not browser" $(TESTS)
+	@$(PYTEST) -m "not slow and not sim and not server and not browser" $(TESTS)
 
 lint:  ## check style, types and who imports whom
 	@$(SETUP)
