@@ -8,6 +8,7 @@ its width lies along x and its front looks towards -y; yaw turns it counter-cloc
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -124,13 +125,13 @@ class FloorPlan:
                 )
             if opening.sill + opening.height > self.height + SLACK:
                 raise InteractiveActionError(
-                    f"A {opening.kind} reaches {opening.sill + opening.height:g} m high, and the room {self.height:g} m."
-                    " Make it lower or the room higher."
+                    f"A {opening.kind} reaches {opening.sill + opening.height:g} m high, and the room "
+                    f"{self.height:g} m. Make it lower or the room higher."
                 )
             ends.setdefault(opening.wall, []).append((opening.start, opening.start + opening.width, opening))
         for wall, spans in ends.items():
             spans.sort(key=lambda span: span[:2])
-            for (_, end, first), (start, _, second) in zip(spans, spans[1:]):
+            for (_, end, first), (start, _, second) in itertools.pairwise(spans):
                 if start < end - SLACK:
                     raise InteractiveActionError(
                         f"A {first.kind} and a {second.kind} of wall {wall} overlap by {end - start:.2f} m. Move one."
