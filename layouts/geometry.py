@@ -125,7 +125,7 @@ def _reach(box: Boxes, axes: torch.Tensor) -> torch.Tensor:
 def distance_to_box(boxes: Boxes, points: torch.Tensor) -> torch.Tensor:
     """Returns (..., P) metres from points (..., P, 2) to the footprints of boxes (...); negative inside."""
     beyond = boxes.local(points).abs() - boxes.half[..., None, :]
-    outside = torch.linalg.vector_norm(beyond.clamp(min=0) + 1e-12, dim=-1)  # 1e-12: a gradient at 0
+    outside = (beyond.clamp(min=0).square().sum(-1) + 1e-18).sqrt()  # 1e-18: a gradient at 0
     return outside + beyond.amax(-1).clamp(max=0)
 
 
