@@ -54,7 +54,9 @@ class Boxes(NamedTuple):
 
     def local(self, points: torch.Tensor) -> torch.Tensor:
         """Returns points (..., P, 2) in the frames of boxes (...)."""
-        return (points - self.center[..., None, :]) @ self.axes.transpose(-1, -2)
+        x, y = (points - self.center[..., None, :]).unbind(-1)
+        cos, sin = self.yaw.cos()[..., None], self.yaw.sin()[..., None]
+        return torch.stack([cos * x + sin * y, cos * y - sin * x], -1)
 
 
 def area_in_box(polygon: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
@@ -124,7 +126,12 @@ def _reach(box: Boxes, axes: torch.Tensor) -> torch.Tensor:
 
 def distance_to_box(boxes: Boxes, points: torch.Tensor) -> torch.Tensor:
     """Returns (..., P) metres from points (..., P, 2) to the footprints of boxes (...); negative inside."""
-    beyond = boxes.local(points).abs() - boxes.half[..., None, :]
+    return distance_from_middle(boxes.local(points), boxes.half)
+
+
+def distance_from_middle(local: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
+    """Returns (..., P) metres to boxes of half sizes (..., 2) from points (..., P, 2) in their frames; negative inside."""
+    beyond = local.abs() - half[..., None, :]
     outside = (beyond.clamp(min=0).square().sum(-1) + 1e-18).sqrt()  # 1e-18: a gradient at 0
     return outside + beyond.amax(-1).clamp(max=0)
 
@@ -139,13 +146,12 @@ def distance_to_outside(walls: torch.Tensor, points: torch.Tensor) -> torch.Tens
     Returns:
         (..., P) metres.
     """
-    start, end = walls[..., None, :, 0, :], walls[..., None, :, 1, :]  # (..., 1, W, 2)
-    way, to_point = end - start, points[..., None, :] - start
-    share = ((to_point * way).sum(-1) / way.square().sum(-1).clamp(min=1e-12)).clamp(0, 1)
-    square = (to_point - share[..., None] * way).square().sum(-1)
+    (x0, y0), (x1, y1) = (walls[..., None, :, end, :].unbind(-1) for end in (0, 1))  # (..., 1, W)
+    along, rise = x1 - x0, y1 - y0
+    x, y = points[..., None, 0] - x0, points[..., None, 1] - y0  # (..., P, W)
+    share = ((x * along + y * rise) / (along.square() + rise.square()).clamp(min=1e-12)).clamp(0, 1)
+    square = (x - share * along).square() + (y - share * rise).square()
     distance = (square.amin(-1) + 1e-18).sqrt()
-    crosses = (start[..., 1] > points[..., None, 1]) != (end[..., 1] > points[..., None, 1])
-    rise = torch.where(way[..., 1] == 0, torch.ones_like(way[..., 1]), way[..., 1])
-    x = start[..., 0] + (points[..., None, 1] - start[..., 1]) / rise * way[..., 0]
-    inside = ((crosses & (points[..., None, 0] < x)).sum(-1) % 2) == 1
+    crosses = (y < 0) != (y < rise)
+    inside = ((crosses & (x * rise.abs() < y * along * rise.sign())).sum(-1) % 2) == 1
     return torch.where(inside, distance, -distance)

@@ -1,7 +1,7 @@
 """Which things stand as people place them: a nightstand beside its bed, a sofa before the television.
 
-One checker for all rooms, generated or imported; each answer comes with a sentence. No relation is part of a guidance
-loss, so that scores by relations are not circular.
+One checker for all rooms, generated or imported; each answer comes with a sentence. Guidance keeps backs at walls and
+things on their supports; all other relations are part of no loss, so that scores by them are not circular.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ import torch
 
 from ..errors import InteractiveActionError
 from ..sim.furniture import CATEGORIES
-from ..sim.layout import Layout
-from .geometry import Boxes, distance_to_box, distance_to_outside
+from ..sim.layout import FloorPlan, Layout
+from .geometry import distance_from_middle, distance_to_outside
 from .openings import door_segments
-from .rooms import NAMES, Rooms, to_rooms
+from .rooms import NAMES, Rooms, to_rooms, to_walls
 
 Grid = np.ndarray[Any, Any]
 REACH, REACH_ABOVE = 0.15, 0.5  # metres from the robot's edge to what it reaches on the floor, and above other things
@@ -48,24 +48,56 @@ class Body:
 
 
 @dataclass(frozen=True)
-class WalkableMap:
-    """A room on a grid.
+class FloorGrid:
+    """An empty floor on a grid: what stays the same when furniture moves.
 
     Args:
-        labels: (H, W) the connected free area of each cell, from 1; 0 where the robot does not fit.
-        approach: (N, H, W) bool: the free cells from which each object is reached.
-        doors: labels that a door leads to.
-        origin: (x, y) metres of the middle of cell (0, 0).
-        cell: metres; rows go along y, columns along x.
-        clearance: (H, W) metres to the nearest wall or obstacle.
+        shape: (H, W) cells; rows go along y, columns along x.
+        cell: metres.
+        points: (H W, 2) middles of the cells.
+        from_walls: (H W,) metres to the nearest wall, negative outside.
+        from_doors: (H W,) metres to the nearest door; infinite without one.
     """
 
-    labels: Grid
-    approach: Grid
-    doors: tuple[int, ...]
-    origin: tuple[float, float]
+    shape: tuple[int, int]
     cell: float
+    points: torch.Tensor
+    from_walls: torch.Tensor
+    from_doors: torch.Tensor
+
+    @classmethod
+    def of(cls, plan: FloorPlan, cell: float = 0.05) -> FloorGrid:
+        """Returns the grid of a floor plan, float64, with cells of ``cell`` metres."""
+        walls = to_walls([plan], torch.float64)[0]
+        low, high = walls[:, 0].amin(0), walls[:, 0].amax(0)
+        columns, rows = ((high - low) / cell).round().long().clamp(min=1).tolist()
+        x, y = (
+            start + cell * (0.5 + torch.arange(count, dtype=torch.float64))
+            for start, count in zip(low, (columns, rows))
+        )
+        points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(-1, 2)
+        segments = door_segments(plan)
+        doors = [distance_to_segments(segments, points), torch.full((1, len(points)), torch.inf)]
+        return cls((rows, columns), cell, points, distance_to_outside(walls, points), torch.cat(doors).amin(0))
+
+
+@dataclass(frozen=True)
+class WalkableMap:
+    """A furnished room on a grid.
+
+    Args:
+        grid: its floor.
+        clearance: (H, W) metres to the nearest wall or obstacle.
+        labels: (H, W) the connected free area of each cell, from 1; 0 where the robot does not fit.
+        zones: (N, H, W) bool: the cells from which each object would be reached, free or not.
+        doors: labels that a door leads to.
+    """
+
+    grid: FloorGrid
     clearance: Grid
+    labels: Grid
+    zones: Grid
+    doors: tuple[int, ...]
 
     @property
     def areas(self) -> Grid:
@@ -76,8 +108,8 @@ class WalkableMap:
 
     def reached(self) -> Grid:
         """Returns (L + 1, N) bool: which object is reached from which free area."""
-        reached = np.zeros((self.labels.max() + 1, len(self.approach)), dtype=bool)
-        for index, cells in enumerate(self.approach):
+        reached = np.zeros((self.labels.max() + 1, len(self.zones)), dtype=bool)
+        for index, cells in enumerate(self.zones):
             reached[np.unique(self.labels[cells]), index] = True
         reached[0] = False
         return reached
@@ -108,44 +140,36 @@ def walkable_map(layout: Layout, body: Body | None = None, cell: float = 0.05) -
         cell: metres a cell.
     """
     rooms = to_rooms([layout], torch.float64)
-    doors = door_segments(layout.floor_plan)
-    return map_of(rooms, len(layout.objects), doors, body or Body(), cell)
+    return map_of(rooms, len(layout.objects), FloorGrid.of(layout.floor_plan, cell), body or Body())
 
 
-def map_of(rooms: Rooms, count: int, doors: torch.Tensor, body: Body, cell: float) -> WalkableMap:
+def map_of(rooms: Rooms, count: int, grid: FloorGrid, body: Body) -> WalkableMap:
     """Returns the map of a batch of one room, float64, whose first ``count`` objects are there.
 
     Args:
         rooms: a batch of one.
         count: objects.
-        doors: (D, 2, 2) ends of its doors.
+        grid: its floor.
         body: of the robot.
-        cell: metres a cell.
     """
     from scipy import ndimage
 
-    walls, boxes = rooms.walls[0], rooms.boxes.map(0)
-    origin, columns, rows = _extent(walls, cell)
-    x = torch.arange(columns, dtype=torch.float64) * cell + origin[0]
-    y = torch.arange(rows, dtype=torch.float64) * cell + origin[1]
-    points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(-1, 2)
-    to_boxes = distance_to_box(boxes, points.expand(len(boxes.yaw), -1, 2))
-    clearance = distance_to_outside(walls, points)
-    blocking = rooms.obstacle[0] & (boxes.bottom < body.height)
-    if blocking.any():
-        clearance = torch.minimum(clearance, to_boxes[blocking].amin(0))
-    free = (clearance >= body.radius - 1e-9).reshape(rows, columns).numpy()
+    boxes = rooms.boxes.map(0, slice(count))
+    local = boxes.local(grid.points.expand(count, -1, 2))
+    distance = distance_from_middle(local, boxes.half)
+    blocking = rooms.obstacle[0, :count] & (boxes.bottom < body.height)
+    clearance = torch.cat([grid.from_walls[None], distance[blocking]]).amin(0).reshape(grid.shape).numpy()
+    free = clearance >= body.radius - 1e-9
     labels, _ = ndimage.label(free, np.ones((3, 3)))
-    approach = _approach(boxes, rooms.category[0], points, to_boxes, body)[:count]
-    near_doors = distance_to_segments(doors, points).reshape(-1, rows, columns).numpy() <= body.radius + 2 * cell
-    return WalkableMap(
-        labels,
-        approach.reshape(-1, rows, columns).numpy() & free,
-        tuple(int(label) for label in np.unique(labels[near_doors.any(0) & free])),
-        origin,
-        cell,
-        clearance.reshape(rows, columns).numpy(),
-    )
+    raised = boxes.bottom > RAISED
+    reach = body.radius + torch.where(raised, REACH_ABOVE, REACH)
+    names = [NAMES[index] for index in rooms.category[0, :count].tolist()]
+    anywhere = torch.tensor([CATEGORIES[name].opens not in FROM_FRONT for name in names], dtype=torch.bool)
+    before = local[..., 1] < -boxes.half[:, None, 1]
+    zones = (distance <= reach[:, None]) & (before | anywhere[:, None])
+    at_door = (grid.from_doors <= body.radius + 2 * grid.cell).reshape(grid.shape).numpy() & free
+    doors = tuple(int(label) for label in np.unique(labels[at_door]))
+    return WalkableMap(grid, clearance, labels, zones.reshape(-1, *grid.shape).numpy(), doors)
 
 
 def distance_to_segments(segments: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
@@ -153,23 +177,3 @@ def distance_to_segments(segments: torch.Tensor, points: torch.Tensor) -> torch.
     start, way = segments[:, None, 0], segments[:, None, 1] - segments[:, None, 0]
     share = ((points - start) * way).sum(-1) / way.square().sum(-1).clamp(min=1e-12)
     return (points - start - share.clamp(0, 1)[..., None] * way).square().sum(-1).sqrt()
-
-
-def _extent(walls: torch.Tensor, cell: float) -> tuple[tuple[float, float], int, int]:
-    """The middle of the first cell, and how many columns and rows cover the floor: cells start half a cell inside."""
-    real = walls[(walls[:, 1] - walls[:, 0]).abs().sum(-1) > 0].reshape(-1, 2)
-    low, high = real.amin(0), real.amax(0)
-    columns, rows = (((high - low) / cell).round().long().clamp(min=1)).tolist()
-    return (float(low[0]) + cell / 2, float(low[1]) + cell / 2), columns, rows
-
-
-def _approach(
-    boxes: Boxes, category: torch.Tensor, points: torch.Tensor, distance: torch.Tensor, body: Body
-) -> torch.Tensor:
-    """(N, P) bool: where a robot would reach each object, whether or not it fits there."""
-    raised = boxes.bottom > RAISED
-    reach = body.radius + torch.where(raised, REACH_ABOVE, REACH)
-    near = distance <= reach[:, None]
-    from_front = torch.tensor([CATEGORIES[NAMES[index]].opens in FROM_FRONT for index in category.tolist()])
-    before = boxes.local(points.expand(len(distance), -1, 2))[..., 1] < -boxes.half[:, None, 1]
-    return near & (before | ~from_front[:, None])

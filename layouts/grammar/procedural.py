@@ -21,7 +21,7 @@ from .placement import Placement
 from .sloppiness import make_sloppy
 
 SPLITS = ("train", "test", "new combinations", "new shapes")
-"""Rooms to train on; held-out polygons; with held-out combinations of groups, too; or of a shape that is never trained."""
+"""Rooms to train on; held-out polygons; and held-out combinations of groups; and a shape that is never trained."""
 
 SHAPES = {"rectangle": 0.55, "l": 0.3, "cut corner": 0.15}
 NEW_SHAPE = "t"
