@@ -130,7 +130,7 @@ def distance_to_box(boxes: Boxes, points: torch.Tensor) -> torch.Tensor:
 
 
 def distance_from_middle(local: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
-    """Returns (..., P) metres to boxes of half sizes (..., 2) from points (..., P, 2) in their frames; negative inside."""
+    """Returns (..., P) metres to boxes of half sizes (..., 2) from points (..., P, 2) in their frames."""
     beyond = local.abs() - half[..., None, :]
     outside = (beyond.clamp(min=0).square().sum(-1) + 1e-18).sqrt()  # 1e-18: a gradient at 0
     return outside + beyond.amax(-1).clamp(max=0)

@@ -79,10 +79,20 @@ class Guide:
         self._discs: tuple[torch.Tensor, torch.Tensor] | None = None
         self._moves = 0
 
+    @property
+    def begun(self) -> bool:
+        """Whether it has seen rooms."""
+        return self._kept is not None
+
     def begin(self, rooms: Rooms) -> None:
         """Remembers what shall be kept, and searches the robot's paths."""
-        self._kept, self._moves = remember(rooms), 0
+        self.remember(rooms)
+        self._moves = 0
         self._discs = path_discs(rooms, self.grids, self.config.body) if self.config.reach else None
+
+    def remember(self, rooms: Rooms) -> None:
+        """Remembers which backs are at walls and what stands on what, without searching paths again."""
+        self._kept = remember(rooms)
 
     def losses(self, rooms: Rooms) -> dict[str, torch.Tensor]:
         """Returns each weighted loss (B,) by the name of its weight; after ``begin``."""
@@ -107,7 +117,7 @@ class Guide:
         """Returns the gradients (B, N, 2) by middles and (B, N) by yaws of the sum of all losses, times ``scale``."""
         if self._kept is None:
             self.begin(rooms)
-        elif self.config.reach and self._moves and self._moves % self.config.path_every == 0:
+        elif self.config.reach and self._moves and not self._moves % self.config.path_every:
             self._discs = path_discs(rooms, self.grids, self.config.body)
         self._moves += 1
         center = rooms.boxes.center.detach().clone().requires_grad_()

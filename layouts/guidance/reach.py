@@ -2,8 +2,8 @@
 
 Yang et al. 2024 (PhyScene, Eq. 8, Alg. 2): where walkable areas are separate, the cheapest path between two of them is
 searched, and boxes of the robot along it push furniture away. Here every area and every thing that is not reached from
-a door has its path, and the paths make a tree; the robot is a disc of its real radius; what is free costs something, too (the
-published code lets it cost nothing, so that its path wanders).
+a door has its path, and the paths make a tree; the robot is a disc of its real radius; what is free costs something,
+too (the published code lets it cost nothing, so that its path wanders).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..walkable import Body, FloorGrid, Grid, WalkableMap, map_of
 
 CELL = 0.1  # metres of the grid on which paths are searched
 CROSSING, BLUR = 20.0, 0.1  # cost of a cell at a thing, and metres over which it fades
+MARGIN = 0.06  # metres beyond the radius, or what makes room would stop just before there is enough
 SMALLEST = 0.1  # square metres of a free area that is worth a path
 LONGEST = 64  # discs along the paths of one room
 
@@ -36,7 +37,7 @@ def reach_loss(rooms: Rooms, discs: torch.Tensor, there: torch.Tensor, body: Bod
     count = rooms.present.shape[1]
     distance = distance_to_box(rooms.boxes, discs[:, None].expand(-1, count, -1, -1))
     blocking = rooms.obstacle & (rooms.boxes.bottom < body.height)
-    cost = (body.radius - distance).clamp(min=0).square()
+    cost = (body.radius + MARGIN - distance).clamp(min=0).square()
     return (cost * blocking[:, :, None] * there[:, None]).sum((1, 2))
 
 

@@ -1,0 +1,115 @@
+"""Settling: the projection of a room onto rooms without violations that moves things least.
+
+Guidance shapes what is generated; settling repairs any layout, generated, imported or drawn. It goes down the same
+losses with a term that holds every thing near where it was, and lets go of that term where it alone is in the way.
+Similar: the projection by nonlinear programming of Pfaff et al. 2025 (Steerable Scene Generation).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import InteractiveActionError
+from ..sim.layout import Layout
+from .guidance.guide import RATE, GuidanceConfig, Guide
+from .metrics import TOUCHING, collisions, depth_outside
+from .rooms import Rooms, to_layouts, to_rooms
+
+STEPS = 200
+STAY = 0.02  # weight of the squared metres by which a thing leaves its place, at the start
+RELEASED = 0.6  # share of the steps after which nothing holds it any more
+SETTLED = GuidanceConfig(collision=1.5, walls=1.5, openings=0.5, reach=0.0, opened=0.0, keep=1.0)
+"""What settling repairs; reachability and opened doors cost more movement, and can be asked for."""
+
+Progress = Callable[[int, int, None], None]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A settled room.
+
+    Args:
+        layout: the room.
+        moved: metres that things moved on average.
+        farthest: metres that the farthest moved.
+        remaining: metres of the deepest violation that is left, and 0 below ``metrics.TOUCHING``.
+    """
+
+    layout: Layout
+    moved: float
+    farthest: float
+    remaining: float
+
+
+def settle(
+    layouts: Sequence[Layout],
+    config: GuidanceConfig = SETTLED,
+    most_movement: float = 1.0,
+    steps: int = STEPS,
+    progress: Progress = lambda done, total, preview: None,
+) -> list[Settled]:
+    """Returns rooms in which nothing collides or is in a wall, as far as that is found nearby.
+
+    Args:
+        layouts: any rooms.
+        config: what is repaired, with its weights.
+        most_movement: metres that no thing moves farther than.
+        steps: of the projection.
+        progress: called after each step with (steps done, all steps, None); may raise to cancel.
+
+    Raises:
+        InteractiveActionError: nothing may move.
+    """
+    if not most_movement > 0:
+        raise InteractiveActionError(f"most_movement is {most_movement}. Give metres, more than 0.")
+    if not layouts:
+        return []
+    before = to_rooms(layouts)
+    guide = Guide(config, [layout.floor_plan for layout in layouts])
+    guide.begin(before)
+    rooms = before
+    for done in range(steps):
+        if not _violations(rooms).any():
+            break
+        stay = STAY * max(0.0, 1 - done / (RELEASED * steps))
+        rooms = _limited(_drawn_back(guide.move(rooms, RATE), before, stay), before, most_movement)
+        progress(done + 1, steps, None)
+    shift = (rooms.boxes.center - before.boxes.center).square().sum(-1).sqrt() * before.present
+    remaining = _depths(rooms)
+    return [
+        Settled(
+            dataclasses.replace(layout, about={**layout.about, "settled": 1.0}),
+            float(shift[row].sum() / max(len(layout.objects), 1)),
+            float(shift[row].max()),
+            float(remaining[row]) if remaining[row] > TOUCHING else 0.0,
+        )
+        for row, layout in enumerate(to_layouts(rooms, layouts))
+    ]
+
+
+def _violations(rooms: Rooms) -> torch.Tensor:
+    """(B,) whether anything collides or is in a wall."""
+    return _depths(rooms) > TOUCHING / 2
+
+
+def _depths(rooms: Rooms) -> torch.Tensor:
+    """(B,) metres of the deepest violation."""
+    with torch.no_grad():
+        return torch.maximum(collisions(rooms)[0].amax((1, 2)), depth_outside(rooms).amax(1))
+
+
+def _drawn_back(rooms: Rooms, before: Rooms, share: float) -> Rooms:
+    """The rooms a share of the way back to where they were."""
+    center, yaw = (getattr(rooms.boxes, name) for name in ("center", "yaw"))
+    return rooms.moved(center.lerp(before.boxes.center, share), yaw.lerp(before.boxes.yaw, share))
+
+
+def _limited(rooms: Rooms, before: Rooms, most: float) -> Rooms:
+    """The rooms with no thing farther than ``most`` metres from where it was."""
+    way = rooms.boxes.center - before.boxes.center
+    length = way.square().sum(-1, keepdim=True).sqrt().clamp(min=1e-9)
+    return rooms.moved(before.boxes.center + way * (most / length).clamp(max=1), rooms.boxes.yaw)
