@@ -13,7 +13,9 @@ from typing import Any
 
 from ..errors import InteractiveActionError
 from ..files import parse_json, read_text
+from ..trainers.hyperparameters import Config, parameters
 
+C = typing.TypeVar("C", bound=Config)
 _ENTRY = re.compile(r"(\w+)(?: \([^)]*\))?: (.*)")
 
 
@@ -48,6 +50,33 @@ def add_fields(parser: argparse.ArgumentParser, kind: type, choices: Mapping[str
             metavar="JSON" if nested else {int: "N", float: "X"}.get(hint, "NAME"),
             help=meaning,
         )
+
+
+def add_parameters(parser: argparse.ArgumentParser, config: type[Config]) -> None:
+    """Adds an option for each hyperparameter of a method, explained by its tooltip.
+
+    Args:
+        parser: which gets a group of options.
+        config: the method's.
+    """
+    group = parser.add_argument_group("hyperparameters")
+    for name, (field, details) in parameters(config).items():
+        kind, option = type(field.default), f"--{name.replace('_', '-')}"
+        meaning = f"{details.tooltip} (default: {field.default})".replace("%", "%%")
+        if kind is bool:
+            group.add_argument(option, action=argparse.BooleanOptionalAction, default=field.default, help=meaning)
+        else:
+            metavar = {int: "N", float: "X"}.get(kind, "NAME")
+            group.add_argument(option, type=kind, default=field.default, metavar=metavar, help=meaning)
+
+
+def from_parameters(config: type[C], arguments: argparse.Namespace) -> C:
+    """Returns the hyperparameters that the options of ``add_parameters`` describe.
+
+    Raises:
+        InteractiveActionError: a value is out of its bounds.
+    """
+    return config(**{name: getattr(arguments, name) for name in parameters(config)})
 
 
 def from_fields(kind: type, arguments: argparse.Namespace) -> Any:

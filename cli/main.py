@@ -24,6 +24,7 @@ COMMANDS = {
     "record": "simulate an action and write images, masks and poses to a folder",
     "caption": "put prompts to a recording's images: a dataset to train on",
     "train": "learn a token or a LoRA as a file describes it",
+    "rooms": "make, generate, score and draw furnished rooms, or train what generates them",
     "score": "judge a folder of images: did subject and object really meet?",
 }
 # Modules that a clone has and an installed copy lacks, with a command line of their own.
@@ -39,6 +40,7 @@ examples:
   interactive-action caption recordings/lift dataset
   interactive-action train --print-config interactive-action > lift.toml
   interactive-action train lift.toml
+  interactive-action rooms make rooms.jsonl --count 200
   interactive-action score images --subject panda --object lemon --text "a panda picking up a lemon"
 
 `interactive-action COMMAND --help` lists a command's options. Without an installation

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..errors import InteractiveActionError
 from ..sim.furniture import CATEGORIES
 from ..sim.layout import FloorPlan, Layout, LayoutObject, Opening
-from .metrics import OUT_DEPTH, TOUCHING, collisions, depth_outside
+from .metrics import violations
 from .openings import inward
 from .relations import local
 from .rooms import NAMES, to_rooms
@@ -27,7 +27,7 @@ from .walkable import Body, WalkableMap, walkable_map
 PAPER, FLOOR, WALL, INK = (255, 255, 255), (236, 233, 226), (60, 60, 66), (40, 40, 44)
 REACHED, UNREACHED, WRONG = (198, 226, 190), (244, 226, 160), (214, 48, 49)
 DOOR, WINDOW = (150, 96, 48), (110, 170, 220)
-BORDER = 0.3  # metres around the room
+BORDER, THICK = 0.3, 0.12  # metres around the room, and of its walls
 FINER = 2  # drawn so many times larger, then made smaller: smooth lines
 CELL = 0.025  # metres of the walkable area's map
 
@@ -61,10 +61,7 @@ def draw_plan(
         if walkable.grid.from_doors.isfinite().any():
             unreached = ~walkable.from_door()
     wrong = _wrong(layout) if problems else np.zeros(len(layout.objects), dtype=bool)
-    order = sorted(
-        range(len(layout.objects)), key=lambda index: layout.objects[index].position[2] + _flat(layout, index)
-    )
-    for index in order:
+    for index in sorted(range(len(layout.objects)), key=lambda index: _level(layout.objects[index])):
         _draw_object(sheet, layout.objects[index], bool(wrong[index]), bool(unreached[index]))
     _draw_walls(sheet, layout.floor_plan)
     image = sheet.image.resize((sheet.image.width // FINER, sheet.image.height // FINER), Image.Resampling.LANCZOS)
@@ -107,18 +104,17 @@ class _Sheet:
         return [((x - self.low[0]) * self.scale, (self.high[1] - y) * self.scale) for x, y in points]
 
 
-def _flat(layout: Layout, index: int) -> float:
-    """What is walked over lies under the rest."""
-    return -1.0 if not CATEGORIES[layout.objects[index].category].obstacle else 0.0
+def _level(item: LayoutObject) -> float:
+    """What is drawn first: what is walked over, then what stands lowest."""
+    return item.position[2] if CATEGORIES[item.category].obstacle else -1.0
 
 
 def _wrong(layout: Layout) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(N,) what collides or is in a wall."""
     if not layout.objects:
         return np.zeros(0, dtype=bool)
-    rooms = to_rooms([layout], torch.float64)
-    colliding = (collisions(rooms)[0][0] > TOUCHING).any(1)
-    return np.asarray((colliding | (depth_outside(rooms)[0] > OUT_DEPTH)).numpy())
+    colliding, out = violations(to_rooms([layout], torch.float64))
+    return np.asarray((colliding | out)[0].numpy())
 
 
 def _draw_walkable(sheet: _Sheet, walkable: WalkableMap) -> None:
@@ -166,32 +162,33 @@ def _hatch(draw: ImageDraw.ImageDraw, sheet: _Sheet, item: LayoutObject) -> None
     x, y = item.position[:2]
     for number in range(-round(reach / step), round(reach / step) + 1):
         line = [(x + number * step + s / 2, y - number * step + s / 2) for s in np.linspace(-reach, reach, 80)]
-        inside = [
-            point
-            for point in line
-            if all(abs(value) <= size / 2 for value, size in zip(local(item, *point), item.size))
-        ]
+        inside = [point for point in line if _holds(item, point)]
         if len(inside) > 1:
             draw.line(sheet.pixels([inside[0], inside[-1]]), fill=WRONG, width=max(1, round(0.015 * sheet.scale)))
+
+
+def _holds(item: LayoutObject, point: Point) -> bool:
+    """Whether a point lies on a footprint."""
+    return all(abs(value) <= size / 2 for value, size in zip(local(item, *point), item.size))
 
 
 def _draw_walls(sheet: _Sheet, plan: FloorPlan) -> None:
     """Walls outside the floor's border, and what opens in them."""
     draw = ImageDraw.Draw(sheet.image)
-    thick = 0.12
+    normals = [inward(plan, wall) for wall in range(len(plan.corners))]
+    outer = []
+    for corner, before, after in zip(plan.corners, [normals[-1], *normals], normals):
+        # the miter of both walls' outer sides
+        share = THICK / max(0.2, 1 + before[0] * after[0] + before[1] * after[1])
+        outer.append(tuple(corner[k] - share * (before[k] + after[k]) for k in range(2)))
     for wall, (start, end) in enumerate(plan.walls):
-        normal = inward(plan, wall)
-        along = normal[1], -normal[0]
-        corners = [
-            (p[0] + s * along[0] * thick - o * normal[0] * thick, p[1] + s * along[1] * thick - o * normal[1] * thick)
-            for p, s, o in ((start, 0, 0), (end, 0, 0), (end, 1, 1), (start, -1, 1))
-        ]
-        draw.polygon(sheet.pixels(corners), fill=WALL)
+        following = (wall + 1) % len(outer)
+        draw.polygon(sheet.pixels([start, end, outer[following], outer[wall]]), fill=WALL)
     for opening in plan.openings:
-        _draw_opening(sheet, draw, plan, opening, thick)
+        _draw_opening(sheet, draw, plan, opening)
 
 
-def _draw_opening(sheet: _Sheet, draw: ImageDraw.ImageDraw, plan: FloorPlan, opening: Opening, thick: float) -> None:
+def _draw_opening(sheet: _Sheet, draw: ImageDraw.ImageDraw, plan: FloorPlan, opening: Opening) -> None:
     """A gap in the wall: a window's pane, or a door's leaf with the arc of its swing."""
     start, normal = plan.walls[opening.wall][0], inward(plan, opening.wall)
     along = normal[1], -normal[0]
@@ -203,7 +200,7 @@ def _draw_opening(sheet: _Sheet, draw: ImageDraw.ImageDraw, plan: FloorPlan, ope
         )
 
     first, last = opening.start, opening.start + opening.width
-    gap = sheet.pixels([at(first, 0), at(last, 0), at(last, -thick), at(first, -thick)])
+    gap = sheet.pixels([at(first, 0), at(last, 0), at(last, -THICK), at(first, -THICK)])
     draw.polygon(gap, fill=WINDOW if opening.kind == "window" else PAPER)
     if opening.kind != "door":
         return
@@ -224,10 +221,12 @@ def _write_names(image: Image.Image, sheet: _Sheet, layout: Layout) -> None:
     draw = ImageDraw.Draw(image)
     for item in layout.objects:
         ((x, y),) = sheet.pixels([item.position[:2]])
-        room = max(item.size[:2]) * sheet.scale / FINER
-        text = item.category
-        font = ImageFont.load_default(max(8, min(13, int(1.8 * room / max(len(text), 1)))))
-        draw.text((x / FINER, y / FINER), text, fill=INK, font=font, anchor="mm")
+        room = 1.1 * max(item.size[:2]) * sheet.scale / FINER
+        for size in (13, 11, 9):
+            font = ImageFont.load_default(size)
+            if draw.textlength(item.category, font=font) <= room:
+                draw.text((x / FINER, y / FINER), item.category, fill=INK, font=font, anchor="mm")
+                break
 
 
 def color_of(category: str) -> tuple[int, int, int]:

@@ -77,11 +77,10 @@ def measure(layout: Layout, body: Body | None = None) -> RoomMetrics:
         return RoomMetrics(0, 0, 0, 0, 0, 0, **walking)
     rooms = to_rooms([layout], torch.float64)
     depth, volume = collisions(rooms)
-    colliding = (depth[0] > TOUCHING).any(1)
-    outside, in_wall = outside_area(rooms), depth_outside(rooms)
-    out = (outside > OUT_SHARE * rooms.boxes.area) | (in_wall > OUT_DEPTH)
+    outside = outside_area(rooms)
+    colliding, out = violations(rooms)
     return RoomMetrics(
-        float(colliding.double().mean()),
+        float(colliding[0].double().mean()),
         float(colliding.any()),
         float(volume[0].sum() / 2),
         float(depth[0].max().clamp(min=0)),
@@ -89,6 +88,13 @@ def measure(layout: Layout, body: Body | None = None) -> RoomMetrics:
         float(outside[0].sum()),
         **walking,
     )
+
+
+def violations(rooms: Rooms, slack: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns (B, N) bool: what collides, and what is in a wall or outside; ``slack`` times the usual thresholds."""
+    colliding = (collisions(rooms)[0] > slack * TOUCHING).any(-1)
+    much = outside_area(rooms) > slack * OUT_SHARE * rooms.boxes.area
+    return colliding, (much | (depth_outside(rooms) > slack * OUT_DEPTH)) & rooms.present
 
 
 def collisions(rooms: Rooms) -> tuple[torch.Tensor, torch.Tensor]:

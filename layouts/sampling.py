@@ -32,6 +32,7 @@ from .representation import (
 )
 from .rooms import NAMES, Rooms
 
+FARTHEST = 60.0  # metres from the middle of a room
 CODE_LIMIT = 0.1  # what PhyScene's code cuts its gradient at
 Progress = Callable[[int, int, None], None]
 
@@ -108,12 +109,21 @@ def sample_rooms(
         for k in range(len(sampler.schedule)):
             sampler.step(k)
             progress(k + 1, len(sampler.schedule), None)
+    _check_in_range(sampler.x0, guidance)
     about: dict[str, str | float] = {"source": "sampled", "seed": seed, "guided": float(guidance is not None)}
     kept = len(wishes.keep)
     return [
         Layout(layout.floor_plan, (*wishes.keep, *layout.objects[kept:]), {**about, "index": index})
         for index, layout in enumerate(decode_layouts(sampler.x0, plans))
     ]
+
+
+def _check_in_range(x0: torch.Tensor, guidance: GuidanceConfig | None) -> None:
+    """Raises a sentence if a room has run away to where no room is."""
+    far = float(x0[..., PLACE].abs().nan_to_num(torch.inf).max() * UNIT)
+    if far > FARTHEST:
+        scale = f"the guidance's scale is {guidance.scale:g}, lower it" if guidance else "train the model longer"
+        raise InteractiveActionError(f"Sampling ran away: a thing stands {far:.3g} m off the middle. Perhaps {scale}.")
 
 
 class _Sampler:

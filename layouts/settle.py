@@ -16,13 +16,13 @@ import torch
 from ..errors import InteractiveActionError
 from ..sim.layout import Layout
 from .guidance.guide import RATE, GuidanceConfig, Guide
-from .metrics import TOUCHING, collisions, depth_outside
+from .metrics import violations
 from .rooms import Rooms, to_layouts, to_rooms
 
-STEPS = 200
+STEPS, CHECK = 200, 5  # at most, and after how many it is asked whether all is well
 STAY = 0.02  # weight of the squared metres by which a thing leaves its place, at the start
 RELEASED = 0.6  # share of the steps after which nothing holds it any more
-SETTLED = GuidanceConfig(collision=1.5, walls=1.5, openings=0.5, reach=0.0, opened=0.0, keep=1.0)
+SETTLED = GuidanceConfig(collision=1.0, walls=1.0, openings=0.5, reach=0.0, opened=0.0, keep=1.0)
 """What settling repairs; reachability and opened doors cost more movement, and can be asked for."""
 
 Progress = Callable[[int, int, None], None]
@@ -36,13 +36,13 @@ class Settled:
         layout: the room.
         moved: metres that things moved on average.
         farthest: metres that the farthest moved.
-        remaining: metres of the deepest violation that is left, and 0 below ``metrics.TOUCHING``.
+        remaining: how many things still collide or are in a wall.
     """
 
     layout: Layout
     moved: float
     farthest: float
-    remaining: float
+    remaining: int
 
 
 def settle(
@@ -73,33 +73,28 @@ def settle(
     guide.begin(before)
     rooms = before
     for done in range(steps):
-        if not _violations(rooms).any():
+        if done % CHECK == 0 and not _violating(rooms, 0.5).any():
             break
         stay = STAY * max(0.0, 1 - done / (RELEASED * steps))
         rooms = _limited(_drawn_back(guide.move(rooms, RATE), before, stay), before, most_movement)
         progress(done + 1, steps, None)
     shift = (rooms.boxes.center - before.boxes.center).square().sum(-1).sqrt() * before.present
-    remaining = _depths(rooms)
+    remaining = _violating(rooms, 1.0).sum(1)
     return [
         Settled(
             dataclasses.replace(layout, about={**layout.about, "settled": 1.0}),
             float(shift[row].sum() / max(len(layout.objects), 1)),
             float(shift[row].max()),
-            float(remaining[row]) if remaining[row] > TOUCHING else 0.0,
+            int(remaining[row]),
         )
         for row, layout in enumerate(to_layouts(rooms, layouts))
     ]
 
 
-def _violations(rooms: Rooms) -> torch.Tensor:
-    """(B,) whether anything collides or is in a wall."""
-    return _depths(rooms) > TOUCHING / 2
-
-
-def _depths(rooms: Rooms) -> torch.Tensor:
-    """(B,) metres of the deepest violation."""
-    with torch.no_grad():
-        return torch.maximum(collisions(rooms)[0].amax((1, 2)), depth_outside(rooms).amax(1))
+def _violating(rooms: Rooms, slack: float) -> torch.Tensor:
+    """(B, N) bool: what collides or is in a wall."""
+    colliding, out = violations(rooms, slack)
+    return colliding | out
 
 
 def _drawn_back(rooms: Rooms, before: Rooms, share: float) -> Rooms:

@@ -14,7 +14,7 @@ import torch
 
 from ..errors import InteractiveActionError
 from ..sim.layout import Layout
-from ..trainers.hyperparameters import Config, batch_size, ema_decay, learning_rate, parameter, seed, weight_decay
+from ..trainers.hyperparameters import Config, batch_size, learning_rate, parameter, seed, weight_decay
 from ..trainers.loop import run_key
 from ..trainers.objective import Gradient, Objective
 from ..trainers.session import Session
@@ -40,7 +40,7 @@ class LayoutTrainingConfig(Config):
     batch_size: int = batch_size(128, "Rooms a step.")
     learning_rate: float = learning_rate(5e-4)
     weight_decay: float = weight_decay()
-    ema_decay: float = ema_decay()
+    ema_decay: float = parameter(0.999, "Of the running average that is kept.", minimum=0.0, maximum=0.99999)
     grad_accumulation_steps: int = parameter(1, "Batches whose gradients are averaged.", minimum=1, maximum=256)
     seed: int = seed()
     width: int = parameter(128, "Numbers a token.", minimum=8, maximum=2048)
@@ -200,7 +200,7 @@ def train_layouts(
         The model, by the running average of its parameters.
     """
     path = pathlib.Path(path)
-    config = config or LayoutTrainingConfig(ema_decay=0.999)
+    config = config or LayoutTrainingConfig()
     objective = LayoutObjective(config, LayoutDataset(layouts), device)
     run = run_key("layouts", objective.dataset, config)
     session = Session(cast(Objective, objective), run, path.with_name(f".{path.name}.state"), save_state_every=500)

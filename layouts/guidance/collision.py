@@ -14,7 +14,7 @@ from ...sim.furniture import CATEGORIES
 from ..geometry import Boxes, overlap_area, penetration, shared_height
 from ..rooms import NAMES, Rooms, box_sets, front
 
-OVERLAP = 0.05  # weight of the overlap's share beside squared metres of depth
+OVERLAP = 0.01  # weight of the overlap's share beside squared metres of depth
 COINCIDENT = 1e-3  # metres between middles below which they do not say in which direction to part
 SWEEPS = {"door": 1.0, "doors": 0.5}  # share of the width that a door needs before it
 DRAWER = 0.7  # share of the depth that a drawer comes out

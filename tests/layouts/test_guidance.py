@@ -86,7 +86,7 @@ def test_a_tidy_room_costs_nothing():
 
 def test_two_blocks_cost_their_depth_and_their_share():
     layout = room(thing("dresser", 1, 1, size=(1, 1, 1)), thing("bin", 1.9, 1, size=(1, 1, 1)))
-    assert collision_loss(to_rooms([layout], torch.float64)).item() == pytest.approx(0.1**2 + 0.05 * 0.1)
+    assert collision_loss(to_rooms([layout], torch.float64)).item() == pytest.approx(0.1**2 + 0.01 * 0.1)
 
 
 @pytest.mark.parametrize("x, y", [(2.0, 2.0), (2.0, 2.1), (1.9, 1.8)])
