@@ -99,11 +99,16 @@ def sample_rooms(
         guidance: None: not guided.
         progress: called after each step with (steps done, all steps, None); may raise to cancel.
 
+    Raises:
+        InteractiveActionError: what is wanted covers more than a floor, or guidance is so strong that it runs away.
+
     Source: Song et al. 2021 (DDIM); Yang et al. 2024, Alg. 1.
     """
     if not plans:
         return []
     wishes = wishes or Wishes()
+    for plan in plans:
+        _check_space(plan, wishes)
     sampler = _Sampler(model, plans, seed, steps, wishes, guidance)
     with torch.no_grad():
         for k in range(len(sampler.schedule)):
@@ -116,6 +121,18 @@ def sample_rooms(
         Layout(layout.floor_plan, (*wishes.keep, *layout.objects[kept:]), {**about, "index": index})
         for index, layout in enumerate(decode_layouts(sampler.x0, plans))
     ]
+
+
+def _check_space(plan: FloorPlan, wishes: Wishes) -> None:
+    """Raises a sentence if what is kept and wanted covers more than the floor."""
+    sizes = [item.size for item in wishes.keep] + [CATEGORIES[name].size for name in wishes.want]
+    names = [item.category for item in wishes.keep] + list(wishes.want)
+    needed = sum(width * depth for name, (width, depth, _) in zip(names, sizes) if CATEGORIES[name].obstacle)
+    if needed > plan.area:
+        raise InteractiveActionError(
+            f"There is no space for what is wanted: {', '.join(names)} cover {needed:.1f} square metres, and the floor "
+            f"has {plan.area:.1f}. Want less, or give a larger floor plan."
+        )
 
 
 def _check_in_range(x0: torch.Tensor, guidance: GuidanceConfig | None) -> None:

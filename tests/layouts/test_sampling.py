@@ -150,6 +150,12 @@ def test_a_floor_plan_far_from_zero_gets_the_same_room_there(model):
         assert np.subtract(other.position, item.position) == pytest.approx((50, 20, 0), abs=1e-3)
 
 
+def test_what_covers_more_than_the_floor_is_refused(model):
+    closet = FloorPlan(((0, 0), (1.5, 0), (1.5, 1.5), (0, 1.5)))
+    with pytest.raises(InteractiveActionError, match=r"no space.*3.4 square metres, and the floor has 2.2"):
+        sample_rooms(model, [closet], wishes=Wishes(want=("double bed",)))
+
+
 def test_sampling_says_how_far_it_is_and_can_be_cancelled(model, plans):
     seen = []
 
