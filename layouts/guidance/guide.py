@@ -1,9 +1,9 @@
 """The guidance of a batch of rooms: the weighted sum of its losses, and the three published forms of using it.
 
-Source: Yang et al. 2024 (PhyScene), Eq. 2 to 4 and 6 to 8, and Alg. 1. In their sign phi = -loss. Their text derives a gradient at
-the posterior mean, scaled by its variance ("text"); their code adds it unscaled, cut at 0.1, in the last ten of a
-thousand steps ("code"); both push a noisy layout once a step. "x0" moves the predicted layout itself, several times a
-step, and lets the sampler go on from there.
+Source: Yang et al. 2024 (PhyScene), Eq. 2 to 4 and 6 to 8, and Alg. 1. In their sign phi = -loss. Their text derives a
+gradient at the posterior mean, scaled by its variance ("text"); their code adds it unscaled, cut at 0.1, in the last
+ten of a thousand steps ("code"); both push a noisy layout once a step. "x0" moves the predicted layout itself, several
+times a step, and lets the sampler go on from there.
 """
 
 from __future__ import annotations
