@@ -3,6 +3,14 @@
 Metres and radians, z up, right-handed, seen from above x to the right and y away from the reader. Corners run
 counter-clockwise; wall i leads from corner i to the next. A thing's position is the middle of its underside. At yaw 0
 its width lies along x and its front looks towards -y; yaw turns it counter-clockwise.
+
+    {"schema": "interactive-action/layout", "version": 1, "units": "m", "up": "z", "handed": "right",
+     "floor_plan": {"corners": [[0, 0], [4, 0], [4, 3], [0, 3]], "height": 2.6, "room_type": "bedroom",
+                    "openings": [{"kind": "door", "wall": 0, "start": 0.5, "width": 0.9, "height": 2.1, "sill": 0.0,
+                                  "hinge": "start", "swing": "in"}]},
+     "objects": [{"category": "single bed", "size": [0.95, 2.1, 0.9], "position": [3.5, 1.9, 0.0], "yaw": 0.0,
+                  "asset": "", "opened": 0.0}],
+     "about": {"source": "typed"}}
 """
 
 from __future__ import annotations
@@ -162,14 +170,14 @@ class LayoutObject:
     opened: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.category not in CATEGORIES:
+        if not isinstance(self.category, str) or self.category not in CATEGORIES:
             raise InteractiveActionError(
                 f"There is no class of furniture {self.category!r}. Choose one of: {', '.join(CATEGORIES)}."
             )
         for name, values, low in (("size", self.size, 1e-3), ("position", self.position, -LARGEST)):
-            if len(values) != 3:
+            if not isinstance(values, tuple) or len(values) != 3:
                 raise InteractiveActionError(
-                    f"The {name} of a {self.category} has {len(values)} numbers. Give three, in metres."
+                    f"The {name} of a {self.category} is {values!r}. Give three numbers, in metres."
                 )
             for axis, value in zip("xyz", values):
                 check_number(value, f"The {name} of a {self.category} along {axis}", low, LARGEST)
@@ -227,11 +235,11 @@ class Layout:
         plan = _fields(FloorPlan, data.get("floor_plan"), f"{where}: floor_plan")
         openings = _rows(Opening, plan.pop("openings", ()), f"{where}: openings")
         corners = tuple(tuple(corner) for corner in _list(plan.pop("corners"), f"{where}: corners"))
-        return cls(
-            FloorPlan(corners, openings, **plan),
-            _rows(LayoutObject, data.get("objects", ()), f"{where}: objects"),
-            dict(data.get("about") or {}),
-        )
+        about = data.get("about", {})
+        if not isinstance(about, dict):
+            raise InteractiveActionError(f"{where}: about is {about!r}. It must be an object of names and values.")
+        objects = _rows(LayoutObject, data.get("objects", ()), f"{where}: objects")
+        return cls(FloorPlan(corners, openings, **plan), objects, about)
 
 
 def save_layouts(path: StrPath, layouts: Sequence[Layout]) -> None:

@@ -120,6 +120,8 @@ def test_an_opening_of_no_sense_is_refused(change, sentence):
         (dict(category="throne"), "no class of furniture 'throne'"),
         (dict(size=(1, 0, 1)), "size of a sofa along y"),
         (dict(size=(1, 1)), "Give three"),
+        (dict(size=None), "Give three"),
+        (dict(category=None), "no class of furniture None"),
         (dict(position=(math.nan, 0, 0)), "finite"),
         (dict(yaw=math.inf), "yaw"),
         (dict(opened=1.5), "from 0 to 1"),
@@ -159,3 +161,29 @@ def test_a_line_that_is_broken_is_named(tmp_path):
         file.write("{nothing")
     with pytest.raises(InteractiveActionError, match="Line 2 of rooms.jsonl"):
         load_layouts(tmp_path / "rooms.jsonl")
+
+
+ODD = (None, True, -1, 0.5, 1e300, "", "x", [], [1], [[1]], {}, {"a": 1})
+
+
+def places(data):
+    """Every container in a JSON value with a key in it."""
+    if isinstance(data, (dict, list)):
+        for key in data if isinstance(data, dict) else range(len(data)):
+            yield data, key
+            yield from places(data[key])
+
+
+def test_whatever_stands_in_a_file_it_is_read_or_refused_in_a_sentence():
+    text = json.dumps(l_room().to_json())
+    refused = 0
+    for number in range(len(list(places(json.loads(text))))):
+        for odd in ODD:
+            data = json.loads(text)
+            container, key = list(places(data))[number]
+            container[key] = odd
+            try:
+                Layout.from_json(data)
+            except InteractiveActionError:
+                refused += 1
+    assert refused > 500
