@@ -27,7 +27,7 @@ from .walkable import Body, WalkableMap, walkable_map
 PAPER, FLOOR, WALL, INK = (255, 255, 255), (236, 233, 226), (60, 60, 66), (40, 40, 44)
 REACHED, UNREACHED, WRONG = (198, 226, 190), (244, 226, 160), (214, 48, 49)
 DOOR, WINDOW = (150, 96, 48), (110, 170, 220)
-BORDER, THICK = 0.3, 0.12  # metres around the room, and of its walls
+BORDER, THICK = 0.3, 0.12  # metres around the room at least, and of its walls
 FINER = 2  # drawn so many times larger, then made smaller: smooth lines
 CELL = 0.025  # metres of the walkable area's map
 
@@ -93,8 +93,10 @@ class _Sheet:
 
     @classmethod
     def of(cls, plan: FloorPlan, size: int) -> _Sheet:
-        low = tuple(min(values) - BORDER for values in zip(*plan.corners))
-        high = tuple(max(values) + BORDER for values in zip(*plan.corners))
+        outwards = [opening.width for opening in plan.openings if opening.kind == "door" and opening.swing == "out"]
+        border = max([BORDER, *(width + 0.05 for width in outwards)])
+        low = tuple(min(values) - border for values in zip(*plan.corners))
+        high = tuple(max(values) + border for values in zip(*plan.corners))
         scale = size / max(high[0] - low[0], high[1] - low[1])
         pixels = tuple(max(FINER, round((high[k] - low[k]) * scale)) for k in range(2))
         return cls(Image.new("RGB", (pixels[0], pixels[1]), PAPER), (low[0], low[1]), (high[0], high[1]), scale)
