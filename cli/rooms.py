@@ -64,6 +64,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sample.add_argument("--settled", action="store_true", help="repair what is left afterwards")
     add_parameters(sample, GuidanceConfig)
 
+    compare = actions.add_parser("compare", help="score raw, guided and settled rooms of a model beside one another")
+    compare.add_argument("model", type=pathlib.Path, help="the layout model")
+    compare.add_argument("plans", type=pathlib.Path, help="a file of rooms, whose floor plans are furnished")
+    compare.add_argument("--denoising-steps", type=int, default=50, metavar="N", help="(default: 50)")
+    compare.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
+    compare.add_argument("--tidiness", type=float, metavar="X", help="0 to 1 (default: as the model likes)")
+    compare.add_argument("--json", action="store_true", help="print JSON")
+    add_parameters(compare, GuidanceConfig)
+
     score = actions.add_parser("score", help="score rooms: collisions, walls, reachability, relations")
     score.add_argument("layouts", type=pathlib.Path, help="the file of rooms")
     score.add_argument("--reference", type=pathlib.Path, help="rooms as they should be, for the divergence of classes")
@@ -83,9 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Does it; returns the exit status."""
     if arguments.rooms in ("make", "sample", "draw") and arguments.out.exists():
         raise InteractiveActionError(f"{arguments.out} exists already. Name a new one, or remove it first.")
-    return {"make": _make, "train": _train, "sample": _sample, "score": _score, "draw": _draw}[arguments.rooms](
-        arguments
-    )
+    commands = {"make": _make, "train": _train, "sample": _sample, "compare": _compare, "score": _score, "draw": _draw}
+    return commands[arguments.rooms](arguments)
 
 
 def _make(arguments: argparse.Namespace) -> int:
@@ -142,6 +150,35 @@ def _sample(arguments: argparse.Namespace) -> int:
         rooms = [room.layout for room in settled]
     save_layouts(arguments.out, rooms)
     print(f"{len(rooms)} rooms written to {arguments.out}.")
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from ..layouts.comparison import STAGES, compare
+    from ..layouts.guidance.guide import GuidanceConfig
+    from ..layouts.model_file import LayoutModel
+    from ..layouts.sampling import Wishes
+    from ..layouts.scores import table
+
+    layouts = load_layouts(arguments.plans)
+    with progress_bar("room") as progress:
+        results = compare(
+            LayoutModel.load(arguments.model),
+            [layout.floor_plan for layout in layouts],
+            from_parameters(GuidanceConfig, arguments),
+            Wishes(tidiness=arguments.tidiness),
+            arguments.seed,
+            arguments.denoising_steps,
+            layouts,
+            progress,
+        )
+    if arguments.json:
+        print(json.dumps(results, indent=1))
+        return 0
+    for stage in STAGES:
+        moved = results[stage].get("moved_cm")
+        said = f", {moved['mean']:.1f} cm moved" if moved else ""
+        print(f"{stage} ({results[stage]['seconds']:.1f} s{said})\n{table(results[stage])}\n")
     return 0
 
 

@@ -32,6 +32,8 @@ def test_a_floor_plan_is_furnished_by_a_model_trained_on_procedural_rooms(tmp_pa
     assert "col_obj" in run("score", mine)
     scores = json.loads(run("score", mine, "--json", "--reference", rooms, "--radius", "0.2"))
     assert scores["scores"]["col_obj"]["n"] == 2 and "ckl" in scores
+    compared = run("compare", model, mine, "--denoising-steps", "2", "--radius", "0.2")
+    assert all(stage in compared for stage in ("raw (", "guided (", "guided_settled (", "cm moved", "rejection ("))
     run("draw", mine, tmp_path / "plans", "--size", "128")
     with Image.open(tmp_path / "plans" / "0001.png") as plan:
         assert max(plan.size) == 128
