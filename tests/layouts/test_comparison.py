@@ -41,9 +41,8 @@ def test_every_way_violates_less_than_raw_rooms(compared):
         stage: sum(compared[stage]["scores"][name]["mean"] for name in ("overlap_volume", "out_area"))
         for stage in STAGES
     }
-    for stage in STAGES[1:]:
-        # of one candidate nothing can be chosen: the room of a raw seed
-        assert violations[stage] < violations["raw"] or (stage == "rejection" and compared[stage]["candidates"] == 1)
+    assert max(violations[stage] for stage in ("guided", "settled")) < violations["raw"]
+    assert violations["rejection"] <= violations["raw"]  # which is one of its candidates
     assert violations["guided_settled"] < 0.5 * violations["raw"]
 
 
