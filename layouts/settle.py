@@ -21,7 +21,7 @@ from .rooms import Rooms, to_layouts, to_rooms
 
 STEPS, CHECK = 200, 5  # at most, and after how many it is asked whether all is well
 STAY = 0.02  # weight of the squared metres by which a thing leaves its place, at the start
-RELEASED = 0.6  # share of the steps after which nothing holds it any more
+RELEASED = 0.6  # share of the steps after which nothing holds it any more, and doors and backs at walls hardly count
 SETTLED = GuidanceConfig(collision=1.0, walls=1.0, openings=0.5, reach=0.0, opened=0.0, keep=1.0)
 """What settling repairs; reachability and opened doors cost more movement, and can be asked for."""
 
@@ -75,6 +75,8 @@ def settle(
     for done in range(steps):
         if done % CHECK == 0 and not _violating(rooms, 0.5).any():
             break
+        if done == round(RELEASED * steps):
+            guide.config = dataclasses.replace(config, openings=config.openings / 10, keep=config.keep / 10)
         stay = STAY * max(0.0, 1 - done / (RELEASED * steps))
         rooms = _limited(_drawn_back(guide.move(rooms, RATE), before, stay), before, most_movement)
         progress(done + 1, steps, None)
