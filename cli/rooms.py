@@ -46,23 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--device", default="", help="cpu or cuda (default: a GPU where there is one)")
     add_parameters(train, LayoutTrainingConfig)
 
-    sample = actions.add_parser("sample", help="generate rooms for a floor plan")
-    sample.add_argument("model", type=pathlib.Path, help="the layout model")
-    sample.add_argument("out", type=pathlib.Path, help="a new file of rooms, .jsonl")
-    sample.add_argument("--plans", type=pathlib.Path, help="a file of rooms whose floor plans are furnished")
-    sample.add_argument("--corners", default="", help='"x,y; x,y; ...", in metres, in place of --plans')
-    sample.add_argument("--doors", default="", help='and windows: "kind wall start width; ..."')
-    sample.add_argument("--type", default=ROOM_TYPES[0], help=f"one of: {', '.join(ROOM_TYPES)}")
-    sample.add_argument("--rooms-each", type=int, default=1, metavar="N", help="rooms a floor plan (default: 1)")
-    sample.add_argument("--denoising-steps", type=int, default=50, metavar="N", help="(default: 50)")
-    sample.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
-    sample.add_argument("--want", default="", help="classes of furniture, with commas")
-    sample.add_argument("--avoid", default="", help="classes of furniture, with commas")
-    sample.add_argument("--count", type=int, help="things in a room (default: as the model likes)")
-    sample.add_argument("--tidiness", type=float, metavar="X", help="0 to 1 (default: as the model likes)")
-    sample.add_argument("--guided", action="store_true", help="by physics, with these weights")
-    sample.add_argument("--settled", action="store_true", help="repair what is left afterwards")
-    add_parameters(sample, GuidanceConfig)
+    _add_sample(actions.add_parser("sample", help="generate rooms for a floor plan"))
 
     compare = actions.add_parser("compare", help="score raw, guided and settled rooms of a model beside one another")
     compare.add_argument("model", type=pathlib.Path, help="the layout model")
@@ -86,6 +70,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     draw.add_argument("layouts", type=pathlib.Path, help="the file of rooms")
     draw.add_argument("out", type=pathlib.Path, help="a new folder")
     draw.add_argument("--size", type=int, default=512, metavar="N", help="pixels of the longer side (default: 512)")
+
+
+def _add_sample(sample: argparse.ArgumentParser) -> None:
+    """Adds what ``rooms sample`` takes."""
+    from ..layouts.guidance.guide import GuidanceConfig
+
+    sample.add_argument("model", type=pathlib.Path, help="the layout model")
+    sample.add_argument("out", type=pathlib.Path, help="a new file of rooms, .jsonl")
+    sample.add_argument("--plans", type=pathlib.Path, help="a file of rooms whose floor plans are furnished")
+    sample.add_argument("--corners", default="", help='"x,y; x,y; ...", in metres, in place of --plans')
+    sample.add_argument("--doors", default="", help='and windows: "kind wall start width; ..."')
+    sample.add_argument("--type", default=ROOM_TYPES[0], help=f"one of: {', '.join(ROOM_TYPES)}")
+    sample.add_argument("--rooms-each", type=int, default=1, metavar="N", help="rooms a floor plan (default: 1)")
+    sample.add_argument("--denoising-steps", type=int, default=50, metavar="N", help="(default: 50)")
+    sample.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
+    sample.add_argument("--want", default="", help="classes of furniture, with commas")
+    sample.add_argument("--avoid", default="", help="classes of furniture, with commas")
+    sample.add_argument("--count", type=int, help="things in a room (default: as the model likes)")
+    sample.add_argument("--tidiness", type=float, metavar="X", help="0 to 1 (default: as the model likes)")
+    sample.add_argument("--guided", action="store_true", help="by physics, with these weights")
+    sample.add_argument("--settled", action="store_true", help="repair what is left afterwards")
+    add_parameters(sample, GuidanceConfig)
 
 
 def run(arguments: argparse.Namespace) -> int:

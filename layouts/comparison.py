@@ -76,13 +76,11 @@ def compare(
             made[after] = [room.layout for room in settled]
             moved[after] += [100 * room.moved for room in settled]
             seconds[after] += already + watch.lap()
-        for stage, batch in made.items():
-            rooms[stage] += batch
+        rooms = {stage: rooms[stage] + made[stage] for stage in STAGES}
         progress(len(rooms["raw"]), len(plans), None)
-    body = guidance.body
-    results: dict[str, Any] = {
-        stage: {**score_rooms(rooms[stage], reference, body), "seconds": seconds[stage]} for stage in STAGES
-    }
+    results: dict[str, Any] = {stage: score_rooms(rooms[stage], reference, guidance.body) for stage in STAGES}
+    for stage in STAGES:
+        results[stage]["seconds"] = seconds[stage]
     for stage, centimetres in moved.items():
         results[stage]["moved_cm"] = summary(centimetres)
     results["rejection"]["candidates"] = candidates
