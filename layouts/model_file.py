@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from ..errors import InteractiveActionError
-from ..files import safetensors_bytes, write_atomically
+from ..files import write_atomically
+from ..tensor_files import safetensors_bytes
 from .diffusion import PREDICTIONS, linear_schedule
 from .network import RoomTransformer
 from .representation import CHANNELS
