@@ -56,7 +56,7 @@ def build_jointed(
 ) -> PhysxArticulation:
     """An object that stands fast, with a part that moves on its joint; its articulation."""
     joint, entities, links = spec.joint, [], []
-    pivot = sapien.Pose((np.array(joint.at) - spec.middle) * scale, _turn_x_to(joint.axis))
+    pivot = sapien.Pose((np.array(joint.at) - spec.middle) * scale, turn_x_to(joint.axis))
     for parts, offset, suffix in ((spec.parts, -spec.middle, ""), (joint.parts, -spec.middle, " part")):
         entity, link = sapien.Entity(), sapien.physx.PhysxArticulationLinkComponent(links[0] if links else None)
         _attach(scene, entity, link, parts, offset, scale, color, spec.density)
@@ -175,7 +175,7 @@ def _attach(
     for part in parts:
         look = material(part.color) if part.color is not None else surface or material(color)
         at = (np.array(part.at) + offset) * scale
-        shapes, visual = _SHAPES[part.shape](part, scale, physical, look)
+        shapes, visual = SHAPES[part.shape](part, scale, physical, look)
         for shape in shapes:
             shape.local_pose = sapien.Pose(at) * shape.local_pose
             shape.density = density
@@ -283,7 +283,7 @@ def _circle(radius: float, height: float, angles: np.ndarray) -> np.ndarray:
     return np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(len(angles), height)], 1)
 
 
-def _turn_x_to(axis: Vector) -> np.ndarray:
+def turn_x_to(axis: Vector) -> np.ndarray:
     """Quaternion that turns x onto ``axis`` (3,), about which or along which a joint of PhysX moves."""
     x, y, z = np.array(axis, float) / np.linalg.norm(axis)
     if x < -0.999:
@@ -292,4 +292,4 @@ def _turn_x_to(axis: Vector) -> np.ndarray:
     return half / np.linalg.norm(half)
 
 
-_SHAPES = {"box": _box, "ball": _ball, "cylinder": _cylinder, "turned": _turned, "mesh": _mesh}
+SHAPES = {"box": _box, "ball": _ball, "cylinder": _cylinder, "turned": _turned, "mesh": _mesh}
