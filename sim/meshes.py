@@ -84,15 +84,15 @@ def _measured(path: str, _version: tuple[tuple[str, str], ...], size: float, up:
     part = Geometry(
         "mesh",
         file=str(path),
-        pieces=_pieces(corners, faces, name),
+        pieces=convex_pieces(corners, faces, name),
         placement=Placement(turn, offset, scale),
         size=tuple(half),
     )
     return ObjectSpec((part,), Grip(half[2], yaw_symmetry=2, height_tolerance=0.1), surface=min(half[:2]))
 
 
-def _pieces(corners: np.ndarray, faces: np.ndarray, name: str) -> tuple[np.ndarray, ...]:
-    """Corners (points, 3) of convex pieces."""
+def convex_pieces(corners: np.ndarray, faces: np.ndarray, name: str) -> tuple[np.ndarray, ...]:
+    """Returns the corners (points, 3) of the convex pieces that a mesh collides as; ``name`` is for a sentence."""
     import trimesh
 
     mesh = trimesh.Trimesh(corners, faces)

@@ -103,7 +103,7 @@ def mesh_of(piece: Piece) -> Mesh:
     if geometry.shape == "box":
         return _CORNERS * geometry.half + geometry.at, _FACES
     if geometry.shape == "cylinder":
-        return _cylinder(*geometry.half, np.array(geometry.at))
+        return _cylinder(geometry.half[0], geometry.half[1], np.array(geometry.at))
     if geometry.shape == "mesh":
         from ...sim.meshes import read
 

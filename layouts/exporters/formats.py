@@ -9,7 +9,7 @@ from ...errors import InteractiveActionError
 from ...files import StrPath, new_folder, path_inside
 from ...sim.furnishings.makers import furnish
 from ...sim.layout import Layout
-from .bodies import Maker
+from .bodies import Maker, bodies_of
 from .glb import export_glb
 from .mjcf import export_mjcf
 from .scene_eval import export_scene_eval
@@ -26,7 +26,7 @@ FORMATS: dict[str, Exporter] = {
     "USD": export_usd,
     "SceneEval": export_scene_eval,
 }
-LAYOUT = "layout.json"
+LAYOUT, LICENCES = "layout.json", "LICENCES.txt"
 
 
 def export_room(
@@ -37,6 +37,8 @@ def export_room(
     on_progress: Progress | None = None,
 ) -> list[str]:
     """Writes a room as a new folder: ``layout.json`` and what the formats need. All of it or nothing.
+
+    ``LICENCES.txt`` names the licences of users' meshes, if there are any.
 
     Args:
         layout: the room.
@@ -60,7 +62,7 @@ def export_room(
             if unknown
             else f"No format is chosen. Choose from: {', '.join(FORMATS)}."
         )
-    files = {LAYOUT: json.dumps(layout.to_json(), allow_nan=False).encode()}
+    files = {LAYOUT: json.dumps(layout.to_json(), allow_nan=False).encode(), **_licences(layout, maker)}
     for number, name in enumerate(formats, 1):
         files |= FORMATS[name](layout, maker)
         if on_progress:
@@ -71,3 +73,10 @@ def export_room(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     return sorted(files)
+
+
+def _licences(layout: Layout, maker: Maker) -> dict[str, bytes]:
+    """What users' meshes may be used for, one line a thing."""
+    bodies = bodies_of(layout, maker, shell=False)
+    lines = [f"{body.name}: {body.furnishing.licence}\n" for body in bodies if body.furnishing.licence]
+    return {LICENCES: "".join(lines).encode()} if lines else {}

@@ -46,7 +46,7 @@ def glb_bytes(bodies: Sequence[Body], layout: Layout | None = None) -> bytes:
         import trimesh
     except ImportError as error:
         raise MissingExtraError("trimesh, which writes GLB,", "rooms") from error
-    scene = trimesh.Scene()
+    scene: Any = trimesh.Scene()
     scene.graph.update(ROOM, matrix=Y_UP)
     if layout is not None:
         floor = _painted(trimesh.Trimesh(*floor_mesh(layout.floor_plan.corners), process=False), "oak")
@@ -75,7 +75,7 @@ def _surfaces(pieces: Sequence[Piece]) -> list[tuple[str, Any]]:
     for finish in dict.fromkeys(piece.finish for piece in pieces):
         plain = [mesh_of(piece) for piece in pieces if piece.finish == finish and piece.geometry.shape != "mesh"]
         if plain:
-            joined = trimesh.util.concatenate([trimesh.Trimesh(*mesh, process=False) for mesh in plain])
+            joined: Any = trimesh.util.concatenate([trimesh.Trimesh(*mesh, process=False) for mesh in plain])
             joined.unmerge_vertices()  # flat sides need normals of their own
             surfaces.append((finish, _painted(joined, finish)))
     for number, piece in enumerate(pieces):
@@ -89,13 +89,13 @@ def _surfaces(pieces: Sequence[Piece]) -> list[tuple[str, Any]]:
 
 
 def _painted(mesh: Any, finish: str) -> Any:
-    from trimesh.visual import TextureVisuals
-    from trimesh.visual.material import PBRMaterial
+    import trimesh
 
+    visual: Any = trimesh.visual
     look = FINISHES[finish]
     color = [round(255 * value) for value in (*look.color, 1.0)]
-    material = PBRMaterial(
+    material = visual.material.PBRMaterial(
         name=finish, baseColorFactor=color, metallicFactor=look.metallic, roughnessFactor=look.roughness
     )
-    mesh.visual = TextureVisuals(material=material)
+    mesh.visual = visual.TextureVisuals(material=material)
     return mesh

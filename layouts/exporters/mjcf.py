@@ -48,7 +48,9 @@ def export_mjcf(layout: Layout, maker: Maker = furnish) -> dict[str, bytes]:
         hulls[name] = len(pieces)
     for file in files:
         stem = file.removeprefix(f"{FOLDER}/")
-        ET.SubElement(asset, "mesh", name=stem.removesuffix(".obj"), file=stem, inertia="shell")
+        name = stem.removesuffix(".obj")
+        drawn = name == "floor" or name in hulls  # the others are hulls, and weigh something
+        ET.SubElement(asset, "mesh", name=name, file=stem, inertia="shell" if drawn else "convex")
     world = ET.SubElement(root, "worldbody")
     middle = np.mean(layout.floor_plan.corners, 0)
     ET.SubElement(world, "light", pos=_text(*middle, layout.floor_plan.height - 0.2), dir="0 0 -1")

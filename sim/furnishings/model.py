@@ -140,8 +140,9 @@ class Furnishing:
 
 def block(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], finish: str) -> Piece:
     """Returns a box between two values of each axis."""
-    middle, half = zip(*(((low + high) / 2, (high - low) / 2) for low, high in (x, y, z)))
-    return Piece(box(*half, at=middle), finish)
+    middle = tuple((low + high) / 2 for low, high in (x, y, z))
+    half = [(high - low) / 2 for low, high in (x, y, z)]
+    return Piece(box(half[0], half[1], half[2], middle), finish)
 
 
 def column(radius: float, z: tuple[float, float], finish: str, at: tuple[float, float] = (0.0, 0.0)) -> Piece:
