@@ -2,13 +2,14 @@
 
 import json
 import math
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 import trimesh
 
-from interactive_action.errors import InteractiveActionError
+from interactive_action.errors import InteractiveActionError, MissingExtraError
 from interactive_action.layouts.exporters.bodies import bodies_of, floor_mesh, mesh_of
 from interactive_action.layouts.exporters.formats import FORMATS, LAYOUT, export_room
 from interactive_action.layouts.exporters.inertia import inertia_of
@@ -381,3 +382,13 @@ def test_the_same_room_gives_the_same_bytes(layout):
 def test_every_finish_is_a_color_and_a_roughness():
     for finish in FINISHES.values():
         assert all(0 <= value <= 1 for value in (*finish.color, finish.roughness, finish.metallic))
+
+
+@pytest.mark.parametrize(
+    "name, module", [("GLB", "trimesh"), ("URDF", "shapely"), ("USD", "pxr"), ("SceneEval", "trimesh")]
+)
+def test_what_is_not_installed_is_said_with_the_extra_that_brings_it(name, module, layout, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=r"\[rooms\]"):
+        export_room(layout, tmp_path / "room", (name,))
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from interactive_action.errors import InteractiveActionError
+from interactive_action.layouts.importers import boxes_npz
 from interactive_action.layouts.importers.categories import category_of, room_type_of
 from interactive_action.layouts.importers.formats import FORMATS, format_of, import_rooms
 from interactive_action.layouts.importers.front3d import import_3d_front
@@ -247,3 +248,14 @@ def test_foreign_rooms_mean_our_types():
     names = ("MasterBedroom", "LivingDiningRoom", "diningroom", "Kitchen", "Bathroom", "Library")
     types = ("bedroom", "living room", "dining room", "kitchen", None, "living room")
     assert tuple(map(room_type_of, names)) == types
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(boxes_npz, "LARGEST_FILE", 2**20)
+    arrays = files.boxes() | {"translations": np.zeros((100_000, 3))}
+    room = tmp_path / "bomb"
+    room.mkdir()
+    np.savez_compressed(room / "boxes.npz", **arrays)
+    assert (room / "boxes.npz").stat().st_size < 2**16
+    with pytest.raises(InteractiveActionError, match="unpacks to more than 1 MB"):
+        import_rooms(room)
