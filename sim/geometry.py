@@ -29,12 +29,12 @@ class Placement(NamedTuple):
     Args:
         turn: (3, 3).
         offset: (3,) in meters.
-        scale: meters of the file's unit.
+        scale: meters of the file's unit; or (3,) of each of its axes.
     """
 
     turn: np.ndarray
     offset: np.ndarray
-    scale: float
+    scale: float | np.ndarray
 
 
 @dataclass(frozen=True)

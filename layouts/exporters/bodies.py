@@ -108,7 +108,10 @@ def mesh_of(piece: Piece) -> Mesh:
         from ...sim.meshes import read
 
         corners, faces = read(geometry.file)
-        turn, offset, scale = geometry.place
+        placement = geometry.placement
+        if placement is None:
+            raise InteractiveActionError(f"The mesh {geometry.file!r} has no placement. Read it by a folder of meshes.")
+        turn, offset, scale = placement
         return corners * scale @ turn.T + offset, faces
     raise InteractiveActionError(f"A solid of the shape {geometry.shape!r} cannot be exported. Use boxes or cylinders.")
 

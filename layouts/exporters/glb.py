@@ -79,9 +79,9 @@ def _surfaces(pieces: Sequence[Piece]) -> list[tuple[str, Any]]:
             joined.unmerge_vertices()  # flat sides need normals of their own
             surfaces.append((finish, _painted(joined, finish)))
     for number, piece in enumerate(pieces):
-        if piece.geometry.shape == "mesh":
+        if piece.geometry.placement is not None:
             mesh: Any = trimesh.load(piece.geometry.file, force="mesh")
-            turn, offset, scale = piece.geometry.place
+            turn, offset, scale = piece.geometry.placement
             transform: NDArray[Any] = np.eye(4)
             transform[:3, :3], transform[:3, 3] = turn * scale, offset
             surfaces.append((f"mesh_{number}", mesh.apply_transform(transform)))

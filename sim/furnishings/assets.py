@@ -20,12 +20,12 @@ import numpy as np
 from ...errors import InteractiveActionError
 from ...files import StrPath, parse_json, path_inside, read_text
 from ..furniture import CATEGORIES
+from ..geometry import Geometry, Placement, Vector
 from ..layout import LayoutObject
 from ..meshes import CONVEX, PIECES, SUFFIXES, Z_UP, convex_pieces, read
-from ..objects import Geometry
 from ..user_files import version, with_named
 from .makers import furnish
-from .model import Furnishing, Piece, Vector
+from .model import Furnishing, Piece
 
 CATALOGUE = "assets.json"
 FIELDS = ("front", "licence", "unit", "up")
@@ -144,7 +144,7 @@ def _furnishing(asset: Asset, size: Vector, _version: Any) -> Furnishing:
         "mesh",
         file=str(asset.path),
         pieces=_pieces(corners * scale @ turn.T + offset, faces, asset.name),
-        place=(turn, offset, scale),
+        placement=Placement(turn, offset, scale),
         size=tuple(value / 2 for value in size),
     )
     return Furnishing((Piece(solid, FINISH),), density=DENSITY, licence=f"{asset.name}: {asset.licence}")

@@ -12,9 +12,10 @@ import sapien.physx
 import sapien.render
 
 from ..builders import JOINT_FRICTION, SHAPES, grain, material, turn_x_to
-from ..objects import ACROSS, Joint, ObjectSpec
-from ..objects import FRONT as TO_FRONT
-from ..objects import UP as UPWARDS
+from ..geometry import Geometry, Vector
+from ..object_spec import ACROSS, Joint, ObjectSpec
+from ..object_spec import FRONT as TO_FRONT
+from ..object_spec import UP as UPWARDS
 from .model import FINISHES, UP, Furnishing, Link, Piece
 
 DAMPING = 2.0  # N s/m or Nm s/rad
@@ -91,14 +92,14 @@ def object_spec(furnishing: Furnishing, name: str, word: str = "") -> ObjectSpec
     return ObjectSpec(parts, density=furnishing.density, joint=joint, word=word)
 
 
-def _geometry(piece: Piece) -> Any:
+def _geometry(piece: Piece) -> Geometry:
     """A box or cylinder in the axes of ``objects.py``, in its finish's color."""
     solid = piece.geometry
     half = (solid.half[1], solid.half[0], solid.half[2]) if solid.shape == "box" else solid.half
     return dataclasses.replace(solid, half=half, at=_turned(solid.at), color=FINISHES[piece.finish].color)
 
 
-def _turned(vector: Sequence[float]) -> tuple[float, float, float]:
+def _turned(vector: Sequence[float]) -> Vector:
     x, y, z = (TURN @ np.array(vector)).tolist()
     return x, y, z
 

@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..objects import Color, Geometry, box, cylinder
-
-Vector = tuple[float, float, float]
+from ..geometry import Color, Geometry, Vector, box, cylinder
 
 PANEL, GAP = 0.018, 0.002  # metres: thickness of boards; what a door leaves free on each of its sides
 HANDLE, BAR = 0.04, 0.006  # metres: how far a handle stands out; half the thickness of its bar
