@@ -138,7 +138,7 @@ class Furnishing:
 
 def block(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], finish: str) -> Piece:
     """Returns a box between two values of each axis."""
-    middle = tuple((low + high) / 2 for low, high in (x, y, z))
+    middle = (x[0] + x[1]) / 2, (y[0] + y[1]) / 2, (z[0] + z[1]) / 2
     half = [(high - low) / 2 for low, high in (x, y, z)]
     return Piece(box(half[0], half[1], half[2], middle), finish)
 
