@@ -176,7 +176,7 @@ def parse_plan(arguments: Sequence[str] | None = None) -> Plan:
         return Plan(world, ABLATIONS, options.actions, options.seeds, ("table",), name="ablations")
     variants = [METHODS[name] for name in options.methods]
     curves = [name for name in CURVES if name in options.methods]
-    return Plan(world, variants, options.actions, options.seeds, options.parts, curves)
+    return Plan(world, variants, options.actions, options.seeds, options.parts, curves, options.actions[:2])
 
 
 def _parser() -> argparse.ArgumentParser:
