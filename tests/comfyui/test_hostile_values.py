@@ -1,4 +1,7 @@
-"""What comes into a node is checked once it is known, whether typed, sent or linked; on the real server."""
+"""What comes into a node is checked once it is known, whether typed, sent or linked; on the real server.
+
+Longer than other files: one server, and one list of hostile values, for the nodes of every room.
+"""
 
 import json
 import math
