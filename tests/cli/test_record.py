@@ -108,6 +108,7 @@ def test_bad_input_is_a_sentence_and_status_2(tmp_path, capsys, arguments, sente
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_folder_that_exists_is_refused_before_anything_is_simulated(tmp_path, interactive_action):
     result = interactive_action("record", tmp_path)
     assert result.returncode == 2

@@ -12,6 +12,7 @@ from interactive_action.sim.layout import load_layouts
 TINY = ("--width", "32", "--layers", "1", "--heads", "2", "--batch-size", "8", "--device", "cpu")
 
 
+@pytest.mark.slow
 def test_a_floor_plan_is_furnished_by_a_model_trained_on_procedural_rooms(tmp_path, capsys):
     def run(*arguments):
         assert main(["rooms", *map(str, arguments)]) == 0

@@ -12,6 +12,8 @@ from interactive_action.layouts.network import RoomTransformer
 from interactive_action.layouts.sampling import Wishes, sample_rooms
 from interactive_action.tests.layouts.small_rooms import room, thing
 
+pytestmark = pytest.mark.slow
+
 SHAPE = {"width": 32, "layers": 1, "heads": 2}
 GUIDANCE = GuidanceConfig(last=1.0, reach=0.0)
 

@@ -194,6 +194,7 @@ def test_a_television_goes_with_its_stand():
     assert (stand - tv).norm() < 0.02
 
 
+@pytest.mark.slow
 def test_sloppy_rooms_get_better_in_every_respect(layouts):
     guide = Guide(GuidanceConfig(), [layout.floor_plan for layout in layouts])
     rooms = to_rooms(layouts)

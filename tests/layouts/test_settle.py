@@ -18,6 +18,7 @@ def sloppy():
     return [make_sloppy(layout, 0.7, np.random.default_rng(index)) for index, layout in enumerate(tidy)]
 
 
+@pytest.mark.slow
 def test_settled_rooms_have_far_fewer_violations_and_say_what_is_left(sloppy):
     settled = settle(sloppy)
     for name in ("col_obj", "r_out"):

@@ -15,6 +15,8 @@ from interactive_action.sim.plan import Plan
 from interactive_action.sim.record import record
 from interactive_action.sim.scene import Scene
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recording():

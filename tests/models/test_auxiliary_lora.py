@@ -69,6 +69,7 @@ def test_only_the_student_has_it():
     )
 
 
+@pytest.mark.slow
 def test_the_gradient_of_both_agrees_with_finite_differences():
     loss = loss_of(dtype=torch.float64)
     trained = disturbed(loss).double().requires_grad_()

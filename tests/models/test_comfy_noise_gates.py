@@ -7,6 +7,8 @@ from interactive_action.models.comfy_tokens import add_tokens
 from interactive_action.tokens.noise_gate import NoiseGate
 from interactive_action.tokens.token import InteractiveToken
 
+pytestmark = pytest.mark.slow
+
 LIFT = InteractiveToken("lift", torch.full((1, 768), 0.1), gate=NoiseGate(0.0, 0.45, "handling"))
 PUSH = InteractiveToken("push", torch.full((2, 768), -0.1), gate=NoiseGate(0.2, 1.0, "near"))
 ALWAYS = InteractiveToken("always", torch.full((1, 768), 0.2))

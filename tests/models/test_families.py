@@ -21,6 +21,8 @@ from interactive_action.trainers.adi import ADIConfig, ADIObjective
 from interactive_action.trainers.interactive_action import InteractiveActionConfig, interactive_action
 from interactive_action.trainers.loop import step_generator
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = ("sd2", "sd2 v", "sdxl", "sdxl v")
 WIDTHS = {"sd2": (128,), "sdxl": (64, 128)}
 PROMPTS = ["a robot arm <v*> a red cube", "a photo of a frog <v*> a ball"]

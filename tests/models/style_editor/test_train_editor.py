@@ -76,6 +76,7 @@ def test_both_engines_see_and_predict_alike(both, images):
     assert torch.allclose(*(engine.decode_latents(0.5 * z_t) for engine in both), atol=2e-2)
 
 
+@pytest.mark.slow
 def test_both_engines_teach_alike(both, images):
     config = D3POConfig(**SETTINGS)
     task = EditTask(images, images.flip(0), "make it wood")
