@@ -40,11 +40,8 @@ def test_without_a_command_it_helps(interactive_action):
     assert interactive_action().stdout == interactive_action("--help").stdout
 
 
-SLOW = {"train": pytest.mark.slow}  # it names the methods, and so imports them
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in COMMANDS])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_helps(interactive_action, name):
     result = interactive_action(name, "--help")
     assert result.returncode == 0
