@@ -7,12 +7,12 @@ keeps for a CLIP's hooks (``clip_start_percent``), which it intersects with what
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..tokens.noise_gate import NoiseGate, bands
+from .comfy_mixins import with_mixin
 
 if TYPE_CHECKING:
     from comfy.sd import CLIP
@@ -87,14 +87,9 @@ class _EncodesBands:
         return conditionings
 
 
-@functools.cache
-def _subclass(base: type) -> type:
-    return type(f"{base.__name__}WithNoiseGates", (_EncodesBands, base), {"__module__": __name__})
-
-
 def encoding_bands(clip: CLIP) -> CLIP:
     """Makes ``clip``, which nobody else holds, encode each band of a prompt; returns it."""
     base: type = type(clip)
     if not isinstance(clip, _EncodesBands):
-        clip.__class__ = _subclass(base)
+        clip.__class__ = with_mixin(base, _EncodesBands)
     return clip

@@ -8,7 +8,6 @@ Prompt weights, ``embedding:`` files, line breaks and the splitting of long prom
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from ..errors import InteractiveActionError
 from ..tokens.noise_gate import NoiseGate
 from ..tokens.token import InteractiveToken, unknown_words
 from .comfy_messages import warn, withdraw_warning
+from .comfy_mixins import with_mixin
 from .comfy_noise_gates import banded, encoding_bands
 
 if TYPE_CHECKING:
@@ -153,17 +153,10 @@ def noise_gates(tokenizer: Any) -> dict[str, NoiseGate]:
     return tokenizer.gates if isinstance(tokenizer, _LearnedWords) else {}
 
 
-@functools.cache
-def _subclass(mixin: type, base: type) -> type:
-    """The one class of ``base``'s tokenizers with ``mixin``: a subclass, so that others' isinstance checks hold."""
-    name = f"{base.__name__}With{mixin.__name__.lstrip('_')}"
-    return type(name, (mixin, base), {"__module__": __name__})
-
-
 def _copied(tokenizer: Any, mixin: type, **attributes: Any) -> Any:
     """A copy of ``tokenizer`` with ``mixin`` and other attributes; the one that others hold stays as it is."""
     base: type = type(tokenizer)
-    kind = base if isinstance(tokenizer, mixin) else _subclass(mixin, base)
+    kind = base if isinstance(tokenizer, mixin) else with_mixin(base, mixin)
     copied: Any = object.__new__(kind)
     vars(copied).update(vars(tokenizer), **attributes)
     return copied

@@ -9,7 +9,7 @@ import torch
 
 from ..captions.templates import PLACEHOLDER
 from ..errors import InteractiveActionError
-from ..tokens.noise_gate import EVERYWHERE, NoiseGate, bands
+from ..tokens.noise_gate import EVERYWHERE, NoiseGate, bands, share_done
 from .protocol import Engine
 
 NoisePredictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -155,11 +155,11 @@ def ddim(engine: Engine, noise: torch.Tensor, contexts: Sequence[ContextBand], s
 
     Source: Song et al. 2021, eta = 0; Ho & Salimans 2022.
     """
-    noisiest = len(engine.alphas_cumprod) - 1
+    timesteps = len(engine.alphas_cumprod)
 
     def predict(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        percent = 1 - t[0].item() / noisiest
-        now = next(context for start, end, context in contexts if start <= percent <= end)
+        done = share_done(t[0].item(), timesteps)
+        now = next(context for start, end, context in contexts if start <= done <= end)
         unconditional, conditional = engine.predict_noise(torch.cat([z, z]), torch.cat([t, t]), now).chunk(2)
         return guided(unconditional, conditional, cfg)
 

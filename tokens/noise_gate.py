@@ -87,6 +87,11 @@ EVERYWHERE = NoiseGate()
 """A word acts at every noise level."""
 
 
+def share_done(timestep: float, timesteps: int) -> float:
+    """Returns how much of the sampling, 0..1, is done at one of Stable Diffusion's ``timesteps`` of noise."""
+    return 1 - timestep / (timesteps - 1)
+
+
 def bands(gates: Iterable[NoiseGate]) -> list[tuple[float, float]]:
     """Returns the ranges (start, end) of 0..1, in order, in each of which every gate is either open or shut."""
     ends = sorted({0.0, 1.0, *(end for gate in gates for end in (gate.start_percent, gate.end_percent))})

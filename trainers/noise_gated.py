@@ -5,8 +5,8 @@
 What happens between things is decided at high noise; how they look is decided below. So the word is trained there
 alone, as with other methods here, and its file says that it also acts there alone: below, the plain word that it
 started from stands in the prompt, which knows nothing of the simulator's look. Steering (``steering``) weighs a hundred
-times as much as in ReVersion, where it hardly moves a vector, and the vector's direction is learned without its length,
-which otherwise grows with learning rate and steps until it drowns subject and object.
+times as much as in ReVersion, and the vector's direction is learned without its length, which otherwise grows with
+learning rate and steps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 from ..captions.dataset import InteractionDataset
 from ..models.protocol import Engine
-from ..tokens.noise_gate import NoiseGate
+from ..tokens.noise_gate import NoiseGate, share_done
 from . import hyperparameters as hp
 from .batches import Batches
 from .objective import DenoisingObjective
@@ -27,7 +27,7 @@ from .trainable import DirectionToken, Token
 
 @dataclass(frozen=True)
 class NoiseGatedConfig(hp.Config):
-    """Hyperparameters. Defaults: what ``tools.evidence`` found on the embedded models."""
+    """Hyperparameters. Defaults: a first guess, which ``tools.evidence`` is there to tune."""
 
     steps: int = hp.steps(1000)
     batch_size: int = hp.batch_size(2)
@@ -53,8 +53,8 @@ class NoiseGatedConfig(hp.Config):
     lambda_steer: float = lambda_steer(1.0)
     keep_norm: bool = hp.parameter(
         True,
-        "The word keeps the length that it starts with, so that neither a high rate nor many steps let it drown the "
-        "rest of a prompt.",
+        "The word keeps the length that it starts with; only its direction is learned. Long words drown the rest of a "
+        "prompt.",
         label="keep the length",
     )
     gamma: float = gamma(0.07)
@@ -87,5 +87,4 @@ def noise_gated(
 
 def gated_timesteps(gate: NoiseGate, timesteps: int) -> torch.Tensor:
     """Returns unnormalized probabilities (timesteps,): alike where the gate is open, 0 elsewhere."""
-    percents = 1 - torch.arange(timesteps, dtype=torch.float64) / (timesteps - 1)
-    return ((percents >= gate.start_percent) & (percents <= gate.end_percent)).float()
+    return torch.tensor([float(gate.acts_at(share_done(t, timesteps))) for t in range(timesteps)])

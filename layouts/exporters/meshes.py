@@ -9,7 +9,8 @@ import numpy as np
 
 from ...errors import MissingExtraError
 from ...sim.furnishings.model import Piece
-from .bodies import Body, Mesh, mesh_of
+from ...sim.layout import Layout
+from .bodies import Body, Mesh, floor_mesh, mesh_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +33,25 @@ def own_meshes(bodies: Sequence[Body]) -> Iterator[tuple[str, Piece, Mesh, list[
             for number, piece in enumerate(pieces):
                 if piece.geometry.shape == "mesh":
                     yield f"{name}_{number}", piece, mesh_of(piece), [_hull(points) for points in piece.geometry.pieces]
+
+
+def mesh_files(layout: Layout, bodies: Sequence[Body]) -> tuple[dict[str, bytes], dict[str, int]]:
+    """Returns the .obj files of the floor and of users' meshes, and the number of convex pieces of each of the latter.
+
+    Args:
+        layout: with the floor.
+        bodies: of the room.
+
+    Returns:
+        {path: content}, and {name of a solid: its convex pieces, which are called <name>_0, <name>_1, ...}.
+    """
+    files = {f"{FOLDER}/floor.obj": obj(floor_mesh(layout.floor_plan.corners))}
+    hulls: dict[str, int] = {}
+    for name, _, surface, pieces in own_meshes(bodies):
+        files[f"{FOLDER}/{name}.obj"] = obj(surface)
+        files |= {f"{FOLDER}/{name}_{number}.obj": obj(piece) for number, piece in enumerate(pieces)}
+        hulls[name] = len(pieces)
+    return files, hulls
 
 
 def _hull(points: NDArray[Any]) -> Mesh:

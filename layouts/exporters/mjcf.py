@@ -14,8 +14,9 @@ import numpy as np
 from ...sim.furnishings.makers import furnish
 from ...sim.furnishings.model import FINISHES, Link, Piece
 from ...sim.layout import Layout
-from .bodies import Body, Maker, bodies_of, floor_mesh
-from .meshes import FOLDER, obj, own_meshes
+from .bodies import Body, Maker, bodies_of
+from .meshes import FOLDER, mesh_files
+from .xml_text import color_text, numbers
 
 DAMPING, FRICTION = "0.5", "0.05"  # of joints: N s/m or Nm s/rad, and N or Nm
 TYPES = {"hinge": "hinge", "slide": "slide"}
@@ -36,16 +37,11 @@ def export_mjcf(layout: Layout, maker: Maker = furnish) -> dict[str, bytes]:
     ET.SubElement(root, "compiler", angle="radian", meshdir=FOLDER, autolimits="true")
     asset = ET.SubElement(root, "asset")
     for name, finish in FINISHES.items():
-        rgba = " ".join(f"{value:.3f}" for value in (*finish.color, 1.0))
+        rgba = color_text(finish)
         shine = f"{1 - finish.roughness:.2f}"
         ET.SubElement(asset, "material", name=name, rgba=rgba, shininess=shine, specular=shine)
-    files = {f"{FOLDER}/floor.obj": obj(floor_mesh(layout.floor_plan.corners))}
     bodies = bodies_of(layout, maker)
-    hulls: dict[str, int] = {}
-    for name, _, surface, pieces in own_meshes(bodies):
-        files[f"{FOLDER}/{name}.obj"] = obj(surface)
-        files |= {f"{FOLDER}/{name}_{number}.obj": obj(piece) for number, piece in enumerate(pieces)}
-        hulls[name] = len(pieces)
+    files, hulls = mesh_files(layout, bodies)
     for file in files:
         stem = file.removeprefix(f"{FOLDER}/")
         name = stem.removesuffix(".obj")
@@ -53,7 +49,7 @@ def export_mjcf(layout: Layout, maker: Maker = furnish) -> dict[str, bytes]:
         ET.SubElement(asset, "mesh", name=name, file=stem, inertia="shell" if drawn else "convex")
     world = ET.SubElement(root, "worldbody")
     middle = np.mean(layout.floor_plan.corners, 0)
-    ET.SubElement(world, "light", pos=_text(*middle, layout.floor_plan.height - 0.2), dir="0 0 -1")
+    ET.SubElement(world, "light", pos=numbers(*middle, layout.floor_plan.height - 0.2), dir="0 0 -1")
     ET.SubElement(world, "geom", name="ground", type="plane", size="0 0 1", rgba="0 0 0 0", group=UNSEEN)
     _seen(world, "floor", "oak", (0.0, 0.0, 0.0))
     contact = ET.Element("contact")
@@ -64,7 +60,7 @@ def export_mjcf(layout: Layout, maker: Maker = furnish) -> dict[str, bytes]:
     root.append(contact)
     state = [value for body in bodies for value in _state(body)]
     if state:
-        ET.SubElement(ET.SubElement(root, "keyframe"), "key", name="layout", qpos=_text(*state))
+        ET.SubElement(ET.SubElement(root, "keyframe"), "key", name="layout", qpos=numbers(*state))
     ET.indent(root)
     return {"room.xml": ET.tostring(root, encoding="utf-8", xml_declaration=True), **files}
 
@@ -75,10 +71,14 @@ def _body(world: ET.Element, body: Body, hulls: dict[str, int]) -> None:
         place = link.at if link else body.position
         quaternion = (1.0, 0.0, 0.0, 0.0) if link else body.quaternion
         element = ET.SubElement(
-            parent if link else world, "body", name=name, pos=_text(*place), quat=_text(*quaternion)
+            parent if link else world, "body", name=name, pos=numbers(*place), quat=numbers(*quaternion)
         )
         if link:
-            attributes = {"type": TYPES[link.kind], "axis": _text(*link.axis), "range": _text(0.0, link.range)}
+            attributes = {
+                "type": TYPES[link.kind],
+                "axis": numbers(*link.axis),
+                "range": numbers(0.0, link.range),
+            }
             ET.SubElement(
                 element, "joint", {"name": f"{name}_joint", **attributes, "damping": DAMPING, "frictionloss": FRICTION}
             )
@@ -99,26 +99,28 @@ def _geoms(
             _seen(element, label, piece.finish, tuple(-pivot))
             for k in range(hulls[label]):
                 ET.SubElement(
-                    element, "geom", type="mesh", mesh=f"{label}_{k}", pos=_text(*-pivot), density="100", group=UNSEEN
+                    element,
+                    "geom",
+                    type="mesh",
+                    mesh=f"{label}_{k}",
+                    pos=numbers(*-pivot),
+                    density="100",
+                    group=UNSEEN,
                 )
             continue
         sizes = geometry.half  # half sizes of a box; radius and half height of a cylinder
-        attributes = {"name": label, "type": geometry.shape, "size": _text(*sizes), "material": piece.finish}
-        pos = _text(*(np.array(geometry.at) - pivot))
-        ET.SubElement(element, "geom", {**attributes, "pos": pos, "density": _text(density)})
+        attributes = {"name": label, "type": geometry.shape, "size": numbers(*sizes), "material": piece.finish}
+        pos = numbers(*(np.array(geometry.at) - pivot))
+        ET.SubElement(element, "geom", {**attributes, "pos": pos, "density": numbers(density)})
 
 
 def _seen(element: ET.Element, mesh: str, finish: str, place: Sequence[float]) -> None:
     """A mesh that is drawn and neither collides nor weighs anything."""
     attributes = {"contype": "0", "conaffinity": "0", "density": "0", "group": SEEN, "material": finish}
-    ET.SubElement(element, "geom", {"type": "mesh", "mesh": mesh, "pos": _text(*place), **attributes})
+    ET.SubElement(element, "geom", {"type": "mesh", "mesh": mesh, "pos": numbers(*place), **attributes})
 
 
 def _state(body: Body) -> list[float]:
     """The joint positions of a body, in MuJoCo's order."""
     free = [*body.position, *body.quaternion] if body.movable else []
     return [*free, *(body.opened * link.range for link in body.furnishing.links)]
-
-
-def _text(*values: float) -> str:
-    return " ".join(f"{value:.9g}" for value in values)

@@ -13,9 +13,10 @@ import numpy as np
 from ...sim.furnishings.makers import furnish
 from ...sim.furnishings.model import FINISHES, Piece
 from ...sim.layout import Layout
-from .bodies import Maker, bodies_of, floor_mesh
+from .bodies import Maker, bodies_of
 from .inertia import inertia_of
-from .meshes import FOLDER, obj, own_meshes
+from .meshes import FOLDER, mesh_files
+from .xml_text import color_text, numbers
 
 EFFORT, SPEED = 100.0, 2.0  # N or Nm, and m/s or rad/s: URDF asks for them
 ROOM = "room"
@@ -34,16 +35,11 @@ def export_urdf(layout: Layout, maker: Maker = furnish) -> dict[str, bytes]:
     """
     robot = ET.Element("robot", name=ROOM)
     for name, finish in FINISHES.items():
-        rgba = " ".join(f"{value:.3f}" for value in (*finish.color, 1.0))
+        rgba = color_text(finish)
         ET.SubElement(ET.SubElement(robot, "material", name=name), "color", rgba=rgba)
-    files = {f"{FOLDER}/floor.obj": obj(floor_mesh(layout.floor_plan.corners))}
     _floor(ET.SubElement(robot, "link", name=ROOM), layout)
     bodies = bodies_of(layout, maker)
-    hulls: dict[str, int] = {}
-    for name, _, surface, pieces in own_meshes(bodies):
-        files[f"{FOLDER}/{name}.obj"] = obj(surface)
-        files |= {f"{FOLDER}/{name}_{number}.obj": obj(piece) for number, piece in enumerate(pieces)}
-        hulls[name] = len(pieces)
+    files, hulls = mesh_files(layout, bodies)
     for body in bodies:
         for name, solids, link in body.parts():
             pivot = link.at if link else (0.0, 0.0, 0.0)
@@ -51,11 +47,16 @@ def export_urdf(layout: Layout, maker: Maker = furnish) -> dict[str, bytes]:
             joint = ET.SubElement(robot, "joint", name=f"{name}_joint", type=TYPES[link.kind] if link else "fixed")
             ET.SubElement(joint, "parent", link=body.name if link else ROOM)
             ET.SubElement(joint, "child", link=name)
-            turn = f"0 0 {_text(0.0 if link else body.yaw)}"
-            ET.SubElement(joint, "origin", xyz=_text(*(pivot if link else body.position)), rpy=turn)
+            turn = f"0 0 {numbers(0.0 if link else body.yaw)}"
+            ET.SubElement(joint, "origin", xyz=numbers(*(pivot if link else body.position)), rpy=turn)
             if link:
-                ET.SubElement(joint, "axis", xyz=_text(*link.axis))
-                limit = {"lower": "0", "upper": _text(link.range), "effort": _text(EFFORT), "velocity": _text(SPEED)}
+                ET.SubElement(joint, "axis", xyz=numbers(*link.axis))
+                limit = {
+                    "lower": "0",
+                    "upper": numbers(link.range),
+                    "effort": numbers(EFFORT),
+                    "velocity": numbers(SPEED),
+                }
                 ET.SubElement(joint, "limit", limit)
                 ET.SubElement(joint, "dynamics", damping="2", friction="0.05")
     ET.indent(robot)
@@ -69,8 +70,8 @@ def _floor(link: ET.Element, layout: Layout) -> None:
     ET.SubElement(visual, "material", name="oak")
     low, high = np.min(layout.floor_plan.corners, 0), np.max(layout.floor_plan.corners, 0)
     collision = ET.SubElement(link, "collision", name="floor")
-    ET.SubElement(collision, "origin", xyz=_text(*(low + high) / 2, -0.025), rpy="0 0 0")
-    ET.SubElement(ET.SubElement(collision, "geometry"), "box", size=_text(*(high - low), 0.05))
+    ET.SubElement(collision, "origin", xyz=numbers(*(low + high) / 2, -0.025), rpy="0 0 0")
+    ET.SubElement(ET.SubElement(collision, "geometry"), "box", size=numbers(*(high - low), 0.05))
 
 
 def _link(
@@ -86,10 +87,10 @@ def _link(
         return
     inertia = inertia_of(pieces, density)
     inertial = ET.SubElement(link, "inertial")
-    ET.SubElement(inertial, "origin", xyz=_text(*(inertia.middle - pivot)), rpy="0 0 0")
-    ET.SubElement(inertial, "mass", value=_text(inertia.mass))
+    ET.SubElement(inertial, "origin", xyz=numbers(*(inertia.middle - pivot)), rpy="0 0 0")
+    ET.SubElement(inertial, "mass", value=numbers(inertia.mass))
     names = {"ixx": (0, 0), "ixy": (0, 1), "ixz": (0, 2), "iyy": (1, 1), "iyz": (1, 2), "izz": (2, 2)}
-    ET.SubElement(inertial, "inertia", {key: _text(inertia.matrix[place]) for key, place in names.items()})
+    ET.SubElement(inertial, "inertia", {key: numbers(inertia.matrix[place]) for key, place in names.items()})
     for number, piece in enumerate(pieces):
         geometry = piece.geometry
         if geometry.shape == "mesh":
@@ -100,19 +101,15 @@ def _link(
         else:
             sizes = [2 * value for value in geometry.half]
             drawn = solid = [
-                ("box", {"size": _text(*sizes)})
+                ("box", {"size": numbers(*sizes)})
                 if geometry.shape == "box"
-                else ("cylinder", {"radius": _text(geometry.half[0]), "length": _text(sizes[1])})
+                else ("cylinder", {"radius": numbers(geometry.half[0]), "length": numbers(sizes[1])})
             ]
             middle = np.array(geometry.at) - pivot
         for tag, shapes in (("visual", drawn), ("collision", solid)):
             for shape, attributes in shapes:
                 element = ET.SubElement(link, tag)
-                ET.SubElement(element, "origin", xyz=_text(*middle), rpy="0 0 0")
+                ET.SubElement(element, "origin", xyz=numbers(*middle), rpy="0 0 0")
                 ET.SubElement(ET.SubElement(element, "geometry"), shape, attributes)
                 if tag == "visual":
                     ET.SubElement(element, "material", name=piece.finish)
-
-
-def _text(*values: float) -> str:
-    return " ".join(f"{value:.9g}" for value in values)

@@ -14,7 +14,7 @@ from interactive_action.miniature.weights import CHECKPOINT, CLIP, DETECTOR
 from interactive_action.sim.actions import ACTIONS as SIMULATED
 from interactive_action.tools.evidence import arms as arms_module
 from interactive_action.tools.evidence import comparison as command
-from interactive_action.tools.evidence import datasets
+from interactive_action.tools.evidence import datasets, training
 from interactive_action.tools.evidence.arms import MARKS, RATES, TUNING_SEED, Arm, Comparison, published
 from interactive_action.tools.evidence.curves import plot_curves
 from interactive_action.tools.evidence.datasets import Images, even_places, file_stem
@@ -22,6 +22,8 @@ from interactive_action.tools.evidence.miniature_world import MiniatureWorld
 from interactive_action.tools.evidence.report import Findings, write_findings
 from interactive_action.tools.evidence.statistics import best_method, curves, interval, summarize
 from interactive_action.tools.evidence.variants import ABLATIONS, ACTIONS, CURVES, METHODS, OURS, as_published
+from interactive_action.trainers import session
+from interactive_action.trainers.loop import training_steps
 from interactive_action.trainers.methods import METHODS as TRAINERS
 
 IMAGES = MiniatureWorld.num_images
@@ -170,7 +172,7 @@ def test_an_ablation_changes_one_thing(comparison):
         other = METHODS[variant.method]
         own, settings = comparison.settings(action, variant), comparison.settings(action, other)
         differ = [name for name in own if own[name] != settings.get(name)]
-        changed = len(differ) + (variant.images != other.images) + ("teacher_word" in variant.settings)
+        changed = len(differ) + (variant.images != other.images) + (variant.teacher_word != other.teacher_word)
         assert changed == 1 or variant.settings == {"lambda_distill": 0.2}  # the paper's weight
         TRAINERS[variant.method].config(**own)  # settings that there are
     [of_action] = [variant for variant in changes if variant.steers_to_action]
@@ -271,16 +273,32 @@ def test_a_checkpoint_of_ones_own_is_compared_with_judges_of_ones_own(tmp_path, 
 
 
 def test_a_run_that_goes_on_for_more_steps_equals_one_that_never_stopped(comparison, monkeypatch):
-    monkeypatch.setattr(arms_module, "MARKS", (2, 4))
+    monkeypatch.setattr(training, "SAVE_EVERY", 2)
     monkeypatch.setitem(datasets.IMAGES, "one room", Images(num_episodes=1))
-    learned = {}
-    for seed, stops in ((0, (2, 4)), (0, (4,))):
+    learned, first_steps = {}, []
+
+    def counted(objective, state):
+        first_steps.append(state.step)
+        return training_steps(objective, state)
+
+    monkeypatch.setattr(session, "training_steps", counted)
+    for stops in ((2, 4), (4,)):
         for step in stops:
-            training = comparison._training(Arm(LIFT, METHODS["textual-inversion"], 1e-3, step, seed))
-            learned[stops] = training.after(step, (2, 4)).parameters
+            run = comparison._training(Arm(LIFT, METHODS["textual-inversion"], 1e-3, step))
+            learned[stops] = run.trained((2, 4)).parameters
         for file in (comparison.folder / "trained").rglob("*.safetensors"):
             file.unlink()
+    assert first_steps == [0, 2, 0]
     assert torch.equal(learned[2, 4], learned[4,])
+
+
+def test_a_mark_that_a_run_did_not_keep_is_trained_anew(comparison, monkeypatch):
+    monkeypatch.setattr(training, "SAVE_EVERY", 2)
+    monkeypatch.setitem(datasets.IMAGES, "one room", Images(num_episodes=1))
+    arms = [Arm(LIFT, METHODS["textual-inversion"], 1e-3, step) for step in (4, 3)]
+    last, before = (comparison._training(arm).trained(()).parameters for arm in arms)
+    assert not torch.equal(last, before)
+    assert comparison.trained_path(arms[1]).exists()
 
 
 def test_the_options_name_parts_and_variants():

@@ -78,10 +78,8 @@ class Comparison:
     def settings(self, action: str, variant: Variant) -> dict[str, Any]:
         """Returns a variant's hyperparameters beside learning rate, steps and seed."""
         if variant.as_published:
-            words = {"steering_words": self.world.steering_words} if METHODS[variant.method].steers else {}
-            return {**words, "batch_size": published(variant).batch_size}
+            return {"steering_words": self.world.steering_words} if METHODS[variant.method].steers else {}
         settings = {**self.world.settings(variant.method), **variant.settings_for(action)}
-        settings.pop("teacher_word", None)
         return {"batch_size": self.world.batch_size, **settings}
 
     def evaluate(self, arm: Arm) -> list[Row]:
@@ -90,7 +88,7 @@ class Comparison:
         if not path.exists():
             pairs = self.world.eval_pairs(arm.action, arm.num_images or self.world.num_images)
             if arm.variant.is_trained:
-                trained = self._training(arm).after(arm.step, [*MARKS, arm.step])
+                trained = self._training(arm).trained(MARKS)
                 prompts = self.world.format_prompts(PLACEHOLDER, pairs)
                 with trained.adapted():
                     images = self._generate(prompts, trained.vectors(), arm.seed, trained.gate)
@@ -145,7 +143,7 @@ class Comparison:
         )
         hyperparameters = {
             **self.settings(arm.action, variant),
-            "steps": max(*MARKS, arm.step),
+            "steps": arm.step,
             "learning_rate": arm.rate,
             "seed": arm.seed,
         }
@@ -158,8 +156,8 @@ class Comparison:
         """What a variant learns an action from."""
         if variant.in_domain:
             return self.world.in_domain_dataset(action)
-        word = str(variant.settings.get("teacher_word", "and"))
-        return simulated_dataset(self.recordings, action, self.world.side, HELD, IMAGES[variant.images], word)
+        images, word = IMAGES[variant.images], variant.teacher_word
+        return simulated_dataset(self.recordings, action, self.world.side, HELD, images, word)
 
     @functools.cached_property
     def _class_images(self) -> InteractionDataset:

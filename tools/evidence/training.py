@@ -6,7 +6,7 @@ import contextlib
 import json
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -20,12 +20,12 @@ from ...models.sampling import ddim, prompt_contexts
 from ...tensor_files import safetensors_bytes
 from ...tokens.noise_gate import EVERYWHERE, NoiseGate
 from ...trainers.action_different import ActionDifferent
-from ...trainers.loop import TrainingState, training_steps
 from ...trainers.methods import METHODS
 from ...trainers.objective import Objective
+from ...trainers.session import Preview, Session
 
 BATCH, STEPS = 20, 20  # of the sampler
-SAVE_EVERY = 200  # steps between two states of a run
+SAVE_EVERY = 100  # steps between two states of a run: at every mark there is one
 
 
 class Extras(NamedTuple):
@@ -72,10 +72,10 @@ class Training:
         engine: the base model.
         method: a key of ``trainers.methods.METHODS``.
         dataset: what it learns from.
-        hyperparameters: of the method; "steps" is how far it trains at most.
+        hyperparameters: of the method; "steps" is how far it trains.
         extras: what the method needs or takes beside the dataset.
         folder: where the parameters of the marked steps are kept, and the state from which the run goes on.
-        stem: of their files' names.
+        stem: of their files' names, and the run's name.
     """
 
     def __init__(
@@ -96,37 +96,38 @@ class Training:
             assert isinstance(images, torch.Tensor)  # recordings have one size
             extra = ActionDifferent.in_order(images, len(dataset))
         self._objective = METHODS[method].build(engine, dataset, config, extra=extra)
+        self._steps: int = hyperparameters["steps"]
         self._metadata = {"config": json.dumps(config.as_dict())}
 
     def path(self, step: int) -> pathlib.Path:
         """Returns the file of what was learned after a step, which may not exist."""
         return self._folder / f"{self._stem}_{step}.safetensors"
 
-    def after(self, step: int, marks: Sequence[int]) -> Trained:
-        """Trains up to a step, unless it did before.
+    def trained(self, marks: Sequence[int]) -> Trained:
+        """Trains to the end, unless it did before, and returns what was learned.
 
         Args:
-            step: one of the marks.
-            marks: steps to keep on the way there.
+            marks: steps to keep on the way there; the last is kept, too.
         """
-        if not self.path(step).exists():
-            self._advance([mark for mark in marks if mark <= step])
-        return Trained(self._objective, load_file(self.path(step))["trained"].to(self._engine.device))
+        if not self.path(self._steps).exists():
+            self._train({*marks, self._steps})
+        return Trained(self._objective, load_file(self.path(self._steps))["trained"].to(self._engine.device))
 
-    def _advance(self, marks: Sequence[int]) -> None:
-        """Trains to the last of the marks; the state stays, for a later mark."""
+    def _train(self, marks: Container[int]) -> None:
+        """Trains from where the run stands, and leaves its state for one that is to go further."""
         state_path = self._folder / "states" / f"{self._stem}.safetensors"
-        state = TrainingState.load(state_path, self._stem) or TrainingState.begin(self._objective.trainable.initial())
-        with tqdm(total=marks[-1], initial=state.step, desc=self._stem, disable=not sys.stderr.isatty()) as bar:
-            for _ in training_steps(self._objective, state):
-                bar.update()
-                if state.step in marks:
-                    tensors = {"trained": state.result}
-                    write_atomically(self.path(state.step), safetensors_bytes(tensors, self._metadata))
-                if state.step % SAVE_EVERY == 0 or state.step == marks[-1]:
-                    state.save(state_path, self._stem)
-                if state.step >= marks[-1]:
-                    return
+        session = Session(self._objective, self._stem, state_path, SAVE_EVERY)
+        if session.saved_step() >= self._steps:  # nothing goes back: a mark that was not kept is trained anew
+            session.finish()
+        with tqdm(total=self._steps, desc=self._stem, disable=not sys.stderr.isatty()) as bar:
+
+            def progress(done: int, total: int, preview: Preview) -> None:
+                bar.update(done - bar.n)
+                if done in marks:
+                    tensors = {"trained": preview.state.result}
+                    write_atomically(self.path(done), safetensors_bytes(tensors, self._metadata))
+
+            session.train(progress)
 
 
 def needs(method: str) -> str:

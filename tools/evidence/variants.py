@@ -38,6 +38,7 @@ class Variant:
         as_published: whether all hyperparameters are the method's defaults, which are its paper's.
         in_domain: whether it learns from the world's own images of the action instead of the simulator's.
         images: what it learns from, a name of ``datasets.IMAGES``.
+        teacher_word: joins subject and object in the teacher's prompts.
         words: action -> the base model's own word for it; then nothing is trained. Actions without one are left out.
     """
 
@@ -48,6 +49,7 @@ class Variant:
     as_published: bool = False
     in_domain: bool = False
     images: str = "one room"
+    teacher_word: str = "and"
     words: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -103,6 +105,6 @@ ABLATIONS = (
         Variant(f"interactive-action, distillation {weight:g}", "interactive-action", {"lambda_distill": weight})
         for weight in (0.0, 0.2, 1.0)
     ),
-    Variant("interactive-action, teacher's word with", "interactive-action", {"teacher_word": "with"}),
+    Variant("interactive-action, teacher's word with", "interactive-action", teacher_word="with"),
 )
 """Our method, whole and with one choice changed at a time, and the paper's with its teacher weighing less and more."""
