@@ -63,7 +63,7 @@ evidence:  ## compare the methods on the embedded models (hours; CHECKPOINT=sd15
 	@$(SETUP) vulkan
 	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence.comparison $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)")
 
-evidence-quick:  ## show how a token collapses in a long training, and what keeps it, into evidence/ (twenty minutes)
+evidence-quick:  ## follow two methods over steps at one learning rate on two actions, into evidence/
 	@$(SETUP) vulkan
 	@.venv/bin/torchrun --standalone --nproc-per-node $(WORKERS) . tools.evidence.comparison --quick
 

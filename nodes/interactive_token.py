@@ -192,7 +192,7 @@ def noise_gate_inputs() -> list[io.Input]:
             "end_percent",
             default=1.0,
             tooltip="The word does not act after this share of the sampling. What happens is decided first, how it "
-            "looks later: about 0.45 keeps the simulator's look out.",
+            "looks later: about 0.45 is where Train Token (Noise-Gated) ends.",
             optional=True,
             advanced=True,
             **bounds,

@@ -138,7 +138,7 @@ class TrainNoiseGated(TokenTrainer):
     TITLE = "Train Token (Noise-Gated)"
     DESCRIPTION = (
         "Learn a new word for an interaction from simulated images, and let it act at high noise alone, where is "
-        "decided what happens; a plain word draws the rest, so that the simulator's look stays out. Only the word is "
+        "decided what happens; a plain word draws the rest, to keep the simulator's look out. Only the word is "
         "trained."
     )
     ALIASES = ("textual inversion", "interactive action")

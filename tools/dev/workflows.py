@@ -39,9 +39,9 @@ NOTES = {
     "those of actions it is mistaken for. There is no teacher: take it for photographs.\n\nFor your own checkpoint: "
     "3000 steps with learning_rate 0.00025 and batch_size 2.",
     "train-with-noise-gating": "## Noise gating\n\nA word that is learned at high noise, where is decided what "
-    "happens, and that acts there alone: a plain word draws the rest, so that the simulator's look stays out. It keeps "
-    "its length, so that many steps or a high rate do little harm.\n\nFor your own checkpoint: 3000 steps with "
-    "learning_rate 0.001 and batch_size 2, not measured there yet.",
+    "happens, and that acts there alone: a plain word draws the rest, which is to keep the simulator's look out. It "
+    "keeps its length: only its direction is learned.\n\nNothing is measured of it yet, here or on your own "
+    "checkpoint; there, begin with 3000 steps, learning_rate 0.001 and batch_size 2.",
     "train-with-p-plus": "## P+\n\nA word with a vector of its own for each cross-attention layer. Prompts with it are "
     "encoded once a layer; connect both outputs, MODEL and CLIP, of **Apply Interactive Token** or **Interactive "
     "Token Loader**, for the negative prompt, too.\n\nFor your own checkpoint: 500 steps with learning_rate 0.005 and "
@@ -145,7 +145,7 @@ THUMBNAILS: dict[str, tuple[str, tuple[int, int, int, int] | None]] = {
     "import-a-recording": ("../web/docs/actions.jpg", (432, 432, 1296, 864)),
     "train-with-textual-inversion": ("../web/docs/comparison.jpg", (0, 122, 804, 240)),
     "train-with-reversion": ("../web/docs/comparison.jpg", (0, 244, 804, 362)),
-    "train-with-noise-gating": ("../web/docs/comparison.jpg", (0, 488, 804, 606)),
+    "train-with-noise-gating": ("simulated.png", (0, 0, 788, 396)),
     "train-with-p-plus": ("../web/docs/comparison.jpg", (0, 366, 804, 484)),
     "train-with-adi": ("simulated.png", (0, 0, 788, 396)),
     "train-with-dreambooth": ("../web/docs/dreambooth.jpg", None),

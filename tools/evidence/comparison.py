@@ -11,8 +11,8 @@ same prompts with the same sampling noise, by models that no method ever saw. It
 * curves: four methods over steps and learning rates on two actions.
 
 What is made stays in ``evidence/``: run again, it goes on from there. One process a core works: ``torchrun
---nproc-per-node N . tools.evidence.comparison``, each takes its part of the arms. ``--quick`` shows in twenty minutes
-how a token collapses and what keeps it. With ``--checkpoint`` an SD 1.x, SD 2.x or SDXL file takes the miniature's
+--nproc-per-node N . tools.evidence.comparison``, each takes its part of the arms. ``--quick`` follows two methods over
+steps at one rate, on two actions. With ``--checkpoint`` an SD 1.x, SD 2.x or SDXL file takes the miniature's
 place; see --help for its judges.
 
 Source:
@@ -185,9 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--parts", nargs="+", default=[*PARTS], choices=PARTS)
     parser.add_argument("--actions", nargs="+", default=[*ACTIONS], choices=[*ACTIONS])
     parser.add_argument("--seeds", type=int, default=3, help="training seeds for each method and action")
-    parser.add_argument(
-        "--quick", action="store_true", help="two methods, two actions, one rate: how a token collapses, and the cure"
-    )
+    parser.add_argument("--quick", action="store_true", help="two methods over steps at one rate, on two actions")
     parser.add_argument(
         "--ablations", action="store_true", help="instead of methods, our own with one choice changed at a time"
     )
