@@ -47,6 +47,9 @@ class LayoutTrainingConfig(Config):
     layers: int = parameter(4, "Transformer blocks.", minimum=1, maximum=48)
     heads: int = parameter(4, "Heads of attention; they divide the width.", minimum=1, maximum=64)
     prediction: str = parameter("x0", "What the network predicts; eps is PhyScene's.", choices=PREDICTIONS)
+    mixed_precision: str = parameter(
+        "bf16", "Numbers that products are computed in; no: float32, as the parameters.", choices=("bf16", "no")
+    )
     gamma: float = parameter(5.0, "The largest min-SNR weight, for x0.", minimum=0.1, maximum=1000.0)
 
     def __post_init__(self) -> None:
@@ -157,8 +160,9 @@ class LayoutObjective:
         tensors = self.trainable.tensors(parameters)
 
         def network(x: torch.Tensor, t: torch.Tensor, told: Condition) -> torch.Tensor:
-            output: torch.Tensor = torch.func.functional_call(self.trainable.network, tensors, (x, t, told))
-            return output
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.config.mixed_precision == "bf16"):
+                output: torch.Tensor = torch.func.functional_call(self.trainable.network, tensors, (x, t, told))
+            return output.to(x.dtype)
 
         losses = training_loss(
             cast(LayoutNetwork, network),
