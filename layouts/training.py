@@ -36,9 +36,9 @@ class LayoutTrainingConfig(Config):
         InteractiveActionError: a value is out of its bounds.
     """
 
-    steps: int = parameter(40_000, "Optimizer steps.", minimum=1, maximum=10_000_000)
+    steps: int = parameter(16_000, "Optimizer steps.", minimum=1, maximum=10_000_000)
     batch_size: int = batch_size(128, "Rooms a step.")
-    learning_rate: float = learning_rate(5e-4)
+    learning_rate: float = learning_rate(1e-3)
     weight_decay: float = weight_decay()
     ema_decay: float = parameter(0.999, "Of the running average that is kept.", minimum=0.0, maximum=0.99999)
     grad_accumulation_steps: int = parameter(1, "Batches whose gradients are averaged.", minimum=1, maximum=256)
