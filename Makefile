@@ -10,7 +10,7 @@ TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile
 WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
-.PHONY: help demo demo-edit test test-fast lint serve bench miniature miniature-check miniature-editor evidence \
+.PHONY: help demo demo-edit demo-rooms test test-fast lint serve bench miniature miniature-check miniature-editor evidence \
 	evidence-quick ablations workflows clean
 
 help:  ## say what there is to make
@@ -23,6 +23,10 @@ demo:  ## teach an action from simulation and use it, into demo/
 demo-edit:  ## edit simulated images, teach the edit from AI feedback and compare, into demo-edit/
 	@$(SETUP) vulkan
 	@$(RUN) tools.demos.edit
+
+demo-rooms:  ## draw a floor plan, furnish it with guidance, settle and score the rooms, into demo-rooms/
+	@$(SETUP)
+	@$(RUN) tools.demos.rooms
 
 test: lint  ## check everything (TESTS=tests/sim for a part)
 	@$(SETUP) vulkan browser

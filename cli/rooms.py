@@ -6,12 +6,18 @@ import argparse
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import InteractiveActionError
 from ..sim.furniture import ROOM_TYPES
 from ..sim.layout import FloorPlan, load_layouts, save_layouts
 from .fields import add_parameters, from_parameters
 from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from ..layouts.model_file import LayoutModel
+
+EMBEDDED = "embedded"  # in place of the path of a model
 
 STOPPED = "Stopped. What was trained goes on from here with the same command; nothing else was written."
 EPILOG = """\
@@ -49,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_sample(actions.add_parser("sample", help="generate rooms for a floor plan"))
 
     compare = actions.add_parser("compare", help="score raw, guided and settled rooms of a model beside one another")
-    compare.add_argument("model", type=pathlib.Path, help="the layout model")
+    compare.add_argument("model", help=f"the layout model's file; {EMBEDDED}: the pack's own")
     compare.add_argument("plans", type=pathlib.Path, help="a file of rooms, whose floor plans are furnished")
     compare.add_argument("--denoising-steps", type=int, default=50, metavar="N", help="(default: 50)")
     compare.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
@@ -76,7 +82,7 @@ def _add_sample(sample: argparse.ArgumentParser) -> None:
     """Adds what ``rooms sample`` takes."""
     from ..layouts.guidance.guide import GuidanceConfig
 
-    sample.add_argument("model", type=pathlib.Path, help="the layout model")
+    sample.add_argument("model", help=f"the layout model's file; {EMBEDDED}: the pack's own")
     sample.add_argument("out", type=pathlib.Path, help="a new file of rooms, .jsonl")
     sample.add_argument("--plans", type=pathlib.Path, help="a file of rooms whose floor plans are furnished")
     sample.add_argument("--corners", default="", help='"x,y; x,y; ...", in metres, in place of --plans')
@@ -135,7 +141,6 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _sample(arguments: argparse.Namespace) -> int:
     from ..layouts.guidance.guide import GuidanceConfig
-    from ..layouts.model_file import LayoutModel
     from ..layouts.sampling import Wishes, sample_rooms
     from ..layouts.settle import settle
 
@@ -147,7 +152,7 @@ def _sample(arguments: argparse.Namespace) -> int:
         tidiness=arguments.tidiness,
     )
     guidance = from_parameters(GuidanceConfig, arguments) if arguments.guided else None
-    model = LayoutModel.load(arguments.model)
+    model = _model(arguments.model)
     with progress_bar("step") as progress:
         rooms = sample_rooms(model, plans, arguments.seed, arguments.denoising_steps, wishes, guidance, progress)
     if arguments.settled:
@@ -162,14 +167,13 @@ def _sample(arguments: argparse.Namespace) -> int:
 def _compare(arguments: argparse.Namespace) -> int:
     from ..layouts.comparison import STAGES, compare
     from ..layouts.guidance.guide import GuidanceConfig
-    from ..layouts.model_file import LayoutModel
     from ..layouts.sampling import Wishes
     from ..layouts.scores import table
 
     layouts = load_layouts(arguments.plans)
     with progress_bar("room") as progress:
         results = compare(
-            LayoutModel.load(arguments.model),
+            _model(arguments.model),
             [layout.floor_plan for layout in layouts],
             from_parameters(GuidanceConfig, arguments),
             Wishes(tidiness=arguments.tidiness),
@@ -211,6 +215,13 @@ def _draw(arguments: argparse.Namespace) -> int:
             progress(index + 1, len(layouts))
     print(f"{len(layouts)} plans written to {arguments.out}.")
     return 0
+
+
+def _model(name: str) -> LayoutModel:
+    from ..layouts.model_file import LayoutModel
+    from ..miniature.weights import LAYOUT_MODEL
+
+    return LayoutModel.load(LAYOUT_MODEL if name == EMBEDDED else name)
 
 
 def _plans(arguments: argparse.Namespace) -> Sequence[FloorPlan]:

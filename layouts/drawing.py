@@ -70,6 +70,40 @@ def draw_plan(
     return image
 
 
+def draw_floor_plan(plan: FloorPlan, size: int = 512) -> Image.Image:
+    """Returns the plan of an empty room with the number and the length of each wall.
+
+    Args:
+        plan: the floor plan.
+        size: pixels of the longer side.
+
+    Raises:
+        InteractiveActionError: the size is no image's.
+    """
+    image = draw_plan(Layout(plan), size, labels=False, problems=False)
+    sheet = _Sheet.of(plan, size)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(max(11, size // 36))
+    for wall, ((x, y), (next_x, next_y)) in enumerate(plan.walls):
+        normal, inside = inward(plan, wall), 0.05 * size / sheet.scale
+        middle = [((x + next_x) / 2 + normal[0] * inside, (y + next_y) / 2 + normal[1] * inside)]
+        label = f"wall {wall}: {math.dist((x, y), (next_x, next_y)):.2f} m"
+        draw.text(sheet.pixels(middle)[0], label, fill=INK, font=font, anchor="mm")
+    return image
+
+
+def object_masks(layout: Layout, size: int = 512) -> np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]:
+    """Returns (N, H, W) where each thing is on the plan that ``draw_plan`` draws of the same size."""
+    plan = draw_plan(Layout(layout.floor_plan), size, labels=False, problems=False)
+    sheet = _Sheet.of(layout.floor_plan, size * FINER)
+    masks = np.zeros((len(layout.objects), plan.height, plan.width), dtype=bool)
+    for mask, item in zip(masks, layout.objects):
+        drawn = Image.new("L", plan.size)
+        corners = [(x / FINER, y / FINER) for x, y in sheet.pixels(_corners(item))]
+        ImageDraw.Draw(drawn).polygon(corners, fill=255)
+        mask[:] = np.asarray(drawn) > 0
+    return masks
+
+
 def side_by_side(images: Sequence[Image.Image], titles: Sequence[str]) -> Image.Image:
     """Returns plans beside one another under their titles: before and after guidance, for example."""
     height, gap = max(image.height for image in images) + 24, 12
@@ -136,16 +170,7 @@ def _draw_walkable(sheet: _Sheet, walkable: WalkableMap) -> None:
 def _draw_object(sheet: _Sheet, item: LayoutObject, wrong: bool, unreached: bool) -> None:
     """A footprint in its class's color, with a mark at its front."""
     draw = ImageDraw.Draw(sheet.image, "RGBA")
-    (width, depth, _), (x, y, _) = item.size, item.position
-    right = math.cos(item.yaw), math.sin(item.yaw)
-
-    def at(side: float, back: float) -> Point:
-        return (
-            x + right[0] * side * width / 2 - right[1] * back * depth / 2,
-            y + right[1] * side * width / 2 + right[0] * back * depth / 2,
-        )
-
-    outline = sheet.pixels([at(1, 1), at(-1, 1), at(-1, -1), at(1, -1)])
+    outline = sheet.pixels(_corners(item))
     alpha = 235 if CATEGORIES[item.category].obstacle else 150
     draw.polygon(outline, fill=(*color_of(item.category), alpha))
     line = WRONG if wrong or unreached else INK
@@ -154,8 +179,20 @@ def _draw_object(sheet: _Sheet, item: LayoutObject, wrong: bool, unreached: bool
     if wrong:
         _hatch(draw, sheet, item)
     if CATEGORIES[item.category].obstacle:
-        tip = min(0.9, 0.3 / max(depth / 2, 0.01))
-        draw.polygon(sheet.pixels([at(-0.2, -1 + tip * 0.5), at(0.2, -1 + tip * 0.5), at(0, -1)]), fill=INK)
+        back = min(0.9, 0.3 / max(item.size[1] / 2, 0.01)) * 0.5 - 1
+        mark = [_at(item, -0.2, back), _at(item, 0.2, back), _at(item, 0, -1)]
+        draw.polygon(sheet.pixels(mark), fill=INK)
+
+
+def _at(item: LayoutObject, side: float, back: float) -> Point:
+    """A point of a footprint: -1 and 1 are its left and right side, its front and its back."""
+    cos, sin = math.cos(item.yaw), math.sin(item.yaw)
+    right, behind = side * item.size[0] / 2, back * item.size[1] / 2
+    return item.position[0] + cos * right - sin * behind, item.position[1] + sin * right + cos * behind
+
+
+def _corners(item: LayoutObject) -> list[Point]:
+    return [_at(item, 1, 1), _at(item, -1, 1), _at(item, -1, -1), _at(item, 1, -1)]
 
 
 def _hatch(draw: ImageDraw.ImageDraw, sheet: _Sheet, item: LayoutObject) -> None:

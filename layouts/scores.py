@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InteractiveActionError
 from ..scoring.statistics import bootstrap_interval
 from ..sim.layout import Layout
-from .metrics import OUT_DEPTH, OUT_SHARE, TOUCHING, as_rows, category_divergence, measure
+from .metrics import OUT_DEPTH, OUT_SHARE, TOUCHING, RoomMetrics, as_rows, category_divergence, measure
 from .relations import relation_shares
 from .walkable import Body
 
@@ -32,6 +32,42 @@ def score_rooms(
         progress: called after each room with (rooms done, all rooms, None); may raise to cancel.
 
     Returns:
+        What ``summarize`` does.
+
+    Raises:
+        InteractiveActionError: there is no room.
+    """
+    return summarize(layouts, measure_rooms(layouts, body, progress), reference, body)
+
+
+def measure_rooms(
+    layouts: Sequence[Layout],
+    body: Body | None = None,
+    progress: Progress = lambda done, total, preview: None,
+) -> list[RoomMetrics]:
+    """Returns the metrics of each room; the arguments are those of ``score_rooms``."""
+    metrics = []
+    for done, layout in enumerate(layouts, 1):
+        metrics.append(measure(layout, body))
+        progress(done, len(layouts), None)
+    return metrics
+
+
+def summarize(
+    layouts: Sequence[Layout],
+    metrics: Sequence[RoomMetrics],
+    reference: Sequence[Layout] = (),
+    body: Body | None = None,
+) -> dict[str, Any]:
+    """Summarizes what was measured of rooms.
+
+    Args:
+        layouts: the rooms.
+        metrics: of each.
+        reference: rooms of the kind they should be; none: no ``ckl``.
+        body: with which they were measured; None: a usual one.
+
+    Returns:
         "scores" and "relations": name -> {"mean", "interval", "n"}; "ckl"; "how": thresholds and the robot's size.
 
     Raises:
@@ -40,10 +76,6 @@ def score_rooms(
     if not layouts:
         raise InteractiveActionError("There are no rooms to score. Give at least one.")
     body = body or Body()
-    metrics = []
-    for done, layout in enumerate(layouts, 1):
-        metrics.append(measure(layout, body))
-        progress(done, len(layouts), None)
     relations: dict[str, list[float]] = {}
     for layout in layouts:
         for name, share in relation_shares(layout).items():

@@ -13,6 +13,9 @@ STYLE_EDITOR = MODELS / "checkpoints" / "interactive-action-miniature-editor.saf
 EXAMPLE_TOKEN = MODELS / "embeddings" / "lift-overhead.safetensors"
 """A ready token for the base model, so that the workflow *Use a token* works before any training."""
 
+LAYOUT_MODEL = MODELS / "layouts" / "interactive-action-rooms.safetensors"
+"""A layout model for bedrooms, living rooms, dining rooms and kitchens, trained on procedural rooms."""
+
 DETECTOR = MODELS / "detector"
 CLIP = MODELS / "clip"
 INTERACTION_CLASSIFIER = MODELS / "interaction_classifier"

@@ -8,6 +8,18 @@ from . import caption_images as captions
 from . import capture_attention as attention
 from . import embedded_models as miniature
 from . import extend_editor as editor
+from . import (
+    floor_plan,
+    layout_model,
+    room_files,
+    sample_rooms,
+    score_rooms,
+    settle_rooms,
+    train_lora,
+    train_token,
+    training_options,
+    validation_images,
+)
 from . import iascore as scoring
 from . import iascore_folder as folders
 from . import interactive_token as tokens
@@ -21,7 +33,6 @@ from . import score_edits as editing
 from . import sim_to_real_correlation as sim_to_real
 from . import three_condition_guider as guidance
 from . import train_editor as editor_training
-from . import train_lora, train_token, training_options, validation_images
 from . import voting_page as votes
 from . import write_report as reports
 
@@ -48,6 +59,12 @@ NODE_MODULES = (
     editing,
     editor_training,
     sim_to_real,
+    floor_plan,
+    layout_model,
+    sample_rooms,
+    settle_rooms,
+    score_rooms,
+    room_files,
 )
 
 

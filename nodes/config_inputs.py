@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from comfy_api.latest import io
@@ -13,19 +14,26 @@ from ..trainers.hyperparameters import Config, Parameter, parameters
 from ..trainers.methods import METHODS
 
 
-def inputs_of(config: type[Config], group: str = "method", **defaults: Any) -> list[io.Input]:
+def inputs_of(
+    config: type[Config], group: str = "method", shown: Sequence[str] | None = None, **defaults: Any
+) -> list[io.Input]:
     """Returns an input for each field of ``config`` in ``group``.
 
     Args:
         config: a method's hyperparameters.
         group: of ``Parameter``.
+        shown: names of the fields that are not folded away; None: as the fields themselves say.
         defaults: what the node starts with where the Config's default is not for a person, such as word lists.
     """
     return [
-        _input(name, defaults.get(name, field.default), details)
+        _input(name, defaults.get(name, field.default), _folded(details, name, shown))
         for name, (field, details) in parameters(config).items()
         if details.group == group
     ]
+
+
+def _folded(details: Parameter, name: str, shown: Sequence[str] | None) -> Parameter:
+    return details if shown is None else dataclasses.replace(details, advanced=name not in shown)
 
 
 def config_of(config: type[Config], values: dict[str, Any], options: dict[str, Any]) -> Config:

@@ -19,6 +19,11 @@ TrainingOptions = io.Custom("INTERACTIVE_ACTION_TRAINING_OPTIONS")
 Validation = io.Custom("INTERACTIVE_ACTION_VALIDATION")
 Attention = io.Custom("INTERACTIVE_ACTION_ATTENTION")
 EditingReward = io.Custom("INTERACTIVE_ACTION_EDITING_REWARD")
+FloorPlan = io.Custom("INTERACTIVE_ACTION_FLOOR_PLAN")
+Layouts = io.Custom("INTERACTIVE_ACTION_LAYOUT")  # a tuple of rooms
+LayoutModel = io.Custom("INTERACTIVE_ACTION_LAYOUT_MODEL")
+RoomGuidance = io.Custom("INTERACTIVE_ACTION_ROOM_GUIDANCE")
+Furniture = io.Custom("INTERACTIVE_ACTION_FURNITURE")
 
 # which nodes a link comes from
 SOURCES = {
@@ -35,6 +40,11 @@ SOURCES = {
     "INTERACTIVE_ACTION_VALIDATION": "Validation Images",
     "INTERACTIVE_ACTION_ATTENTION": "Capture Attention",
     "INTERACTIVE_ACTION_EDITING_REWARD": "Editing Reward",
+    "INTERACTIVE_ACTION_FLOOR_PLAN": "Floor Plan, Floor Plan from Mask or Select Room",
+    "INTERACTIVE_ACTION_LAYOUT": "Sample Rooms, Make Procedural Rooms, Load Rooms or Import Rooms",
+    "INTERACTIVE_ACTION_LAYOUT_MODEL": "Layout Model Loader or Train Layout Model",
+    "INTERACTIVE_ACTION_ROOM_GUIDANCE": "Room Guidance",
+    "INTERACTIVE_ACTION_FURNITURE": "Furnish Rooms",
     "BOUNDING_BOX": "Record Interaction or a detector",
     "MODEL": "Load Checkpoint",
     "CLIP": "Load Checkpoint",

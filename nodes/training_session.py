@@ -121,14 +121,14 @@ def train(
         saving = (state_path(run), save_state_every, checkpoints, options.save_every)
         log_folder = _log_folder(run) if options.tensorboard else None
         session = Session(objective, run, *saving, options.validation, log_folder)
-        state = session.train(_shown_progress(config.steps))
+        state = session.train(training_progress(config.steps))
         token, lora, _ = checkpoints.learned(state)
     session.finish()
     place = "the folder of loras" if token is None else "the list of Interactive Token Loader"
     saved = f"{checkpoints.subfolder} in {place}" if options.save_every else ""
     sentences = [summary(state, config.steps), *_written(saved, exported), *session.failed_writes.sentences.values()]
-    curves = torch.from_numpy(np.array(loss_curves(_plotted(state.losses), config.steps, 1200, 400))).float() / 255
-    return Trained(token, lora, ({"loss": state.losses["total"]}, curves[None]), ui.PreviewText(" ".join(sentences)))
+    outputs = ({"loss": state.losses["total"]}, curves_image(state.losses, config.steps))
+    return Trained(token, lora, outputs, ui.PreviewText(" ".join(sentences)))
 
 
 def _written(checkpoints: str, exported: pathlib.Path | None) -> list[str]:
@@ -161,8 +161,13 @@ def state_path(run: str) -> pathlib.Path:
     return _user_folder("training") / f"{run[:16]}.safetensors"
 
 
-def _shown_progress(steps: int) -> Any:
-    """A progress callback that moves the node's bar, shows curves and images, and raises when the user cancels."""
+def curves_image(losses: dict[str, list[float]], steps: int) -> torch.Tensor:
+    """Returns the loss curves of a run of ``steps`` as IMAGE (1, H, W, 3)."""
+    return torch.from_numpy(np.array(loss_curves(_plotted(losses), steps, 1200, 400))).float()[None] / 255
+
+
+def training_progress(steps: int) -> Any:
+    """Returns a progress callback that moves the node's bar, shows curves and images, and raises on Cancel."""
     bar = comfy.utils.ProgressBar(steps)
 
     def progress(done: int, total: int, preview: Preview) -> None:
@@ -190,7 +195,7 @@ def _preview_image(preview: Preview, steps: int) -> Image.Image:
 
 def _plotted(losses: dict[str, list[float]]) -> dict[str, list[float]]:
     """The losses without the total where it is the denoising loss alone."""
-    return {name: values for name, values in losses.items() if name != "total" or values != losses["denoise"]}
+    return {name: values for name, values in losses.items() if name != "total" or values != losses.get("denoise")}
 
 
 def _user_folder(name: str) -> pathlib.Path:

@@ -22,7 +22,7 @@ except ImportError:  # Python 3.10
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 DEVELOPMENT = {"tests", "tools", "benchmarks"}  # of a clone alone
-MADE = {"__pycache__", "build", "demo", "demo-edit", "serve", "evidence", "interactive_action.egg-info"}  # by running
+MADE = {"__pycache__", "build", "demo", "demo-edit", "demo-rooms", "serve", "evidence", "interactive_action.egg-info"}
 
 
 def folders(top=ROOT):

@@ -27,7 +27,7 @@ SHAPES = {"rectangle": 0.55, "l": 0.3, "cut corner": 0.15}
 NEW_SHAPE = "t"
 POLYGONS_HELD_OUT, COMBINATIONS_HELD_OUT = 10, 8  # one in so many
 MOST_OBJECTS = 16
-ATTEMPTS = 2000
+ATTEMPTS, PLAN_ATTEMPTS = 2000, 20
 WIDTHS = {"door": (0.8, 0.95), "window": (0.8, 1.8)}  # metres
 Progress = Callable[[int, int, None], None]
 
@@ -70,6 +70,42 @@ def procedural_rooms(
         rng = np.random.default_rng([seed, SPLITS.index(split), index])
         sloppiness = float(rng.random()) if rng.random() < sloppy_share else 0.0
         room = tidy_room(room_types[index % len(room_types)], rng, split)
+        room = make_sloppy(room, sloppiness, rng)
+        about = {**room.about, "sloppiness": sloppiness, "seed": seed, "index": index}
+        rooms.append(dataclasses.replace(room, objects=room.objects[:MOST_OBJECTS], about=about))
+        progress(index + 1, count, None)
+    return rooms
+
+
+def furnished_rooms(
+    plan: FloorPlan,
+    count: int,
+    seed: int = 0,
+    sloppy_share: float = 0.0,
+    progress: Progress = lambda done, total, preview: None,
+) -> list[Layout]:
+    """Returns rooms by the rules of a floor plan's type in that floor plan; the same seed gives the same rooms.
+
+    Args:
+        plan: any floor plan.
+        count: of rooms.
+        seed: of everything.
+        sloppy_share: share of the rooms that have a random sloppiness; the others are tidy.
+        progress: called after each room with (rooms done, all rooms, None); may raise to cancel.
+
+    Raises:
+        InteractiveActionError: nothing that belongs into such a room fits, or everything keeps a door shut.
+    """
+    rooms = []
+    for index in range(count):
+        rng = np.random.default_rng([seed, len(SPLITS), index])
+        sloppiness = float(rng.random()) if rng.random() < sloppy_share else 0.0
+        room = next(filter(None, (furnish(plan, rng) for _ in range(PLAN_ATTEMPTS))), None)
+        if room is None:
+            raise InteractiveActionError(
+                f"No furniture of a {plan.room_type} fits into this floor plan of {plan.area:.1f} square metres so "
+                "that all of it is reached from a door. Make the room larger, move its doors, or choose another type."
+            )
         room = make_sloppy(room, sloppiness, rng)
         about = {**room.about, "sloppiness": sloppiness, "seed": seed, "index": index}
         rooms.append(dataclasses.replace(room, objects=room.objects[:MOST_OBJECTS], about=about))

@@ -28,8 +28,8 @@ MOST_METRES, MOST_RADIANS = 0.1, 0.1  # that one step moves a thing
 RATE = 0.25  # metres a step for each metre of gradient: two things that share d metres of depth each go d / 2
 
 
-def _weight(default: float, tooltip: str) -> float:
-    weight: float = parameter(default, tooltip, minimum=0.0, maximum=1000.0, step=0.1)
+def _weight(default: float, tooltip: str, advanced: bool = False) -> float:
+    weight: float = parameter(default, tooltip, minimum=0.0, maximum=1000.0, step=0.1, advanced=advanced)
     return weight
 
 
@@ -47,14 +47,25 @@ class GuidanceConfig(Config):
     reach: float = _weight(0.5, "How much a robot's way to everything is kept free.")
     opened: float = _weight(0.2, "How much the space of opened doors and drawers is kept free.")
     keep: float = _weight(1.0, "How much backs stay at their walls and things on their supports.")
-    form: str = parameter("x0", "x0: moves the predicted room. text, code: as PhyScene's text and code.", choices=FORMS)
-    scale: float = _weight(1.0, "Times all weights; PhyScene's lambda.")
-    last: float = parameter(0.25, "Share of the steps, at the end, that are guided.", minimum=0.0, maximum=1.0)
-    inner_steps: int = parameter(3, "Moves a step, in the form x0.", minimum=1, maximum=100)
-    path_every: int = parameter(4, "Moves after which the robot's paths are searched again.", minimum=1, maximum=1000)
-    parts: bool = parameter(True, "Whether a chair may go under a table: collisions of parts, not of whole boxes.")
-    radius: float = parameter(0.25, "The robot's radius in metres.", minimum=0.05, maximum=2.0)
-    height: float = parameter(1.3, "The robot's height in metres.", minimum=0.1, maximum=5.0)
+    form: str = parameter(
+        "x0",
+        "x0: moves the predicted room. text, code: as PhyScene's text and code.",
+        choices=FORMS,
+        advanced=True,
+    )
+    scale: float = _weight(1.0, "Times all weights; PhyScene's lambda.", advanced=True)
+    last: float = parameter(
+        0.25, "Share of the steps, at the end, that are guided.", minimum=0.0, maximum=1.0, step=0.05, advanced=True
+    )
+    inner_steps: int = parameter(3, "Moves a step, in the form x0.", minimum=1, maximum=100, advanced=True)
+    path_every: int = parameter(
+        4, "Moves after which the robot's paths are searched again.", minimum=1, maximum=1000, advanced=True
+    )
+    parts: bool = parameter(
+        True, "Whether a chair may go under a table: collisions of parts, not of whole boxes.", advanced=True
+    )
+    radius: float = parameter(0.25, "The robot's radius in metres.", minimum=0.05, maximum=2.0, step=0.01)
+    height: float = parameter(1.3, "The robot's height in metres.", minimum=0.1, maximum=5.0, step=0.05)
 
     @property
     def body(self) -> Body:

@@ -8,6 +8,7 @@ first line of a file LICENSE or LICENCE beside the mesh or above it does.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import pathlib
@@ -21,7 +22,7 @@ from ...errors import InteractiveActionError
 from ...files import StrPath, parse_json, path_inside, read_text
 from ..furniture import CATEGORIES
 from ..geometry import Geometry, Placement, Vector
-from ..layout import LayoutObject
+from ..layout import Layout, LayoutObject
 from ..meshes import CONVEX, PIECES, SUFFIXES, Z_UP, convex_pieces, read
 from ..user_files import version, with_named
 from .makers import furnish
@@ -118,6 +119,13 @@ def nearest(assets: Sequence[Asset], item: LayoutObject) -> Asset | None:
     own = [asset for asset in assets if asset.category == item.category]
     own.sort(key=lambda asset: float(np.square(np.log(asset.stretch(item.size))).sum()))
     return next((asset for asset in own if np.abs(np.log(asset.stretch(item.size))).max() <= math.log(STRETCH)), None)
+
+
+def with_assets(layout: Layout, assets: Sequence[Asset]) -> Layout:
+    """Returns the room whose things bear the names of the meshes that stand for them; "" where none is near."""
+    chosen = ((item, nearest(assets, item)) for item in layout.objects)
+    objects = tuple(dataclasses.replace(item, asset=asset.name if asset else "") for item, asset in chosen)
+    return dataclasses.replace(layout, objects=objects)
 
 
 def asset_maker(assets: Sequence[Asset]) -> Callable[[LayoutObject], Furnishing]:

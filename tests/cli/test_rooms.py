@@ -7,13 +7,14 @@ from PIL import Image
 
 from interactive_action.cli.main import main
 from interactive_action.layouts.model_file import LayoutModel
+from interactive_action.miniature import weights
 from interactive_action.sim.layout import load_layouts
 
 TINY = ("--width", "32", "--layers", "1", "--heads", "2", "--batch-size", "8", "--device", "cpu")
 
 
 @pytest.mark.slow
-def test_a_floor_plan_is_furnished_by_a_model_trained_on_procedural_rooms(tmp_path, capsys):
+def test_a_floor_plan_is_furnished_by_a_model_trained_on_procedural_rooms(tmp_path, capsys, monkeypatch):
     def run(*arguments):
         assert main(["rooms", *map(str, arguments)]) == 0
         return capsys.readouterr().out
@@ -30,6 +31,10 @@ def test_a_floor_plan_is_furnished_by_a_model_trained_on_procedural_rooms(tmp_pa
     sampled = load_layouts(mine)
     assert [len(layout.objects) for layout in sampled] == [4, 4]
     assert all("sofa" in {item.category for item in layout.objects} for layout in sampled)
+    monkeypatch.setattr(weights, "LAYOUT_MODEL", model)
+    again = tmp_path / "again.jsonl"
+    run("sample", "embedded", again, *corners, *wishes, "--denoising-steps", "4", "--guided", "--settled")
+    assert load_layouts(again) == sampled
     assert "col_obj" in run("score", mine)
     scores = json.loads(run("score", mine, "--json", "--reference", rooms, "--radius", "0.2"))
     assert scores["scores"]["col_obj"]["n"] == 2 and "ckl" in scores

@@ -11,7 +11,7 @@ import trimesh
 from interactive_action.errors import InteractiveActionError
 from interactive_action.layouts.exporters.bodies import mesh_of
 from interactive_action.layouts.exporters.formats import export_room
-from interactive_action.sim.furnishings.assets import asset_maker, nearest, read_assets
+from interactive_action.sim.furnishings.assets import asset_maker, nearest, read_assets, with_assets
 from interactive_action.sim.furnishings.makers import furnish
 from interactive_action.sim.layout import FloorPlan, Layout, LayoutObject
 from interactive_action.tests.layouts.small_rooms import L_SHAPE
@@ -76,6 +76,10 @@ def test_the_nearest_by_size_is_chosen_and_none_that_is_too_far(folder):
     assert nearest(assets, item(1.6, height=1.2)) is None
     assert nearest(assets, item(2.2, asset="sofa/small.glb")).name == "sofa/small.glb"
     assert asset_maker(assets)(item(1.6, height=1.2)) == furnish(item(1.6, height=1.2))
+    layout = Layout(FloorPlan(L_SHAPE), (item(1.5), item(1.6, height=1.2, asset="sofa/other.glb")))
+    named = with_assets(layout, assets)
+    assert [thing.asset for thing in named.objects] == ["sofa/small.glb", ""]
+    assert dataclasses.replace(named.objects[0], asset="") == item(1.5) and named.floor_plan == layout.floor_plan
 
 
 @pytest.mark.parametrize("size", [(1.6, 0.9, 0.8), (1.8, 1.0, 0.7), (2.2, 0.8, 0.9)])

@@ -15,7 +15,9 @@ from interactive_action.layouts.drawing import (
     WINDOW,
     WRONG,
     color_of,
+    draw_floor_plan,
     draw_plan,
+    object_masks,
     side_by_side,
 )
 from interactive_action.sim.furniture import CATEGORIES
@@ -82,3 +84,27 @@ def test_plans_stand_side_by_side():
     plan = draw_plan(room(), 200)
     sheet = side_by_side([plan, plan], ["before", "after"])
     assert sheet.width > 2 * plan.width and sheet.height > plan.height
+
+
+def test_the_plan_of_an_empty_room_numbers_its_walls():
+    plan = room(corners=L_SHAPE).floor_plan
+    image, plain = draw_floor_plan(plan, 512), draw_plan(room(corners=L_SHAPE), 512, problems=False)
+    different = np.asarray(image).astype(int) - np.asarray(plain)
+    scale = 512 / (5 + 2 * BORDER)
+    for (x, y), (next_x, next_y) in plan.walls:
+        column, line = ((x + next_x) / 2 + BORDER) * scale, (4 + BORDER - (y + next_y) / 2) * scale
+        part = different[int(max(0, line - 30)) : int(line + 30), int(max(0, column - 30)) : int(column + 30)]
+        assert np.abs(part).max() > 100
+
+
+def test_masks_are_where_things_are_drawn_and_as_large():
+    layout = room(thing("wardrobe", 1, 2), thing("box", 3, 1, math.pi / 4))
+    masks, image = object_masks(layout, 400), draw_plan(layout, 400)
+    assert masks.shape == (2, image.height, image.width)
+    scale = 400 / (4 + 2 * BORDER)
+    for mask, item in zip(masks, layout.objects):
+        assert mask.sum() / scale**2 == pytest.approx(item.size[0] * item.size[1], rel=0.08)
+        lines, columns = np.nonzero(mask)
+        assert columns.mean() / scale - BORDER == pytest.approx(item.position[0], abs=0.02)
+        assert 4 + BORDER - lines.mean() / scale == pytest.approx(item.position[1], abs=0.02)
+    assert object_masks(room(), 400).shape == (0, 400, 400)

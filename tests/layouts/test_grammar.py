@@ -11,6 +11,7 @@ from interactive_action.layouts.grammar.procedural import (
     NEW_SHAPE,
     SPLITS,
     furnish,
+    furnished_rooms,
     held_out_combination,
     held_out_polygon,
     procedural_rooms,
@@ -113,6 +114,17 @@ def test_a_floor_plan_of_one_s_own_is_furnished():
 def test_a_floor_too_small_for_a_bed_is_not_furnished():
     plan = FloorPlan(((0, 0), (1.5, 0), (1.5, 1.5), (0, 1.5)), (Opening("door", 0, 0.3),))
     assert furnish(plan, np.random.default_rng(0)) is None
+    with pytest.raises(InteractiveActionError, match="No furniture of a bedroom fits into this floor plan of 2.2 sq"):
+        furnished_rooms(plan, 1)
+
+
+def test_as_many_rooms_of_one_s_own_floor_plan_are_made_as_are_asked_for():
+    plan = FloorPlan(L_SHAPE, (Opening("door", 0, 3.8, 0.9),), 2.5, "bedroom")
+    rooms = furnished_rooms(plan, 3, seed=2)
+    assert furnished_rooms(plan, 2, seed=2) == rooms[:2] and rooms[0] != rooms[1]
+    assert furnished_rooms(plan, 1, seed=3) != rooms[:1]
+    assert all(room.floor_plan == plan and measure(room).from_door == 1 for room in rooms)
+    assert all(room.about["sloppiness"] > 0 for room in furnished_rooms(plan, 2, sloppy_share=1.0))
 
 
 def test_a_group_goes_nowhere_else_than_where_it_may():

@@ -131,6 +131,25 @@ NOTES = {
     "the same checkpoint.",
     "compare-simulation-and-robot": "## Compare simulation and robot\n\nWhich simulation foretells success on the "
     "robot? It begins with the paper's own table; write yours, or name a `.csv` in the input folder.",
+    "draw-a-floor-plan-and-furnish-it": "## Draw a floor plan and furnish it\n\nTwo masks make an L, **Floor Plan from "
+    "Mask** makes a room of it, and a small model furnishes it twice from the same noise: left as it likes, right "
+    "guided by physics and settled. The first room becomes a 3-D file, all are saved as `my-rooms`.\n\nFor your own "
+    "room: paint it in the mask editor of **Load Image**, connect its MASK, say how wide it is, and look at the plan "
+    "for the numbers of the walls that get doors.",
+    "score-rooms": "## Score rooms\n\nSloppy rooms by rules, as data sets of real rooms are, scored as they are and "
+    "after **Settle Rooms**: collisions, things in walls, what a robot reaches, and what stands as people place it, "
+    "with 95 % intervals. The worst rooms are drawn.\n\nFor your own rooms: put **Load Rooms** or **Import Rooms** in "
+    "the place of the sloppy ones.",
+    "use-your-own-3d-front": "## Use your own 3D-FRONT\n\nPut a house of 3D-FRONT into the input folder, here "
+    "`house.json`, and 3D-FUTURE beside it if you have it: its folder's name into *table*. A layout model learns from "
+    "its rooms, furnishes the first one around what stands there, and an L of yours.\n\nOne house is enough to look; "
+    "a model of use needs thousands of rooms and a GPU: `interactive-action rooms train`. ATISS's `boxes.npz`, "
+    "ProcTHOR, SceneEval and ReSpace are read, too.",
+    "export-to-simulators": "## Export to simulators\n\nThe rooms that *Draw a floor plan and furnish it* saved, with "
+    "meshes of yours from the folder `furniture` in the input folder (a subfolder for each class: `furniture/sofa/`), "
+    "as GLB, URDF, MJCF, USD and for SceneEval: walls, doors, mass, collision, joints. The viewer shows the first room "
+    "with its doors and drawers half open.\n\nWithout meshes: connect the rooms to **Export Rooms** and **Room to 3-D "
+    "File** directly.",
 }
 """Name of a workflow -> what its page says, in Markdown."""
 
@@ -165,6 +184,10 @@ THUMBNAILS: dict[str, tuple[str, tuple[int, int, int, int] | None]] = {
     "score-an-edit": ("../web/docs/score-edits.jpg", None),
     "teach-an-edit": ("../web/docs/teach-an-edit.jpg", None),
     "compare-simulation-and-robot": ("../web/docs/sim-to-real.jpg", None),
+    "draw-a-floor-plan-and-furnish-it": ("../web/docs/rooms.jpg", None),
+    "score-rooms": ("../web/docs/rooms-scored.jpg", None),
+    "use-your-own-3d-front": ("../web/docs/rooms-completed.jpg", None),
+    "export-to-simulators": ("../web/docs/rooms-3d.jpg", None),
 }
 
 # Columns by distance from the sources, each node below the last; a note above all.
