@@ -84,10 +84,11 @@ def draw_floor_plan(plan: FloorPlan, size: int = 512) -> Image.Image:
     sheet = _Sheet.of(plan, size)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(max(11, size // 36))
     for wall, ((x, y), (next_x, next_y)) in enumerate(plan.walls):
-        normal, inside = inward(plan, wall), 0.05 * size / sheet.scale
+        normal, inside = inward(plan, wall), 0.03 * size / sheet.scale
         middle = [((x + next_x) / 2 + normal[0] * inside, (y + next_y) / 2 + normal[1] * inside)]
         label = f"wall {wall}: {math.dist((x, y), (next_x, next_y)):.2f} m"
-        draw.text(sheet.pixels(middle)[0], label, fill=INK, font=font, anchor="mm")
+        side = "m" if abs(normal[0]) < 0.5 else "l" if normal[0] > 0 else "r"  # a text stays inside of its wall
+        draw.text(sheet.pixels(middle)[0], label, fill=INK, font=font, anchor=f"{side}m")
     return image
 
 

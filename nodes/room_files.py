@@ -186,8 +186,11 @@ class ImportRooms(Node):
 
     @classmethod
     def files_read(cls, path: str, table: str = "") -> list[pathlib.Path]:
-        places = [_input_path(name) for name in (path, table) if name.strip()]
-        return [file for place in places for file in (files_below(place) if place.is_dir() else [place])]
+        source, sizes = _input_path(path), _input_path(table) if table.strip() else None
+        files = files_below(source) if source.is_dir() else [source]
+        if sizes is not None:  # of 3D-FUTURE's gigabytes only the list of models
+            files += [sizes / "model_info.json" if sizes.is_dir() else sizes]
+        return files
 
     @classmethod
     def execute(cls, path: str, file_format: str, table: str = "") -> io.NodeOutput:

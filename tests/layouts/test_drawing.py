@@ -93,7 +93,7 @@ def test_the_plan_of_an_empty_room_numbers_its_walls():
     scale = 512 / (5 + 2 * BORDER)
     for (x, y), (next_x, next_y) in plan.walls:
         column, line = ((x + next_x) / 2 + BORDER) * scale, (4 + BORDER - (y + next_y) / 2) * scale
-        part = different[int(max(0, line - 30)) : int(line + 30), int(max(0, column - 30)) : int(column + 30)]
+        part = different[int(max(0, line - 30)) : int(line + 30), int(max(0, column - 90)) : int(column + 90)]
         assert np.abs(part).max() > 100
 
 

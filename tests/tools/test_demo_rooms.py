@@ -27,6 +27,6 @@ def test_the_summary_has_both_kinds_of_rooms_with_intervals():
     reports["raw"]["relations"]["at the edge"] = reports["raw"]["relations"]["beside a bed"]
     summary = summarize(reports, [1.0, 3.0], 12.34)
     assert summary["rooms"] == 2 and summary["settling_moved_cm"] == 2 and summary["seconds"] == 12.3
-    assert summary["raw"]["col_obj"] == {"mean": 0.5, "interval": [0.4, 0.6]}
+    assert summary["raw"]["col_obj"] == {"mean": 0.5, "interval": [0.4, 0.6], "n": 2}
     assert summary["guided and settled"]["beside a bed"]["mean"] == 0.25
     assert "at the edge" not in summary["raw"]  # only one kind of rooms has it

@@ -12,13 +12,14 @@ import re
 import time
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from ...client import ComfyClient
 from ...sim.layout import load_layouts
 from ..dev.prompts import Outputs, Prompt, fetch_images, fetch_text, load_prompt, node, run
 from ..dev.server import ROOT
-from ..dev.sheets import contact_sheet
+from ..dev.sheets import image_grid
 from .environment import BASE, comfyui, versions, write_summary
 
 DEMO = ROOT / "demo-rooms"
@@ -38,7 +39,7 @@ def furnish(client: ComfyClient, bar: tqdm) -> tuple[Prompt, Outputs]:
     outputs = run(client, prompt, bar, 1.0)
     fetch_images(client, outputs, prompt, "Floor Plan from Mask")[0].save(DEMO / "floor_plan.png")
     plans = fetch_images(client, outputs, prompt, "Save the plans")
-    contact_sheet(plans[:PLANS], DEMO / "before_after.png", columns=2, side=plans[0].width)
+    image_grid([np.asarray(plan) for plan in plans[:PLANS]], 2, scale=1).save(DEMO / "before_after.png")
     (file,) = outputs[node(prompt, "Save 3D Model")[0]]["3d"]
     (DEMO / "room.glb").write_bytes(client.view(file))
     saved = saved_file(fetch_text(outputs, prompt, "Save Rooms"))
@@ -69,10 +70,7 @@ def summarize(reports: dict[str, dict[str, Any]], centimeters: list[float], seco
     return {
         "rooms": len(centimeters),
         "seed": SEED,
-        **{
-            kind: {name: _rounded(rows[kind][name]) for name in (*SCORES, *relations)} | {"n": len(centimeters)}
-            for kind in reports
-        },
+        **{kind: {name: _rounded(rows[kind][name]) for name in (*SCORES, *relations)} for kind in reports},
         "settling_moved_cm": round(sum(centimeters) / len(centimeters), 2),
         "seconds": round(seconds, 1),
         "versions": versions("torch", "trimesh"),
@@ -97,8 +95,8 @@ def main() -> None:
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
-    """A mean with its interval."""
-    return {"mean": round(row["mean"], 4), "interval": [round(end, 4) for end in row["interval"]]}
+    """A mean with its interval and the number of rooms that it is of."""
+    return {"mean": round(row["mean"], 4), "interval": [round(end, 4) for end in row["interval"]], "n": row["n"]}
 
 
 if __name__ == "__main__":
