@@ -1,20 +1,24 @@
-"""Floor plans from a drawn mask: its outline, with few corners and straight walls."""
+"""Floor plans from a drawn mask: its outline, with few corners and straight walls; doors and windows from others."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..errors import InteractiveActionError
 from ..sim.furniture import ROOM_TYPES
-from ..sim.layout import FloorPlan
+from ..sim.layout import FloorPlan, Opening
 from ..sim.polygons import Point, signed_area
+from .floor_plans import opening
 
 Outline = np.ndarray[Any, np.dtype[np.float64]]
 STRAY = 0.02  # share of the largest area below which another area is a slip of the pen
 OBLIQUE = math.radians(15)  # walls that are less than this off an axis were meant along it
+NEAR, NARROW = 0.5, 0.3  # metres: how far off its wall an opening may be painted, and below which it is a slip
 
 
 def floor_plan_from_mask(
@@ -23,6 +27,7 @@ def floor_plan_from_mask(
     simplify: float = 0.1,
     room_type: str = ROOM_TYPES[0],
     height: float = 2.6,
+    openings: Mapping[str, np.ndarray[Any, Any]] | None = None,
 ) -> FloorPlan:
     """Returns the floor plan that was drawn.
 
@@ -32,21 +37,30 @@ def floor_plan_from_mask(
         simplify: metres by which walls may leave the drawn line; freehand lines need more.
         room_type: one of ``ROOM_TYPES``.
         height: metres from floor to ceiling.
+        openings: kind of opening -> (H, W), above 0.5 where there are such, on or beside their walls.
 
     Raises:
-        InteractiveActionError: nothing, several floors or a hole were drawn, or the outline is no room.
+        InteractiveActionError: nothing, several floors or a hole were drawn, the outline is no room, or an opening is
+            at no wall.
     """
     outline = _outline(np.asarray(mask, dtype=np.float64))
     if not math.isfinite(metres_across) or metres_across <= 0:
         raise InteractiveActionError(f"metres_across is {metres_across}. Give the width of the drawn floor in metres.")
-    points = (outline - outline.min(0)) * metres_across / np.ptp(outline[:, 0])
+    low, scale = outline.min(0), metres_across / float(np.ptp(outline[:, 0]))
+    points = (outline - low) * scale
     corners = _square(_simplified(points, simplify))
     if len(corners) < 3:
         raise InteractiveActionError(
             f"The drawn floor has fewer than three corners once it is simplified by {simplify:g} m. Draw it larger, or "
             "simplify less."
         )
-    return FloorPlan(tuple((round(x, 3), round(y, 3)) for x, y in corners), (), height, room_type)
+    plan = FloorPlan(tuple((round(x, 3), round(y, 3)) for x, y in corners), (), height, room_type)
+    painted = [
+        _opening(plan, kind, (patch - low) * scale, scale)
+        for kind, drawn in (openings or {}).items()
+        for patch in _patches(np.asarray(drawn, dtype=np.float64), np.shape(mask), kind)
+    ]
+    return dataclasses.replace(plan, openings=tuple(found for found in painted if found is not None))
 
 
 def _outline(mask: Outline) -> Outline:
@@ -74,6 +88,43 @@ def _outline(mask: Outline) -> Outline:
         )
     line = lines[order[0]][:-1]
     return line if areas[order[0]] > 0 else line[::-1]
+
+
+def _patches(mask: Outline, shape: tuple[int, ...], kind: str) -> list[Outline]:
+    """The points (P, 2) of each connected area of a mask, in the pixels of ``_outline``."""
+    from scipy import ndimage
+
+    if mask.shape != shape or not np.isfinite(mask).all():
+        raise InteractiveActionError(
+            f"The mask of {kind}s has the shape {mask.shape}, and that of the floor {shape}, or it has values that are "
+            "no numbers. Paint both on images of one size."
+        )
+    labels, count = ndimage.label(mask > 0.5, np.ones((3, 3)))
+    found = []
+    for number in range(1, count + 1):
+        rows, columns = np.nonzero(labels == number)
+        found.append(np.stack([columns + 1.0, shape[0] - rows.astype(np.float64)], 1))
+    return found
+
+
+def _opening(plan: FloorPlan, kind: str, points: Outline, pixel: float) -> Opening | None:
+    """The opening that was painted at points (P, 2) in metres; None for a slip of the pen."""
+    nearest = (math.inf, 0, 0.0, 0.0)
+    for wall, (start, end) in enumerate(plan.walls):
+        length = math.dist(start, end)
+        along = np.subtract(end, start) / length
+        offset = points - start
+        first, last = (offset @ along).clip(0, length).min(), (offset @ along).clip(0, length).max()
+        beyond = offset - (offset @ along).clip(0, length)[:, None] * along
+        nearest = min(nearest, (float(np.hypot(*beyond.T).mean()), wall, float(first), float(last)))
+    distance, wall, first, last = nearest
+    if last - first + pixel < NARROW:
+        return None
+    if distance > NEAR:
+        raise InteractiveActionError(
+            f"A {kind} is painted {distance:.2f} m from the nearest wall. Paint it on the edge of the floor."
+        )
+    return opening(kind, wall, round(first, 3), round(last - first, 3))
 
 
 def _simplified(points: Outline, tolerance: float) -> list[Point]:

@@ -136,6 +136,12 @@ class DrawnFloorPlan(Node):
                 ),
                 opening_input("door 0 0.5 0.9"),
                 *room_inputs(),
+                io.Mask.Input(
+                    "doors",
+                    optional=True,
+                    tooltip="White where doors are, painted on the edge of the floor on an image of its size.",
+                ),
+                io.Mask.Input("windows", optional=True, tooltip="White where windows are, as for doors."),
                 io.Float.Input(
                     "simplify",
                     default=0.1,
@@ -162,10 +168,17 @@ class DrawnFloorPlan(Node):
         openings: str,
         room_type: str,
         height: float = FloorPlan.height,
+        doors: torch.Tensor | None = None,
+        windows: torch.Tensor | None = None,
         simplify: float = 0.1,
     ) -> io.NodeOutput:
-        plan = floor_plan_from_mask(mask[0].cpu().numpy(), width, simplify, room_type, height)
-        return _plan_output(cls, dataclasses.replace(plan, openings=parse_openings(openings)))
+        floor = mask[0].cpu().numpy()
+        painted = {
+            kind: drawn[0].cpu().numpy() for kind, drawn in (("door", doors), ("window", windows)) if drawn is not None
+        }
+        plan = floor_plan_from_mask(floor, width, simplify, room_type, height, painted)
+        plan = dataclasses.replace(plan, openings=(*plan.openings, *parse_openings(openings)))
+        return _plan_output(cls, plan)
 
 
 class SelectRoom(Node):

@@ -127,6 +127,18 @@ def test_boxes_and_masks_of_a_plan_are_those_of_its_things():
     assert masks(room(), 64).shape == (1, 64, 64) and boxes(room(), 64) == []
 
 
+def test_doors_that_are_painted_are_in_the_floor_plan():
+    from interactive_action.nodes.floor_plan import DrawnFloorPlan
+
+    floor, doors = torch.zeros(1, 100, 120), torch.zeros(1, 100, 120)
+    floor[:, 10:90, 10:110], doors[:, 86:94, 20:40] = 1, 1
+    output = DrawnFloorPlan.execute(mask=floor, width=5.0, openings="window 2 1 0.5", room_type="kitchen", doors=doors)
+    plan, image = output.result
+    assert [opening.kind for opening in plan.openings] == ["door", "window"]
+    assert plan.openings[0].width == pytest.approx(1.0, abs=0.1) and plan.room_type == "kitchen"
+    assert image.shape == (1, 512, 512, 3)
+
+
 def test_settling_ends_violations_and_the_worst_rooms_come_first(server):
     prompt = load_prompt("score-rooms")
     for title in ("Sloppy rooms", "Tidy rooms"):
@@ -229,21 +241,30 @@ def test_a_floor_plan_of_ones_own_is_furnished_by_rules_without_a_model(server, 
         assert any("bed" in item.category for item in layout.objects)
 
 
-def test_cancel_stops_sampling_and_training_goes_on_where_it_was(server, client, model):
-    def cancelled(prompt, key, at):
-        with pytest.raises(Cancelled):
-            for kind, data in client.follow(prompt):
-                if kind == "progress" and data["node"] == key and data["value"] >= at:
-                    client.interrupt(data["prompt_id"])
+def cancel(client, prompt, key, at):
+    """Runs a graph and cancels it once a node is so far."""
+    with pytest.raises(Cancelled):
+        for kind, data in client.follow(prompt):
+            if kind == "progress" and data["node"] == key and data["value"] >= at:
+                client.interrupt(data["prompt_id"])
 
-    cancelled(furnishing(steps=900, seed=77), "rooms", 2)
+
+def test_an_export_that_is_cancelled_leaves_nothing(server, client):
+    save(server, "many", *[room(thing("wardrobe", 1, 3.6), thing("dresser", 3, 3.7))] * 60)
+    export = node("ExportRooms", rooms=["rooms", 0], name="cancelled", file_format="all formats")
+    cancel(client, {"rooms": node("LoadRooms", name="many"), "export": export}, "export", 2)
+    assert not [path for path in (server.base / "output").iterdir() if "cancelled" in path.name]
+
+
+def test_cancel_stops_sampling_and_training_goes_on_where_it_was(server, client, model):
+    cancel(client, furnishing(steps=900, seed=77), "rooms", 2)
     save(server, "few", room(thing("double bed", 2, 2.9)), room(thing("wardrobe", 1, 3.6)))
     prompt = {
         "rooms": node("LoadRooms", name="few"),
         "train": node("TrainLayoutModel", rooms=["rooms", 0], name="resumed", **{**TRAIN, "steps": 400}),
         "show": {"class_type": "PreviewImage", "inputs": {"images": ["train", 2]}},
     }
-    cancelled(prompt, "train", 5)
+    cancel(client, prompt, "train", 5)
     folder = server.base / "models" / "layouts"
     assert (folder / ".resumed.safetensors.state").is_file() and not (folder / "resumed.safetensors").exists()
     steps = []

@@ -110,3 +110,34 @@ def test_a_drawing_that_is_no_room_is_refused(mask, sentence):
 def test_a_floor_too_small_to_stand_on_is_refused():
     with pytest.raises(InteractiveActionError, match="square metres"):
         floor_plan_from_mask(drawn((50, 50), (350, 50), (350, 350), (50, 350)), 0.5)
+
+
+FLOOR = drawn((50, 50), (350, 50), (350, 350), (50, 350))
+
+
+def box(left, top, right, bottom):
+    return drawn((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def test_painted_doors_and_windows_come_into_their_walls():
+    doors = np.maximum(box(80, 340, 179, 360), box(5, 100, 9, 104))  # on the lower wall; and a slip of the pen
+    plan = floor_plan_from_mask(FLOOR, 3.0, openings={"door": doors, "window": box(330, 100, 345, 219)})
+    door, window = plan.openings
+    (start, _), (window_start, _) = (plan.walls[found.wall] for found in (door, window))
+    assert (door.kind, window.kind, window.sill) == ("door", "window", 0.9)
+    assert start == pytest.approx((0, 0), abs=0.02) and window_start == pytest.approx((3, 0), abs=0.02)
+    assert (door.start, door.width) == pytest.approx((0.3, 1.0), abs=0.03)
+    assert (window.start, window.width) == pytest.approx((1.3, 1.2), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "doors, sentence",
+    [
+        (box(150, 150, 250, 250), "A door is painted 1.50 m from the nearest wall"),
+        (np.ones((20, 20)), "has the shape .20, 20., and that of the floor .400, 400."),
+        (np.maximum(box(80, 340, 179, 348), box(100, 354, 200, 360)), "A door and a door of wall . overlap"),
+    ],
+)
+def test_a_door_that_is_painted_nowhere_is_refused(doors, sentence):
+    with pytest.raises(InteractiveActionError, match=sentence):
+        floor_plan_from_mask(FLOOR, 3.0, openings={"door": doors})
