@@ -29,6 +29,7 @@ from .sample_rooms import contents
 
 SUFFIX = ".jsonl"
 ALL, AUTO = "all formats", "auto"
+WALLS = FROM_INSIDE, _, NO_WALLS = "from inside", "solid", "none"
 
 
 class SaveRooms(SavingNode):
@@ -225,7 +226,12 @@ class RoomTo3D(Node):
                     step=0.05,
                     tooltip="How far doors and drawers of the furniture are open at least; 0: as the room has them.",
                 ),
-                io.Boolean.Input("walls", default=True, tooltip="Whether walls and doors are there."),
+                io.Combo.Input(
+                    "walls",
+                    options=list(WALLS),
+                    tooltip="From inside: walls are not seen from outside, so that one looks into the room from "
+                    "anywhere. Solid: as they are. None: neither walls nor doors.",
+                ),
                 furniture_input(),
             ],
             outputs=[io.File3DGLB.Output(display_name="model_3d", tooltip="For Preview 3D or Save 3D Model.")],
@@ -233,12 +239,13 @@ class RoomTo3D(Node):
 
     @classmethod
     def execute(
-        cls, rooms: Sequence[Layout], index: int, opened: float, walls: bool, furniture: Any = None
+        cls, rooms: Sequence[Layout], index: int, opened: float, walls: str, furniture: Any = None
     ) -> io.NodeOutput:
         layout = room_at(rooms, index)
         objects = tuple(dataclasses.replace(item, opened=max(opened, item.opened)) for item in layout.objects)
         layout = dataclasses.replace(layout, objects=objects)
-        data = glb_bytes(bodies_of(layout, maker_of(furniture), walls), layout)
+        bodies = bodies_of(layout, maker_of(furniture), shell=walls != NO_WALLS)
+        data = glb_bytes(bodies, layout, from_inside=walls == FROM_INSIDE)
         return io.NodeOutput(Types.File3D(streams.BytesIO(data), "glb"))
 
 

@@ -36,8 +36,14 @@ def export_glb(layout: Layout, maker: Maker = furnish) -> dict[str, bytes]:
     return {"room.glb": glb_bytes(bodies_of(layout, maker), layout)}
 
 
-def glb_bytes(bodies: Sequence[Body], layout: Layout | None = None) -> bytes:
+def glb_bytes(bodies: Sequence[Body], layout: Layout | None = None, from_inside: bool = False) -> bytes:
     """Returns bodies, and the floor of a layout, as the content of a .glb file.
+
+    Args:
+        bodies: what is in it.
+        layout: whose floor is in it; None: no floor.
+        from_inside: whether walls are their inner sides alone, which are not seen from outside: one looks into the
+            room from anywhere. For viewers, not for physics.
 
     Raises:
         MissingExtraError: trimesh or shapely is not there.
@@ -57,7 +63,7 @@ def glb_bytes(bodies: Sequence[Body], layout: Layout | None = None) -> bytes:
         for name, pieces, link in body.parts():
             if link is not None:
                 scene.graph.update(name, body.name, matrix=link.motion(body.opened), metadata=_joint(link))
-            for label, mesh in _surfaces(pieces):
+            for label, mesh in _surfaces(pieces, from_inside and body.category == "wall"):
                 scene.add_geometry(mesh, f"{name}/{label}", f"{name}/{label}", parent_node_name=name)
     data: bytes = scene.export(file_type="glb")
     return data
@@ -67,7 +73,7 @@ def _joint(link: Link) -> dict[str, Any]:
     return {"joint": link.kind, "axis": list(link.axis), "at": list(link.at), "range": link.range}
 
 
-def _surfaces(pieces: Sequence[Piece]) -> list[tuple[str, Any]]:
+def _surfaces(pieces: Sequence[Piece], front_alone: bool = False) -> list[tuple[str, Any]]:
     """(label, mesh) of solids: one of each finish, and users' meshes with their own colors."""
     import trimesh
 
@@ -76,6 +82,8 @@ def _surfaces(pieces: Sequence[Piece]) -> list[tuple[str, Any]]:
         plain = [mesh_of(piece) for piece in pieces if piece.finish == finish and piece.geometry.shape != "mesh"]
         if plain:
             joined: Any = trimesh.util.concatenate([trimesh.Trimesh(*mesh, process=False) for mesh in plain])
+            if front_alone:
+                joined.update_faces(joined.face_normals[:, 1] < -0.5)
             joined.unmerge_vertices()  # flat sides need normals of their own
             surfaces.append((finish, _painted(joined, finish)))
     for number, piece in enumerate(pieces):

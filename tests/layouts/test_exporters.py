@@ -3,6 +3,7 @@
 Longer than other files: the room and its measures are shared by five engines, which are compared with one another.
 """
 
+import io
 import json
 import math
 import sys
@@ -15,6 +16,7 @@ import trimesh
 from interactive_action.errors import InteractiveActionError, MissingExtraError
 from interactive_action.layouts.exporters.bodies import bodies_of, floor_mesh, mesh_of
 from interactive_action.layouts.exporters.formats import FORMATS, LAYOUT, export_room
+from interactive_action.layouts.exporters.glb import glb_bytes
 from interactive_action.layouts.exporters.inertia import inertia_of
 from interactive_action.layouts.importers.formats import import_rooms
 from interactive_action.sim.furnishings.model import FINISHES, block, column
@@ -131,6 +133,29 @@ def test_a_glb_holds_every_part_at_its_place_with_y_up(layout, folder):
         assert scene.geometry[geometry].visual.material.name == finish
         seen.add((part, finish))
     assert seen == {(part, piece.finish) for part, pieces in expected.items() for piece, _ in pieces}
+
+
+def test_walls_that_are_seen_from_inside_alone_are_their_inner_sides_and_nothing_else_changes(layout):
+    bodies = bodies_of(layout)
+    solid, inner = (
+        trimesh.load(io.BytesIO(glb_bytes(bodies, layout, from_inside)), file_type="glb")
+        for from_inside in (False, True)
+    )
+    assert set(inner.graph.nodes_geometry) == set(solid.graph.nodes_geometry)
+    walls = 0
+    for node in inner.graph.nodes_geometry:
+        transform, geometry = inner.graph[node]
+        mesh = inner.geometry[geometry]
+        if not node.startswith("wall"):
+            assert np.array_equal(mesh.vertices, solid.geometry[geometry].vertices)
+            continue
+        walls += 1
+        mesh = mesh.copy().apply_transform(transform)
+        start, end = layout.floor_plan.walls[int(node.split("/")[0].split("_")[1])]
+        inwards = np.array([start[1] - end[1], 0, start[0] - end[0]]) / math.dist(start, end)  # z is against our y
+        assert mesh.face_normals @ inwards == pytest.approx(1)
+        assert len(mesh.faces) == len(solid.geometry[geometry].faces) / 6
+    assert walls >= len(layout.floor_plan.walls)
 
 
 def test_a_glb_says_class_and_joint_of_its_nodes(layout, folder):

@@ -77,10 +77,10 @@ def column(images: Sequence[Image.Image]) -> Image.Image:
 
 
 def view(layout: Layout, width: int = 960, finer: int = 2) -> Image.Image:
-    """Returns a room from above a corner, without walls, its doors and drawers half open."""
+    """Returns a room from above a corner, with the walls whose inner sides are seen, doors and drawers half open."""
     opened = tuple(dataclasses.replace(item, opened=0.5) for item in layout.objects)
     layout = dataclasses.replace(layout, objects=opened)
-    corners, colors = triangles(glb_bytes(bodies_of(layout, shell=False), layout))
+    corners, colors = triangles(glb_bytes(bodies_of(layout), layout, from_inside=True))
     eye, right = EYE / np.linalg.norm(EYE), np.cross([0.0, 1.0, 0.0], EYE)
     right /= np.linalg.norm(right)
     # across and down on the sheet, and towards the eye
@@ -122,7 +122,7 @@ def paint(pixels: np.ndarray, nearest: np.ndarray, triangle: np.ndarray, color: 
 
 
 def triangles(glb: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the corners (T, 3, 3) of a file's triangles in its axes, and their shaded colors (T, 3), uint8."""
+    """Returns the corners (T, 3, 3) of a file's triangles that face the eye, and their shaded colors (T, 3), uint8."""
     import trimesh
 
     scene: Any = trimesh.load(io.BytesIO(glb), file_type="glb")
@@ -133,8 +133,9 @@ def triangles(glb: bytes) -> tuple[np.ndarray, np.ndarray]:
         linear = np.asarray(mesh.visual.material.baseColorFactor)[:3] / 255
         mesh.apply_transform(transform)
         bright = 0.55 + 0.45 * (mesh.face_normals @ (LIGHT / np.linalg.norm(LIGHT))).clip(0, 1)
-        corners.append(mesh.triangles)
-        colors.append((255 * linear ** (1 / 2.2) * bright[:, None]).round().astype(np.uint8))
+        facing = mesh.face_normals @ EYE > 0
+        corners.append(mesh.triangles[facing])
+        colors.append((255 * linear ** (1 / 2.2) * bright[facing, None]).round().astype(np.uint8))
     return np.concatenate(corners), np.concatenate(colors)
 
 
