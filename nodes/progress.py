@@ -9,7 +9,7 @@ import comfy.model_management
 import comfy.utils
 
 
-def shown_progress(total: int) -> Callable[[int, int, Any], None]:
+def shown_progress(total: int) -> Callable[..., None]:
     """Returns a progress callback that moves the node's bar and raises when the user cancels."""
     bar = comfy.utils.ProgressBar(total)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,10 +67,28 @@ def image_batch(images: Sequence[Image.Image]) -> torch.Tensor:
 
 
 def plans(
-    layouts: Sequence[Layout], size: int, body: Body | None = None, labels: bool = True, problems: bool = True
+    layouts: Sequence[Layout],
+    size: int,
+    body: Body | None = None,
+    labels: bool = True,
+    problems: bool = True,
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> torch.Tensor:
-    """Returns the plans of rooms as IMAGE; the arguments are those of ``draw_plan``."""
-    return image_batch([square(draw_plan(layout, size, body, labels, problems), size) for layout in layouts])
+    """Returns the plans of rooms as IMAGE.
+
+    Args:
+        layouts: at least one room.
+        size: width and height of a plan in pixels.
+        body: of the robot; None: a usual one.
+        labels: whether things bear their names.
+        problems: whether walkable area, unreached things and violations are shown.
+        progress: called after each room with (rooms done, all rooms); may raise to cancel.
+    """
+    images = []
+    for done, layout in enumerate(layouts, 1):
+        images.append(square(draw_plan(layout, size, body, labels, problems), size))
+        progress(done, len(layouts))
+    return image_batch(images)
 
 
 def masks(layout: Layout, size: int) -> torch.Tensor:

@@ -121,7 +121,7 @@ class RoomPicture(Node):
     ) -> io.NodeOutput:
         if not rooms:
             raise InteractiveActionError("There are no rooms to draw. Give at least one.")
-        image = plans(rooms, size, Body(radius, height), labels, problems)
+        image = plans(rooms, size, Body(radius, height), labels, problems, shown_progress(len(rooms)))
         found = [boxes(layout, size) for layout in rooms]
         return io.NodeOutput(image, masks(rooms[0], size), found, ui=ui.PreviewImage(image, cls=cls))
 

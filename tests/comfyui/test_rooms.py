@@ -9,17 +9,14 @@ import torch
 import trimesh
 from PIL import Image
 
-from interactive_action.client import Cancelled
 from interactive_action.errors import InteractiveActionError
 from interactive_action.layouts.model_file import LayoutModel
 from interactive_action.layouts.network import RoomTransformer
-from interactive_action.sim.layout import load_layouts, save_layouts
-from interactive_action.tests.layouts.foreign_files import PLACE, front3d, write
+from interactive_action.tests.comfyui.room_graphs import SHAPE, cancel, node, rooms_of, save, shown
 from interactive_action.tests.layouts.small_rooms import room, thing
 from interactive_action.tools.dev.prompts import load_prompt
 from interactive_action.tools.dev.prompts import node as titled
 
-SHAPE = {"width": 16, "layers": 1, "heads": 2}
 MODEL = "interactive-action-rooms.safetensors"
 PLAN = {
     "shape": "rectangle",
@@ -31,22 +28,6 @@ PLAN = {
 }
 SAMPLE = {"num_rooms": 2, "steps": 4, "seed": 3, "want": "", "avoid": "", "count": 4, "tidiness": 1.0}
 TRAIN = {"batch_size": 2, "learning_rate": 1e-3, "seed": 0, **SHAPE}
-
-
-def node(kind, /, **inputs):
-    return {"class_type": f"InteractiveAction{kind}", "inputs": inputs}
-
-
-def shown(source, output=0):
-    return {"class_type": "PreviewAny", "inputs": {"source": [source, output]}}
-
-
-def rooms_of(server, name):
-    return load_layouts(server.base / "datasets" / "interactive_action_rooms" / f"{name}.jsonl")
-
-
-def save(server, name, *layouts):
-    save_layouts(server.base / "datasets" / "interactive_action_rooms" / f"{name}.jsonl", layouts)
 
 
 def table_of(text):
@@ -158,46 +139,6 @@ def test_settling_ends_violations_and_the_worst_rooms_come_first(server):
     assert len(outputs[titled(prompt, "Save the worst")[0]]["images"]) == 2
 
 
-def test_rooms_of_3d_front_are_imported_learned_and_completed(server):
-    write(server.base / "input", "house.json", front3d())
-    prompt = load_prompt("use-your-own-3d-front")
-    titled(prompt, "Train Layout Model")[1]["inputs"].update(name="front", steps=3, batch_size=2, **SHAPE)
-    for title in ("Furnish the rest", "Furnish another floor plan"):
-        titled(prompt, title)[1]["inputs"].update(num_rooms=2, steps=3, count=3)
-    rest = titled(prompt, "Furnish the rest")[0]
-    prompt["save"] = {**node("SaveRooms", rooms=[rest, 0], name="completed"), "_meta": {"title": "Save"}}
-    outputs = server.client().run(prompt)
-    assert "1 rooms." in outputs[titled(prompt, "Import Rooms")[0]]["text"][0]
-    assert "Learned from 1 rooms" in outputs[titled(prompt, "Train Layout Model")[0]]["text"][0]
-    LayoutModel.load(server.base / "models" / "layouts" / "front.safetensors")
-    for layout in rooms_of(server, "completed"):
-        assert len(layout.objects) == 3
-        assert layout.objects[0].category == "sofa" and layout.objects[0].position == pytest.approx(PLACE, abs=1e-6)
-
-
-def test_rooms_are_exported_for_every_simulator_with_meshes_of_ones_own(server):
-    save(server, "mine", room(thing("dining table", 2, 2), thing("wardrobe", 1, 3.6), room_type="dining room"))
-    folder = server.base / "input" / "furniture" / "dining table"
-    folder.mkdir(parents=True)
-    trimesh.creation.box((1.5, 0.75, 0.9)).export(folder / "slab.glb")
-    (folder / "LICENSE").write_text("CC0")
-    prompt = load_prompt("export-to-simulators")
-    titled(prompt, "Load Rooms")[1]["inputs"].update(name="mine")
-    titled(prompt, "Export Rooms")[1]["inputs"].update(name="exported")
-    seen = []
-    outputs = server.client().run(
-        prompt,
-        lambda key, value, maximum: prompt[key]["_meta"]["title"] == "Export Rooms" and seen.append((value, maximum)),
-    )
-    assert seen[-1] == (5, 5)
-    assert "1 of 2 things are meshes" in outputs[titled(prompt, "Furnish Rooms")[0]]["text"][0]
-    written = server.base / "output" / "exported" / "0000"
-    assert {path.suffix for path in written.iterdir()} >= {".glb", ".urdf", ".xml", ".usda", ".json"}
-    assert "slab.glb: CC0" in (written / "LICENCES.txt").read_text()
-    assert load_layouts(written / "layout.json")[0].objects[0].asset == "dining table/slab.glb"
-    assert not [path for path in (server.base / "output").iterdir() if path.name.startswith(".exported")]
-
-
 def furnishing(**changes):
     """A graph that furnishes a typed floor plan: nodes "plan", "model", "rooms", "save"."""
     return {
@@ -239,21 +180,6 @@ def test_a_floor_plan_of_ones_own_is_furnished_by_rules_without_a_model(server, 
     for layout in rooms_of(server, "by-rules"):
         assert len(layout.floor_plan.corners) == 6 and layout.floor_plan.room_type == "bedroom"
         assert any("bed" in item.category for item in layout.objects)
-
-
-def cancel(client, prompt, key, at):
-    """Runs a graph and cancels it once a node is so far."""
-    with pytest.raises(Cancelled):
-        for kind, data in client.follow(prompt):
-            if kind == "progress" and data["node"] == key and data["value"] >= at:
-                client.interrupt(data["prompt_id"])
-
-
-def test_an_export_that_is_cancelled_leaves_nothing(server, client):
-    save(server, "many", *[room(thing("wardrobe", 1, 3.6), thing("dresser", 3, 3.7))] * 60)
-    export = node("ExportRooms", rooms=["rooms", 0], name="cancelled", file_format="all formats")
-    cancel(client, {"rooms": node("LoadRooms", name="many"), "export": export}, "export", 2)
-    assert not [path for path in (server.base / "output").iterdir() if "cancelled" in path.name]
 
 
 def test_cancel_stops_sampling_and_training_goes_on_where_it_was(server, client, model):
@@ -316,20 +242,3 @@ def test_a_mask_without_a_floor_a_missing_room_and_a_missing_file_are_sentences(
     for prompt, sentence in cases:
         with pytest.raises(InteractiveActionError, match=sentence):
             client.run({**prompt, "show": shown("1")})
-
-
-HOSTILE = {  # node -> what it is sent with, and the inputs that name a file or folder
-    "LoadRooms": ({}, ["name"]),
-    "ImportRooms": ({"path": "house.json", "file_format": "auto", "table": ""}, ["path", "table"]),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("value", ["a\0b", "n" * 243, "../../etc/passwd", "é" * 150])
-def test_a_name_that_no_file_can_have_is_a_sentence(client, name, value):
-    inputs, named = HOSTILE[name]
-    for socket in named:
-        prompt = {"1": node(name, **{**inputs, socket: value}), "2": shown("1")}
-        with pytest.raises(InteractiveActionError) as caught:
-            client.run(prompt)
-        assert not any(raw in str(caught.value) for raw in ("Errno", "Error:")), caught.value
