@@ -8,7 +8,7 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.tools.dev.browser import Browser
 from interactive_action.tools.dev.server import ComfyServer
 
-EXTRAS = ("sapien", "mani_skill", "open_clip", "diffusers")
+EXTRAS = ("sapien", "mani_skill", "open_clip", "diffusers", "trimesh", "shapely", "mujoco", "pxr")
 
 # Python itself imports this module at its start, from PYTHONPATH: the extras are as good as not installed.
 WITHOUT_EXTRAS = f"""
