@@ -48,7 +48,8 @@ def main() -> None:
     bed = next(item for item in before.objects if "bed" in item.category)
     kept = Layout(PLANS[0], (bed,))
     rooms = sample_rooms(model, [PLANS[0]] * 2, wishes=Wishes(keep=(bed,), tidiness=1.0), guidance=GuidanceConfig())
-    write("rooms-completed", row([kept, *rooms], ["kept", "completed", "and again"]))
+    completed = [settled.layout for settled in settle(rooms)]
+    write("rooms-completed", row([kept, *completed], ["kept", "completed and settled", "and again"]))
     write("rooms-3d", view(before))
 
 
