@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 UPRIGHT = [0.7071068, 0, -0.7071068, 0]  # a cylinder's axis is x
+WIDE = 6.0  # meters: half a side of a floor without walls
 SIDES, SECTORS = 48, 16  # of a turned part, as rendered and as it collides
 JOINT_FRICTION = 0.05
 OWN_COLLISIONS = 1 << 28  # the group of PhysX whose members do not collide with one another
@@ -117,18 +118,35 @@ def build_still(
     return entity
 
 
-def add_floor(scene: sapien.Scene, height: float, surface: RenderMaterial, half: float = 6.0) -> None:
-    """An endless floor, rendered as a square of a material whose texture repeats every meter."""
+def add_floor(
+    scene: sapien.Scene,
+    height: float,
+    surface: RenderMaterial,
+    corners: np.ndarray | None = None,
+    triangles: Sequence[Sequence[int]] = ((0, 1, 2), (0, 2, 3)),
+) -> sapien.Entity:
+    """An endless floor, rendered as a polygon of a material whose texture repeats every meter; its entity.
+
+    Args:
+        scene: where it is added.
+        height: of the floor in meters.
+        surface: the material.
+        corners: (n, 3) of what is rendered, in meters; None: of a large square.
+        triangles: numbers of their corners.
+    """
     scene.add_ground(height, render=False)
-    corners = np.array([[-half, -half, height], [half, -half, height], [half, half, height], [-half, half, height]])
+    if corners is None:
+        half = WIDE
+        corners = np.array([[-half, -half, height], [half, -half, height], [half, half, height], [-half, half, height]])
     shape = sapien.render.RenderShapeTriangleMesh(
-        corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0.0, 0.0, 1.0], (4, 1)), corners[:, :2], surface
+        corners, np.array(triangles), np.tile([0.0, 0.0, 1.0], (len(corners), 1)), corners[:, :2], surface
     )
     entity, visual = sapien.Entity(), sapien.render.RenderBodyComponent()
     visual.attach(shape)
     entity.add_component(visual)
     entity.name = "floor"
     scene.add_entity(entity)
+    return entity
 
 
 def grain(color: Color, rng: np.random.Generator, boards: int = 8, size: int = 256) -> RenderMaterial:

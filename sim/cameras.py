@@ -8,6 +8,7 @@ import numpy as np
 import sapien
 
 from .environment_maps import cubemap
+from .framing import box_corners
 from .rendering import add_camera, render_camera, sort_front_to_back
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class CameraRig:
             1 + max(entity.per_scene_id for entity in world.scene.entities), np.uint8
         )  # by segmentation id
         self.roles[robots], self.roles[parts] = SUBJECT, OBJECT
+        self.instances = world.room.instances(world) if world.room.instance_names else None
 
     def _keep_to(self, least: float, most: float) -> None:
         self.azimuths = np.sign(self.azimuths) * (least + np.abs(self.azimuths) * (most - least) / WIDEST_AZIMUTH)
@@ -88,17 +90,17 @@ class CameraRig:
     def render(self, index: int) -> dict[str, np.ndarray]:
         """What camera ``index`` sees of the world as it stands, by the names and in the units of a ``Recording``."""
         if self.camera_mode == "wrist":
-            return self._render(*self._beside_hand(self.azimuths[index]))
+            return self._render(*self._beside_hand(self.azimuths[index]), self.world.world_from_tcp[None, :3, 3])
         axes = look_at(self.azimuths[index], self.elevations[index])
         points = self.world.corners() if self.aim is None else self.aim
-        shot = self._render(axes, self._stand(axes, points, index))
+        shot = self._render(axes, self._stand(axes, points, index), points)
         middle = np.array(self.world.item.entity.pose.p)
         for _ in range(TRIES if self.camera_mode == "tracking_close" else 0):
             share = shot["object_masks"].mean()
             if share == 0 or share >= LEAST:
                 break
             points = middle + (points - middle) * np.sqrt(share / WANTED)
-            shot = self._render(axes, self._stand(axes, points, index))
+            shot = self._render(axes, self._stand(axes, points, index), points)
         return shot
 
     def _stand(self, axes: np.ndarray, points: np.ndarray, index: int) -> np.ndarray:
@@ -121,7 +123,9 @@ class CameraRig:
         right = np.cross(forward, aside) / np.linalg.norm(np.cross(forward, aside))
         return np.stack([right, np.cross(forward, right), forward]), place
 
-    def _render(self, axes: np.ndarray, position: np.ndarray) -> dict[str, np.ndarray]:
+    def _render(self, axes: np.ndarray, position: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
+        bounds = np.array(self.world.item.solid_bounds())
+        self.world.room.leave_out(position, points, box_corners(np.stack([bounds[:, 0].min(0), bounds[:, 1].max(0)])))
         extrinsics = np.eye(4)
         extrinsics[:3, :3], extrinsics[:3, 3] = axes, -axes @ position
         pose = np.eye(4)
@@ -131,7 +135,9 @@ class CameraRig:
         colors[entities == 0, :3] = np.rint(self.world.background ** (1 / 2.2) * 255)
         middle = (slice(self.scale // 2, None, self.scale),) * 2
         roles = self.roles[entities[middle]]
+        named = {} if self.instances is None else {"instances": self.instances[entities[middle]]}
         return {
+            **named,
             "images": _average(colors[..., :3], self.scale),
             "subject_masks": roles == SUBJECT,
             "object_masks": roles == OBJECT,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 SEEDS_PER_EPISODE = 5
+SHARED = ("links", "instance_names")  # of all episodes
 
 
 class Deferred:
@@ -88,8 +89,8 @@ def join(
 
     return Recording(
         scene,
-        **{name: np.concatenate([part[name] for part in episodes]) for name in episodes[0] if name != "links"},
-        links=episodes[0]["links"],
+        **{name: np.concatenate([part[name] for part in episodes]) for name in episodes[0] if name not in SHARED},
+        **{name: episodes[0][name] for name in SHARED if name in episodes[0]},
         episode=numbers("images"),
         contact_episode=numbers("contact_time"),
         step_episode=numbers("step_time"),

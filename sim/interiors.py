@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import sapien
 
     from .geometry import Color, Geometry
+    from .rehearsal import Region
+    from .robot import Robot
 
 
 PAINTS = ((0.62, 0.60, 0.55), (0.45, 0.55, 0.60), (0.52, 0.60, 0.48), (0.62, 0.50, 0.42), (0.36, 0.38, 0.42))
@@ -43,6 +45,30 @@ class Room:
     top: tuple[float, float, float] | None = None
     timber: bool = True
     furnish: Callable[[np.random.Generator], Iterator[Geometry]] | None = None
+
+    spot: ClassVar[Region] = ((0.45, -0.15), (0.6, 0.15))
+    """Lowest and highest (x, y) at which the object stands first, in meters."""
+
+    region: ClassVar[Region] = ((0.38, -0.28), (0.62, 0.28))
+    """Lowest and highest (x, y) in which other objects are put, in meters."""
+
+    target: ClassVar[None] = None
+    posture: ClassVar[tuple[float, ...]] = ()
+    instance_names: ClassVar[tuple[str, ...]] = ()
+
+    def world_from_base(self, robot: Robot) -> np.ndarray:
+        """Pose (4, 4) of the robot's base."""
+        return robot.world_from_base
+
+    def state(self) -> np.ndarray:
+        """What can move of it: nothing."""
+        return np.zeros(0)
+
+    def restore(self, state: np.ndarray) -> None:
+        """Nothing has moved."""
+
+    def leave_out(self, camera: np.ndarray, points: np.ndarray, acted_on: np.ndarray) -> None:
+        """No camera stands behind anything: ``has_free`` says where one may."""
 
     def has_free(self, place: np.ndarray) -> bool:
         """Whether a camera at ``place`` (3,) in meters stands in front of walls and of what stands along them."""

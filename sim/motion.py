@@ -18,6 +18,7 @@ from .poses import translate
 from .state import TIMESTEP
 
 if TYPE_CHECKING:
+    from .rehearsal import Rehearsal
     from .world import World
 
 Real = TypeVar("Real", float, np.ndarray)
@@ -64,10 +65,11 @@ def time_parameterize(path: np.ndarray, seconds: float) -> np.ndarray:
 
 
 class Arm:
-    """Moves the robot ``index`` of a world; keeps the joint targets (joints,)."""
+    """Moves the robot ``index`` of a world; keeps the joint targets (joints,). In a rehearsal it only plans."""
 
-    def __init__(self, world: World, index: int = 0) -> None:
-        self.world, self.robot, self.index = world, world.robot, index
+    def __init__(self, world: World | Rehearsal, index: int = 0) -> None:
+        self.world: World = world  # type: ignore[assignment]  # which a rehearsal never steps
+        self.robot, self.index = world.robot, index
         self.articulation = articulation = world.articulations[index]
         self.model, self.base = world.model, world.bases[index]  # the model stands at the origin
         self.ee = list(world.links).index(self.robot.arm.ee_link)

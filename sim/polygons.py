@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import InteractiveActionError
+import numpy as np
+
+from ..errors import InteractiveActionError, MissingExtraError
 
 SMALLEST_AREA = 0.5  # square metres
 LARGEST = 100.0  # metres: what is larger was meant in centimetres
@@ -69,6 +71,35 @@ def check_polygon(corners: Sequence[Any]) -> None:
             "The corners run clockwise: an axis is mirrored, or they are listed backwards. Mirror the axis, or list "
             "them counter-clockwise."
         )
+
+
+def triangles(corners: Sequence[Point]) -> list[tuple[int, int, int]]:
+    """Returns a simple polygon as triangles: numbers of their corners, counter-clockwise.
+
+    Raises:
+        MissingExtraError: shapely is not there.
+    """
+    try:
+        import shapely
+    except ImportError as error:
+        raise MissingExtraError("shapely, which cuts floors into triangles,", "rooms") from error
+    numbers = {(float(x), float(y)): number for number, (x, y) in enumerate(corners)}
+    found = []
+    for triangle in shapely.constrained_delaunay_triangles(shapely.Polygon(corners)).geoms:
+        first, second, third, _ = shapely.geometry.polygon.orient(triangle).exterior.coords
+        found.append((numbers[first], numbers[second], numbers[third]))
+    return found
+
+
+def distance_to_walls(corners: Sequence[Point], points: np.ndarray) -> np.ndarray:
+    """Returns (P,) metres from points (P, 2) to the nearest wall of a floor, negative outside of it."""
+    start = np.array(corners, float)
+    way, away = np.roll(start, -1, 0) - start, points[:, None] - start  # (W, 2), (P, W, 2)
+    share = np.clip((away * way).sum(-1) / (way**2).sum(-1), 0, 1)
+    nearest = np.linalg.norm(away - share[..., None] * way, axis=-1).min(-1)
+    crosses = (away[..., 1] < 0) != (away[..., 1] < way[:, 1])
+    left = crosses & (away[..., 0] * np.abs(way[:, 1]) < away[..., 1] * way[:, 0] * np.sign(way[:, 1]))
+    return np.where(left.sum(-1) % 2 == 1, nearest, -nearest)
 
 
 def _cross(first: tuple[Point, Point], second: tuple[Point, Point], adjacent: bool) -> bool:

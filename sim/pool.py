@@ -134,7 +134,7 @@ def record_with_ray(scene: Scene, plan: Plan, progress: Progress | None = None) 
         return SIMULATOR.run_episode([Scene(**scene) for scene in scenes], Plan(**plan), seed)
 
     def submit(scenes: Sequence[Scene], plan: Plan, seed: int) -> _OnCluster:
-        return _OnCluster(ray, run.remote(str(ROOT), [asdict(scene) for scene in scenes], asdict(plan), seed))
+        return _OnCluster(ray, run.remote(str(ROOT), [scene.to_json() for scene in scenes], asdict(plan), seed))
 
     return collect(submit, (scene,), plan, progress)[0]
 

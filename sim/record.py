@@ -79,6 +79,7 @@ def _log(world: World) -> dict[str, np.ndarray]:
         **dict(zip(contact_names, map(np.array, zip(*contacts)))),
         **dict(zip(step_names, map(np.array, zip(*steps)))),
         "links": np.array(list(world.link_names.values())),
+        "instance_names": np.array(world.room.instance_names, str),
     }
 
 

@@ -43,6 +43,9 @@ class Recording:
     ``other_poses`` (S, objects, 7) are those of what else was there, ``articulation_qpos`` (S, joints) the positions of
     the joints that objects have, in meters and radians.
 
+    In a furnished room ``instances`` uint16 (N, H, W) say what each pixel shows, as numbers of ``instance_names``;
+    the first is nothing.
+
     ``scene`` is the ``Scene`` that was simulated, or an ``ExternalSource`` if the images come from somewhere else.
     """
 
@@ -75,6 +78,8 @@ class Recording:
     contact_point: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     links: np.ndarray = field(default_factory=lambda: np.zeros(0, str))
     link_poses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 7)))
+    instances: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint16))
+    instance_names: np.ndarray = field(default_factory=lambda: np.zeros(0, str))
 
     def __len__(self) -> int:
         return len(self.images)

@@ -128,10 +128,29 @@ class Base:
     Args:
         position: (3,) in meters.
         stands: on the floor, and not on a table.
+        radius: of the disc of floor that it needs, or the column that it stands on, in meters; 0: it needs none.
     """
 
     position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     stands: bool = False
+    radius: float = 0.18
+
+
+@dataclass(frozen=True)
+class HandleReach:
+    """Where a robot takes handles of fronts, as ``rehearsal.Rehearsal`` measures it. All in meters.
+
+    Args:
+        near: least distance of a handle from the axis of the base.
+        far: largest distance.
+        low: least height of a handle above the floor.
+        high: largest height; an arm stands on a column of the height that it needs.
+    """
+
+    near: float = 0.4
+    far: float = 0.7
+    low: float = 0.05
+    high: float = 1.6
 
 
 @dataclass(frozen=True)
@@ -175,6 +194,7 @@ class Robot:
         gripper: what closes.
         base: where it stands.
         humanoid: its palms, if it works with two of them.
+        handles: where it takes handles of furniture.
         unsupported_actions: those at which it succeeded in less than half of all layouts.
     """
 
@@ -186,6 +206,7 @@ class Robot:
     gripper: Gripper = field(default_factory=Gripper)
     base: Base = field(default_factory=Base)
     humanoid: Humanoid | None = None
+    handles: HandleReach = field(default_factory=HandleReach)
     unsupported_actions: tuple[str, ...] = ()
 
     @property

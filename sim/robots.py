@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .robot import Base, Gripper, Humanoid, Manipulator, Model, MountedHand, Palm, Robot
+from .robot import Base, Gripper, HandleReach, Humanoid, Manipulator, Model, MountedHand, Palm, Robot
 
 PANDA = Robot(
     subject="robot arm",
@@ -35,7 +35,8 @@ ROBOTS = {
         ),
         gripper=Gripper(links=("r_gripper_finger_link", "l_gripper_finger_link"), reach=0.045),
         visible_links=("gripper_link", "r_gripper_finger_link", "l_gripper_finger_link"),
-        base=Base((0.0, 0.0, 0.005), stands=True),
+        base=Base((0.0, 0.0, 0.005), stands=True, radius=0.29),
+        handles=HandleReach(near=0.5, far=0.9, low=0.25, high=0.95),
         unsupported_actions=("strike", "hand over"),
     ),
     "floating gripper": replace(
@@ -44,6 +45,7 @@ ROBOTS = {
         model=Model("panda/panda_v2_gripper.urdf"),
         rest_qpos=(0.45, 0.0, 0.4, np.pi, 0.0, 0.0, 0.04, 0.04),
         arm=replace(PANDA.arm, joints=tuple(range(6))),
+        base=Base(radius=0.0),
         unsupported_actions=("strike",),  # 6 of 10 on the plain ground, but 1 of 12 on the table
     ),
     "unitree g1": Robot(  # its legs are one piece; the thumbs are turned aside, so that the palms can press
@@ -58,7 +60,7 @@ ROBOTS = {
             )
         ),
         visible_links=("torso_link", "head_link", "left_palm_link", "right_palm_link"),
-        base=Base((0.0, 0.0, 0.755), stands=True),
+        base=Base((0.0, 0.0, 0.755), stands=True, radius=0.25),
         humanoid=Humanoid(
             palms=(Palm("left_palm_link", (1, 3, 5, 7, 9)), Palm("right_palm_link", (2, 4, 6, 8, 10))),
             framing_box=((-0.2, -0.45, 0.5), (0.5, 0.45, 1.75)),

@@ -5,18 +5,26 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InteractiveActionError
 from .actions import ACTIONS
 from .actions.action import Action
 from .custom_object import CustomObject
 from .custom_robot import CustomRobot
-from .interiors import ROOMS
+from .furniture import CATEGORIES
+from .interiors import ROOMS, Room
+from .layout import Layout
 from .meshes import LARGEST, SMALLEST, SUFFIXES, UPS, files, mesh_object
 from .object_spec import ObjectSpec
 from .objects import OBJECTS
 from .robots import ROBOTS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .layout_room import LayoutRoom
+    from .robot import Robot
 
 RANDOM = "random"
 OBJECT_COLORS = {
@@ -72,6 +80,10 @@ class Scene:
         mesh_up: axis of the mesh that points upwards; auto goes by the format.
         custom_robot: replaces the robot.
         custom_object: replaces the object, to be opened or closed.
+        layout: a furnished room that replaces ``room``.
+        item: number of the object of the layout that is opened or closed, or on which things are put; -1: one that
+            fits; -2: the floor.
+        part: name of the door or drawer that is opened or closed; empty: one that fits.
     """
 
     robot: str = "panda"
@@ -90,11 +102,16 @@ class Scene:
     mesh_up: str = UPS[0]
     custom_robot: CustomRobot | None = None
     custom_object: CustomObject | None = None
+    layout: Layout | None = None
+    item: int = -1
+    part: str = ""
 
     def __post_init__(self) -> None:
         for name, kind in (("custom_robot", CustomRobot), ("custom_object", CustomObject)):
             if isinstance(getattr(self, name), dict):  # from json
                 object.__setattr__(self, name, kind(**getattr(self, name)))
+        if isinstance(self.layout, dict):
+            object.__setattr__(self, "layout", Layout.from_json(self.layout))
         choices: Collection[str]
         for name, choices in (("robot", ROBOTS), ("action", ACTIONS), ("object", OFFERED), ("room", ROOMS)):
             _check(name, getattr(self, name), choices)
@@ -109,11 +126,15 @@ class Scene:
                 )
         elif self.mesh:
             self._check_mesh()
+        elif self.opens_furniture:
+            pass
         elif self.object not in offered:
             raise InteractiveActionError(
                 f"'{self.action}' is not offered for a {self.object}, but for: {', '.join(offered)}."
             )
         self._check_robot()
+        if self.layout:
+            self._check_layout(self.layout)
         if self.stage:
             _check("stage", self.stage, ACTIONS)
         if not 0 <= self.size_jitter <= WIDEST_JITTER:
@@ -126,6 +147,30 @@ class Scene:
             )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InteractiveActionError(f"The seed must be a whole number from 0 upwards, but is {self.seed!r}.")
+
+    @property
+    def opens_furniture(self) -> bool:
+        """Whether the layout's furniture is acted on."""
+        return bool(self.layout and self.action in OF_JOINTED and not self.custom_object)
+
+    def place(self, robot: Robot, rng: np.random.Generator) -> Room | LayoutRoom:
+        """Where it happens.
+
+        Args:
+            robot: who acts.
+            rng: chooses where in a layout.
+
+        Raises:
+            InteractiveActionError: the layout has no place for it.
+        """
+        if not self.layout:
+            return ROOMS[self.room]
+        from .layout_room import LayoutRoom
+        from .stations import FLOOR, PUT, find_stations
+
+        item = FLOOR if robot.humanoid else self.item
+        stations = find_stations(self.layout, robot, self.action if self.opens_furniture else PUT, item, self.part)
+        return LayoutRoom(self.layout, stations[rng.integers(len(stations))], robot)
 
     def object_spec(self) -> ObjectSpec:
         """The ``ObjectSpec`` that is acted on."""
@@ -163,11 +208,28 @@ class Scene:
                 f"A {self.robot} cannot '{self.action}'. Choose one of: {', '.join(able(self.action))}."
             )
         stands = custom.stands if custom else ROBOTS[self.robot].base.stands
-        if stands and ROOMS[self.room].below:
+        if stands and ROOMS[self.room].below and not self.layout:
             level = ", ".join(name for name, room in ROOMS.items() if not room.below)
             who = custom.caption_name if custom else self.robot
             raise InteractiveActionError(
                 f"A {who} stands on the floor, and things in the {self.room} on a table. Choose: {level}."
+            )
+
+    def _check_layout(self, layout: Layout) -> None:
+        if ACTIONS[self.action].robots > 1:
+            raise InteractiveActionError(
+                f"'{self.action}' needs two robots that face each other, for which rooms have no place. Choose another."
+            )
+        last = len(layout.objects) - 1
+        if isinstance(self.item, bool) or not isinstance(self.item, int) or not -2 <= self.item <= last:
+            raise InteractiveActionError(
+                f"item is {self.item!r}, and the layout's objects are numbered from 0 to {last}. Give one of these, -1 "
+                "for one that fits, or -2 for the floor."
+            )
+        if self.opens_furniture and self.item >= 0 and not CATEGORIES[layout.objects[self.item].category].opens:
+            raise InteractiveActionError(
+                f"Object {self.item} of the layout is a {layout.objects[self.item].category}, and nothing of it opens. "
+                f"Choose one of: {', '.join(sorted(name for name, kind in CATEGORIES.items() if kind.opens))}."
             )
 
     def _check_mesh(self) -> None:
@@ -187,7 +249,7 @@ class Scene:
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as plain data."""
-        return asdict(self)
+        return {**asdict(self), "layout": self.layout.to_json() if self.layout else None}
 
 
 def able(action: str) -> tuple[str, ...]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 TIMESTEP = 1 / 200  # seconds of a step of physics
 
@@ -22,6 +20,7 @@ class State:
         quaternion: (4,) of the object, wxyz.
         others: (objects, 7) poses of what else is there.
         articulation_qpos: (jointed,) positions of the joints that objects have.
+        room: where furniture is, as the room gives and takes it.
     """
 
     time: float
@@ -30,3 +29,4 @@ class State:
     quaternion: np.ndarray
     others: np.ndarray
     articulation_qpos: np.ndarray
+    room: np.ndarray = field(default_factory=lambda: np.zeros(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -108,3 +109,17 @@ def _of_dae(file: pathlib.Path) -> Sequence[str]:
     images = [element for element in ET.parse(file).iter() if element.tag.rpartition("}")[2] == "init_from"]
     texts = [text.strip() for image in images for text in image.itertext() if text.strip()]
     return [urllib.parse.unquote(text.removeprefix("file://")) for text in texts]
+
+
+@functools.lru_cache(1)
+def forget_files(_version: tuple[tuple[str, str], ...]) -> None:
+    """Lets SAPIEN forget what it has read if the user's files are others than last time.
+
+    It keeps meshes and textures by their paths as long as the process lives: a new one under the name of an old one
+    would not be seen, and the memory would grow with each.
+    """
+    import sapien.physx
+    import sapien.render
+
+    sapien.render.clear_cache()
+    sapien.physx.clear_cache()

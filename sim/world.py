@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..errors import InteractiveActionError
 from .actions import ACTIONS
 from .builders import build_free, build_jointed, build_loaded
 from .contacts import Contact, contact_pairs, in_contact, link_contacts
-from .interiors import ROOMS
+from .framing import box_corners, box_to_frame
 from .object_spec import FRONT
 from .objects import OBJECTS
 from .rendering import add_lights, read_meshes
@@ -22,12 +21,11 @@ from .robots import ROBOTS
 from .scene import OBJECT_COLORS, PLACE_COLORS, PLAIN_COLORS, RANDOM
 from .scene_objects import SceneObject, upright
 from .state import TIMESTEP, State
-from .user_files import version
+from .user_files import forget_files, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .actions import Action
     from .object_spec import ObjectSpec
     from .scene import Scene
 
@@ -65,29 +63,35 @@ class World:
     def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
         files = version(scene.own_files())
         if files:
-            _forget_files(files)
+            forget_files(files)
         self.robot = scene.custom_robot.robot() if scene.custom_robot else ROBOTS[scene.robot]
         self.scale = 1 + rng.uniform(-1, 1) * scene.size_jitter
         self.object_color = _choose(scene.object_color, PLAIN_COLORS, rng)
-        self.caption_name = scene.caption_name(self.object_color)
         ground = _choose(scene.ground, PLACE_COLORS, rng)
         self.background = np.array(PLACE_COLORS[_choose(scene.background, PLACE_COLORS, rng, ground)])
 
         self.scene = sapien.Scene()
         self.scene.timestep = TIMESTEP
-        self.room = ROOMS[scene.room]
+        self.room = scene.place(self.robot, rng)
         self.environment_map = self.room(self.scene, PLACE_COLORS[ground], rng.spawn(1)[0])
         self.articulations: list[sapien.physx.PhysxArticulation] = []
         self.bases: list[np.ndarray] = []
-        self.add_robot(self.robot.world_from_base)
+        self.add_robot(self.room.world_from_base(self.robot))
         self.items: list[SceneObject] = []
-        x, y, yaw = rng.uniform(0.45, 0.6), rng.uniform(-0.15, 0.15), rng.uniform(-np.pi, np.pi)
-        self.item = self.add(scene.object, x, y, yaw, self.object_color, spec=scene.object_spec())
-        add_lights(self.scene, (x, y, self.item.half[2]), rng)
+        (low_x, low_y), (high_x, high_y) = self.room.spot
+        x, y, yaw = rng.uniform(low_x, high_x), rng.uniform(low_y, high_y), rng.uniform(-np.pi, np.pi)
+        if target := self.room.target:
+            self.scale, self.caption_name = 1.0, target.spec.word
+            x, y, height = target.position
+            self.item = self.add(target.spec.word, x, y, target.yaw, "grey", height, spec=target.spec)
+        else:
+            self.caption_name = scene.caption_name(self.object_color)
+            self.item = self.add(scene.object, x, y, yaw, self.object_color, spec=scene.object_spec())
+        add_lights(self.scene, self.item.pose[:3, 3] if target else (x, y, self.item.half[2]), rng)
         staged = ACTIONS[scene.stage or scene.action]
         self.props = staged.arrange(self, rng.spawn(1)[0])
         self.hides_hands = staged.hides_hands
-        self._framing_box = self._box_to_frame(x, y, staged, everything=bool(scene.stage))
+        self._framing_box = box_to_frame(self, x, y, staged, everything=bool(scene.stage))
         if files:
             read_meshes(self.scene)
 
@@ -150,6 +154,8 @@ class World:
             world_from_base: pose (4, 4) of its base.
         """
         self.articulations.append(self.robot.load(self.scene, world_from_base))
+        if self.room.posture:
+            self.articulations[-1].set_qpos(self.room.posture)
         self.bases.append(np.asarray(world_from_base, np.float32))
 
     @property
@@ -173,27 +179,6 @@ class World:
         """Pose (4, 4) of what the first body leads: its z axis points out of the hand."""
         arm = self.robot.arm
         return self.links[arm.ee_link].entity_pose.to_transformation_matrix() @ np.array(arm.ee_from_tcp, float)
-
-    def _box_to_frame(self, x: float, y: float, staged: type[Action], everything: bool) -> np.ndarray:
-        """Lowest and highest corner (2, 3) of what still cameras show: the object's first place and what is around.
-
-        Args:
-            x: the first place.
-            y: the first place.
-            staged: the action for which the world is arranged.
-            everything: that was prepared is to be seen.
-        """
-        half = self.item.half
-        box = (
-            np.array([-1, 1])[:, None] * np.hypot(*half[:2]) * [1, 1, 0] + [x, y, 0] + [[0, 0, 0], [0, 0, 2 * half[2]]]
-        )
-        if self.robot.humanoid:
-            box = np.array(staged.framing_box or self.robot.humanoid.framing_box)
-        if everything:
-            boxes = [item.pose[:3, 3] + np.array([[-1], [1]]) * item.half for item in self.items if item.framed]
-            lows, highs = zip(box, *boxes)
-            box = np.array([np.min(lows, 0), np.max(highs, 0)])
-        return box
 
     def step(self, *targets: np.ndarray) -> None:
         """One step of physics; logs state and contacts.
@@ -228,6 +213,7 @@ class World:
             pose.q,
             np.array([np.concatenate([item.entity.pose.p, item.entity.pose.q]) for item in others]).reshape(-1, 7),
             np.array([item.opening for item in self.items if item.articulation]),
+            self.room.state(),
         )
 
     def pressing(self, seconds: float, least: float = 0.5) -> set[str]:
@@ -247,7 +233,16 @@ class World:
         """
         self.step(self.articulation.qpos)
         pairs = contact_pairs(self.scene, self._object_entities, self.link_names)
-        deepest = min((point.separation for _, contact in pairs for point in contact.points), default=0.0)
+        moves = self.item.entity  # what stands fast may stand flush
+        deepest = min(
+            (
+                point.separation
+                for link, contact in pairs
+                if link or moves in [body.entity for body in contact.bodies]
+                for point in contact.points
+            ),
+            default=0.0,
+        )
         if deepest < -DEEPEST_START:
             raise InteractiveActionError(
                 f"The object starts {-deepest * 1000:.0f} mm inside the robot or the ground. Try another seed or a "
@@ -258,6 +253,7 @@ class World:
         """Puts robots and objects where they were, for an image; physics is not run."""
         for articulation, qpos in zip(self.articulations, np.split(state.qpos, len(self.articulations))):
             articulation.set_qpos(qpos)
+        self.room.restore(state.room)
         articulation_qpos, others = iter(state.articulation_qpos), iter(state.others)
         for item in self.items:
             pose = np.concatenate([state.position, state.quaternion]) if item is self.item else next(others)
@@ -277,11 +273,11 @@ class World:
         boxes += [item.bounds for item in self.items if item.framed and item is not self.item]
         if not self.robot.humanoid:
             boxes.append(boxes[0] * [1, 1, 0])
-        return np.concatenate([_corners(box) for box in boxes])
+        return np.concatenate([box_corners(box) for box in boxes])
 
     def surroundings(self, meters: float = 0.12) -> np.ndarray:
         """Returns corners (8, 3) of a box around the object's first place with ``meters`` of room for the hand."""
-        return _corners(self._framing_box + [[-meters, -meters, 0], [meters, meters, meters]])
+        return box_corners(self._framing_box + [[-meters, -meters, 0], [meters, meters, meters]])
 
     def link_poses(self) -> np.ndarray:
         """Where all robots' links are now, (links, 7): position and quaternion wxyz."""
@@ -292,22 +288,6 @@ class World:
         """Those of the robots' links and of the object's parts."""
         links = [link.entity for articulation in self.articulations for link in articulation.links]
         return [entity.per_scene_id for entity in links], [entity.per_scene_id for entity in self.item.entities]
-
-
-@functools.lru_cache(1)
-def _forget_files(_version: tuple[tuple[str, str], ...]) -> None:
-    """Let SAPIEN forget what it has read if the user's files are others than last time.
-
-    It keeps meshes and textures by their paths as long as the process lives: a new one under the name of an old one
-    would not be seen, and the memory would grow with each.
-    """
-    sapien.render.clear_cache()
-    sapien.physx.clear_cache()
-
-
-def _corners(box: np.ndarray) -> np.ndarray:
-    """All corners (8, 3) of a box of which the lowest and the highest are given (2, 3)."""
-    return np.stack(np.meshgrid(*box.T), -1).reshape(-1, 3)
 
 
 def _choose(name: str, colors: Iterable[str], rng: np.random.Generator, other: str | None = None) -> str:

@@ -1,25 +1,22 @@
-"""A layout as rigid bodies: walls, doors and things, with links on joints. All exporters read this."""
+"""The bodies of a layout, which all exporters write, and the surfaces of their solids."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import InteractiveActionError, MissingExtraError
-from ...sim.furnishings.makers import MOVABLE, furnish
-from ...sim.furnishings.model import Furnishing, Link, Piece
-from ...sim.furnishings.shell import doors, walls
-from ...sim.layout import Layout, LayoutObject
-from ...sim.polygons import Point
+from ...errors import InteractiveActionError
+from ...sim.furnishings.bodies import Body, Maker, bodies_of
+from ...sim.furnishings.model import Piece
+from ...sim.polygons import Point, triangles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Maker = Callable[[LayoutObject], Furnishing]
+__all__ = ["Body", "Maker", "Mesh", "bodies_of", "floor_mesh", "mesh_of"]
+
 Mesh = tuple["NDArray[Any]", "NDArray[Any]"]
 """Corners (n, 3) in metres and triangles (m, 3)."""
 
@@ -31,70 +28,6 @@ _FACES = np.array(
     [(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4)]
     + [(1, 5, 7), (1, 7, 3)]
 )
-
-
-@dataclass(frozen=True)
-class Body:
-    """A rigid thing with what moves on it.
-
-    Args:
-        name: letters, digits and "_"; unlike all others'.
-        category: its class; "wall" or "door" of the shell.
-        furnishing: what it is made of, in its own axes.
-        position: (x, y, z) in metres of its origin.
-        yaw: radians.
-        opened: share of their range by which its links are open.
-        movable: whether it stands loosely on what is below it.
-    """
-
-    name: str
-    category: str
-    furnishing: Furnishing
-    position: tuple[float, float, float]
-    yaw: float
-    opened: float = 0.0
-    movable: bool = False
-
-    @property
-    def pose(self) -> NDArray[Any]:
-        """The transform (4, 4) from its axes to the room's."""
-        cos, sin = math.cos(self.yaw), math.sin(self.yaw)
-        pose = np.eye(4)
-        pose[:2, :2] = [[cos, -sin], [sin, cos]]
-        pose[:3, 3] = self.position
-        return pose
-
-    @property
-    def quaternion(self) -> tuple[float, float, float, float]:
-        """The yaw as w, x, y, z."""
-        return math.cos(self.yaw / 2), 0.0, 0.0, math.sin(self.yaw / 2)
-
-    def parts(self) -> Iterator[tuple[str, Sequence[Piece], Link | None]]:
-        """Yields (name, pieces, what moves or None) of the body and of each link; names are unique in a room."""
-        yield self.name, self.furnishing.pieces, None
-        for link in self.furnishing.links:
-            yield f"{self.name}_{link.name}", link.pieces, link
-
-
-def bodies_of(layout: Layout, maker: Maker = furnish, shell: bool = True) -> list[Body]:
-    """Returns walls, doors and things of a layout.
-
-    Args:
-        layout: the room.
-        maker: makes the furniture of an object.
-        shell: whether walls and doors are among them.
-    """
-    bodies = []
-    if shell:
-        for kind, placed in (("wall", walls(layout.floor_plan)), ("door", doors(layout.floor_plan))):
-            bodies += [Body(part.name, kind, part.furnishing, part.position, part.yaw) for part in placed]
-    counts: dict[str, int] = {}
-    for item in layout.objects:
-        number = counts[item.category] = counts.get(item.category, -1) + 1
-        name = f"{item.category.replace(' ', '_')}_{number}"
-        movable = item.category in MOVABLE
-        bodies.append(Body(name, item.category, maker(item), item.position, item.yaw, item.opened, movable))
-    return bodies
 
 
 def mesh_of(piece: Piece) -> Mesh:
@@ -122,16 +55,7 @@ def floor_mesh(corners: Sequence[Point]) -> Mesh:
     Raises:
         MissingExtraError: shapely is not there.
     """
-    try:
-        import shapely
-    except ImportError as error:
-        raise MissingExtraError("shapely, which cuts floors into triangles,", "rooms") from error
-    triangles = shapely.constrained_delaunay_triangles(shapely.Polygon(corners))
-    numbers = {corner: number for number, corner in enumerate(corners)}
-    upper = []
-    for triangle in triangles.geoms:
-        ring = [numbers[x, y] for x, y in shapely.geometry.polygon.orient(triangle).exterior.coords[:3]]
-        upper.append(ring)
+    upper = triangles(corners)
     count, plane = len(corners), np.array(corners, float)
     points = np.concatenate([np.c_[plane, np.zeros(count)], np.c_[plane, np.full(count, -FLOOR)]])
     lower = [[a + count, c + count, b + count] for a, b, c in upper]

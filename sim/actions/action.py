@@ -110,7 +110,7 @@ def beside(world: World, rng: np.random.Generator, nearest: float = 0.18, furthe
     """A place (2,) within reach of the arm, at that distance in meters from the object."""
     middle = world.item.pose[:2, 3]
     for _ in range(1000):
-        place = rng.uniform([0.38, -0.28], [0.62, 0.28])
+        place = rng.uniform(*world.room.region)
         if nearest < np.linalg.norm(place - middle) < furthest:
             break
     return place

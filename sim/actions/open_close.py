@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..poses import pose_from_axes, rotate_about, rotation, translate
+from ...errors import InteractiveActionError
+from ..dry_run import goes_through
+from ..handle_path import FOLLOW, HandlePath, approached
+from ..poses import pose_from_axes, rotate_about
 from .action import Action
 from .pick_up import held
 
@@ -17,8 +21,10 @@ if TYPE_CHECKING:
     from ..world import World
 
 
+TRIES = 8  # manners that go through something, of which one is taken where all do
+STOPS = 8  # poses of the hand on its way
 ENOUGH = 0.8  # share of the planned path
-FOLLOW = (1.0, 0.8, 0.6, 0.4, 0.2)  # shares of a door's turn that the hand may turn with it
+AJAR = 0.85  # share of how far it stood open that must still be so when the hand begins
 
 
 class Open(Action):
@@ -32,26 +38,29 @@ class Open(Action):
 
     @classmethod
     def arrange(cls, world: World, rng: np.random.Generator) -> tuple[SceneObject, ...]:
-        item = world.item
-        item.place(0.0, 0.0, rng.uniform(-0.2, 0.2))
-        x, y, _ = item.at(item.spec.joint.handle[0])
-        item.place(rng.uniform(0.52, 0.58) + cls.further - x, rng.uniform(-0.08, 0.08) - y, item.yaw)
-        item.articulation.set_qpos([cls.first * item.joint_range])
+        item, furniture = world.item, world.room.target
+        if furniture is None:  # else it stands where its room has it
+            item.place(0.0, 0.0, rng.uniform(-0.2, 0.2))
+            x, y, _ = item.at(item.spec.joint.handle[0])
+            item.place(rng.uniform(0.52, 0.58) + cls.further - x, rng.uniform(-0.08, 0.08) - y, item.yaw)
+        opened = furniture.opening if furniture and cls.first else cls.first
+        item.articulation.set_qpos([opened * item.joint_range])
         return ()
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         super().__init__(world, rng)
-        joint = self.item.spec.joint
-        limit = self.item.joint_range
-        self.begin = self.first * limit
-        self.end = rng.uniform(0.7, 0.85) * limit if self.first == 0 else 0.0
-        self.turn = self.item.pose[:3, :3]
-        self.axis = self.turn @ joint.axis
-        self.pivot = self.item.at(joint.at)
-        self.handle, self.forward, self.closing = (
+        joint, furniture = self.item.spec.joint, world.room.target
+        share = furniture.opening if furniture else self.first or rng.uniform(0.7, 0.85)
+        opened = share * self.item.joint_range
+        self.begin, self.end = (opened, 0.0) if self.first else (0.0, opened)
+        turn = self.item.pose[:3, :3]
+        self.path = HandlePath(
+            joint.kind == "slide",
             self.item.at(joint.handle[0]),
-            self.turn @ joint.handle[1],
-            self.turn @ joint.handle[2],
+            turn @ joint.handle[1],
+            turn @ joint.handle[2],
+            self.item.at(joint.at),
+            turn @ joint.axis,
         )
         self.tilts = [*rng.permutation([-0.3, -0.15, 0.0, 0.15, 0.3]), *rng.permutation([-0.9, -0.6, 0.6, 0.9])]
         self.speed = rng.uniform(0.1, 0.16)
@@ -59,25 +68,32 @@ class Open(Action):
 
     def hand(self, opening: float, follow: float, tilt: float) -> np.ndarray:
         """Pose (4, 4) of the hand on the handle when the joint is at ``opening``."""
-        if self.item.spec.joint.kind == "slide":
-            pose = pose_from_axes(self.handle, rotation(self.closing, tilt) @ self.forward, self.closing)
-            return translate(pose, *(opening * self.axis))
-        place = rotate_about(pose_from_axes(self.handle, self.forward, self.closing), self.pivot, self.axis, opening)[
-            :3, 3
-        ]
-        turn = rotation(self.axis, follow * opening) @ rotation(self.axis, tilt)
-        return pose_from_axes(place, turn @ self.forward, turn @ self.closing)
+        return self.path.hand(opening, follow, tilt)
 
     def plan(self, arm: Arm) -> Poses:
         """The poses from the approach to the end, of the first manner in which the arm can go through all of them."""
-        follows = FOLLOW if self.item.spec.joint.kind == "hinge" else FOLLOW[:1]
-        return arm.set_start_of_any(
-            (self.waypoints(follow, tilt) for follow in follows for tilt in self.tilts), self.rng
-        )
+        follows = FOLLOW[:1] if self.path.slides else FOLLOW
+        ways = (self.waypoints(follow, tilt) for follow in follows for tilt in self.tilts)
+        if arm.world.room.target is None:
+            return arm.set_start_of_any(ways, self.rng)
+        openings = [self.begin, *np.linspace(self.begin, self.end, STOPS)]
+        possible = []
+        for poses in ways:
+            with contextlib.suppress(InteractiveActionError):
+                arm.set_start_of(poses, self.rng)
+                if not goes_through(arm.world, arm, poses, openings):
+                    return poses
+                possible.append(poses)
+            if len(possible) == TRIES:
+                break
+        if not possible:
+            raise InteractiveActionError("The arm cannot lead the handle as far as planned. Try another seed.")
+        return arm.set_start_of(possible[0], self.rng)  # what it would go through may give way
 
     def waypoints(self, follow: float, tilt: float) -> Poses:
-        poses = [self.hand(opening, follow, tilt) for opening in np.linspace(self.begin, self.end, 8)]
-        return [translate(poses[0], *(-self.gap * poses[0][:3, 2])), *poses]
+        return approached(
+            [self.hand(opening, follow, tilt) for opening in np.linspace(self.begin, self.end, STOPS)], self.gap
+        )
 
     def run(self, arm: Arm, close: bool = True) -> None:
         arm.track_closed_gripper()  # a handle is thin
@@ -106,8 +122,7 @@ class Close(Open):
     def succeeded(self, world: World) -> bool:
         """Its joint is within a tenth of its way of being shut, and stood open at first."""
         return bool(
-            self.item.opening < 0.1 * self.item.joint_range
-            and world.states[0].articulation_qpos[0] > 0.6 * self.item.joint_range
+            self.item.opening < 0.1 * self.item.joint_range and world.states[0].articulation_qpos[0] > AJAR * self.begin
         )
 
 
@@ -127,7 +142,8 @@ class Turn(Open):
         self.end = rng.uniform(0.5, 0.8) * self.item.joint_range
 
     def hand(self, opening: float, follow: float, tilt: float) -> np.ndarray:
-        return rotate_about(pose_from_axes(self.handle, self.forward, self.closing), self.pivot, self.axis, opening)
+        path = self.path
+        return rotate_about(pose_from_axes(path.at, path.forward, path.closing), path.pivot, path.axis, opening)
 
     def succeeded(self, world: World) -> bool:
         """It has turned by most of the planned angle and both fingers press on it."""

@@ -20,7 +20,7 @@ from .model import FINISHES, UP, Furnishing, Link, Piece
 
 DAMPING = 2.0  # N s/m or Nm s/rad
 TURN = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # a front towards -y becomes one towards -x
-OWN_GROUP = 1 << 28  # of collision groups: the parts of one thing do not meet one another
+OWN_GROUP = 1 << 28  # of collision groups: what shares it and a number does not meet
 
 
 def build_furnishing(
@@ -58,12 +58,21 @@ def build_furnishing(
     entities = [
         _moving(scene, root, link, furnishing.density, looks, f"{name} {link.name}") for link in furnishing.links
     ]
+    number = len(scene.entities) + 1
     for entity in (stand, *entities):
         scene.add_entity(entity)
     articulation = root.articulation
+    _own_collisions(articulation, number)
     ranges = {f"{name} {link.name}": link.range for link in furnishing.links}
     articulation.qpos = np.array([opened * ranges[joint.child_link.name] for joint in articulation.active_joints])
     return articulation
+
+
+def without_collisions(built: Any) -> None:
+    """Lets nothing meet what ``build_furnishing`` returned: things stand on rugs as on the floor."""
+    body = built.find_component_by_type(sapien.physx.PhysxRigidBaseComponent)
+    for shape in body.collision_shapes:
+        shape.set_collision_groups([0, 0, 0, 0])
 
 
 def object_spec(furnishing: Furnishing, name: str, word: str = "") -> ObjectSpec:
@@ -125,10 +134,15 @@ def _link(
     entity, link = sapien.Entity(), sapien.physx.PhysxArticulationLinkComponent(parent)
     _attach(scene, entity, link, pieces, density, looks)
     entity.name = link.name = name
-    for shape in link.collision_shapes:
-        first, second, third, fourth = shape.get_collision_groups()
-        shape.set_collision_groups([first, second, third | OWN_GROUP, fourth])
     return entity, link
+
+
+def _own_collisions(articulation: Any, number: int) -> None:
+    """Lets the parts of one thing not meet one another; PhysX takes 16 bits of a number for that."""
+    for link in articulation.links:
+        for shape in link.collision_shapes:
+            first, second, third, fourth = shape.get_collision_groups()
+            shape.set_collision_groups([first, second, third | OWN_GROUP, fourth | number % 2**16])
 
 
 def _moving(scene: sapien.Scene, root: Any, link: Link, density: float, looks: dict[str, Any], name: str) -> Any:
