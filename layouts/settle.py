@@ -2,12 +2,14 @@
 
 Guidance shapes what is generated; settling repairs any layout, generated, imported or drawn. It goes down the same
 losses with a term that holds every thing near where it was, and lets go of that term where it alone is in the way.
+A second of physics (``shaken``) then says whether the room stands still.
 Similar: the projection by nonlinear programming of Pfaff et al. 2025 (Steerable Scene Generation).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +22,7 @@ from .metrics import violations
 from .rooms import Rooms, to_layouts, to_rooms
 
 STEPS, CHECK = 200, 5  # at most, and after how many it is asked whether all is well
+STILL = 0.02  # metres that a thing may move in a second of physics in a room that stands still
 STAY = 0.02  # weight of the squared metres by which a thing leaves its place, at the start
 RELEASED = 0.6  # share of the steps after which nothing holds it any more, and doors and backs at walls hardly count
 SETTLED = GuidanceConfig(collision=1.0, walls=1.0, openings=0.5, reach=0.0, opened=0.0, keep=1.0)
@@ -37,12 +40,40 @@ class Settled:
         moved: metres that things moved on average.
         farthest: metres that the farthest moved.
         remaining: how many things still collide or are in a wall.
+        drift: metres that the farthest moved by itself in a second of physics; None: it was not asked for.
     """
 
     layout: Layout
     moved: float
     farthest: float
     remaining: int
+    drift: float | None = None
+
+    @property
+    def stable(self) -> bool | None:
+        """Whether nothing moved by itself; None: it was not asked for."""
+        return None if self.drift is None else self.drift <= STILL
+
+
+def shaken(rooms: Sequence[Settled], progress: Progress = lambda done, total, preview: None) -> list[Settled]:
+    """Returns settled rooms with what a second of physics did to them: everything loose but what hangs on walls.
+
+    Args:
+        rooms: as of ``settle``.
+        progress: called after each room with (rooms done, all rooms, None), and while one lasts; may raise to cancel.
+
+    Raises:
+        InteractiveActionError: the simulator failed.
+        MissingExtraError: it is not there.
+    """
+    from ..sim.client import SIMULATOR
+
+    answers = []
+    for done, room in enumerate(rooms):
+        moved = SIMULATOR.drift(room.layout, functools.partial(progress, done, len(rooms), None))
+        answers.append(dataclasses.replace(room, drift=float(moved.max(initial=0.0))))
+        progress(done + 1, len(rooms), None)
+    return answers
 
 
 def settle(

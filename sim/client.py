@@ -22,6 +22,7 @@ from .protocol import receive, send
 if TYPE_CHECKING:
     import numpy as np
 
+    from .layout import Layout
     from .plan import Plan
     from .progress import Episode, EpisodeProgress, Progress
     from .recording import Recording
@@ -76,6 +77,32 @@ class Simulator:
             finally:
                 if self._working:
                     self._stop()
+
+    def drift(self, layout: Layout, tick: Callable[[], None] = lambda: None) -> np.ndarray:
+        """Returns how far each object of a room moves by itself in a second, (N,) in meters, as of ``standing.drift``.
+
+        Args:
+            layout: the room.
+            tick: called while nothing comes; may raise to cancel.
+
+        Raises:
+            InteractiveActionError: the simulator died or failed.
+        """
+        with self._busy:
+            self._start()
+            done = False
+            try:
+                send(self.process.stdin, {"layout": layout.to_json()})
+                message, arrays = self._next(self.timeout_s, tick)
+                done = True
+            except BrokenPipeError:
+                raise self._death() from None
+            finally:
+                if not done:
+                    self.close()
+        if message["kind"] == "error":
+            raise InteractiveActionError(message["sentence"])
+        return arrays["meters"]
 
     def close(self) -> None:
         """End the process."""

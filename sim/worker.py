@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from ..errors import InteractiveActionError, MissingExtraError
+from .layout import Layout
 from .plan import Plan
 from .protocol import receive, send
 from .scene import Scene
@@ -28,7 +29,7 @@ class Stopped(Exception):
 
 
 def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
-    """Answers each request with images, each waiting for "go on" or "stop", and then an episode or an error."""
+    """Answers each request: an episode with images, each of which waits for "go on" or "stop"; drifts; or an error."""
 
     def show(done: int, image: np.ndarray) -> None:
         send(replies, {"kind": "image", "done": done}, {"image": image})
@@ -38,6 +39,9 @@ def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
     while True:
         request, _ = receive(requests)
         try:
+            if "layout" in request:
+                send(replies, {"kind": "drift"}, {"meters": _drift(Layout.from_json(request["layout"]))})
+                continue
             scenes = [Scene(**scene) for scene in request["scenes"]]
             parts, failure = _run_episode(scenes, Plan(**request["plan"]), request["seed"], show)
             arrays = {f"{number} {name}": array for number, part in enumerate(parts) for name, array in part.items()}
@@ -60,6 +64,14 @@ def _run_episode(scenes: Sequence[Scene], plan: Plan, seed: int, progress: Image
     except ImportError as error:
         raise MissingExtraError(f"{error.name}, which simulates the scene,", "sim") from error
     return record_episode(scenes, plan, seed, progress)
+
+
+def _drift(layout: Layout) -> np.ndarray:
+    try:
+        from .standing import drift
+    except ImportError as error:
+        raise MissingExtraError(f"{error.name}, which simulates rooms,", "sim") from error
+    return drift(layout)
 
 
 def main() -> None:
