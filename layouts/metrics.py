@@ -19,7 +19,9 @@ import torch
 from einops import rearrange
 
 from ..sim.layout import Layout
+from ..sim.robot import HandleReach
 from .geometry import Boxes, area_in_box, distance_to_outside, overlap_area, penetration, shared_height
+from .openable import r_open
 from .rooms import NAMES, Rooms, box_sets, to_rooms
 from .walkable import Body, walkable_map
 
@@ -42,6 +44,7 @@ class RoomMetrics:
         r_walkable: share of the free area that is its largest part.
         r_reach: expected share of objects reached from a random free place.
         from_door: share of objects reached from a door; 0 without one.
+        r_open: share of doors and drawers of furniture that open freely and whose handles a robot reaches.
         objects: how many there are.
     """
 
@@ -54,23 +57,26 @@ class RoomMetrics:
     r_walkable: float
     r_reach: float
     from_door: float
+    r_open: float
     objects: float
 
 
-def measure(layout: Layout, body: Body | None = None) -> RoomMetrics:
+def measure(layout: Layout, body: Body | None = None, reach: HandleReach | None = None) -> RoomMetrics:
     """Returns the metrics of a room.
 
     Args:
         layout: the room.
         body: of the robot; None: a usual one.
+        reach: where the robot takes handles; None: as a Fetch does.
     """
-    count = len(layout.objects)
+    count, body = len(layout.objects), body or Body()
     walkable = walkable_map(layout, body)
     reached = walkable.from_door()
     walking = {
         "r_walkable": walkable.r_walkable(),
         "r_reach": walkable.r_reach(),
         "from_door": float(reached.mean()) if count else 1.0,
+        "r_open": r_open(layout, walkable, body, reach),
         "objects": float(count),
     }
     if not count:
