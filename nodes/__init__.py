@@ -29,6 +29,7 @@ from . import prompt_sets as prompts
 from . import record_interaction as sim
 from . import record_triples as triples
 from . import recording_to_video as film
+from . import room_to_scene as rooms_in_sim
 from . import score_edits as editing
 from . import sim_to_real_correlation as sim_to_real
 from . import three_condition_guider as guidance
@@ -41,6 +42,7 @@ NODE_MODULES = (
     own,
     triples,
     film,
+    rooms_in_sim,
     captions,
     train_token,
     train_lora,

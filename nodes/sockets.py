@@ -27,7 +27,7 @@ Furniture = io.Custom("INTERACTIVE_ACTION_FURNITURE")
 
 # which nodes a link comes from
 SOURCES = {
-    "INTERACTIVE_ACTION_SCENE": "Interaction Scene",
+    "INTERACTIVE_ACTION_SCENE": "Interaction Scene or Room to Scene",
     "INTERACTIVE_ACTION_ROBOT": "Load Robot (URDF)",
     "INTERACTIVE_ACTION_OBJECT": "Load Articulated Object (URDF)",
     "INTERACTIVE_ACTION_RECORDING": "Record Interaction or Load Recording",
