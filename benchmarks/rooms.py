@@ -22,6 +22,7 @@ from ..layouts.sampling import sample_rooms
 from ..layouts.training import LayoutTrainingConfig
 from ..sim.layout import Layout
 
+RESULTS = "rooms"  # the file to which the figures are added
 ROOMS, ROUNDS = 32, 5
 
 

@@ -1,7 +1,7 @@
 """Measures one thing: ``make bench BENCH=<name>`` runs ``measure()`` of ``benchmarks/<name>.py``.
 
 The figures that it returns, a dict, are printed and written to ``benchmarks/results/<name>.json``, with a line about
-the machine that they were measured on.
+the machine that they were measured on. A module whose ``RESULTS`` names another file adds its figures to that.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ def main(arguments: Sequence[str]) -> None:
     if len(arguments) != 1 or arguments[0] not in names:
         sys.exit(f"Say which benchmark to run: {', '.join(f'make bench BENCH={name}' for name in names)}.")
     [name] = arguments
-    figures = importlib.import_module(f"...benchmarks.{name}", __package__).measure()
-    text = json.dumps({**figures, "machine": machine()}, indent=2) + "\n"
-    write_atomically(BENCHMARKS / "results" / f"{name}.json", text.encode())
+    module = importlib.import_module(f"...benchmarks.{name}", __package__)
+    path = BENCHMARKS / "results" / f"{getattr(module, 'RESULTS', name)}.json"
+    others = json.loads(path.read_text()) if hasattr(module, "RESULTS") and path.is_file() else {}
+    text = json.dumps({**others, **module.measure(), "machine": machine()}, indent=2) + "\n"
+    write_atomically(path, text.encode())
     print(text, end="")
 
 
