@@ -23,7 +23,8 @@ from torch.nn.functional import mse_loss
 
 from ..captions.dataset import InteractionDataset
 from ..captions.words import ACTION_WORDS
-from ..models.diffusers_engine import DiffusersEngine, checkpointed_unet
+from ..models.diffusers_engine import DiffusersEngine
+from ..models.diffusers_unet import checkpointed_unet
 from ..models.gradient_checkpointing import malloc_trim
 from ..models.single_file import SCHEDULE, clip_tokenizer
 from ..models.text_encoders import TextEncoder

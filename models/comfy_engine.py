@@ -15,18 +15,20 @@ from einops import rearrange
 
 from ..captions.templates import PLACEHOLDER
 from ..errors import InteractiveActionError
+from .comfy_families import TRAINABLE, encoder_names, family_of_clip, family_of_model
 from .comfy_gradients import alphas_cumprod, copied_for_backward, gradients, predict_noise, static, to_trainable
+from .comfy_images import decode_latents, encode_images
 from .comfy_layerwise import LayerPatch, cross_attention_layers
-from .comfy_tokens import encoder_names, learned_words
+from .comfy_tokens import learned_words
+from .comfy_transformer import ComfyTransformerEngine
 from .gradient_checkpointing import checkpointed
 from .protocol import append_pooled, attention_projections, sha256_of, split_pooled
+from .schedules import VariancePreserving
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
     from comfy.sd import CLIP, VAE
     from typing_extensions import Self
-
-ENCODE_BATCH = 8
 
 
 class ComfyEngine:
@@ -64,7 +66,7 @@ class ComfyEngine:
             stack.enter_context(gradients())
             self._load()
             self.device: torch.device = self._patcher.load_device
-            self.alphas_cumprod = alphas_cumprod(self._model)
+            self.schedule = VariancePreserving(alphas_cumprod(self._model))
             self.widths = tuple(table.shape[1] for table in self._tables)
             self._layer_patch = LayerPatch(cross_attention_layers(self.unet))
             expected = self._model.model_config.unet_config.get("context_dim")
@@ -98,6 +100,11 @@ class ComfyEngine:
         return sum(self.widths)
 
     @property
+    def units(self) -> tuple[float, ...]:
+        """See ``Engine.units``: learning rates are for these encoders' tables."""
+        return (1.0,) * len(self.widths)
+
+    @property
     def unet(self) -> torch.nn.Module:
         """See ``Engine.unet``."""
         unet: torch.nn.Module = self._model.diffusion_model
@@ -113,33 +120,14 @@ class ComfyEngine:
 
     def encode_images(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See ``Engine.encode_images``."""
-        vae = self._vae
-        model_management.load_models_gpu([vae.patcher], force_full_load=True)
-        stage = vae.first_stage_model
-        means, stds = [], []
-        with torch.no_grad():
-            for batch in images.split(ENCODE_BATCH):
-                # clone: images that came along a graph are inference tensors
-                pixels = rearrange(vae.vae_encode_crop_pixels(batch.clone()), "b h w c -> b c h w")
-                x = vae.process_input(pixels).to(vae.device, vae.vae_dtype)
-                if hasattr(stage, "quant_conv"):
-                    mean, logvar = stage.quant_conv(stage.encoder(x)).float().chunk(2, dim=1)
-                    std = torch.exp(0.5 * logvar.clamp(-30, 20))
-                else:  # an autoencoder without a posterior, such as TAESD
-                    mean = stage.encode(x).float()
-                    std = torch.zeros_like(mean)
-                scaled = self._model.process_latent_in(mean)
-                means.append(scaled)
-                stds.append(self._model.process_latent_in(mean + std) - scaled)
+        mean, std = encode_images(self._vae, self._model, images)
         self._load()
-        return torch.cat(means).to(self.device), torch.cat(stds).to(self.device)
+        return mean.to(self.device), std.to(self.device)
 
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """See ``Engine.decode_latents``."""
         try:
-            with torch.no_grad():
-                images: torch.Tensor = self._vae.decode(self._model.process_latent_out(latents)).float().cpu()
-            return images
+            return decode_latents(self._vae, self._model, latents)
         finally:
             self._load()  # the autoencoder may have taken the U-Net's place
 
@@ -199,6 +187,10 @@ class ComfyEngine:
         names = unet_to_diffusers(self._model.model_config.unet_config)
         return {theirs: ours for theirs, ours in sorted(names.items()) if ours in known}
 
+    def token_metadata(self, prompt: str) -> dict[str, str]:
+        """See ``Engine.token_metadata``."""
+        return {}
+
     def fingerprint(self) -> str:
         """See ``Engine.fingerprint``."""
         # CLIP's projection of the pooled text is in no checkpoint's file; ComfyUI leaves in it what lay in that memory
@@ -231,6 +223,14 @@ class ComfyEngine:
         return row + [padding[-1]] * (length - len(row))
 
 
+def engine_for(
+    model: ModelPatcher, clip: CLIP, vae: VAE, gradient_checkpointing: bool = False
+) -> ComfyEngine | ComfyTransformerEngine:
+    """Returns the engine on what was loaded in a graph, by the family of its MODEL. Arguments: ``ComfyEngine``."""
+    kind = ComfyEngine if family_of_model(model.model) is None else ComfyTransformerEngine
+    return kind(model, clip, vae, gradient_checkpointing)
+
+
 def _too_long(prompt: str) -> InteractiveActionError:
     return InteractiveActionError(f"The prompt {prompt!r} is longer than the text encoder's window. Shorten it.")
 
@@ -247,10 +247,10 @@ def _require_trainable(network: Any, clip: CLIP) -> list[str]:
         or bool(network.adm_channels) != isinstance(network, SDXL)
     ):
         raise InteractiveActionError(
-            "Tokens can be trained on SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a "
-            f"{type(network.model_config).__name__}. Load one of those, or a fine-tune."
+            f"Tokens can be trained on {TRAINABLE}, and this MODEL is a {type(network.model_config).__name__}. Load "
+            "one of those, or a fine-tune."
         )
-    parts = encoder_names(clip)
+    parts = encoder_names(clip) if family_of_clip(clip) is None else None
     if parts is None or isinstance(network, SDXL) != (len(parts) == 2):
         raise InteractiveActionError(
             "Tokens can be trained with the text encoders of SD 1.x, SD 2.x and SDXL, and this CLIP is a "

@@ -50,6 +50,11 @@ def copied_for_backward() -> torch.autograd.graph.saved_tensors_hooks:
     return torch.autograd.graph.saved_tensors_hooks(lambda x: x.clone() if x.requires_grad else x, lambda x: x)
 
 
+def attention_with_gradient() -> dict[str, Any]:
+    """Returns transformer options with which every attention has a backward pass."""
+    return {"optimized_attention_override": lambda _, *args, **kwargs: attention_pytorch(*args, **kwargs)}
+
+
 def alphas_cumprod(model: BaseModel) -> torch.Tensor:
     """Returns the noise schedule of a loaded model: float32 (T,)."""
     sigmas: torch.Tensor = model.model_sampling.sigmas.detach().clone().float()
@@ -74,9 +79,7 @@ def predict_noise(
     """
     sigma = rearrange(model.model_sampling.sigmas.to(z_t)[t], "b -> b 1 1 1")
     x = z_t * (sigma**2 + 1).sqrt()  # to ComfyUI's z_0 + sigma noise
-    options = {"optimized_attention_override": lambda _, *args, **kwargs: attention_pytorch(*args, **kwargs)}
-    denoised = model.apply_model(
-        x, sigma.flatten(), transformer_options={**options, **(transformer_options or {})}, **conditions
-    )
+    options = {**attention_with_gradient(), **(transformer_options or {})}
+    denoised = model.apply_model(x, sigma.flatten(), transformer_options=options, **conditions)
     noise: torch.Tensor = (x - denoised.float()) / sigma
     return noise

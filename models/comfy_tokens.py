@@ -8,14 +8,17 @@ Prompt weights, ``embedding:`` files, line breaks and the splitting of long prom
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..errors import InteractiveActionError
-from ..tokens.noise_gate import NoiseGate
+from ..tokens.noise_gate import EVERYWHERE, NoiseGate
 from ..tokens.token import InteractiveToken, unknown_words
+from .comfy_families import FAMILIES, TRAINABLE, Family, encoder_names, family_of_clip
 from .comfy_messages import warn, withdraw_warning
 from .comfy_mixins import with_mixin
 from .comfy_noise_gates import banded, encoding_bands
@@ -46,7 +49,9 @@ class _LearnedWords:
             versions = [self._of_layer(layer)._tokenize(text, *args, **kwargs) for layer in range(layers)]
             return [row for chunk in zip(*versions) for row in chunk]  # the order that comfy_layerwise describes
         for index, trigger_word in enumerate(self.learned_words):
-            text = text.replace(trigger_word, f" {self.embedding_identifier}{_MARK}{index} ")
+            # one space before it, as in `a embedding:name`: to the tokenizers of language models two are another text
+            mark = f"{self.embedding_identifier}{_MARK}{index} "
+            text = re.sub(rf"(?<!\s){re.escape(trigger_word)}", f" {mark}", text).replace(trigger_word, mark)
         return super().tokenize_with_weights(text, *args, **kwargs)  # type: ignore[misc, no-any-return]
 
     def _of_layer(self, layer: int) -> _LearnedWords:
@@ -77,63 +82,81 @@ class _WarnsOfUnknownWords:
         return super().tokenize_with_weights(text, *args, **kwargs)  # type: ignore[misc, no-any-return]
 
 
-def encoder_names(clip: CLIP) -> list[str] | None:
-    """Returns the names of the text encoders of ``clip``, or None where they are not those of Stable Diffusion.
-
-    Args:
-        clip: ComfyUI's CLIP.
-
-    Returns:
-        ["clip_l"] of SD 1.x, ["clip_h"] of SD 2.x, ["clip_l", "clip_g"] of SDXL.
-    """
-    names = [name for name, _ in clip.cond_stage_model.named_children()]
-    known = names in (["clip_l"], ["clip_h"], ["clip_l", "clip_g"]) and all(
-        hasattr(clip.tokenizer, name) for name in names
-    )
-    return names if known else None
-
-
 def add_tokens(clip: CLIP, tokens: Iterable[InteractiveToken]) -> CLIP:
     """Returns a clone of ``clip`` that also knows ``tokens``, and that warns of trigger words that nobody taught it.
 
     Words taught earlier stay known; a trigger word that is already known gets the new vectors.
 
     Args:
-        clip: ComfyUI's CLIP of an SD 1.x, SD 2.x or SDXL checkpoint; it learns nothing itself.
-        tokens: learned for text encoders of the same widths.
+        clip: ComfyUI's CLIP of a family that tokens can be trained on; it learns nothing itself.
+        tokens: learned for the same family and text encoders of the same widths.
 
     Raises:
-        InteractiveActionError: the CLIP is of another kind, a token of other widths, or its vectors are broken.
+        InteractiveActionError: the CLIP is of another kind, a token of another family or other widths, or its vectors
+            are broken.
     """
     tokens = list(tokens)
     names = encoder_names(clip)
     if names is None:
         raise InteractiveActionError(
-            "Interactive tokens work with the text encoders of SD 1.x, SD 2.x and SDXL checkpoints, and this CLIP has "
-            f"a {type(clip.tokenizer).__name__}. Load one of those."
+            f"Interactive tokens work with the text encoders of {TRAINABLE}, and this CLIP has a "
+            f"{type(clip.tokenizer).__name__}. Load one of those."
         )
     widths = tuple(
         getattr(clip.cond_stage_model, name).transformer.get_input_embeddings().weight.shape[-1] for name in names
     )
     for token in tokens:
-        _require_fit(token, widths)
+        _require_fit(token, widths, family_of_clip(clip))
+    split = [(token.trigger_word, token.vectors.split(widths, -1)) for token in tokens]
+    vectors = {name: {word: parts[k] for word, parts in split} for k, name in enumerate(names)}
+    taught = with_words(clip, vectors, {token.trigger_word: token.gate for token in tokens})
+    first = getattr(taught.tokenizer, names[0])
+    words, gates = learned_words(first), noise_gates(first)
+    taught.tokenizer = _copied(taught.tokenizer, _WarnsOfUnknownWords, trigger_words=tuple(words))
+    return taught if all(gate.is_open for gate in gates.values()) else encoding_bands(taught)
+
+
+def with_words(
+    clip: CLIP, words: Mapping[str, Mapping[str, torch.Tensor]], gates: Mapping[str, NoiseGate] = MappingProxyType({})
+) -> CLIP:
+    """Returns a clone of ``clip`` whose tokenizers also know words; gradients flow to the vectors.
+
+    Args:
+        clip: ComfyUI's CLIP; it learns nothing itself.
+        words: text encoder -> word -> vectors (n, d of this encoder), or (L, n, d).
+        gates: word -> where it acts; others act everywhere.
+    """
     clip = clip.clone()
     parts = {}
-    for number, name in enumerate(names):
+    for name, vectors in words.items():
         tokenizer = getattr(clip.tokenizer, name)
-        vectors = {token.trigger_word: token.vectors.split(widths, -1)[number] for token in tokens}
-        words = {**learned_words(tokenizer), **vectors}
-        gates = {**noise_gates(tokenizer), **{token.trigger_word: token.gate for token in tokens}}
         # ComfyUI only looks for embeddings where a folder is set
         folders = tokenizer.embedding_directory if tokenizer.embedding_directory is not None else []
-        parts[name] = _copied(tokenizer, _LearnedWords, learned_words=words, gates=gates, embedding_directory=folders)
-    clip.tokenizer = _copied(clip.tokenizer, _WarnsOfUnknownWords, trigger_words=tuple(words), **parts)
-    return clip if all(gate.is_open for gate in gates.values()) else encoding_bands(clip)
+        known = {**learned_words(tokenizer), **vectors}
+        at = {**noise_gates(tokenizer), **dict.fromkeys(vectors, EVERYWHERE), **gates}
+        parts[name] = _copied(tokenizer, _LearnedWords, learned_words=known, gates=at, embedding_directory=folders)
+    tokenizer = copy.copy(clip.tokenizer)
+    vars(tokenizer).update(parts)
+    clip.tokenizer = tokenizer
+    return clip
 
 
-def _require_fit(token: InteractiveToken, widths: tuple[int, ...]) -> None:
-    """Refuses a token for text encoders of other widths, and broken vectors."""
+def _require_fit(token: InteractiveToken, widths: tuple[int, ...], family: Family | None) -> None:
+    """Refuses a token of another family or for text encoders of other widths, and broken vectors."""
     token.require_usable()
+    if token.family != "" and token.family != (family.name if family else ""):
+        titles = {family.name: family.title for family in FAMILIES}
+        raise InteractiveActionError(
+            f"{token.trigger_word} was learned on {titles.get(token.family, token.family)}, and this CLIP is one of "
+            f"{family.title if family else 'Stable Diffusion'}: its numbers mean other words there, even where they "
+            "are as many. Load MODEL and CLIP of the family that the token was trained on."
+        )
+    if token.layers and family:
+        raise InteractiveActionError(
+            f"{token.trigger_word} is a layer-wise token of a U-Net, and {family.title} has joint attention, without "
+            "layers that have words of their own. Train a plain token on it: with Train Interactive Token, or with "
+            "Train ADI and layer-wise off."
+        )
     if token.widths != widths:
         base_model = token.provenance.get("interactive_action.base_model")
         raise InteractiveActionError(

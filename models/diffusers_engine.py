@@ -10,22 +10,23 @@ import contextlib
 import functools
 import json
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from einops import rearrange
 
 from ..errors import InteractiveActionError, MissingExtraError
-from .gradient_checkpointing import PatchedForwards, checkpointed
-from .protocol import append_pooled, attention_projections, noise_from_velocity, sha256_of, split_pooled
+from .diffusers_images import decode_latents, encode_images
+from .diffusers_unet import before_cross_attention, blocks, checkpointed_unet, cross_attentions, memoize_last
+from .gradient_checkpointing import PatchedForwards
+from .protocol import append_pooled, attention_projections, sha256_of, split_pooled
+from .schedules import VariancePreserving
 from .text_encoders import TextEncoder
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-ENCODE_BATCH = 8
 PREDICTION_TYPES = ("epsilon", "v_prediction")
 
 
@@ -68,7 +69,7 @@ class DiffusersEngine:
         self._pooled = unet.config.addition_embed_type == "text_time"
         self._require_fit(unet, encoders, prediction_type)
         self.device = torch.device(device)
-        self.alphas_cumprod = alphas_cumprod.float().cpu()
+        self.schedule = VariancePreserving(alphas_cumprod.float().cpu())
         self._dtype, self._v_prediction = dtype, prediction_type == "v_prediction"
         for part in (unet, *(encoder.model for encoder in encoders)):
             # not diffusers' own `to`, which warns of any cast
@@ -137,34 +138,22 @@ class DiffusersEngine:
             raise InteractiveActionError(f"{folder.name!r} could not be read: {error}") from error
 
     @property
+    def units(self) -> tuple[float, ...]:
+        """See ``Engine.units``: learning rates are for these encoders' tables."""
+        return (1.0,) * len(self.widths)
+
+    @property
     def width(self) -> int:
         """See ``Engine.width``."""
         return sum(self.widths)
 
     def encode_images(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See ``Engine.encode_images``."""
-        autoencoder = self._load_autoencoder().to(self.device).eval()
-        scale = autoencoder.config.scaling_factor
-        height, width = (size // 8 * 8 for size in images.shape[1:3])
-        top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
-        pixels = rearrange(images[:, top : top + height, left : left + width], "b h w c -> b c h w") * 2 - 1
-        means, stds = [], []
-        with torch.no_grad():
-            for batch in pixels.split(ENCODE_BATCH):
-                encoded = autoencoder.encode(batch.to(self.device))
-                posterior = getattr(encoded, "latent_dist", None)  # TAESD has none: it is certain of its latents
-                mean = encoded.latents if posterior is None else posterior.mean
-                means.append(scale * mean)
-                stds.append(torch.zeros_like(mean) if posterior is None else scale * posterior.std)
-        return torch.cat(means), torch.cat(stds)
+        return encode_images(self._load_autoencoder(), images, self.device)
 
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """See ``Engine.decode_latents``."""
-        autoencoder = self._load_autoencoder().to(self.device).eval()
-        scale = autoencoder.config.scaling_factor
-        with torch.no_grad():
-            pixels = torch.cat([autoencoder.decode(one / scale).sample for one in latents.split(1)])
-        return rearrange((pixels / 2 + 0.5).clamp(0, 1), "b c h w -> b h w c").cpu()
+        return decode_latents(self._load_autoencoder(), latents, self.device)
 
     def encode_prompts(self, prompts: Sequence[str], vectors: torch.Tensor | None = None) -> torch.Tensor:
         """See ``Engine.encode_prompts``."""
@@ -194,7 +183,7 @@ class DiffusersEngine:
         predicted: torch.Tensor = self.unet(
             z_t.to(self._dtype), t, encoder_hidden_states=context.to(self._dtype), added_cond_kwargs=conditions
         ).sample.float()
-        return noise_from_velocity(self.alphas_cumprod, predicted, z_t, t) if self._v_prediction else predicted
+        return self.schedule.noise_from_v(predicted, z_t, t) if self._v_prediction else predicted
 
     def attention_projections(self) -> list[torch.nn.Module]:
         """See ``Engine.attention_projections``."""
@@ -203,6 +192,10 @@ class DiffusersEngine:
     def unet_names(self) -> dict[str, str]:
         """See ``Engine.unet_names``."""
         return {name: name for name in sorted(name for name, _ in self.unet.named_parameters())}
+
+    def token_metadata(self, prompt: str) -> dict[str, str]:
+        """See ``Engine.token_metadata``."""
+        return {}
 
     def fingerprint(self) -> str:
         """See ``Engine.fingerprint``."""
@@ -239,68 +232,6 @@ def _saved_text_encoder(transformers: Any, folder: pathlib.Path, suffix: str, pe
     model = kind.from_pretrained(folder, subfolder=f"text_encoder{suffix}", use_safetensors=True, **local)
     tokenizer = transformers.CLIPTokenizer.from_pretrained(folder, subfolder=f"tokenizer{suffix}", **local)
     return TextEncoder(model, tokenizer, penultimate)
-
-
-def blocks(unet: Any) -> tuple[torch.nn.Module, ...]:
-    """Returns the blocks of diffusers' U-Net in the order of its forward pass, which is not that of its modules."""
-    return (*unet.down_blocks, unet.mid_block, *unet.up_blocks)
-
-
-def cross_attentions(unet: Any) -> list[torch.nn.Module]:
-    """Returns the cross-attention modules of diffusers' U-Net in the order of its forward pass."""
-    return [
-        transformer.attn2
-        for block in blocks(unet)
-        for attention in _children(block, "attentions")
-        for transformer in _children(attention, "transformer_blocks")
-        if transformer.attn2 is not None
-    ]
-
-
-def _children(module: Any, name: str) -> Iterator[Any]:
-    yield from getattr(module, name, ())
-
-
-def checkpointed_unet(unet: Any) -> AbstractContextManager[None]:
-    """Returns ``gradient_checkpointing.checkpointed`` for diffusers' U-Net."""
-    from diffusers.models.resnet import ResnetBlock2D
-
-    every = blocks(unet)
-    return checkpointed((*every[:2], *every[-2:]), every[2:-2], ResnetBlock2D)
-
-
-def before_cross_attention(unet: Any) -> list[torch.nn.Module]:
-    """Returns what is worth sharing of the layers that see z_t and t alone: first residual block and self-attention."""
-    first = unet.down_blocks[0]
-    return [first.resnets[0], first.attentions[0].transformer_blocks[0].attn1] if hasattr(first, "attentions") else []
-
-
-def memoize_last(part: torch.nn.Module, forward: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """Returns a forward of ``part`` that memoizes the last call of its present one.
-
-    Student and teacher share z_t and t before the first cross-attention. Results with a gradient are not memoized, and
-    while something stands in for the weights of ``part``, such as a LoRA, every call is computed.
-    """
-    last: list[Any] = []
-
-    def memoized(*arguments: Any, **named: Any) -> torch.Tensor:
-        inputs = [value for value in (*arguments, *named.values()) if value is not None]
-        if last and len(inputs) == len(last[0]) and all(map(torch.equal, inputs, last[0])) and not _adapted(part):
-            remembered: torch.Tensor = last[1]
-            return remembered
-        result = forward(*arguments, **named)
-        last[:] = [] if result.requires_grad or _adapted(part) else [inputs, result]
-        return result
-
-    return memoized
-
-
-def _adapted(part: torch.nn.Module) -> bool:
-    """Whether something stands in for its weights now: a LoRA's hooks, or changed weights, which are no parameters."""
-    weights = (weight for module in part.modules() for weight in module._parameters.values() if weight is not None)
-    return any(module._forward_hooks for module in part.modules()) or any(
-        type(weight) is not torch.nn.Parameter for weight in weights
-    )
 
 
 def libraries() -> tuple[Any, Any]:

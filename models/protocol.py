@@ -11,24 +11,38 @@ import torch
 from einops import rearrange
 from torch.nn.functional import pad
 
+from .contexts import Contexts
+from .schedules import Schedule
+
+CLIP_RMS = 0.0144  # of the numbers in the table of CLIP-L, for which the methods' learning rates were chosen
+
 
 class Engine(Protocol):
-    """A frozen latent diffusion model. B images, latents (B, C, h, w), contexts (B, tokens, width of the U-Net's text).
+    """A frozen latent diffusion model. B images, latents (B, C, h, w), contexts of B prompts.
 
     Attributes:
         device: where tensors given to ``predict_noise`` live.
         width: d, of a vector of the new word.
-        widths: of the vocabulary tables of its one or two text encoders, whose sum d is: a vector for SDXL is CLIP's,
-            then OpenCLIP's behind it.
+        widths: of the vocabulary tables of its text encoders, whose sum d is: a vector for SDXL is CLIP's, then
+            OpenCLIP's behind it.
+        units: of each text encoder, how much larger than CLIP's the numbers of its table are; 1 for CLIP's.
         layers: L, the cross-attention layers of the U-Net (16 in SD 1.x and 2.x), counted in the order of its forward
             pass: down from the image, middle, up to it again; within a block its transformer blocks in their order.
-        alphas_cumprod: float32 (T,), the noise schedule.
+            0 of transformers, whose attention is joint.
+        schedule: how noisy latents are made, and what a prediction means.
         unet: the U-Net's module, by whatever names its library gives its weights.
     """
 
     device: torch.device
     widths: tuple[int, ...]
-    alphas_cumprod: torch.Tensor
+
+    @property
+    def schedule(self) -> Schedule:
+        """How noisy latents are made, and what a prediction means."""
+
+    @property
+    def units(self) -> tuple[float, ...]:
+        """The size of the numbers in each text encoder's table, CLIP's being 1."""
 
     @property
     def width(self) -> int:
@@ -52,11 +66,12 @@ class Engine(Protocol):
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """Returns images float32 (B, H, W, 3) in 0..1 on the CPU of latents as ``encode_images`` scales them."""
 
-    def encode_prompts(self, prompts: Sequence[str], vectors: torch.Tensor | None = None) -> torch.Tensor:
-        """Returns contexts (B, tokens, width) of B prompts; of layer-wise vectors (L, B, tokens, width).
+    def encode_prompts(self, prompts: Sequence[str], vectors: torch.Tensor | None = None) -> Contexts:
+        """Returns what the network is told of B prompts.
 
-        What an SDXL U-Net is told beside the tokens, the pooled text, is one row more (``append_pooled``); trainers
-        only hand it on.
+        Of U-Nets contexts (B, tokens, width), of layer-wise vectors (L, B, tokens, width); what an SDXL U-Net is told
+        beside the tokens, the pooled text, is one row more (``append_pooled``). Of transformers a ``Conditioning``.
+        Trainers only hand it on.
 
         Args:
             prompts: B texts.
@@ -70,13 +85,13 @@ class Engine(Protocol):
     def word_vectors(self, words: str) -> torch.Tensor:
         """Returns the vocabulary's static vectors (k, d) of the k tokens of ``words``."""
 
-    def predict_noise(self, z_t: torch.Tensor, t: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-        """Returns the U-Net's eps (B, C, h, w), also where it predicts v.
+    def predict_noise(self, z_t: torch.Tensor, t: torch.Tensor, context: Contexts) -> torch.Tensor:
+        """Returns the prediction (B, C, h, w) of the schedule's target: a U-Net's eps, also where it predicts v.
 
         Args:
             z_t: (B, C, h, w) noisy latents.
             t: (B,) timesteps.
-            context: (B, tokens, width) for every cross-attention layer alike, or (L, B, tokens, width), one for each.
+            context: of ``encode_prompts``, for every cross-attention layer alike or one for each.
         """
 
     def attention_projections(self) -> list[torch.nn.Module]:
@@ -84,6 +99,13 @@ class Engine(Protocol):
 
     def unet_names(self) -> dict[str, str]:
         """Returns diffusers' name -> the name in ``unet`` of each weight, sorted: engines agree on the order."""
+
+    def token_metadata(self, prompt: str) -> dict[str, str]:
+        """Returns what a token's file says of the model's family and text encoders; nothing of Stable Diffusion's.
+
+        Args:
+            prompt: one that was trained on.
+        """
 
     def fingerprint(self) -> str:
         """Returns sha256 over every weight that takes part, as loaded."""
@@ -120,40 +142,3 @@ def sha256_of(modules: Iterable[torch.nn.Module], unused: Iterable[str] = ()) ->
                 digest.update(key.encode())
                 digest.update(value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def add_noise(engine: Engine, z_0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """Returns z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) noise, per image.
-
-    Args:
-        engine: with the noise schedule.
-        z_0: (B, C, h, w) latents.
-        noise: (B, C, h, w).
-        t: (B,) timesteps.
-
-    Source: Ho et al. 2020, Eq. 4; Interactive-Action (anonymous, 2025), Eq. 1.
-    """
-    abar = _per_image(engine.alphas_cumprod, t, z_0)
-    return abar.sqrt() * z_0 + (1 - abar).sqrt() * noise
-
-
-def noise_from_velocity(
-    alphas_cumprod: torch.Tensor, v: torch.Tensor, z_t: torch.Tensor, t: torch.Tensor
-) -> torch.Tensor:
-    """Returns the eps (B, C, h, w) that a prediction of v means.
-
-    Args:
-        alphas_cumprod: (T,).
-        v: (B, C, h, w) the prediction.
-        z_t: (B, C, h, w) noisy latents.
-        t: (B,) timesteps.
-
-    Source: Salimans & Ho 2022, appendix D: v = sqrt(abar) eps - sqrt(1 - abar) z_0, solved for eps.
-    """
-    abar = _per_image(alphas_cumprod, t, z_t)
-    return abar.sqrt() * v + (1 - abar).sqrt() * z_t
-
-
-def _per_image(alphas_cumprod: torch.Tensor, t: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
-    """The schedule at timesteps t (B,), on the latents' device: (B, 1, 1, 1)."""
-    return rearrange(alphas_cumprod.to(latents.device)[t], "b -> b 1 1 1")

@@ -1,19 +1,35 @@
-"""Samplers: from noise to latents down a model's noise schedule. One DDIM for all callers, and guidance."""
+"""Samplers: from noise to latents down a model's noise schedule. One DDIM, one Euler, and guidance."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
 from ..captions.templates import PLACEHOLDER
 from ..errors import InteractiveActionError
 from ..tokens.noise_gate import EVERYWHERE, NoiseGate, bands, share_done
-from .protocol import Engine
+from .contexts import Contexts, concatenate, of_as_many_layers
+
+if TYPE_CHECKING:
+    from .protocol import Engine
 
 NoisePredictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(x (B, C, h, w), t (B,)) -> eps (B, C, h, w)."""
+
+
+class Sampler(Protocol):
+    """From noise to latents."""
+
+    def sample(self, predict: NoisePredictor, x: torch.Tensor) -> torch.Tensor:
+        """Returns the latents (B, C, h, w) that noise ``x`` leads to, deterministically.
+
+        Args:
+            predict: the network, with guidance if there is any: (x, timesteps (B,)) -> the schedule's target.
+            x: (B, C, h, w) noise.
+        """
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,44 @@ class DDIM:
         return x
 
 
+@dataclass(frozen=True)
+class Euler:
+    """K steps of Euler's method along a flow: x + (sigma_next - sigma) v, k = 0 the noisiest.
+
+    Args:
+        timesteps: (K,) where the network is asked, falling.
+        sigmas: (K,) noise at these timesteps.
+        sigmas_next: (K,) noise that each step leads to.
+
+    Source: Liu et al. 2023, section 2.1.
+    """
+
+    timesteps: torch.Tensor
+    sigmas: torch.Tensor
+    sigmas_next: torch.Tensor
+
+    @classmethod
+    def from_full_noise(cls, sigmas: torch.Tensor, steps: int) -> Euler:
+        """Returns steps at equal distances from the noisiest timestep to latents without noise.
+
+        Args:
+            sigmas: (T,) of a flow, rising.
+            steps: K.
+        """
+        timesteps = torch.linspace(len(sigmas) - 1, 0, steps + 1).round().long()[:-1]
+        levels = sigmas[timesteps]
+        return cls(timesteps, levels, torch.cat([levels[1:], torch.zeros_like(levels[:1])]))
+
+    def __len__(self) -> int:
+        return len(self.timesteps)
+
+    def sample(self, predict: NoisePredictor, x: torch.Tensor) -> torch.Tensor:
+        """See ``Sampler.sample``."""
+        for t, sigma, sigma_next in zip(self.timesteps, self.sigmas, self.sigmas_next):
+            x = x + (sigma_next - sigma).to(x) * predict(x, t.expand(len(x)).to(x.device))
+        return x
+
+
 def guided(unconditional: torch.Tensor, conditional: torch.Tensor, cfg: float) -> torch.Tensor:
     """Returns the noise (B, C, h, w) by classifier-free guidance.
 
@@ -116,8 +170,8 @@ def guided(unconditional: torch.Tensor, conditional: torch.Tensor, cfg: float) -
     return unconditional + cfg * (conditional - unconditional)
 
 
-ContextBand = tuple[float, float, torch.Tensor]
-"""From which to which share of the sampling (0..1) contexts act, and the contexts: (2N, ...) or (L, 2N, ...)."""
+ContextBand = tuple[float, float, Contexts]
+"""From which to which share of the sampling (0..1) contexts act, and the contexts of 2N prompts."""
 
 
 def prompt_contexts(
@@ -137,25 +191,26 @@ def prompt_contexts(
         texts = list(prompts) if learned else [text.replace(PLACEHOLDER, gate.plain_word) for text in prompts]
         # of both as many layers, where there are layers
         encoded = [engine.encode_prompts(group, vectors if learned else None) for group in ([""] * len(texts), texts)]
-        unconditional, conditional = torch.broadcast_tensors(*encoded)
-        parts.append((start, end, torch.cat([unconditional, conditional], dim=-3)))
+        parts.append((start, end, concatenate(of_as_many_layers(*encoded))))
     return parts
 
 
 @torch.no_grad()
-def ddim(engine: Engine, noise: torch.Tensor, contexts: Sequence[ContextBand], steps: int, cfg: float) -> torch.Tensor:
-    """Returns latents (N, C, h, w) by deterministic DDIM with classifier-free guidance.
+def sample(
+    engine: Engine, noise: torch.Tensor, contexts: Sequence[ContextBand], steps: int, cfg: float
+) -> torch.Tensor:
+    """Returns latents (N, C, h, w) by the engine's deterministic sampler with classifier-free guidance.
 
     Args:
-        engine: predicts noise.
+        engine: the model and its schedule.
         noise: (N, C, h, w).
         contexts: of ``prompt_contexts``.
         steps: denoising steps.
         cfg: guidance scale.
 
-    Source: Song et al. 2021, eta = 0; Ho & Salimans 2022.
+    Source: Song et al. 2021, eta = 0, for noise; Liu et al. 2023 for velocity; Ho & Salimans 2022.
     """
-    timesteps = len(engine.alphas_cumprod)
+    timesteps = len(engine.schedule)
 
     def predict(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         done = share_done(t[0].item(), timesteps)
@@ -163,5 +218,4 @@ def ddim(engine: Engine, noise: torch.Tensor, contexts: Sequence[ContextBand], s
         unconditional, conditional = engine.predict_noise(torch.cat([z, z]), torch.cat([t, t]), now).chunk(2)
         return guided(unconditional, conditional, cfg)
 
-    schedule = DDIM.from_full_noise(engine.alphas_cumprod.to(engine.device), steps)
-    return schedule.sample(predict, noise.to(engine.device))
+    return engine.schedule.sampler(steps).sample(predict, noise.to(engine.device))

@@ -36,7 +36,7 @@ class TextEncoder:
     def encode(
         self, prompts: Sequence[str], vectors: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Returns (hidden states (B, tokens, d), the pooled text (B, p) or None) of B prompts.
+        """Returns (hidden states (B, tokens, d), the pooled text (B, p), projected where it has a projection).
 
         Args:
             prompts: B texts.
@@ -67,7 +67,7 @@ class TextEncoder:
             if hook:
                 hook.remove()
         hidden = output.hidden_states[-2] if self.penultimate else output.last_hidden_state
-        return hidden, getattr(output, "text_embeds", None)
+        return hidden, getattr(output, "text_embeds", getattr(output, "pooler_output", None))
 
     def word_vectors(self, words: str) -> torch.Tensor:
         """Returns the static vectors (k, d) of the k tokens of ``words``."""

@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 from ..captions.dataset import InteractionDataset
 from ..errors import InteractiveActionError
 from ..files import checked_name, free_path
+from ..models.comfy_families import family_of_model
 from ..trainers.run_file import LONGEST_RUN_NAME, write_run
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def write_config(
         raise InteractiveActionError(
             "MODEL has a LoRA, which the command line would not find in the checkpoint. Save it with Save Checkpoint "
             "and load that, or leave export_config empty."
+        )
+    if family := family_of_model(model.model):
+        raise InteractiveActionError(
+            f"The command line reads {family.title} from a folder that diffusers saved, not from the file of this "
+            "MODEL. Leave export_config empty, and write a run file for such a folder by hand."
         )
     checkpoint = checkpoint_of(model)
     if checkpoint is None:

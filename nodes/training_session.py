@@ -98,7 +98,7 @@ def train(
         settings: the node's hyperparameters.
     """
     # imported here: it needs a running ComfyUI, not only an importable one
-    from ..models.comfy_engine import ComfyEngine
+    from ..models.comfy_engine import engine_for
 
     check_text(action, "action")
     options = options or TrainingOptions()
@@ -107,7 +107,7 @@ def train(
     exported = write_config(
         method, loaded[0], dataset, extra, config, options, action=action, save_state_every=save_state_every
     )
-    with ComfyEngine(*loaded, gradient_checkpointing=options.gradient_checkpointing) as engine:
+    with engine_for(*loaded, gradient_checkpointing=options.gradient_checkpointing) as engine:
         fingerprint = engine.fingerprint()
         if options.cache_latents_to_disk:
             cache = LatentCache(engine.encode_images, fingerprint, _user_folder("latents"))

@@ -12,6 +12,9 @@ from ..errors import InteractiveActionError
 from .noise_gate import EVERYWHERE, NoiseGate
 
 TRIGGER_WORD = re.compile(r"<\w[\w.-]*>")  # the form of a saved token's word: not <lora:x:1>, </b> or "a <3 b > c"
+FAMILY = "interactive_action.family"  # keys of provenance
+ENCODERS = "interactive_action.encoders"
+ROW = "interactive_action.row"  # of each encoder, the tokens of a training prompt
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,16 @@ class InteractiveToken:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths) or (self.width,))
+
+    @property
+    def family(self) -> str:
+        """The family of transformers it was learned on; "" of Stable Diffusion's, and where nobody wrote it down."""
+        return self.provenance.get(FAMILY, "")
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """ComfyUI's keys of the text encoders it was learned for, in the order of ``widths``; () where not said."""
+        return tuple(filter(None, self.provenance.get(ENCODERS, "").split(",")))
 
     @property
     def trigger_word(self) -> str:

@@ -6,8 +6,11 @@ renames a file renames the word, so that two versions of one token can stand in 
 The common ground of the three is a safetensors file with exactly ONE tensor (n, d): ComfyUI takes the first
 tensor it finds, A1111 and diffusers insist on a single key, and diffusers takes that key as the word.
 Everything else is string metadata, which all of them ignore. For SDXL all of them know the pair ``clip_l`` and
-``clip_g``, the vectors for its two text encoders; diffusers is given them one by one. The key and the metadata's
-``modelspec.trigger_phrase`` say the word at the time of saving to those who ask them; here they decide nothing.
+``clip_g``, the vectors for its two text encoders; diffusers is given them one by one. Tokens of transformers have
+ComfyUI's keys of their text encoders (``clip_l`` and ``t5xxl`` of FLUX.1, ``qwen3_4b`` of Z-Image); what is ``t5xxl``
+to ComfyUI is ``t5`` to OneTrainer and diffusers, and lies there once more. Their metadata names the family. A single
+tensor's key and the metadata's ``modelspec.trigger_phrase`` say the word at the time of saving to those who ask them;
+here they decide nothing.
 
 Read are also what others write: OneTrainer's additional vectors behind the text encoder (``*_out``) are left out, as
 ComfyUI does; ``.pt`` of A1111 and ``.bin`` of diffusers are unpickled as numbers only, so that no code in them runs.
@@ -36,12 +39,14 @@ from ..errors import InteractiveActionError
 from ..files import checked_name, free_path, write_atomically
 from ..tensor_files import safetensors_bytes
 from .noise_gate import KEYS, NoiseGate
-from .token import InteractiveToken
+from .token import ENCODERS, InteractiveToken
 
 FORMAT = "interactive-action-token-1"
 LAYERS_FORMAT = "interactive-action-layers-1"
 LAYERS_KEY = "interactive_action.layers"
 PAIR = ("clip_l", "clip_g")
+T5_COMFYUI, T5 = "t5xxl", "t5"  # what ComfyUI calls it, and what OneTrainer and diffusers do
+SEVERAL = (*PAIR, T5_COMFYUI, T5)
 PICKLED = (".pt", ".bin")
 SUFFIXES = (".safetensors", *PICKLED)  # in lower case; files may have them in any
 LARGEST = 256_000_000  # bytes of a pickled file and of its tensors; an embedding has some thousands
@@ -75,8 +80,10 @@ def save_token(token: InteractiveToken, folder: str | os.PathLike[str], overwrit
         "modelspec.trigger_phrase": trigger_word,
     }
     vectors = token.vectors.detach().float().cpu()
-    keys = PAIR if len(token.widths) == 2 else (trigger_word,)
+    keys = token.encoders or (PAIR if len(token.widths) == 2 else (trigger_word,))
     tensors = dict(zip(keys, torch.split_with_sizes(vectors, token.widths, -1)))
+    if T5_COMFYUI in tensors:
+        tensors[T5] = tensors[T5_COMFYUI].clone()
     if token.layers:
         shape, widths = (",".join(map(str, numbers)) for numbers in (vectors.shape, token.widths))
         metadata |= {
@@ -122,6 +129,8 @@ def load_token(path: str | os.PathLike[str]) -> InteractiveToken:
     vectors, widths = torch.cat(parts, -1), tuple(part.shape[-1] for part in parts)
     if list(tensors) == [LAYERS_KEY]:
         vectors, widths = _layers(path, vectors, metadata)
+    if T5 in tensors or T5_COMFYUI in tensors:
+        metadata = {**metadata, ENCODERS: ",".join(T5_COMFYUI if key == T5 else key for key in tensors)}
     token = InteractiveToken(
         name=unicodedata.normalize("NFC", path.stem),
         vectors=vectors,
@@ -172,12 +181,12 @@ def _unpacked_size(path: pathlib.Path) -> int:
 
 
 def _vector_keys(path: pathlib.Path, keys: Collection[str]) -> list[str]:
-    """Returns the one key or the pair under which a token's vectors lie."""
-    inputs = [key for key in keys if not key.endswith("_out")]  # those of OneTrainer act behind the text encoder
-    if len(inputs) == 1:
-        return inputs
-    if set(inputs) == set(PAIR):
-        return list(PAIR)
+    """Returns the one key or the several under which a token's vectors lie, in the order of their encoders."""
+    inputs = {key for key in keys if not key.endswith("_out")}  # those of OneTrainer act behind the text encoder
+    if T5_COMFYUI in inputs:
+        inputs.discard(T5)
+    if len(inputs) == 1 or (inputs and inputs <= set(SEVERAL)):
+        return sorted(inputs, key=lambda key: SEVERAL.index(key) if key in SEVERAL else 0)
     raise _no_token(path, keys)
 
 
@@ -200,8 +209,8 @@ def _no_token(path: pathlib.Path, keys: Collection[str]) -> InteractiveActionErr
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     return InteractiveActionError(
         f"{path.name} is not a token: such a file holds one tensor (vectors, width), or clip_l and clip_g of as many "
-        f"vectors for SDXL, and this one holds {shown or 'nothing'}. Choose a file written by Save Interactive Token "
-        "or an embedding for SD 1.x, SD 2.x or SDXL."
+        f"vectors for SDXL, with t5xxl for SD 3.5 or FLUX.1, and this one holds {shown or 'nothing'}. Choose a file "
+        "written by Save Interactive Token or an embedding."
     )
 
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from einops import repeat
 
 from ..captions.dataset import InteractionDataset
 from ..errors import InteractiveActionError
+from ..models.contexts import copies_with_gradient, gradients_of_copies, tensors_of
 from ..models.protocol import Engine
 from . import hyperparameters as hp
 from .action_different import ActionDifferent
@@ -139,16 +139,14 @@ class ADIObjective:
         different = torch.stack([choice(self.of_anchor[index], generator) for index in batch.index])
         latents = (self.batches.latents[batch.index], self.batches.latents[others], self.other_latents[different])
         z_t = torch.cat([self.batches.z_t(batch, moments) for moments in latents])
-        context = self.engine.encode_prompts(batch.prompts, vectors)
-        copies = repeat(context.detach(), "... b n d -> ... (three b) n d", three=3).clone().requires_grad_()
+        context = self.engine.encode_prompts(batch.prompts, self.trainable.vectors(vectors))
+        copies = copies_with_gradient(context, 3)
         predictions = self.engine.predict_noise(z_t, batch.t.repeat(3), copies)
-        losses = torch.stack([self.batches.denoising_loss(part, batch).mean() for part in predictions.chunk(3)])
+        parts = zip(predictions.chunk(3), latents)
+        losses = torch.stack([self.batches.denoising_loss(part, batch, own).mean() for part, own in parts])
         scale = loss_scale(self.batches)
-        (of_copies,) = torch.autograd.grad(scale * losses.sum(), [copies])
-        gradients = [
-            torch.autograd.grad(context, [vectors], of_copy, retain_graph=True)[0]
-            for of_copy in of_copies.chunk(3, dim=-3)
-        ]
+        of_copies = torch.autograd.grad(scale * losses.sum(), tensors_of(copies), allow_unused=True)
+        gradients = gradients_of_copies(context, of_copies, vectors, 3)
         return losses.detach(), torch.stack(gradients) / scale
 
     def _masks(

@@ -15,9 +15,9 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ..captions.dataset import InteractionDataset
 from ..errors import InteractiveActionError
-from ..models.protocol import Engine, add_noise
+from ..models.protocol import Engine
 from .latents import Latents
-from .timesteps import min_snr_weights, timestep_weights
+from .timesteps import timestep_weights
 
 T = TypeVar("T")
 
@@ -65,9 +65,9 @@ class Batches:
         self.engine, self.dataset, self.size = engine, dataset, config.batch_size
         self.latents = Latents(engine, dataset.images)
         if sampled is None:
-            sampled = timestep_weights(config.timestep_sampling, len(engine.alphas_cumprod))
+            sampled = timestep_weights(config.timestep_sampling, len(engine.schedule))
         self.timestep_weights = sampled
-        self.min_snr_weights = min_snr_weights(engine.alphas_cumprod, config.min_snr_gamma)
+        self.min_snr_weights = engine.schedule.min_snr_weights(config.min_snr_gamma)
         loss_weights = dataset.masks if loss_weights is None else loss_weights
         self.loss_weights = None if loss_weights is None else self._latent_weights(loss_weights)
 
@@ -92,19 +92,33 @@ class Batches:
             batch: whose noise and timesteps are used.
             latents: mean and standard deviation of other images' posteriors; those of the batch's images if None.
         """
-        mean, std = self.latents[batch.index] if latents is None else latents
-        device = self.engine.device
-        return add_noise(self.engine, mean.to(device) + std.to(device) * batch.posterior_noise, batch.noise, batch.t)
+        return self.engine.schedule.add_noise(self._z_0(batch, latents), batch.noise, batch.t)
 
-    def denoising_loss(self, prediction: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Returns the squared error (B,) of predicted noise, weighted and averaged over each image's elements.
+    def target(self, batch: Batch, latents: tuple[torch.Tensor, torch.Tensor] | None = None) -> torch.Tensor:
+        """Returns what the network should predict of ``z_t(batch, latents)``: (B, C, h, w)."""
+        return self.engine.schedule.target(self._z_0(batch, latents), batch.noise)
+
+    def denoising_loss(
+        self, prediction: torch.Tensor, batch: Batch, latents: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        """Returns the squared error (B,) of a prediction, weighted and averaged over each image's elements.
+
+        Args:
+            prediction: (B, C, h, w) of the noise, or of the velocity where the model's schedule has it.
+            batch: whose noise and timesteps were used.
+            latents: as ``z_t`` got them.
 
         Source: Interactive-Action (anonymous, 2025), Eq. 3 and 4; ADI (Huang et al. 2023), Eq. 1.
         """
-        error = (prediction - batch.noise).square()
+        error = (prediction - self.target(batch, latents)).square()
         if self.loss_weights is not None:
             error = error * torch.stack([self.loss_weights[i] for i in batch.index]).to(error)
         return self.min_snr_weights.to(error)[batch.t] * error.mean((1, 2, 3))
+
+    def _z_0(self, batch: Batch, latents: tuple[torch.Tensor, torch.Tensor] | None) -> torch.Tensor:
+        mean, std = self.latents[batch.index] if latents is None else latents
+        device = self.engine.device
+        return mean.to(device) + std.to(device) * batch.posterior_noise
 
     def _sample_noise(
         self, generator: torch.Generator

@@ -127,7 +127,7 @@ def timestep_sampling(default: str) -> Any:
     return parameter(
         default,
         "Which noise levels are trained. Interactions are decided at high noise; uniform training cannot tell "
-        "lifting from pushing. 'cosine' favors high noise 3 : 1.",
+        "lifting from pushing. 'cosine' favors high noise 3 : 1, 'logit-normal' the middle.",
         label="timestep sampling",
         choices=tuple(TIMESTEP_SAMPLING),
     )

@@ -24,6 +24,7 @@ from torch.nn.functional import mse_loss
 from ..captions.dataset import InteractionDataset
 from ..errors import InteractiveActionError
 from ..models.adapters import auxiliary_lora
+from ..models.contexts import concatenate
 from ..models.protocol import Engine
 from . import hyperparameters as hp
 from .batches import Batches
@@ -129,7 +130,7 @@ def distillation(engine: Engine, dataset: InteractionDataset, config: Interactiv
         teacher_contexts = {prompt: engine.encode_prompts([prompt]) for prompt in prompts}
 
     def loss(step: Step) -> torch.Tensor:
-        contexts = torch.cat([teacher_contexts[prompt] for prompt in step.batch.prompts_and])
+        contexts = concatenate([teacher_contexts[prompt] for prompt in step.batch.prompts_and])
         with torch.no_grad():
             teacher = engine.predict_noise(step.z_t, step.batch.t, contexts)
         student = step.predict(contexts) if config.literal_eq6 else step.prediction

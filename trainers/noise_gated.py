@@ -80,7 +80,7 @@ def noise_gated(
     gate = NoiseGate(0.0, config.end_percent, config.initializer_token)
     kind = DirectionToken if config.keep_norm else Token
     token = kind(engine, config.initializer_token, config.num_vectors, gate=gate)
-    weights = gated_timesteps(gate, len(engine.alphas_cumprod))
+    weights = gated_timesteps(gate, len(engine.schedule))
     batches = Batches(engine, dataset, config, loss_weights, weights)
     return DenoisingObjective(config, batches, token, [steering(engine, dataset, config)])
 

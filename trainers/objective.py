@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from ..captions.dataset import InteractionDataset
+from ..models.contexts import Contexts
 from ..models.protocol import Engine
 from .batches import Batch, Batches
 from .trainable import Trainable
@@ -51,9 +52,9 @@ class Step:
     Args:
         batch: images, prompts, timesteps and noise.
         z_t: (B, C, h, w) noisy latents.
-        prediction: (B, C, h, w) the student's noise.
+        prediction: (B, C, h, w) the student's, of the noise or the velocity.
         vectors: the new word's, with gradient.
-        predict: contexts -> the student's noise (B, C, h, w) for other prompts at the same z_t and t.
+        predict: contexts -> the student's prediction (B, C, h, w) for other prompts at the same z_t and t.
         generator: for what a term samples.
     """
 
@@ -61,7 +62,7 @@ class Step:
     z_t: torch.Tensor
     prediction: torch.Tensor
     vectors: torch.Tensor
-    predict: Callable[[torch.Tensor], torch.Tensor]
+    predict: Callable[[Contexts], torch.Tensor]
     generator: torch.Generator
 
 
@@ -104,7 +105,7 @@ class DenoisingObjective:
         z_t = self.batches.z_t(batch)
         vectors = self.trainable.vectors(parameters)
 
-        def predict(contexts: torch.Tensor) -> torch.Tensor:
+        def predict(contexts: Contexts) -> torch.Tensor:
             with self.trainable.student(parameters):
                 return self.engine.predict_noise(z_t, batch.t, contexts)
 

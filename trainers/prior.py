@@ -31,7 +31,7 @@ def prior_preservation(engine: Engine, class_images: InteractionDataset | None, 
         batch = batches.sample_prior(step.generator)
         z_t = batches.z_t(batch)
         prediction = engine.predict_noise(z_t, batch.t, engine.encode_prompts(batch.prompts_and))
-        error = (prediction - batch.noise).square().mean((1, 2, 3))
+        error = (prediction - batches.target(batch)).square().mean((1, 2, 3))
         return (batches.min_snr_weights.to(z_t)[batch.t] * error).mean()
 
     return [Term("prior", config.prior_loss_weight, loss)]

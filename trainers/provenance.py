@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from ..files import check_text
+from ..tokens.token import FAMILY
 from .loop import TrainingState
 from .objective import Objective
 
@@ -40,7 +41,8 @@ class Origin:
 def provenance(objective: Objective, origin: Origin, state: TrainingState) -> dict[str, str]:
     """Returns what a token's or LoRA's file says of how, on which model and for how long it was learned."""
     best = state.best_step
-    architecture = ARCHITECTURES.get(tuple(objective.engine.widths), "stable-diffusion-v1")
+    of_family = objective.engine.token_metadata(objective.dataset.prompts[0][0])
+    architecture = of_family.get(FAMILY) or ARCHITECTURES.get(tuple(objective.engine.widths), "stable-diffusion-v1")
     return {
         "interactive_action.action": origin.action,
         "interactive_action.method": origin.method,
@@ -53,5 +55,6 @@ def provenance(objective: Objective, origin: Origin, state: TrainingState) -> di
         "interactive_action.step": str(state.step) if best is None else best,
         **({} if best is None else {"interactive_action.score": f"{state.scores[best]:.4f}"}),
         **({"interactive_action.processes": str(origin.processes)} if origin.processes > 1 else {}),
+        **of_family,
         "modelspec.architecture": f"{architecture}/textual-inversion",
     }

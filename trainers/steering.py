@@ -121,11 +121,13 @@ def steering(engine: Engine, dataset: InteractionDataset, config: SteeringConfig
         for prompt in {prompt for group in dataset.prompts for prompt in group}
     }
     sample = _sampler(positives, config.positives_per_image, engine.device)
+    # SDXL's two tables are of one size, and steered as one; those of a transformer's encoders are not
+    widths = (engine.width,) if engine.layers else engine.widths
 
     def loss(step: Step) -> torch.Tensor:
         losses = [
-            steering_loss(
-                step.vectors.mean(0), sample(step.generator), negatives[prompt].to(step.vectors), config.gamma
+            steering_by_encoder(
+                step.vectors.mean(0), sample(step.generator), negatives[prompt].to(step.vectors), config.gamma, widths
             )
             for prompt in step.batch.prompts
         ]
@@ -144,6 +146,15 @@ def _sampler(
         return torch.cat([positives[i] for i in indices]).to(device)
 
     return sample
+
+
+def steering_by_encoder(
+    v: torch.Tensor, positives: torch.Tensor, negatives: torch.Tensor, gamma: float, widths: Sequence[int]
+) -> torch.Tensor:
+    """Returns the mean of ``steering_loss`` over text encoders, of which ``widths`` are the parts of d."""
+    parts = zip(v.split(widths, -1), positives.split(widths, -1), negatives.split(widths, -1))
+    losses = [steering_loss(*part, gamma) for part in parts]
+    return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
 
 
 def steering_loss(

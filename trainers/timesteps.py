@@ -1,7 +1,8 @@
-"""Which noise levels are trained, and how much each counts.
+"""Which noise levels are trained.
 
 What happens between things is decided at high noise, how they look at low noise. A token that is to learn the first and
-not the second should therefore see mostly high timesteps.
+not the second should therefore see mostly high timesteps. Levels are the model's own: where a flow's schedule is
+shifted, so is what is trained.
 """
 
 from __future__ import annotations
@@ -31,10 +32,20 @@ def _cosine(timesteps: int, alpha: float = 0.5) -> torch.Tensor:
     return 1 - alpha * torch.cos(math.pi * torch.arange(timesteps) / timesteps)
 
 
+def _logit_normal(timesteps: int) -> torch.Tensor:
+    """The logit of the level is standard normal: the middle of a flow, as Stable Diffusion 3 has it.
+
+    Source: Esser et al. 2024, Eq. 19 with m = 0 and s = 1.
+    """
+    level = (torch.arange(timesteps) + 0.5) / timesteps
+    return torch.exp(-level.logit().square() / 2) / (level * (1 - level))
+
+
 TIMESTEP_SAMPLING: dict[str, Callable[[int], torch.Tensor]] = {
     "high noise": _high_noise,
     "cosine": _cosine,
     "uniform": _uniform,
+    "logit-normal": _logit_normal,
 }
 
 
@@ -49,13 +60,3 @@ def timestep_weights(sampling: str, timesteps: int) -> torch.Tensor:
             f"There is no timestep sampling called {sampling!r}. Choose one of: {', '.join(TIMESTEP_SAMPLING)}."
         )
     return TIMESTEP_SAMPLING[sampling](timesteps)
-
-
-def min_snr_weights(alphas_cumprod: torch.Tensor, gamma: float) -> torch.Tensor:
-    """Returns min(SNR, gamma) / SNR per timestep (T,); gamma 0: all ones.
-
-    It keeps the low noise levels, of which there are many and which are easy, from outvoting the others.
-    Source: Hang et al. 2023, Eq. 8: min-SNR weighting of a loss on the noise.
-    """
-    snr = alphas_cumprod / (1 - alphas_cumprod)
-    return torch.clamp(gamma / snr, max=1) if gamma else torch.ones_like(snr)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ..captions.dataset import InteractionDataset
 from ..errors import NotWrittenError
 from ..models.diffusers_engine import DiffusersEngine
+from ..models.diffusers_folder import family_of_folder, load_transformer_folder
 from ..models.single_file import load_single_file
 from ..scoring.keep_best import LoadJudges, load_judges
 from .action_different import ActionDifferent
@@ -77,16 +78,17 @@ def train(path: str | pathlib.Path, load_judges: LoadJudges = load_judges) -> li
 
 
 def load_engine(run: Run, device_index: int = 0) -> Any:
-    """Returns the run's ``DiffusersEngine``, on a GPU if there is one and the run does not say otherwise."""
+    """Returns the run's diffusers engine, on a GPU if there is one and the run does not say otherwise."""
     device = ("cuda" if torch.cuda.is_available() else "cpu") if run.device == "auto" else run.device
+    options: dict[str, Any] = {
+        "device": f"cuda:{device_index}" if device == "cuda" else device,
+        "dtype": getattr(torch, run.dtype),
+        "gradient_checkpointing": run.gradient_checkpointing,
+    }
+    if family_of_folder(run.model):
+        return load_transformer_folder(run.model, **options)
     load = DiffusersEngine.from_folder if pathlib.Path(run.model).is_dir() else load_single_file
-    return load(
-        run.model,
-        run.prediction_type or None,
-        device=f"cuda:{device_index}" if device == "cuda" else device,
-        dtype=getattr(torch, run.dtype),
-        gradient_checkpointing=run.gradient_checkpointing,
-    )
+    return load(run.model, run.prediction_type or None, **options)
 
 
 def load_datasets(run: Run) -> tuple[InteractionDataset, Any]:

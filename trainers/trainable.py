@@ -79,7 +79,9 @@ class Token:
             )
         if len(vectors) != num_vectors:
             vectors = repeat(vectors.mean(0), "d -> n d", n=num_vectors)
-        self._initial = vectors.detach().float().clone()
+        self._unit = _units(engine)
+        vectors = vectors.detach().float().clone()
+        self._initial = vectors if self._unit is None else vectors / self._unit
         self._longest = max_norm * self.initial().norm(dim=-1).mean().item() or float("inf")
 
     def initial(self) -> torch.Tensor:
@@ -88,7 +90,7 @@ class Token:
 
     def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
         """Returns the new word's vectors."""
-        return parameters
+        return parameters if self._unit is None else parameters * self._unit
 
     def adapted(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
         """While it lasts, the U-Net is the one that was learned."""
@@ -108,6 +110,18 @@ class Token:
             parameters.mul_((self._longest / parameters.norm(dim=-1, keepdim=True)).clamp(max=1))
 
 
+def _units(engine: Engine) -> torch.Tensor | None:
+    """What parameters are multiplied by to be vectors: (d,), or None where that would change nothing.
+
+    AdamW's steps are absolute, and the tables of text encoders of different size: in units of a table a learning rate
+    means the same for each.
+    """
+    if set(engine.units) == {1.0}:
+        return None
+    units = [torch.full((width,), unit) for width, unit in zip(engine.widths, engine.units)]
+    return torch.cat(units).to(engine.device)
+
+
 class DirectionToken(Token):
     """Vectors (n, d) that keep the lengths of the initial ones: their directions are learned."""
 
@@ -121,6 +135,12 @@ class LayerwiseToken(Token):
     """Vectors (L, n, d): others for each of the U-Net's L cross-attention layers, all alike at the start."""
 
     def __init__(self, engine: Engine, initializer_token: str, num_vectors: int = 1, max_norm: float = 0.0) -> None:
+        if not engine.layers:
+            raise InteractiveActionError(
+                "This model has joint attention: every block writes over the text tokens, so that no layer has words "
+                "of its own and a token cannot be layer-wise. Turn layer-wise off in Train ADI, or use Train Textual "
+                "Inversion or Train Interactive Token."
+            )
         self._layers = engine.layers
         super().__init__(engine, initializer_token, num_vectors, max_norm)
 
@@ -154,7 +174,7 @@ class TokenAndAdapter:
 
     def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
         """Returns the new word's vectors."""
-        return parameters[: self._shape.numel()].view(self._shape)
+        return self._token.vectors(parameters[: self._shape.numel()].view(self._shape))
 
     def weights(self, parameters: torch.Tensor) -> torch.Tensor:
         """Returns the adapter's part (P,) of the parameters."""

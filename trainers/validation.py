@@ -18,7 +18,7 @@ from PIL import Image
 
 from ..errors import InteractiveActionError
 from ..files import check_text, write_atomically
-from ..models.sampling import ddim, prompt_contexts
+from ..models.sampling import prompt_contexts, sample
 from .loop import TrainingState
 from .objective import Objective
 
@@ -102,7 +102,7 @@ def generate(objective: Objective, parameters: torch.Tensor, validation: Validat
     with objective.trainable.adapted(parameters):
         trainable = objective.trainable
         contexts = prompt_contexts(engine, validation.prompts, trainable.vectors(parameters), trainable.gate)
-        latents = ddim(engine, noise, contexts, validation.steps, validation.cfg)
+        latents = sample(engine, noise, contexts, validation.steps, validation.cfg)
     return engine.decode_latents(latents)
 
 

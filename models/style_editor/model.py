@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..protocol import noise_from_velocity
+from ..schedules import VariancePreserving
 from .attention import StyleAttention
 
 
@@ -54,4 +54,4 @@ class StyleEditor(torch.nn.Module):
         image, style = (torch.zeros_like(z_t) if latents is None else latents for latents in (image, style))
         conditions = self.style_attention(torch.cat([image, style], 1), context)
         predicted: torch.Tensor = self.unet(torch.cat([z_t, conditions], 1), t, encoder_hidden_states=context).sample
-        return predicted if self.velocity is None else noise_from_velocity(self.velocity, predicted, z_t, t)
+        return predicted if self.velocity is None else VariancePreserving(self.velocity).noise_from_v(predicted, z_t, t)

@@ -9,7 +9,6 @@ from interactive_action.errors import InteractiveActionError
 from interactive_action.models.adapters import auxiliary_lora
 from interactive_action.models.comfy_engine import ComfyEngine
 from interactive_action.models.comfy_tokens import add_tokens
-from interactive_action.models.protocol import add_noise
 from interactive_action.tests.stock_sampling import encode, sample
 from interactive_action.tokens.token import InteractiveToken
 
@@ -53,7 +52,7 @@ def test_word_vectors_are_the_vocabularys_rows_without_start_and_end(engine):
 
 def test_noise_is_added_as_in_equation_1(engine):
     z_0, noise = torch.ones(2, 4, 1, 1), torch.full((2, 4, 1, 1), 2.0)
-    z_t = add_noise(engine, z_0, noise, torch.tensor([0, 999]))
+    z_t = engine.schedule.add_noise(z_0, noise, torch.tensor([0, 999]))
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     abar = torch.cumprod(1 - betas, 0)
     for row, t in zip(z_t, (0, 999)):
@@ -66,7 +65,7 @@ def test_predicted_noise_is_what_the_samplers_see(checkpoint, engine):
     context, t = engine.encode_prompts(["a frog and a ball"]), torch.tensor([700])
     with torch.no_grad():
         eps = engine.predict_noise(z_t, t, context)
-        abar = engine.alphas_cumprod[700]
+        abar = engine.schedule.alphas_cumprod[700]
         sigma = ((1 - abar) / abar).sqrt()
         x_0 = checkpoint[0].model.apply_model(z_t * (1 + sigma**2).sqrt(), sigma[None], c_crossattn=context)
     assert torch.allclose((z_t - (1 - abar).sqrt() * eps) / abar.sqrt(), x_0, atol=1e-3)
@@ -136,7 +135,7 @@ def test_what_is_trained_in_layers_is_what_the_stock_nodes_draw_with(checkpoint,
         eps = engine.predict_noise(z_t, t, engine.encode_prompts(["a frog <v*> a ball"], vectors))
         taught = add_tokens(checkpoint[1], [InteractiveToken("lift", vectors)])
         context = taught.encode_from_tokens(taught.tokenize("a frog <lift> a ball"))
-        abar = engine.alphas_cumprod[700]
+        abar = engine.schedule.alphas_cumprod[700]
         sigma = ((1 - abar) / abar).sqrt()
         options = enable_layerwise_tokens(checkpoint[0]).model_options["transformer_options"]
         x_0 = checkpoint[0].model.apply_model(

@@ -216,7 +216,7 @@ def test_two_engines_one_after_the_other_share_a_u_net(file):
         context = first.encode_prompts(PROMPTS, vectors(16, 1, WIDTH))
         expected = first.predict_noise(z_t, t, context)
     first.close()
-    arguments = first.unet, first._encoders, first._load_autoencoder, first.alphas_cumprod
+    arguments = first.unet, first._encoders, first._load_autoencoder, first.schedule.alphas_cumprod
     with DiffusersEngine(*arguments) as second, torch.no_grad():
         assert torch.equal(second.predict_noise(z_t, t, context), expected)
 
@@ -254,14 +254,14 @@ def test_a_folder_that_diffusers_saved_is_the_same_model(file, small, tmp_path, 
     with torch.no_grad():
         predicted = [engine.predict_noise(*noisy(), engine.encode_prompts(PROMPTS, v)) for engine in (one, other)]
     assert torch.allclose(*predicted, atol=1e-6)
-    assert torch.equal(one.alphas_cumprod, other.alphas_cumprod)
+    assert torch.equal(one.schedule.alphas_cumprod, other.schedule.alphas_cumprod)
     assert one.fingerprint() == other.fingerprint()
 
 
 def test_v_is_turned_into_noise(file, small):
     """v = sqrt(abar) eps - sqrt(1 - abar) x_0 with z_t = sqrt(abar) x_0 + sqrt(1 - abar) eps, solved for eps."""
     (z_t, t), v = noisy(), vectors(1, WIDTH)
-    abar = small.alphas_cumprod[t].view(-1, 1, 1, 1)
+    abar = small.schedule.alphas_cumprod[t].view(-1, 1, 1, 1)
     with torch.no_grad():
         context = small.encode_prompts(PROMPTS, v)
         answer = small.predict_noise(z_t, t, context)

@@ -90,7 +90,7 @@ def test_both_engines_see_the_same_words_latents_and_schedule(engines, dataset):
         comfy.word_vectors("a robot, picking up cups (twice)"),
         diffusers.word_vectors("a robot, picking up cups (twice)"),
     )
-    assert torch.allclose(comfy.alphas_cumprod, diffusers.alphas_cumprod, rtol=1e-5)
+    assert torch.allclose(comfy.schedule.alphas_cumprod, diffusers.schedule.alphas_cumprod, rtol=1e-5)
     for one, other in zip(comfy.encode_images(dataset.images), diffusers.encode_images(dataset.images)):
         assert torch.allclose(one, other, atol=1e-4)
 

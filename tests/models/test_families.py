@@ -255,9 +255,7 @@ def test_another_family_is_refused_by_name(small, family):
         model_type=comfy.model_base.ModelType.EPS,
         model_config=object.__new__(getattr(comfy.supported_models, family)),
     )
-    with pytest.raises(
-        InteractiveActionError, match=f"SD 1.x, SD 2.x and SDXL checkpoints, and this MODEL is a {family}. Load one"
-    ):
+    with pytest.raises(InteractiveActionError, match=f"Z-Image and Krea 2, and this MODEL is a {family}. Load one"):
         ComfyEngine(types.SimpleNamespace(model=network), clip, vae)
 
 

@@ -6,7 +6,7 @@ from diffusers import DDIMScheduler
 
 from interactive_action.captions.templates import PLACEHOLDER
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.sampling import DDIM, ddim, guided, prompt_contexts
+from interactive_action.models.sampling import DDIM, guided, prompt_contexts, sample
 from interactive_action.tests.trainers.tiny import TinyEngine
 from interactive_action.tokens.noise_gate import NoiseGate
 
@@ -110,14 +110,14 @@ def test_guidance_by_hand():
 def test_an_engine_is_sampled_with_the_empty_prompts_first():
     engine, noise = TinyEngine(), torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     null, prompts = engine.encode_prompts(["", ""]), engine.encode_prompts(["a frog", "a cup here"])
-    schedule = DDIM.from_full_noise(engine.alphas_cumprod, 7)
+    schedule = DDIM.from_full_noise(engine.schedule.alphas_cumprod, 7)
 
     def predict(z, t):
         return guided(engine.predict_noise(z, t, null), engine.predict_noise(z, t, prompts), 7.5)
 
-    latents = ddim(engine, noise, [(0, 1, torch.cat([null, prompts]))], 7, 7.5)
+    latents = sample(engine, noise, [(0, 1, torch.cat([null, prompts]))], 7, 7.5)
     assert torch.allclose(latents, schedule.sample(predict, noise), atol=1e-4)
-    assert not torch.allclose(ddim(engine, noise, [(0, 1, torch.cat([prompts, null]))], 7, 7.5), latents, atol=1e-2)
+    assert not torch.allclose(sample(engine, noise, [(0, 1, torch.cat([prompts, null]))], 7, 7.5), latents, atol=1e-2)
 
 
 def test_contexts_act_in_their_bands_of_noise_alone():
@@ -135,8 +135,8 @@ def test_contexts_act_in_their_bands_of_noise_alone():
         null = engine.encode_prompts(["", ""])
         return guided(engine.predict_noise(z, t, null), engine.predict_noise(z, t, conditional), 4.0)
 
-    expected = DDIM.from_full_noise(engine.alphas_cumprod, 7).sample(predict, noise)
-    assert torch.allclose(ddim(engine, noise, contexts, 7, 4.0), expected, atol=1e-4)
+    expected = DDIM.from_full_noise(engine.schedule.alphas_cumprod, 7).sample(predict, noise)
+    assert torch.allclose(sample(engine, noise, contexts, 7, 4.0), expected, atol=1e-4)
     assert min(asked) < 0.55 * 999 < max(asked)
 
 

@@ -114,9 +114,9 @@ def test_a_plain_embedding_of_one_vector_loads_too(tmp_path):
 @pytest.mark.parametrize(
     "tensors",
     [
-        {"clip_l": torch.ones(1, 4), "t5xxl": torch.ones(1, 8)},
+        {"clip_l": torch.ones(1, 4), "unet": torch.ones(1, 8)},
         {"clip_l": torch.ones(1, 4), "clip_g": torch.ones(2, 8)},
-        {"clip_l": torch.ones(1, 4), "clip_g": torch.ones(1, 8), "t5xxl": torch.ones(1, 8)},
+        {"clip_l": torch.ones(1, 4), "clip_g": torch.ones(1, 8), "t5xxl": torch.ones(2, 8)},
     ],
 )
 def test_a_file_of_other_tensors_than_a_tokens_is_refused(tmp_path, tensors):
@@ -297,3 +297,39 @@ def test_a_file_that_is_gone_is_answered_with_a_sentence(tmp_path, name):
     with pytest.raises(InteractiveActionError, match=f"{name} is not there any more") as error:
         load_token(tmp_path / name)
     assert str(tmp_path) not in str(error.value)
+
+
+def for_encoders(keys, widths, **facts):
+    vectors = torch.arange(2.0 * sum(widths)).reshape(2, sum(widths))
+    provenance = {"interactive_action.family": "flux1", "interactive_action.encoders": ",".join(keys), **facts}
+    return InteractiveToken("lift", vectors, provenance, widths)
+
+
+def test_a_token_of_a_transformer_has_comfyuis_keys_and_t5_once_more_for_others(tmp_path):
+    from comfy.sd1_clip import load_embed
+
+    token = for_encoders(("clip_l", "t5xxl"), (3, 5))
+    path = save_token(token, tmp_path)
+    assert sorted(safetensors.torch.load_file(path)) == ["clip_l", "t5", "t5xxl"]
+    for key, part in (("clip_l", token.vectors[:, :3]), ("t5xxl", token.vectors[:, 3:]), ("t5", token.vectors[:, 3:])):
+        assert torch.equal(load_embed("lift", [str(tmp_path)], part.shape[1], key), part)
+
+
+@pytest.mark.parametrize(
+    "keys, widths",
+    [(("qwen3_4b",), (4,)), (("clip_l", "t5xxl"), (3, 5)), (("clip_l", "clip_g", "t5xxl"), (3, 4, 5))],
+)
+def test_a_token_of_a_transformer_comes_back_with_its_family_and_encoders(tmp_path, keys, widths):
+    token = for_encoders(keys, widths)
+    loaded = load_token(save_token(token, tmp_path))
+    assert torch.equal(loaded.vectors, token.vectors)
+    assert (loaded.family, loaded.encoders, loaded.widths) == ("flux1", keys, widths)
+
+
+def test_what_onetrainer_and_diffusers_write_of_flux_is_read_and_saved_for_comfyui(tmp_path):
+    tensors = {"t5": torch.ones(1, 5), "clip_l": torch.zeros(1, 3), "t5_out": torch.ones(1, 5)}
+    safetensors.torch.save_file(tensors, tmp_path / "theirs.safetensors")
+    loaded = load_token(tmp_path / "theirs.safetensors")
+    assert (loaded.encoders, loaded.widths, loaded.family) == (("clip_l", "t5xxl"), (3, 5), "")
+    assert loaded.vectors.tolist() == [[0, 0, 0, 1, 1, 1, 1, 1]]
+    assert "t5xxl" in safetensors.torch.load_file(save_token(loaded, tmp_path / "ours"))

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.models.protocol import add_noise
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset
 from interactive_action.trainers.action_different import ActionDifferent
 from interactive_action.trainers.adi import ADIConfig, ADIObjective
@@ -32,9 +31,8 @@ def separate_gradients(loss, v, seed):
     gradients = []
     for images in (DATASET.images[batch.index], DATASET.images[others], OTHERS.images[different]):
         mean, std = loss.engine.encode_images(images)
-        z_t = add_noise(
-            loss.engine, mean + std * batch.posterior_noise, batch.noise, batch.t
-        )  # the anchor's noise and t
+        z_0 = mean + std * batch.posterior_noise
+        z_t = loss.engine.schedule.add_noise(z_0, batch.noise, batch.t)  # the anchor's noise and t
         predicted = loss.engine.predict_noise(z_t, batch.t, loss.engine.encode_prompts(batch.prompts, v))  # and prompt
         gradients.append(torch.autograd.grad((predicted - batch.noise).pow(2).mean(), [v])[0])
     return gradients

@@ -28,7 +28,7 @@ def slow_losses(engine, dataset, config, v, generator):
     for k in range(batch):
         mean, std = engine.encode_images(dataset.images[index[k]][None])
         z_0 = mean + std * noises[0, k]
-        abar = engine.alphas_cumprod[t[k]]
+        abar = engine.schedule.alphas_cumprod[t[k]]
         z_t = abar.sqrt() * z_0 + (1 - abar).sqrt() * noises[1, k]
         student = engine.predict_noise(z_t, t[k : k + 1], engine.encode_prompts([y[k]], v))
         teacher = engine.predict_noise(z_t, t[k : k + 1], engine.encode_prompts([y_and[k]]))

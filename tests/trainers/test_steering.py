@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from interactive_action.trainers.steering import content_words, steering_loss
+from interactive_action.trainers.steering import content_words, steering_by_encoder, steering_loss
 
 
 def slow_steering_loss(v, positives, negatives, gamma):
@@ -37,9 +37,10 @@ def test_it_equals_the_sum_written_out_term_by_term(gamma):
 
 def test_only_directions_count():
     generator = torch.Generator().manual_seed(2)
-    v, positives, negatives = torch.randn(4, generator=generator), torch.randn(2, 4), torch.randn(3, 4)
-    assert steering_loss(3 * v, 0.1 * positives, 7 * negatives).item() == pytest.approx(
-        steering_loss(v, positives, negatives).item(), rel=1e-5
+    v, positives, negatives = torch.randn(6, 4, generator=generator).split([1, 2, 3])
+    v = v[0]
+    assert steering_loss(3 * v, 0.1 * positives, 7 * negatives, 1.0).item() == pytest.approx(
+        steering_loss(v, positives, negatives, 1.0).item(), rel=1e-5
     )
 
 
@@ -71,3 +72,11 @@ def test_negatives_are_the_prompts_other_words_without_function_words_and_the_pl
         "cube",
         "studio",
     )
+
+
+def test_encoders_of_different_size_are_steered_each_by_itself():
+    """The first is where it should be, the second where it should not: the mean of Eq. 5 in each."""
+    v, positive, negative = (torch.tensor(numbers) for numbers in ([1.0, 0, 0, 9], [[2.0, 0, 5, 0]], [[0.0, 3, 0, 7]]))
+    of_first, of_second = math.log(1 + math.exp(-1)), math.log(1 + math.exp(1))
+    loss = steering_by_encoder(v, positive, negative, 1.0, (2, 2))
+    assert loss.item() == pytest.approx((of_first + of_second) / 2)

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from interactive_action.errors import InteractiveActionError
+from interactive_action.models.schedules import VariancePreserving
 from interactive_action.tests.trainers.tiny import TinyEngine, noise_dataset, slow_denoise
 from interactive_action.trainers.loop import TrainingState, run_key, step_generator, training_steps
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, textual_inversion
-from interactive_action.trainers.timesteps import min_snr_weights
 
 CONFIG = TextualInversionConfig(steps=6, batch_size=3, learning_rate=0.02, seed=3)
 DATASET = noise_dataset()
@@ -83,15 +83,16 @@ def test_no_vector_is_longer_than_the_limit_and_shorter_ones_are_left_alone():
 
 def test_min_snr_weights_are_worked_out_by_hand():
     # abar 0.9: SNR 9, weight 5/9; abar 0.5: SNR 1, weight 1
-    assert min_snr_weights(torch.tensor([0.9, 0.5]), 5.0).tolist() == pytest.approx([5 / 9, 1.0])
-    assert min_snr_weights(torch.tensor([0.9, 0.5]), 0.0).tolist() == [1.0, 1.0]
+    schedule = VariancePreserving(torch.tensor([0.9, 0.5]))
+    assert schedule.min_snr_weights(5.0).tolist() == pytest.approx([5 / 9, 1.0])
+    assert schedule.min_snr_weights(0.0).tolist() == [1.0, 1.0]
 
 
 def test_min_snr_weighs_each_image_by_its_timestep():
     loss = loss_of(min_snr_gamma=0.5)
     batch, v = loss.batches.sample(step_generator(0, 0)), loss.trainable.initial()
     slow = torch.stack(slow_denoise(loss.engine, DATASET, batch, v))
-    weights = min_snr_weights(loss.engine.alphas_cumprod, 0.5)[batch.t]
+    weights = loss.engine.schedule.min_snr_weights(0.5)[batch.t]
     assert loss.losses(v, step_generator(0, 0))["total"].item() == pytest.approx(
         (weights * slow).mean().item(), rel=1e-5
     )

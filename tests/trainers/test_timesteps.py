@@ -35,3 +35,9 @@ def test_every_law_gives_usable_weights_for_any_schedule(law):
 def test_an_unknown_law_is_answered_with_the_known_ones():
     with pytest.raises(InteractiveActionError, match="'lognormal'.*high noise, cosine, uniform"):
         timestep_weights("lognormal", 1000)
+
+
+def test_logit_normal_prefers_the_middle_and_both_ends_alike():
+    weights = timestep_weights("logit-normal", 1000)
+    assert torch.allclose(weights, weights.flip(0), rtol=1e-3)
+    assert weights[500] / weights[66] == pytest.approx(8.13, rel=1e-2)  # 4 to exp(-2.64^2 / 2) / (.0665 * .9335)

@@ -100,7 +100,7 @@ def test_with_one_step_it_is_the_models_guess_from_noise():
     loss = textual_inversion(TinyEngine(), DATASET, CONFIG)
     engine, v = loss.engine, loss.trainable.initial()
     z = torch.randn((2, 4, 3, 3), generator=torch.Generator().manual_seed(0))
-    t, abar = torch.tensor([999, 999]), engine.alphas_cumprod[999]
+    t, abar = torch.tensor([999, 999]), engine.schedule.alphas_cumprod[999]
     plain = engine.predict_noise(z, t, engine.encode_prompts(["", ""]))
     eps = plain + 7.5 * (engine.predict_noise(z, t, engine.encode_prompts(list(VALIDATION.prompts), v)) - plain)
     expected = engine.decode_latents((z - (1 - abar).sqrt() * eps) / abar.sqrt())

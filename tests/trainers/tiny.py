@@ -7,7 +7,7 @@ import torch
 
 from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.captions.templates import PLACEHOLDER
-from interactive_action.models.protocol import add_noise
+from interactive_action.models.schedules import VariancePreserving
 
 TOKENS = 10
 
@@ -19,8 +19,8 @@ class TinyEngine:
 
     def __init__(self, layers=3, width=12, seed=0, dtype=torch.float32):
         draw = torch.Generator().manual_seed(seed)
-        self.layers, self.width, self.widths, self.dtype = layers, width, (width,), dtype
-        self.alphas_cumprod = torch.cumprod(1 - torch.linspace(0.03, 0.14, 1000) ** 2, 0)
+        self.layers, self.width, self.widths, self.units, self.dtype = layers, width, (width,), (1.0,), dtype
+        self.schedule = VariancePreserving(torch.cumprod(1 - torch.linspace(0.03, 0.14, 1000) ** 2, 0))
         self.table = torch.randn(64, width, generator=draw).to(dtype)
         self.mix, *projections = torch.randn(1 + 2 * layers, width, width, generator=draw).to(dtype) / width**0.5
         self.projections = [_linear(weight) for weight in projections]
@@ -70,6 +70,9 @@ class TinyEngine:
             f"down_blocks.{i // 2}.attn2.{kinds[i % 2]}.weight": f"{i}.weight" for i in range(len(self.projections))
         }
 
+    def token_metadata(self, prompt):
+        return {}
+
     def fingerprint(self):
         return "tiny"
 
@@ -93,7 +96,8 @@ def slow_denoise(engine, dataset, batch, v):
     losses = []
     for k, image in enumerate(batch.index):
         mean, std = engine.encode_images(dataset.images[image][None])
-        z_t = add_noise(engine, mean + std * batch.posterior_noise[k], batch.noise[k][None], batch.t[k : k + 1])
+        z_0 = mean + std * batch.posterior_noise[k]
+        z_t = engine.schedule.add_noise(z_0, batch.noise[k][None], batch.t[k : k + 1])
         predicted = engine.predict_noise(z_t, batch.t[k : k + 1], engine.encode_prompts([batch.prompts[k]], v))
         losses.append((predicted - batch.noise[k]).pow(2).mean())
     return losses

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ...captions.dataset import InteractionDataset
 from ...files import write_atomically
 from ...models.protocol import Engine
-from ...models.sampling import ddim, prompt_contexts
+from ...models.sampling import prompt_contexts, sample
 from ...tensor_files import safetensors_bytes
 from ...tokens.noise_gate import EVERYWHERE, NoiseGate
 from ...trainers.action_different import ActionDifferent
@@ -165,5 +165,5 @@ def generate(
         contexts = prompt_contexts(engine, batch, vectors, gate)
         generator = torch.Generator().manual_seed(seed * 10_000 + start)
         noise = torch.randn(len(batch), 4, side // 8, side // 8, generator=generator)
-        parts.append(engine.decode_latents(ddim(engine, noise, contexts, STEPS, cfg)))
+        parts.append(engine.decode_latents(sample(engine, noise, contexts, STEPS, cfg)))
     return torch.cat(parts)
