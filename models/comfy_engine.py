@@ -100,6 +100,11 @@ class ComfyEngine:
         return sum(self.widths)
 
     @property
+    def encoders(self) -> tuple[str, ...]:
+        """See ``Engine.encoders``."""
+        return tuple(self._parts)
+
+    @property
     def units(self) -> tuple[float, ...]:
         """See ``Engine.units``: learning rates are for these encoders' tables."""
         return (1.0,) * len(self.widths)

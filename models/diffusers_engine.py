@@ -138,6 +138,11 @@ class DiffusersEngine:
             raise InteractiveActionError(f"{folder.name!r} could not be read: {error}") from error
 
     @property
+    def encoders(self) -> tuple[str, ...]:
+        """See ``Engine.encoders``: SD 2.x alone has OpenCLIP's text encoder H."""
+        return ("clip_l", "clip_g") if len(self.widths) == 2 else ("clip_h" if self.width == 1024 else "clip_l",)
+
+    @property
     def units(self) -> tuple[float, ...]:
         """See ``Engine.units``: learning rates are for these encoders' tables."""
         return (1.0,) * len(self.widths)

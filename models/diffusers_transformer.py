@@ -75,6 +75,7 @@ class DiffusersTransformerEngine:
                 f"{', '.join(KEYS[family])}. Give a folder that diffusers saved of the whole model."
             )
         self.family, self._encoders, self.device = family, dict(encoders), torch.device(device)
+        self.encoders = tuple(encoders)
         self.widths = tuple(encoder.width for encoder in encoders.values())
         self.units = tuple(1.0 if key.startswith("clip_") else _unit(part.table) for key, part in encoders.items())
         self.schedule = FlowMatching(sigmas.float().cpu())

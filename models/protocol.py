@@ -23,6 +23,7 @@ class Engine(Protocol):
     Attributes:
         device: where tensors given to ``predict_noise`` live.
         width: d, of a vector of the new word.
+        encoders: names of its text encoders, ComfyUI's.
         widths: of the vocabulary tables of its text encoders, whose sum d is: a vector for SDXL is CLIP's, then
             OpenCLIP's behind it.
         units: of each text encoder, how much larger than CLIP's the numbers of its table are; 1 for CLIP's.
@@ -35,6 +36,10 @@ class Engine(Protocol):
 
     device: torch.device
     widths: tuple[int, ...]
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """ComfyUI's names of the text encoders, such as clip_l and t5xxl, as many as ``widths``."""
 
     @property
     def schedule(self) -> Schedule:

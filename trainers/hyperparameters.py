@@ -138,6 +138,15 @@ def num_vectors() -> Any:
     return parameter(1, "How many vectors the new word has.", minimum=1, maximum=16, advanced=True)
 
 
+def text_encoders() -> Any:
+    """Which text encoders' vectors are learned."""
+    tooltip = (
+        "Which text encoders get a new vector, such as 'clip_l' or 't5xxl' of FLUX.1; several with commas between. The "
+        "others keep reading the initializer token. Empty: all. Only for methods that train a plain token."
+    )
+    return parameter("", tooltip, label="text encoders", group="options")
+
+
 def weight_decay() -> Any:
     """AdamW's weight decay."""
     return parameter(1e-2, "AdamW's weight decay.", minimum=0.0, maximum=1.0, step=0.001, advanced=True)

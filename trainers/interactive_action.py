@@ -82,6 +82,7 @@ class InteractiveActionConfig(hp.Config):
     min_snr_gamma: float = hp.min_snr_gamma()
     ema_decay: float = hp.ema_decay()
     max_embedding_norm: float = hp.max_embedding_norm()
+    text_encoders: str = hp.text_encoders()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -109,7 +110,13 @@ def interactive_action(
     8: a token, denoising, steering and distillation. Arguments: ``textual_inversion``.
     """
     batches = Batches(engine, dataset, config, loss_weights)
-    token = Token(engine, config.initializer_token, config.num_vectors, config.max_embedding_norm)
+    token = Token(
+        engine,
+        config.initializer_token,
+        config.num_vectors,
+        config.max_embedding_norm,
+        text_encoders=config.text_encoders,
+    )
     terms = [steering(engine, dataset, config), distillation(engine, dataset, config)]
     if not config.auxiliary_lora_rank:
         return DenoisingObjective(config, batches, token, terms)

@@ -64,6 +64,7 @@ class NoiseGatedConfig(hp.Config):
     grad_accumulation_steps: int = hp.grad_accumulation_steps()
     min_snr_gamma: float = hp.min_snr_gamma()
     ema_decay: float = hp.ema_decay()
+    text_encoders: str = hp.text_encoders()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,7 +80,7 @@ def noise_gated(
     """
     gate = NoiseGate(0.0, config.end_percent, config.initializer_token)
     kind = DirectionToken if config.keep_norm else Token
-    token = kind(engine, config.initializer_token, config.num_vectors, gate=gate)
+    token = kind(engine, config.initializer_token, config.num_vectors, gate=gate, text_encoders=config.text_encoders)
     weights = gated_timesteps(gate, len(engine.schedule))
     batches = Batches(engine, dataset, config, loss_weights, weights)
     return DenoisingObjective(config, batches, token, [steering(engine, dataset, config)])

@@ -43,6 +43,7 @@ class ReVersionConfig(hp.Config):
     min_snr_gamma: float = hp.min_snr_gamma()
     ema_decay: float = hp.ema_decay()
     max_embedding_norm: float = hp.max_embedding_norm()
+    text_encoders: str = hp.text_encoders()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,6 +54,12 @@ def reversion(
     engine: Engine, dataset: InteractionDataset, config: ReVersionConfig, loss_weights: torch.Tensor | None = None
 ) -> DenoisingObjective:
     """Returns the objective: a token, denoising and steering. Arguments: ``textual_inversion``."""
-    token = Token(engine, config.initializer_token, config.num_vectors, config.max_embedding_norm)
+    token = Token(
+        engine,
+        config.initializer_token,
+        config.num_vectors,
+        config.max_embedding_norm,
+        text_encoders=config.text_encoders,
+    )
     batches = Batches(engine, dataset, config, loss_weights)
     return DenoisingObjective(config, batches, token, [steering(engine, dataset, config)])

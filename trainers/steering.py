@@ -21,6 +21,7 @@ from ..errors import InteractiveActionError
 from ..models.protocol import Engine
 from .hyperparameters import parameter
 from .objective import Step, Term
+from .trainable import learned_encoders
 
 # Words that say nothing about what is in the image make no useful negatives.
 FUNCTION_WORDS = frozenset(
@@ -122,12 +123,19 @@ def steering(engine: Engine, dataset: InteractionDataset, config: SteeringConfig
     }
     sample = _sampler(positives, config.positives_per_image, engine.device)
     # SDXL's two tables are of one size, and steered as one; those of a transformer's encoders are not
-    widths = (engine.width,) if engine.layers else engine.widths
+    learned = learned_encoders(engine, getattr(config, "text_encoders", ""))
+    together = engine.layers > 0 and all(learned)
+    widths, learned = ((engine.width,), (True,)) if together else (engine.widths, learned)
 
     def loss(step: Step) -> torch.Tensor:
         losses = [
             steering_by_encoder(
-                step.vectors.mean(0), sample(step.generator), negatives[prompt].to(step.vectors), config.gamma, widths
+                step.vectors.mean(0),
+                sample(step.generator),
+                negatives[prompt].to(step.vectors),
+                config.gamma,
+                widths,
+                learned,
             )
             for prompt in step.batch.prompts
         ]
@@ -149,11 +157,16 @@ def _sampler(
 
 
 def steering_by_encoder(
-    v: torch.Tensor, positives: torch.Tensor, negatives: torch.Tensor, gamma: float, widths: Sequence[int]
+    v: torch.Tensor,
+    positives: torch.Tensor,
+    negatives: torch.Tensor,
+    gamma: float,
+    widths: Sequence[int],
+    learned: Sequence[bool],
 ) -> torch.Tensor:
-    """Returns the mean of ``steering_loss`` over text encoders, of which ``widths`` are the parts of d."""
+    """Returns the mean of ``steering_loss`` over the ``learned`` text encoders; ``widths`` are all parts of d."""
     parts = zip(v.split(widths, -1), positives.split(widths, -1), negatives.split(widths, -1))
-    losses = [steering_loss(*part, gamma) for part in parts]
+    losses = [steering_loss(*part, gamma) for part, used in zip(parts, learned) if used]
     return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
 
 

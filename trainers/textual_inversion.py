@@ -36,6 +36,7 @@ class TextualInversionConfig(hp.Config):
     min_snr_gamma: float = hp.min_snr_gamma()
     ema_decay: float = hp.ema_decay()
     max_embedding_norm: float = hp.max_embedding_norm()
+    text_encoders: str = hp.text_encoders()
 
 
 def textual_inversion(
@@ -52,5 +53,11 @@ def textual_inversion(
         config: hyperparameters.
         loss_weights: (N, H, W), how much each pixel counts; None: the dataset's masks.
     """
-    token = Token(engine, config.initializer_token, config.num_vectors, config.max_embedding_norm)
+    token = Token(
+        engine,
+        config.initializer_token,
+        config.num_vectors,
+        config.max_embedding_norm,
+        text_encoders=config.text_encoders,
+    )
     return DenoisingObjective(config, Batches(engine, dataset, config, loss_weights), token)

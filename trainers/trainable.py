@@ -6,6 +6,7 @@ The optimizer, resuming and averaging see that tensor alone; what its numbers me
 from __future__ import annotations
 
 import contextlib
+import re
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -56,9 +57,10 @@ class Token:
         num_vectors: n.
         max_norm: how long a vector may become, in mean lengths of the initial ones; 0: no limit.
         gate: the noise levels at which the word acts.
+        text_encoders: whose vectors are learned, with commas between; the others' stay the initial ones. Empty: all.
 
     Raises:
-        InteractiveActionError: the initializer token is empty.
+        InteractiveActionError: the initializer token is empty, or the model has no such text encoder.
     """
 
     trains_token = True
@@ -70,8 +72,10 @@ class Token:
         num_vectors: int = 1,
         max_norm: float = 0.0,
         gate: NoiseGate = EVERYWHERE,
+        text_encoders: str = "",
     ) -> None:
         self.gate = gate
+        self._learned = _learned(engine, text_encoders)
         vectors = engine.word_vectors(initializer_token)
         if len(vectors) == 0:
             raise InteractiveActionError(
@@ -90,6 +94,8 @@ class Token:
 
     def vectors(self, parameters: torch.Tensor) -> torch.Tensor:
         """Returns the new word's vectors."""
+        if self._learned is not None:
+            parameters = torch.where(self._learned, parameters, self._initial.to(parameters))
         return parameters if self._unit is None else parameters * self._unit
 
     def adapted(self, parameters: torch.Tensor) -> AbstractContextManager[None]:
@@ -106,8 +112,14 @@ class Token:
 
     def limit_norm_(self, parameters: torch.Tensor) -> None:
         """Shortens vectors that are too long, in place."""
+        self._restore_(parameters)
         if parameters.norm(dim=-1).max() > self._longest:
             parameters.mul_((self._longest / parameters.norm(dim=-1, keepdim=True)).clamp(max=1))
+
+    def _restore_(self, parameters: torch.Tensor) -> None:
+        """Gives vectors that are not learned their initial numbers again, which weight decay took some of."""
+        if self._learned is not None:
+            parameters.copy_(torch.where(self._learned, parameters, self._initial.to(parameters)))
 
 
 def _units(engine: Engine) -> torch.Tensor | None:
@@ -122,13 +134,44 @@ def _units(engine: Engine) -> torch.Tensor | None:
     return torch.cat(units).to(engine.device)
 
 
+def _learned(engine: Engine, text_encoders: str) -> torch.Tensor | None:
+    """Which numbers of a vector are learned: bool (d,), or None where all are."""
+    chosen = learned_encoders(engine, text_encoders)
+    if all(chosen):
+        return None
+    parts = [torch.full((width,), learned) for width, learned in zip(engine.widths, chosen)]
+    return torch.cat(parts).to(engine.device)
+
+
+def learned_encoders(engine: Engine, text_encoders: str) -> tuple[bool, ...]:
+    """Returns for each of an engine's text encoders whether vectors are learned for it.
+
+    Args:
+        engine: whose ``encoders`` are named.
+        text_encoders: some of their names, with commas between; empty: all.
+
+    Raises:
+        InteractiveActionError: the model has no text encoder of such a name.
+    """
+    names = [name for name in re.split(r"[\s,]+", text_encoders) if name]
+    if unknown := [name for name in names if name not in engine.encoders]:
+        raise InteractiveActionError(
+            f"text_encoders names {', '.join(unknown)}, and this model has {', '.join(engine.encoders)}. Write some of "
+            "these, or leave it empty for all."
+        )
+    return tuple(not names or name in names for name in engine.encoders)
+
+
 class DirectionToken(Token):
     """Vectors (n, d) that keep the lengths of the initial ones: their directions are learned."""
 
     def limit_norm_(self, parameters: torch.Tensor) -> None:
-        """Gives each vector its length again, in place."""
-        lengths = self._initial.norm(dim=-1, keepdim=True).to(parameters)
-        parameters.mul_(lengths / parameters.norm(dim=-1, keepdim=True))
+        """Gives each vector its length again, in place: the part that is learned, where only one is."""
+        initial = self._initial.to(parameters)
+        learned = torch.ones_like(parameters[0], dtype=torch.bool) if self._learned is None else self._learned
+        lengths = [(vectors * learned).norm(dim=-1, keepdim=True) for vectors in (initial, parameters)]
+        parameters.mul_(lengths[0] / lengths[1])
+        self._restore_(parameters)
 
 
 class LayerwiseToken(Token):

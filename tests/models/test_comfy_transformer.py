@@ -2,36 +2,20 @@
 
 import contextlib
 import enum
-import multiprocessing
-import os
-import signal
-import time
 
 import pytest
 import torch
 
-from interactive_action.captions.dataset import InteractionDataset
 from interactive_action.models.comfy_engine import engine_for
 from interactive_action.models.comfy_tokens import add_tokens
 from interactive_action.models.comfy_transformer import ComfyTransformerEngine
-from interactive_action.tests.models.tiny_transformers import FAMILIES, loaded, shared
+from interactive_action.tests.models.tiny_transformers import loaded
 from interactive_action.tokens.token import InteractiveToken
 from interactive_action.tokens.token_file import save_token
-from interactive_action.trainers.action_different import ActionDifferent
-from interactive_action.trainers.adi import ADIConfig, ADIObjective
-from interactive_action.trainers.interactive_action import InteractiveActionConfig, interactive_action
-from interactive_action.trainers.loop import TrainingState, step_generator, training_steps
-from interactive_action.trainers.noise_gated import NoiseGatedConfig, noise_gated
+from interactive_action.trainers.loop import TrainingState, training_steps
 from interactive_action.trainers.textual_inversion import TextualInversionConfig, textual_inversion
-from interactive_action.trainers.validation import Validation, generate
 
 PROMPT = "a frog <v*> a red cup"
-
-
-@pytest.fixture(scope="module", params=FAMILIES)
-def small(request):
-    """(MODEL, CLIP, VAE) of each family in turn."""
-    return shared(request.param)
 
 
 def random(*shape, seed=0):
@@ -41,14 +25,6 @@ def random(*shape, seed=0):
 def noisy(engine, batch=1, seed=0):
     """Latents of 4 x 4, without asking an autoencoder."""
     return random(batch, engine._model.latent_format.latent_channels, 4, 4, seed=seed)
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    """Three images, whose prompts are of different length."""
-    images = torch.rand(3, 32, 32, 3, generator=torch.Generator().manual_seed(0))
-    prompts = (("a frog <v*> a red cup",), ("a photo of a frog <v*> a ball on a table",), ("a frog <v*> a cup",))
-    return InteractionDataset(images, prompts, tuple((p.replace("<v*>", "and"),) for (p,) in prompts))
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
@@ -238,82 +214,6 @@ def test_an_engine_that_cannot_start_leaves_no_trace(small, monkeypatch):
     assert process_state(small) == before
 
 
-def test_fifty_steps_lower_the_loss(small, dataset):
-    """Of one batch: what random weights make of other images and noise says nothing of it."""
-    config = TextualInversionConfig(steps=50, batch_size=1, learning_rate=0.01)
-    with engine_for(*small) as engine:
-        objective = textual_inversion(engine, dataset, config)
-        gradient = objective.gradient
-        objective.gradient = lambda parameters, _: gradient(parameters, step_generator(1, 0))
-        state = TrainingState.begin(objective.trainable.initial())
-        for _ in training_steps(objective, state):
-            pass
-    losses = state.losses["denoise"]
-    assert losses[-1] < losses[25] < losses[0]
-
-
-def test_a_run_goes_on_in_another_process_to_the_same_bits(small, dataset, tmp_path):
-    """Another engine stands for the other process, and only the state's file passes between them."""
-    config, states = TextualInversionConfig(steps=5, batch_size=2, ema_decay=0.9, num_vectors=2), []
-    for stops in ((5,), (2, 5)):
-        path = tmp_path / str(len(stops))
-        for stop in stops:
-            with engine_for(*small, gradient_checkpointing=True) as engine:
-                objective = textual_inversion(engine, dataset, config)
-                state = TrainingState.load(path, "run") or TrainingState.begin(objective.trainable.initial())
-                for _ in training_steps(objective, state):
-                    if state.step == stop:
-                        break
-                state.save(path, "run")
-        states.append(state)
-    whole, resumed = states
-    for name in ("parameters", "average", "exp_avg", "exp_avg_sq"):
-        assert torch.equal(getattr(whole, name), getattr(resumed, name))
-    assert whole.losses == resumed.losses
-
-
-def test_steering_and_distillation_have_gradients_and_vectors_move_in_units_of_their_table(small, dataset):
-    config = InteractiveActionConfig(steering_words=("holding", "lifting up"), negative_words=("kicking",), steps=1)
-    with engine_for(*small) as engine:
-        objective = interactive_action(engine, dataset, config)
-        state = TrainingState.begin(objective.trainable.initial())
-        start = objective.trainable.vectors(state.parameters)
-        assert torch.allclose(start, engine.word_vectors("handling").mean(0), rtol=1e-4, atol=1e-6)
-        [_] = training_steps(objective, state)
-        assert all(state.losses[name][0] > 0 for name in ("denoise", "steer", "distill"))
-        moved = (objective.trainable.vectors(state.parameters) - start).abs()
-        for part, unit in zip(moved.split(engine.widths, -1), engine.units):
-            assert part.max().item() == pytest.approx(config.learning_rate * unit, rel=0.05)
-
-
-def test_validation_images_show_a_word_that_acts_at_high_noise_alone(small, dataset):
-    config = NoiseGatedConfig(steering_words=("holding",), end_percent=0.6)
-    with engine_for(*small) as engine:
-        objective = noise_gated(engine, dataset, config)
-        validation = Validation(prompts=("a frog <v*> a cup", "a frog and a ball"), steps=4, cfg=2.0)
-        start = objective.trainable.initial()
-        one, other = (generate(objective, parameters, validation) for parameters in (start, -start))
-    assert one.shape == (2, 32, 32, 3)
-    assert not torch.equal(one[0], other[0])
-    assert torch.equal(one[1], other[1])
-
-
-def test_adi_finds_three_gradients_in_one_pass_without_layers(small, dataset):
-    others = ActionDifferent.in_order(1 - dataset.images, 3)
-    with engine_for(*small) as engine:
-        objective = ADIObjective(engine, dataset, ADIConfig(layer_wise=False), others)
-        v = torch.nn.Parameter(objective.trainable.initial())
-        batch = objective.batches.sample(step_generator(4, 0))
-        _, gradients = objective.triple_gradients(v, batch, step_generator(5, 0))
-        vectors = objective.trainable.vectors(v)
-        prediction = engine.predict_noise(
-            objective.batches.z_t(batch), batch.t, engine.encode_prompts(batch.prompts, vectors)
-        )
-        [alone] = torch.autograd.grad(objective.batches.denoising_loss(prediction, batch).mean(), [v])
-    assert torch.allclose(gradients[0], alone, rtol=1e-2, atol=1e-4 * alone.abs().max().item())
-    assert not torch.allclose(gradients[0], gradients[1], rtol=0.1)
-
-
 def test_prompts_of_different_length_are_predicted_together_as_one_by_one(small):
     prompts, t = ["a frog", "a photo of a frog and a very red ball"], torch.tensor([100, 900])
     with engine_for(*small) as engine, torch.no_grad():
@@ -340,40 +240,3 @@ def test_bfloat16_weights_give_the_gradient_within_their_precision(family):
             gradients += torch.autograd.grad(1024 * (prediction - noisy(engine, seed=1)).square().mean(), [v])
     assert torch.cosine_similarity(*map(torch.flatten, gradients), 0) > 0.99
     assert gradients[1].norm().item() == pytest.approx(gradients[0].norm().item(), rel=0.05)
-
-
-def learn(small, dataset, path):
-    """What a node does, in a process of its own: a state after each step."""
-    torch.set_num_threads(1)  # of a pool that the parent has there is nothing left in a child
-    config = TextualInversionConfig(steps=12, batch_size=1, ema_decay=0.9)
-    with engine_for(*small) as engine:
-        objective = textual_inversion(engine, dataset, config)
-        state = TrainingState.load(path, "run") or TrainingState.begin(objective.trainable.initial())
-        for _ in training_steps(objective, state):
-            state.save(path, "run")
-
-
-@pytest.mark.slow
-def test_a_run_that_is_killed_learns_the_same_token(dataset, tmp_path):
-    """kill -9 after the fourth and after the eighth step."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    small, processes = shared("z-image"), multiprocessing.get_context("fork")
-    learn(small, dataset, whole)
-    for steps in (4, 8, 12):
-        child = processes.Process(target=learn, args=(small, dataset, killed))
-        child.start()
-        while child.is_alive() and steps < 12 and steps_of(killed) < steps:
-            time.sleep(0.002)
-        if steps < 12:
-            os.kill(child.pid, signal.SIGKILL)
-        child.join()
-        assert child.exitcode == (0 if steps == 12 else -signal.SIGKILL)
-    expected, found = (TrainingState.load(file, "run") for file in (whole, killed))
-    for name in ("parameters", "average", "exp_avg", "exp_avg_sq"):
-        assert torch.equal(getattr(found, name), getattr(expected, name))
-    assert found.losses == expected.losses
-
-
-def steps_of(path):
-    state = TrainingState.load(path, "run") if path.exists() else None
-    return state.step if state else 0

@@ -78,5 +78,7 @@ def test_encoders_of_different_size_are_steered_each_by_itself():
     """The first is where it should be, the second where it should not: the mean of Eq. 5 in each."""
     v, positive, negative = (torch.tensor(numbers) for numbers in ([1.0, 0, 0, 9], [[2.0, 0, 5, 0]], [[0.0, 3, 0, 7]]))
     of_first, of_second = math.log(1 + math.exp(-1)), math.log(1 + math.exp(1))
-    loss = steering_by_encoder(v, positive, negative, 1.0, (2, 2))
+    loss = steering_by_encoder(v, positive, negative, 1.0, (2, 2), (True, True))
     assert loss.item() == pytest.approx((of_first + of_second) / 2)
+    alone = steering_by_encoder(v, positive, negative, 1.0, (2, 2), (False, True))
+    assert alone.item() == pytest.approx(of_second)
