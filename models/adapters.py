@@ -217,7 +217,14 @@ def auxiliary_lora(engine: Engine, rank: int) -> LoRA:
 
 
 def attention_lora(engine: Engine, rank: int) -> LoRA:
-    """Returns a LoRA on all attentions of an engine's U-Net, in the order of diffusers' names."""
+    """Returns a LoRA on all attentions of an engine's U-Net, in the order of diffusers' names.
+
+    Of a transformer in ComfyUI in the order of its own names, which stand in the file as they are.
+    """
+    if engine.lora_prefix:
+        names_of = {layer: name for name, layer in engine.unet.named_modules()}
+        own = {names_of[layer]: layer for layer in engine.attention_projections()}
+        return LoRA(own, rank, lambda name: f"{engine.lora_prefix}.{name}")
     names = weight_names(engine, ATTENTION).items()
     layers = {
         theirs.removesuffix(".weight"): engine.unet.get_submodule(ours.removesuffix(".weight"))

@@ -100,6 +100,11 @@ class ComfyEngine:
         return sum(self.widths)
 
     @property
+    def lora_prefix(self) -> str:
+        """See ``Engine.lora_prefix``."""
+        return ""
+
+    @property
     def encoders(self) -> tuple[str, ...]:
         """See ``Engine.encoders``."""
         return tuple(self._parts)

@@ -57,6 +57,7 @@ class ComfyTransformerEngine:
     """
 
     layers = 0  # joint attention has no cross-attention layers
+    lora_prefix = "diffusion_model"  # by which ComfyUI finds a layer of any model
 
     def __init__(self, model: ModelPatcher, clip: CLIP, vae: VAE, gradient_checkpointing: bool = False) -> None:
         self._family: Family = require_pair(model.model, clip)
@@ -174,15 +175,15 @@ class ComfyTransformerEngine:
         return [layer for name, layer in self.unet.named_modules() if PROJECTIONS.search(name)]
 
     def unet_names(self) -> dict[str, str]:
-        """Refuses: no weights of transformers are trained here.
+        """Refuses: a transformer's weights are trained as a LoRA alone, under its own names.
 
         Raises:
             InteractiveActionError: always.
         """
         raise InteractiveActionError(
-            f"{self._family.title} has joint attention, in which words have no keys and values of their own, and its "
-            "weights are not trained by this node. Train a token with Train Interactive Token, or a LoRA with "
-            "ComfyUI's Train LoRA."
+            f"{self._family.title} has joint attention, in which words have no keys and values of their own, and "
+            "is too large to be trained whole. Train a token with Train Interactive Token, or a LoRA with Train LoRA "
+            "(DreamBooth) and a rank above 0."
         )
 
     def token_metadata(self, prompt: str) -> dict[str, str]:

@@ -138,6 +138,11 @@ class DiffusersEngine:
             raise InteractiveActionError(f"{folder.name!r} could not be read: {error}") from error
 
     @property
+    def lora_prefix(self) -> str:
+        """See ``Engine.lora_prefix``."""
+        return ""
+
+    @property
     def encoders(self) -> tuple[str, ...]:
         """See ``Engine.encoders``: SD 2.x alone has OpenCLIP's text encoder H."""
         return ("clip_l", "clip_g") if len(self.widths) == 2 else ("clip_h" if self.width == 1024 else "clip_l",)

@@ -57,6 +57,7 @@ class DiffusersTransformerEngine:
     """
 
     layers = 0  # joint attention has no cross-attention layers
+    lora_prefix = ""
 
     def __init__(
         self,

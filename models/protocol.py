@@ -23,6 +23,7 @@ class Engine(Protocol):
     Attributes:
         device: where tensors given to ``predict_noise`` live.
         width: d, of a vector of the new word.
+        lora_prefix: what stands before a layer's own name in a LoRA file, and a dot; empty: such names are diffusers'.
         encoders: names of its text encoders, ComfyUI's.
         widths: of the vocabulary tables of its text encoders, whose sum d is: a vector for SDXL is CLIP's, then
             OpenCLIP's behind it.
@@ -36,6 +37,10 @@ class Engine(Protocol):
 
     device: torch.device
     widths: tuple[int, ...]
+
+    @property
+    def lora_prefix(self) -> str:
+        """What stands before a layer's own name in a LoRA file; empty where the file has diffusers' names."""
 
     @property
     def encoders(self) -> tuple[str, ...]:

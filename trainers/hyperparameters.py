@@ -144,7 +144,7 @@ def text_encoders() -> Any:
         "Which text encoders get a new vector, such as 'clip_l' or 't5xxl' of FLUX.1; several with commas between. The "
         "others keep reading the initializer token. Empty: all. Only for methods that train a plain token."
     )
-    return parameter("", tooltip, label="text encoders", group="options")
+    return parameter("", tooltip, label="text encoders", advanced=True, group="options")
 
 
 def weight_decay() -> Any:

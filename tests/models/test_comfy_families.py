@@ -109,7 +109,6 @@ def test_layer_wise_tokens_and_weights_of_cross_attention_are_refused_with_what_
                 build()
         for build in (
             lambda: custom_diffusion(engine, dataset, CustomDiffusionConfig(initializer_token="handling")),
-            lambda: dreambooth(engine, dataset, DreamBoothConfig()),
             lambda: dreambooth(engine, dataset, DreamBoothConfig(rank=0)),
         ):
             with pytest.raises(

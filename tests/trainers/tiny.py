@@ -20,7 +20,7 @@ class TinyEngine:
     def __init__(self, layers=3, width=12, seed=0, dtype=torch.float32):
         draw = torch.Generator().manual_seed(seed)
         self.layers, self.width, self.widths, self.units, self.dtype = layers, width, (width,), (1.0,), dtype
-        self.encoders = ("clip_l",)
+        self.encoders, self.lora_prefix = ("clip_l",), ""
         self.schedule = VariancePreserving(torch.cumprod(1 - torch.linspace(0.03, 0.14, 1000) ** 2, 0))
         self.table = torch.randn(64, width, generator=draw).to(dtype)
         self.mix, *projections = torch.randn(1 + 2 * layers, width, width, generator=draw).to(dtype) / width**0.5
