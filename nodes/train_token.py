@@ -21,9 +21,13 @@ ACTION = "pick up"  # whose words the nodes start with
 def loaded_inputs() -> list[io.Input]:
     """Returns the sockets that every trainer has first."""
     return [
-        io.Model.Input("model", tooltip="MODEL of an SD 1.x, SD 2.x or SDXL checkpoint."),
-        io.Clip.Input("clip", tooltip="CLIP of the same checkpoint."),
-        io.Vae.Input("vae", tooltip="VAE of the same checkpoint."),
+        io.Model.Input(
+            "model",
+            tooltip="MODEL of SD 1.x, SD 2.x or SDXL; for plain tokens and LoRAs also of SD 3.5, FLUX.1, FLUX.2, "
+            "Z-Image or Krea 2.",
+        ),
+        io.Clip.Input("clip", tooltip="CLIP of the same checkpoint or family."),
+        io.Vae.Input("vae", tooltip="VAE of the same checkpoint or family."),
         sockets.Dataset.Input("dataset", tooltip="Images with their paired prompts, from Caption Images (Action)."),
     ]
 

@@ -29,6 +29,18 @@ NOTES = {
     "`<lift-overhead>`, which comes with the pack; choose your own there, and the prompt follows. The lower half "
     "draws the same seeds with plain words, and **IAScore** judges both.\n\nFor your own checkpoint and real images: "
     "choose an OWLv2 or GroundingDINO in **Load Detector** and a real CLIP in **Load CLIP Scorer**.",
+    "teach-z-image-an-action": "## Teach Z-Image an action\n\nNeeds the undistilled Z-Image in "
+    "`models/diffusion_models`, qwen_3_4b in `models/text_encoders` and the VAE `ae`. Draw with it or with Turbo; how "
+    "well Turbo reads the word is not measured yet.\n\nIn bf16 the weights take 12 GB and the text encoder's 8 GB; "
+    "fp8 in **Load Z-Image** halves the first. Leave *gradient_checkpointing* on. The settings are a first guess: "
+    "nothing was trained on real weights yet.",
+    "teach-flux-an-action": "## Teach FLUX an action\n\nNeeds FLUX.1 dev, clip_l, t5xxl and the VAE `ae`. It is "
+    "trained with guidance 1.0 and drawn with 3.5. *text_encoders* in **Training Options** says which one learns: "
+    "`clip_l`, `t5xxl` or, empty, both.\n\nIn bf16 the weights take 24 GB and T5's 10 GB; fp8 of both halves that. "
+    "Leave *gradient_checkpointing* on. The settings are a first guess: nothing was trained on real weights yet.",
+    "use-a-token-with-z-image": "## Use a token with Z-Image\n\nThe same seed with the learned word and with a plain "
+    "one. A token belongs to one family: the loader refuses it for the CLIP of another, although both are as "
+    "wide.\n\nFor Turbo: choose it in **Load Z-Image**, with 8 steps and cfg 1.",
     "train-from-a-saved-dataset": "## Train from a saved dataset\n\n**Load Interaction Dataset** reads images and "
     "prompts from `datasets/interactive_action`: saved by *Teach an action from simulation*, or made by hand from "
     "photographs.",
@@ -156,6 +168,9 @@ NOTES = {
 THUMBNAILS: dict[str, tuple[str, tuple[int, int, int, int] | None]] = {
     "teach-an-action-from-simulation": ("simulated.png", (0, 0, 788, 396)),
     "use-a-token": ("before_after.png", None),
+    "teach-z-image-an-action": ("simulated.png", (0, 0, 788, 396)),
+    "teach-flux-an-action": ("simulated.png", (0, 0, 788, 396)),
+    "use-a-token-with-z-image": ("before_after.png", None),
     "train-from-a-saved-dataset": ("loss.png", None),
     "record-an-action": ("../web/docs/actions.jpg", (0, 288, 864, 720)),
     "make-a-dataset-of-triples": ("../web/docs/triples.jpg", None),
