@@ -31,6 +31,7 @@ from . import record_triples as triples
 from . import recording_to_video as film
 from . import room_to_scene as rooms_in_sim
 from . import score_edits as editing
+from . import share_token as sharing
 from . import sim_to_real_correlation as sim_to_real
 from . import three_condition_guider as guidance
 from . import train_editor as editor_training
@@ -49,6 +50,7 @@ NODE_MODULES = (
     training_options,
     validation_images,
     tokens,
+    sharing,
     prompts,
     scorers,
     scoring,

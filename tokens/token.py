@@ -11,7 +11,8 @@ import torch
 from ..errors import InteractiveActionError
 from .noise_gate import EVERYWHERE, NoiseGate
 
-TRIGGER_WORD = re.compile(r"<\w[\w.-]*>")  # the form of a saved token's word: not <lora:x:1>, </b> or "a <3 b > c"
+# the form of a saved token's word in any script: not <lora:x:1>, </b> or "a <3 b > c"
+TRIGGER_WORD = re.compile(r"<\w[^\s<>:;,/\\=\"'()]*>")
 FAMILY = "interactive_action.family"  # keys of provenance
 ENCODERS = "interactive_action.encoders"
 ROW = "interactive_action.row"  # of each encoder, the tokens of a training prompt

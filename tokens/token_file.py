@@ -10,7 +10,7 @@ Everything else is string metadata, which all of them ignore. For SDXL all of th
 ComfyUI's keys of their text encoders (``clip_l`` and ``t5xxl`` of FLUX.1, ``qwen3_4b`` of Z-Image); what is ``t5xxl``
 to ComfyUI is ``t5`` to OneTrainer and diffusers, and lies there once more. Their metadata names the family. A single
 tensor's key and the metadata's ``modelspec.trigger_phrase`` say the word at the time of saving to those who ask them;
-here they decide nothing.
+here they decide nothing, and the key becomes the trigger phrase of a file that has none.
 
 Read are also what others write: OneTrainer's additional vectors behind the text encoder (``*_out``) are left out, as
 ComfyUI does; ``.pt`` of A1111 and ``.bin`` of diffusers are unpickled as numbers only, so that no code in them runs.
@@ -39,7 +39,7 @@ from ..errors import InteractiveActionError
 from ..files import checked_name, free_path, write_atomically
 from ..tensor_files import safetensors_bytes
 from .noise_gate import KEYS, NoiseGate
-from .token import ENCODERS, InteractiveToken
+from .token import ENCODERS, TRIGGER_WORD, InteractiveToken
 
 FORMAT = "interactive-action-token-1"
 LAYERS_FORMAT = "interactive-action-layers-1"
@@ -48,6 +48,11 @@ PAIR = ("clip_l", "clip_g")
 T5_COMFYUI, T5 = "t5xxl", "t5"  # what ComfyUI calls it, and what OneTrainer and diffusers do
 SEVERAL = (*PAIR, T5_COMFYUI, T5)
 PICKLED = (".pt", ".bin")
+A1111 = {
+    "modelspec.title": "name",
+    "interactive_action.base_model": "sd_checkpoint_name",
+    "interactive_action.step": "step",
+}
 SUFFIXES = (".safetensors", *PICKLED)  # in lower case; files may have them in any
 LARGEST = 256_000_000  # bytes of a pickled file and of its tensors; an embedding has some thousands
 
@@ -131,6 +136,8 @@ def load_token(path: str | os.PathLike[str]) -> InteractiveToken:
         vectors, widths = _layers(path, vectors, metadata)
     if T5 in tensors or T5_COMFYUI in tensors:
         metadata = {**metadata, ENCODERS: ",".join(T5_COMFYUI if key == T5 else key for key in tensors)}
+    if len(tensors) == 1 and TRIGGER_WORD.fullmatch(key := next(iter(tensors))):
+        metadata = {"modelspec.trigger_phrase": key, **metadata}
     token = InteractiveToken(
         name=unicodedata.normalize("NFC", path.stem),
         vectors=vectors,
@@ -150,7 +157,7 @@ def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict
 
 
 def _read_pickled(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Returns (tensors by key, no metadata) of A1111's or diffusers' file, without running code that it may hold."""
+    """Returns (tensors by key, metadata) of A1111's or diffusers' file, without running code that it may hold."""
     try:
         if (size := _unpacked_size(path)) > LARGEST:
             raise InteractiveActionError(
@@ -169,7 +176,14 @@ def _read_pickled(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict[str
     named = content.get("string_to_param", content) if isinstance(content, Mapping) else {}
     entries = named.items() if isinstance(named, Mapping) else ()
     tensors = {str(key): value for key, value in entries if isinstance(value, torch.Tensor)}
-    return _checked(path, {key: tensors[key] for key in _vector_keys(path, tensors)}), {}
+    return _checked(path, {key: tensors[key] for key in _vector_keys(path, tensors)}), _a1111_metadata(content)
+
+
+def _a1111_metadata(content: object) -> dict[str, str]:
+    """Returns what A1111 writes beside the vectors, under our keys."""
+    found = content if isinstance(content, Mapping) else {}
+    values = {key: found[name] for key, name in A1111.items() if isinstance(found.get(name), str | int)}
+    return {key: str(value) for key, value in values.items() if str(value).isprintable()}
 
 
 def _unpacked_size(path: pathlib.Path) -> int:

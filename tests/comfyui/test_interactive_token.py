@@ -17,6 +17,7 @@ from interactive_action.tools.dev.browser import Browser
 from interactive_action.tools.dev.prompts import load_prompt, node
 from interactive_action.tools.dev.workflows import NOTES
 
+SAYERS = {f"InteractiveAction{name}Token" for name in ("Save", "Apply", "Import", "Pull")} | {"InteractiveTokenLoader"}
 VECTORS = torch.randn(2, 128, generator=torch.Generator().manual_seed(3))
 
 
@@ -154,11 +155,13 @@ def test_every_workflow_that_saves_or_loads_a_token_and_draws_with_it_feeds_its_
                 source = prompt[text[0]]
                 word = source["inputs"].get("replace") or source["inputs"].get("word")
                 origin = prompt[word[0]]["class_type"]
-                assert origin in ("InteractiveActionSaveToken", *teachers)
+                assert origin in SAYERS
                 followed.append(name)
     assert set(followed) == {
         "teach-an-action-from-simulation",
         "use-a-token",
+        "share-a-token",
+        "fetch-a-token",
         "train-with-p-plus",
         "train-with-adi",
         "train-with-custom-diffusion",

@@ -41,6 +41,14 @@ NOTES = {
     "use-a-token-with-z-image": "## Use a token with Z-Image\n\nThe same seed with the learned word and with a plain "
     "one. A token belongs to one family: the loader refuses it for the CLIP of another, although both are as "
     "wide.\n\nFor Turbo: choose it in **Load Z-Image**, with 8 steps and cfg 1.",
+    "share-a-token": "## Share a token\n\n**Import Token** takes in your token, or an embedding of A1111, diffusers "
+    "or OneTrainer; eight images are drawn with it and judged; **Export Token** writes the token, a preview and a card "
+    "with all of this to `output/interactive_tokens`.\n\nTo upload it: log in once with `hf auth login` in a terminal, "
+    "and write your repository (`your-name/pick-up`) into **Push Token**. Empty: nothing is uploaded. No secret "
+    "belongs into a graph: it is saved in every image.",
+    "fetch-a-token": "## Fetch a token\n\n**Pull Token** downloads anybody's token from Hugging Face, keeps it in the "
+    "models folder and draws with it: write the repository's name. The card there says for which base model it is.\n\n"
+    "Without the hub: put the file into the input folder and take **Import Token**.",
     "train-from-a-saved-dataset": "## Train from a saved dataset\n\n**Load Interaction Dataset** reads images and "
     "prompts from `datasets/interactive_action`: saved by *Teach an action from simulation*, or made by hand from "
     "photographs.",
@@ -171,6 +179,8 @@ THUMBNAILS: dict[str, tuple[str, tuple[int, int, int, int] | None]] = {
     "teach-z-image-an-action": ("simulated.png", (0, 0, 788, 396)),
     "teach-flux-an-action": ("simulated.png", (0, 0, 788, 396)),
     "use-a-token-with-z-image": ("before_after.png", None),
+    "share-a-token": ("../web/docs/before-after.jpg", None),
+    "fetch-a-token": ("../web/docs/before-after.jpg", None),
     "train-from-a-saved-dataset": ("loss.png", None),
     "record-an-action": ("../web/docs/actions.jpg", (0, 288, 864, 720)),
     "make-a-dataset-of-triples": ("../web/docs/triples.jpg", None),
