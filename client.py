@@ -3,12 +3,12 @@
 The graph is in ComfyUI's API format (in the web page: File > Export (API)), a dict of node id to
 ``{"class_type": ..., "inputs": {...}}``. Nothing but urllib and websocket-client is needed:
 
-    from interactive_action.client import ComfyClient
+    from interactive_action.client import ComfyClient, load_workflow
 
     client = ComfyClient("127.0.0.1:8188")
+    prompt = load_workflow("use-a-token")  # or a dict of yours
     outputs = client.run(prompt, progress=lambda node, value, maximum: print(node, value, "/", maximum))
-    for image in outputs["9"]["images"]:  # node "9" is a SaveImage
-        pathlib.Path(image["filename"]).write_bytes(client.view(image))
+    client.save_images(outputs, "images")
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .errors import InteractiveActionError, MissingExtraError
+from .files import StrPath, path_inside, write_atomically
 
 try:
     import websocket
@@ -36,7 +37,25 @@ except ImportError as error:  # ComfyUI does not bring it
 
 TIMEOUT = 300.0  # seconds; loading gigabytes from a cold disk can keep a server from answering for a while
 
+WORKFLOWS = pathlib.Path(__file__).parent / "workflows" / "api"
+
 Event = tuple[str, dict[str, Any]]
+
+
+def load_workflow(name: str) -> dict[str, Any]:
+    """Returns a shipped workflow in ComfyUI's API format.
+
+    Args:
+        name: its file's in ``workflows/api``, without the ending.
+
+    Raises:
+        InteractiveActionError: there is none of that name.
+    """
+    path = WORKFLOWS / f"{name}.json"
+    names = sorted(file.stem for file in WORKFLOWS.glob("*.json"))
+    if name not in names:
+        raise InteractiveActionError(f"There is no workflow called {name!r}. Choose one of: {', '.join(names)}.")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 class Cancelled(InteractiveActionError):
@@ -183,6 +202,22 @@ class ComfyClient:
     def view(self, file: dict[str, str]) -> bytes:
         """Returns the bytes of a file that a node made, an entry of its "images": filename, subfolder, type."""
         return self.get("/view?" + urllib.parse.urlencode(file))
+
+    def save_images(self, outputs: dict[str, Any], folder: StrPath) -> list[pathlib.Path]:
+        """Writes the images that a run saved (previews are left out) to a folder of this machine.
+
+        Args:
+            outputs: of ``run``.
+            folder: is made if need be; files of the same names in it are replaced.
+
+        Returns:
+            The files, as the server named them, in the order of the nodes.
+        """
+        files = [file for node in outputs.values() for file in node.get("images", []) if file.get("type") == "output"]
+        paths = [path_inside(folder, file["filename"], "image") for file in files]
+        for path, file in zip(paths, files):
+            write_atomically(path, self.view(file))
+        return paths
 
     def upload(self, path: str | pathlib.Path) -> str:
         """Puts an image into the server's input folder; returns the name under which LoadImage finds it."""

@@ -21,7 +21,7 @@ except ImportError:  # Python 3.10
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
-DEVELOPMENT = {"tests", "tools", "benchmarks"}  # of a clone alone
+DEVELOPMENT = {"tests", "tools", "benchmarks", "docs"}  # of a clone alone
 MADE = {"__pycache__", "build", "demo", "demo-edit", "demo-rooms", "serve", "evidence", "interactive_action.egg-info"}
 
 

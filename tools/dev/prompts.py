@@ -6,17 +6,15 @@ A prompt is a dict of node id to ``{"class_type": ..., "inputs": {...}, "_meta":
 from __future__ import annotations
 
 import io
-import json
 from typing import Any, TypeAlias
 
 from PIL import Image
 from tqdm import tqdm
 
-from ...client import ComfyClient
+from ...client import WORKFLOWS, ComfyClient, load_workflow
 from ...errors import InteractiveActionError
-from .server import ROOT
 
-FOLDER = ROOT / "workflows" / "api"
+FOLDER = WORKFLOWS
 WEIGHTS = {"Train": 30, "Record": 10}
 """A part of a node's class -> how long it runs, for the progress bar; all others count 1."""
 
@@ -34,12 +32,7 @@ def load_prompt(name: str) -> Prompt:
     Raises:
         InteractiveActionError: there is none of that name.
     """
-    path = FOLDER / f"{name}.json"
-    if not path.is_file():
-        names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json")))
-        raise InteractiveActionError(f"There is no workflow called {name!r}. Choose one of: {names}.")
-    prompt: Prompt = json.loads(path.read_text(encoding="utf-8"))
-    return prompt
+    return load_workflow(name)
 
 
 def node(prompt: Prompt, title: str) -> tuple[str, dict[str, Any]]:
