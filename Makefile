@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(TEST_WOR
 WORKERS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1 || nproc)
 
 .PHONY: help demo demo-edit demo-rooms test test-fast lint serve bench miniature miniature-check miniature-editor evidence \
-	evidence-quick ablations workflows locales clean
+	evidence-quick ablations workflows locales archive clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -86,6 +86,11 @@ workflows:  ## write the shipped workflows and their images again
 locales:  ## write the page's languages from the nodes' schemas, and list what is not translated
 	@$(SETUP)
 	@$(RUN) tools.dev.locales
+
+archive:  ## pack what the Comfy registry serves, into build/, and list every dependency with its license
+	@$(SETUP)
+	@$(RUN) tools.dev.archive
+	@$(RUN) tools.dev.sbom
 
 clean:  ## remove what set-up installed into this folder
 	rm -rf .venv .comfyui .peers .setup.log .lint build

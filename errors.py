@@ -27,8 +27,8 @@ class MissingExtraError(InteractiveActionError):
     """
 
     def __init__(self, need: str, extra: str) -> None:
-        robots = " && pip install --no-deps mani_skill==3.0.1" if extra == "sim" else ""
+        what = "--no-deps -r requirements-sim.txt" if extra == "sim" else f'-e ".[{extra}]"'
         super().__init__(
             f"{need} is not installed, and this cannot run without it. Install it into ComfyUI's Python, in the folder "
-            f'of this pack, with: pip install -e ".[{extra}]"{robots}.'
+            f"of this pack, with: pip install {what}."
         )

@@ -266,9 +266,7 @@ def _carries(root: ET.Element, link: str, other: str) -> bool:
 def _in_wheel(file: str) -> pathlib.Path:
     wheel = importlib.util.find_spec("mani_skill")
     if wheel is None or not wheel.submodule_search_locations:
-        raise MissingExtraError(
-            "mani_skill, whose wheel has the robots (pip install --no-deps mani_skill==3.0.1),", "sim"
-        )
+        raise MissingExtraError("mani_skill, whose wheel has the robots,", "sim")
     path = pathlib.Path(str(wheel.submodule_search_locations[0]), "assets", "robots", file)
     if not path.is_file():
         raise InteractiveActionError(

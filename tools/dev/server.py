@@ -57,22 +57,25 @@ def enter_comfyui(base: StrPath) -> None:
     args.base_directory = str(base)
 
 
-def server_command(base: StrPath, port: int | str, arguments: Sequence[str] = ()) -> list[str]:
+def server_command(
+    base: StrPath, port: int | str, arguments: Sequence[str] = (), pack: StrPath | None = None
+) -> list[str]:
     """Returns the command line that starts ComfyUI with this pack on a loopback port.
 
     Args:
         base: the folder for its models, input, output, user files and nodes.
         port: on which it listens.
         arguments: more of ComfyUI's own command line.
+        pack: the folder of the pack; this clone by default.
     """
     import torch
 
-    base = pathlib.Path(base).resolve()
-    pack = base / "custom_nodes" / "interactive-action"
-    pack.parent.mkdir(parents=True, exist_ok=True)
-    if not (pack.is_symlink() and pack.resolve() == ROOT):
-        pack.unlink(missing_ok=True)
-        pack.symlink_to(ROOT, target_is_directory=True)
+    base, pack = pathlib.Path(base).resolve(), pathlib.Path(pack or ROOT).resolve()
+    link = base / "custom_nodes" / "interactive-action"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not (link.is_symlink() and link.resolve() == pack):
+        link.unlink(missing_ok=True)
+        link.symlink_to(pack, target_is_directory=True)
     command = [sys.executable, str(comfyui_path() / "main.py"), "--listen", "127.0.0.1", "--port", str(port)]
     command += ["--base-directory", str(base), "--database-url", "sqlite:///:memory:"]
     command += ["--disable-api-nodes", "--disable-auto-launch"]
@@ -94,13 +97,18 @@ class ComfyServer:
         base: the folder for its models, input, output and user files; a temporary one when None.
         arguments: more of ComfyUI's own command line.
         environment: variables to add to this process's.
+        pack: the folder of the pack; this clone by default.
 
     Raises:
         InteractiveActionError: it does not come up; the end of its log says why.
     """
 
     def __init__(
-        self, base: StrPath | None = None, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+        self,
+        base: StrPath | None = None,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        pack: StrPath | None = None,
     ) -> None:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if base is None:
@@ -110,10 +118,11 @@ class ComfyServer:
         self.address = f"127.0.0.1:{free_port()}"
         self._arguments = arguments
         self._environment = environment or {}
+        self._pack = pack
         self._process: subprocess.Popen[bytes]
 
     def __enter__(self) -> ComfyServer:
-        command = server_command(self.base, self.address.rpartition(":")[2], self._arguments)
+        command = server_command(self.base, self.address.rpartition(":")[2], self._arguments, self._pack)
         self.base.mkdir(parents=True, exist_ok=True)
         with open(self.base / "server.log", "wb") as log:
             self._process = subprocess.Popen(
