@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pathlib
 import subprocess
-import sys
 import zipfile
 
 from ...errors import InteractiveActionError
@@ -66,4 +65,4 @@ def tracked_files() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

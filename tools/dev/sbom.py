@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -92,4 +91,4 @@ def _normal(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
