@@ -33,6 +33,21 @@ def test_a_comfyui_path_without_comfyui_is_refused(tmp_path):
     )
 
 
+def test_windows_is_sent_to_wsl_before_anything_is_made(monkeypatch, tmp_path):
+    monkeypatch.setattr(setup, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(setup.platform, "system", lambda: "Windows")
+    with pytest.raises(SystemExit, match=r"this is Windows.*WSL 2.*docs/platforms\.md"):
+        setup.main([])
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_a_mac_without_a_browser_is_told_what_homebrew_has(monkeypatch):
+    monkeypatch.setattr(setup.platform, "system", lambda: "Darwin")
+    assert setup.unsupported("Darwin") == ""
+    with pytest.raises(SystemExit, match=r"This Mac lacks a browser\. .*brew install --cask chromium"):
+        setup.install_system_packages("a browser", "chromium")
+
+
 @pytest.fixture
 def commands(monkeypatch, tmp_path):
     """The commands that set-up would run, in place of running them; its environment is an empty folder."""

@@ -58,6 +58,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 def main(parts: Sequence[str]) -> None:
     """Sets up the environment and ComfyUI, and the named parts of the system: "vulkan", "browser"."""
+    if sentence := unsupported(platform.system()):
+        fail(sentence)
     make_environment()
     comfyui = provide_comfyui()
     install_packages(comfyui)
@@ -65,6 +67,21 @@ def main(parts: Sequence[str]) -> None:
         provide_vulkan()
     if "browser" in parts and not any(map(shutil.which, BROWSERS)):
         install_system_packages("a browser for the tests of the web page", "chromium fonts-liberation")
+
+
+def unsupported(system: str) -> str:
+    """Returns what to do on a system for which these targets are not made; nothing on Linux and macOS.
+
+    Args:
+        system: as ``platform.system`` calls it.
+    """
+    if system in ("Linux", "Darwin"):
+        return ""
+    return (
+        f"`make` sets up Linux and macOS, and this is {system}. To develop, run it in WSL 2 (`wsl --install`, then "
+        "the same commands there). To use the pack in a ComfyUI on this system nothing of this is needed: "
+        "docs/platforms.md has the commands."
+    )
 
 
 # The Python environment
@@ -207,6 +224,11 @@ def install_system_packages(purpose: str, packages: str, backports: str | None =
         packages: their names, with blanks between them.
         backports: the name of the release from whose backports they come, if it is not the release itself.
     """
+    if platform.system() == "Darwin":
+        fail(
+            f"This Mac lacks {purpose}. Homebrew has Chromium (`brew install --cask chromium`); the simulator's Vulkan "
+            "was not tried on macOS: `make test TESTS=tests/tokens` and other folders without it run."
+        )
     if not shutil.which("apt-get"):
         fail(f"This system lacks {purpose}. Install what Debian calls {packages} and run make again.")
     update, install = "{sudo}apt-get update", "{sudo}apt-get install -y --no-install-recommends"
