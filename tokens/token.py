@@ -11,8 +11,9 @@ import torch
 from ..errors import InteractiveActionError
 from .noise_gate import EVERYWHERE, NoiseGate
 
-# the form of a saved token's word in any script: not <lora:x:1>, </b> or "a <3 b > c"
-TRIGGER_WORD = re.compile(r"<\w[^\s<>:;,/\\=\"'()]*>")
+# The form of a saved token's word in any script: not <v*>, <lora:x:1>, </b> or "a <3 b > c". Of ASCII's signs it may
+# hold '-', '.' and '_' alone. Vowel signs, as Hindi has, are no letters to \w.
+TRIGGER_WORD = re.compile(r"<\w[^\s!-,/:-@\[-^`{-~]*>")
 FAMILY = "interactive_action.family"  # keys of provenance
 ENCODERS = "interactive_action.encoders"
 ROW = "interactive_action.row"  # of each encoder, the tokens of a training prompt
