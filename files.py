@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import itertools
 import json
 import os
 import pathlib
@@ -24,7 +23,7 @@ StrPath = str | os.PathLike[str]
 
 LONGEST_NAME = 200  # bytes of UTF-8: file systems take 255, and a number, an ending or a temporary mark may be added
 # Windows's devices
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
+RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 # UTF-32 first: its mark begins with UTF-16's
 _MARKS = (("utf-32", codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), ("utf-16", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which captions may hold
@@ -54,12 +53,12 @@ def checked_name(name: object, what: str, longest: int = LONGEST_NAME) -> str:
             f"The name of the {what} is too long: {name[:40]!r}... has {length} bytes, and {longest} are the "
             "limit. Choose a shorter one."
         )
-    if not name or not _is_letter(name[0]) or not all(map(_is_of_a_name, name)) or ".." in name:
+    if not re.match(r"\w", name) or not all(map(may_stand_in_names, name)) or ".." in name:
         raise InteractiveActionError(
             f"The {what} cannot be called {name!r}: a name may hold letters, digits, '-', '_' and '.', must begin with "
             "a letter or digit and cannot lead to another folder. Try a plain name such as 'pick-up'."
         )
-    if _RESERVED.fullmatch(name) or name.endswith("."):
+    if RESERVED.fullmatch(name) or name.endswith("."):
         raise InteractiveActionError(
             f"The {what} cannot be called {name!r}: Windows keeps such names for itself, and nobody there could open "
             "the file. Try a plain name such as 'pick-up'."
@@ -67,29 +66,9 @@ def checked_name(name: object, what: str, longest: int = LONGEST_NAME) -> str:
     return name
 
 
-def name_from(text: str, fallback: str) -> str:
-    """Returns the nearest name that ``checked_name`` takes: ``My style (v2)`` becomes ``My-style-v2``.
-
-    Args:
-        text: a title or the name of somebody's file, without its suffix.
-        fallback: for a text that has no letters or digits.
-    """
-    kept = "".join(letter if _is_of_a_name(letter) else "-" for letter in unicodedata.normalize("NFC", text))
-    name = re.sub(r"\.{2,}", ".", re.sub(r"-{2,}", "-", kept))
-    name = "".join(itertools.dropwhile(lambda letter: not _is_letter(letter), name))
-    name = f"_{name}" if _RESERVED.fullmatch(name) else name
-    name = name.encode()[:LONGEST_NAME].decode(errors="ignore").rstrip("-.")
-    return name or fallback
-
-
-def _is_letter(character: str) -> bool:
-    """Whether a name may begin with it."""
-    return character.isalnum() or character == "_"
-
-
-def _is_of_a_name(character: str) -> bool:
-    """Whether a name may hold it. Vowel signs of Hindi, Thai and others are marks, no letters, to Unicode."""
-    return _is_letter(character) or character in "-." or unicodedata.category(character) in ("Mn", "Mc")
+def may_stand_in_names(character: str) -> bool:
+    """Returns whether ``checked_name`` takes it; vowel signs, as Hindi and Thai have, are marks and no letters."""
+    return character.isalnum() or character in "_-." or unicodedata.category(character) in ("Mn", "Mc")
 
 
 def check_text(text: object, what: str) -> None:

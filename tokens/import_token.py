@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import re
+import unicodedata
 
 import torch
 
 from ..errors import InteractiveActionError
-from ..files import checked_name, name_from
+from ..files import LONGEST_NAME, RESERVED, checked_name, may_stand_in_names
 from .token import InteractiveToken
 from .token_file import load_token, save_token
 
@@ -60,6 +62,20 @@ def own_name(token: InteractiveToken) -> str:
     inside = token.provenance.get("modelspec.trigger_phrase", "").strip("<>") or token.provenance.get("modelspec.title")
     plain = token.name.casefold() in PLAIN_NAMES
     return name_from(inside if plain and inside else token.name, "token")
+
+
+def name_from(text: str, fallback: str) -> str:
+    """Returns the nearest name that ``checked_name`` takes: ``My style (v2)`` becomes ``My-style-v2``.
+
+    Args:
+        text: a title or the name of somebody's file, without its suffix.
+        fallback: for a text that has no letters or digits.
+    """
+    kept = "".join(letter if may_stand_in_names(letter) else "-" for letter in unicodedata.normalize("NFC", text))
+    start = re.search(r"\w", kept)
+    name = re.sub(r"\.{2,}", ".", re.sub(r"-{2,}", "-", kept[start.start() :] if start else ""))
+    name = f"_{name}" if RESERVED.fullmatch(name) else name
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore").rstrip("-.") or fallback
 
 
 def _is_same(path: pathlib.Path, token: InteractiveToken) -> bool:

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from interactive_action.errors import InteractiveActionError
-from interactive_action.files import LONGEST_NAME, checked_name, name_from
+from interactive_action.files import LONGEST_NAME, checked_name
 from interactive_action.tokens.card import card
 from interactive_action.tokens.export_token import export_token
-from interactive_action.tokens.import_token import import_token
+from interactive_action.tokens.import_token import import_token, name_from
 from interactive_action.tokens.noise_gate import NoiseGate
 from interactive_action.tokens.token import TRIGGER_WORD, InteractiveToken
 from interactive_action.tokens.token_file import load_token, save_token
