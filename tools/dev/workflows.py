@@ -245,11 +245,17 @@ LAYOUT = """
     }
     x += width + 70
   }
+  // a text box that a link fills keeps what stood in the box of the same number of the graph before
+  for (const node of nodes)
+    for (const input of node.inputs ?? []) {
+      const widget = input.link != null && node.widgets?.find(widget => widget.name === input.widget?.name)
+      if (widget && widget.type === 'customtext') widget.value = ''
+    }
   const text = LiteGraph.createNode('MarkdownNote')
-  text.widgets[0].value = note
+  app.graph.add(text)
+  text.widgets[0].value = note  // only now: adding it empties the box
   text.pos = [40, -260]
   text.setSize([620, 250])
-  app.graph.add(text)
   return app.graph.serialize()
 })(%s, %s, %s)
 """
