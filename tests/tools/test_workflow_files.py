@@ -16,7 +16,9 @@ def nodes(name):
 def test_a_workflow_has_its_own_note_and_none_elsewhere(name):
     texts = {node["type"]: node["widgets_values"] for node in nodes(name) if node["type"] == "MarkdownNote"}
     assert texts == {"MarkdownNote": [NOTES[name]]}
-    others = [value for node in nodes(name) if node["type"] != "MarkdownNote" for value in node["widgets_values"] or []]
+    others = [
+        value for node in nodes(name) if node["type"] != "MarkdownNote" for value in node.get("widgets_values") or []
+    ]
     assert not [value for value in others if value in NOTES.values()]
 
 
@@ -26,4 +28,4 @@ def test_a_workflow_holds_the_texts_of_its_form_for_programs(name):
     for number, node in load_prompt(name).items():
         texts = [value for value in node["inputs"].values() if isinstance(value, str)]
         assert by_id[number]["type"] == node["class_type"]
-        assert [text for text in texts if text not in by_id[number]["widgets_values"]] == []
+        assert [text for text in texts if text not in by_id[number].get("widgets_values", [])] == []
