@@ -40,7 +40,9 @@ class LayoutTrainingConfig(Config):
     batch_size: int = batch_size(128, "Rooms a step.")
     learning_rate: float = learning_rate(1e-3)
     weight_decay: float = weight_decay()
-    ema_decay: float = parameter(0.999, "Of the running average that is kept.", minimum=0.0, maximum=0.99999)
+    ema_decay: float = parameter(
+        0.999, "Of the running average that is kept.", minimum=0.0, maximum=0.99999, step=0.00001
+    )
     grad_accumulation_steps: int = parameter(1, "Batches whose gradients are averaged.", minimum=1, maximum=256)
     seed: int = seed()
     width: int = parameter(128, "Numbers a token.", minimum=8, maximum=2048)

@@ -76,7 +76,7 @@ print(path.name, token.trigger_word, tuple(token.vectors.shape))
 # The same noise twice: with the word, and with the plain word that it started from.
 
 # %%
-from interactive_action.models.sampling import ddim, prompt_contexts
+from interactive_action.models.sampling import prompt_contexts, sample
 from interactive_action.models.single_file import load_single_file
 
 texts = ["a panda <v*> a strawberry", "a frog <v*> a cup", "a bear <v*> a lemon", "a robot <v*> a ball"]
@@ -85,7 +85,7 @@ drawn = {}
 with load_single_file(CHECKPOINT, device="cpu") as engine, torch.no_grad():
     for name, vectors in (("with the word", token.vectors), ("with the plain word", None)):
         prompts = texts if vectors is not None else [text.replace("<v*>", "handling") for text in texts]
-        latents = ddim(engine, noise, prompt_contexts(engine, prompts, vectors), DENOISING_STEPS, 4.0)
+        latents = sample(engine, noise, prompt_contexts(engine, prompts, vectors), DENOISING_STEPS, 4.0)
         drawn[name] = engine.decode_latents(latents)
 
 # %% [markdown]

@@ -86,6 +86,16 @@ def test_an_action_is_recorded_kept_and_read_again(client, server):
     assert len(outputs[node(prompt, "Visualize Annotations")[0]]["images"]) == 16
 
 
+def test_a_robot_acts_in_a_room_that_was_made(client):
+    """The shipped workflow, with fewer and smaller images."""
+    prompt = load_prompt("record-an-action-in-a-generated-room")
+    node(prompt, "Record Interaction")[1]["inputs"].update(frames_per_episode=1, width=64, height=64)
+    outputs = client.run(prompt)
+    assert "oven" in outputs[node(prompt, "Room to Scene")[0]]["text"][0]
+    assert "4 images written to" in outputs[node(prompt, "Save Recording")[0]]["text"][0]
+    assert len(outputs[node(prompt, "The plan")[0]]["images"]) == 1
+
+
 def test_a_mesh_that_was_exported_again_under_its_name_is_drawn_anew(client, server):
     def drawn(mesh, name):
         export(mesh, server.base / "input" / name)

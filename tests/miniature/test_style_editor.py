@@ -53,7 +53,7 @@ def test_everything_embedded_is_small():
     folders = (weights.DEPTH, weights.ENCODER, weights.STYLES)
     files = [weights.STYLE_EDITOR, *(path for folder in folders for path in folder.iterdir())]
     assert sum(path.stat().st_size for path in files) < 12e6
-    assert sum(path.stat().st_size for path in weights.MODELS.rglob("*") if path.is_file()) < 40 * 2**20
+    assert sum(path.stat().st_size for path in weights.MODELS.rglob("*") if path.is_file()) < 44 * 2**20
 
 
 @pytest.mark.slow

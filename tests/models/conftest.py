@@ -23,7 +23,7 @@ def small(request):
 
 
 @pytest.fixture(scope="module")
-def dataset():
+def small_dataset():
     """Three images, whose prompts are of different length."""
     images = torch.rand(3, 32, 32, 3, generator=torch.Generator().manual_seed(0))
     prompts = (("a frog <v*> a red cup",), ("a photo of a frog <v*> a ball on a table",), ("a frog <v*> a cup",))

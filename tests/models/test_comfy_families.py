@@ -20,7 +20,7 @@ from interactive_action.trainers.p_plus import PPlusConfig, p_plus
 
 
 @pytest.fixture(scope="module")
-def dataset():
+def small_dataset():
     images = torch.rand(2, 32, 32, 3, generator=torch.Generator().manual_seed(0))
     return InteractionDataset(images, (("a frog <v*> a cup",),) * 2, (("a frog and a cup",),) * 2)
 
@@ -98,18 +98,18 @@ def test_weights_without_a_gradient_are_refused(monkeypatch, part):
         engine_for(model, clip, vae)
 
 
-def test_layer_wise_tokens_and_weights_of_cross_attention_are_refused_with_what_works(dataset):
-    others = ActionDifferent.in_order(1 - dataset.images, 2)
+def test_layer_wise_tokens_and_weights_of_cross_attention_are_refused_with_what_works(small_dataset):
+    others = ActionDifferent.in_order(1 - small_dataset.images, 2)
     with engine_for(*shared("z-image")) as engine:
         for build in (
-            lambda: p_plus(engine, dataset, PPlusConfig()),
-            lambda: ADIObjective(engine, dataset, ADIConfig(), others),
+            lambda: p_plus(engine, small_dataset, PPlusConfig()),
+            lambda: ADIObjective(engine, small_dataset, ADIConfig(), others),
         ):
             with pytest.raises(InteractiveActionError, match="joint attention.*Turn layer-wise off in Train ADI, or"):
                 build()
         for build in (
-            lambda: custom_diffusion(engine, dataset, CustomDiffusionConfig(initializer_token="handling")),
-            lambda: dreambooth(engine, dataset, DreamBoothConfig(rank=0)),
+            lambda: custom_diffusion(engine, small_dataset, CustomDiffusionConfig(initializer_token="handling")),
+            lambda: dreambooth(engine, small_dataset, DreamBoothConfig(rank=0)),
         ):
             with pytest.raises(
                 InteractiveActionError, match="Z-Image has joint attention.*Train Interactive Token, or a"

@@ -177,10 +177,10 @@ class Cancelled(Exception):
     pass
 
 
-def train_a_little(small, dataset, end):
+def train_a_little(small, small_dataset, end):
     """Two steps, after which something may happen."""
     with ComfyTransformerEngine(*small, gradient_checkpointing=True) as engine:
-        objective = textual_inversion(engine, dataset, TextualInversionConfig(steps=2))
+        objective = textual_inversion(engine, small_dataset, TextualInversionConfig(steps=2))
         state = TrainingState.begin(objective.trainable.initial())
         for _ in training_steps(objective, state):
             if state.step == 2:
@@ -197,11 +197,11 @@ def cancel(engine):
 
 
 @pytest.mark.parametrize("end", [lambda engine: None, cancel, fail_in_the_network])
-def test_training_leaves_no_trace_however_it_ends(small, dataset, end):
+def test_training_leaves_no_trace_however_it_ends(small, small_dataset, end):
     """Sampling with the same MODEL gives the same pixels, and every flag of the process is as it was."""
     before, pixels = process_state(small), image(small)
     with contextlib.suppress(Cancelled, RuntimeError, IndexError):
-        train_a_little(small, dataset, end)
+        train_a_little(small, small_dataset, end)
     assert process_state(small) == before
     assert torch.equal(image(small), pixels)
 

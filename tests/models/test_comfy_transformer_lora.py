@@ -18,12 +18,12 @@ def velocity(engine, seed=0):
     return engine.predict_noise(z_t, torch.tensor([700]), engine.encode_prompts(["a frog sks a red cup"]))
 
 
-def test_the_stock_loader_puts_on_what_was_learned(small, dataset):
+def test_the_stock_loader_puts_on_what_was_learned(small, small_dataset):
     import comfy.sd
 
     model, clip, vae = small
     with engine_for(*small, gradient_checkpointing=True) as engine:
-        objective = dreambooth(engine, dataset, CONFIG)
+        objective = dreambooth(engine, small_dataset, CONFIG)
         state = TrainingState.begin(objective.trainable.initial())
         for _ in training_steps(objective, state):
             pass
@@ -43,9 +43,9 @@ def test_the_stock_loader_puts_on_what_was_learned(small, dataset):
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_its_gradient_is_the_finite_difference(small, dataset, checkpointing):
+def test_its_gradient_is_the_finite_difference(small, small_dataset, checkpointing):
     with engine_for(*small, gradient_checkpointing=checkpointing) as engine:
-        trainable = dreambooth(engine, dataset, CONFIG).trainable
+        trainable = dreambooth(engine, small_dataset, CONFIG).trainable
         draw = torch.Generator().manual_seed(1)
         start = trainable.initial()
         start += 0.05 * torch.randn(start.shape, generator=draw)
@@ -65,12 +65,12 @@ def test_its_gradient_is_the_finite_difference(small, dataset, checkpointing):
         assert ((4 * near - far) / 3).item() == pytest.approx(gradient.norm().item(), rel=1e-2)
 
 
-def test_a_lora_is_of_one_family(dataset):
+def test_a_lora_is_of_one_family(small_dataset):
     """Its names fit no other's layers, so that the stock loader puts on nothing instead of something wrong."""
     import comfy.sd
 
     with engine_for(*shared("z-image")) as engine:
-        objective = dreambooth(engine, dataset, CONFIG)
+        objective = dreambooth(engine, small_dataset, CONFIG)
         lora = objective.trainable.lora_tensors(objective.trainable.initial())
     other, clip, _ = shared("flux1")
     loaded, _ = comfy.sd.load_lora_for_models(other, clip, lora, 1.0, 1.0)

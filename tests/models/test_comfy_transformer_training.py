@@ -24,11 +24,11 @@ from interactive_action.trainers.textual_inversion import TextualInversionConfig
 from interactive_action.trainers.validation import Validation, generate
 
 
-def test_fifty_steps_lower_the_loss(small, dataset):
+def test_fifty_steps_lower_the_loss(small, small_dataset):
     """Of one batch: what random weights make of other images and noise says nothing of it."""
     config = TextualInversionConfig(steps=50, batch_size=1, learning_rate=0.01)
     with engine_for(*small) as engine:
-        objective = textual_inversion(engine, dataset, config)
+        objective = textual_inversion(engine, small_dataset, config)
         gradient = objective.gradient
         objective.gradient = lambda parameters, _: gradient(parameters, step_generator(1, 0))
         state = TrainingState.begin(objective.trainable.initial())
@@ -38,14 +38,14 @@ def test_fifty_steps_lower_the_loss(small, dataset):
     assert losses[-1] < losses[25] < losses[0]
 
 
-def test_a_run_goes_on_in_another_process_to_the_same_bits(small, dataset, tmp_path):
+def test_a_run_goes_on_in_another_process_to_the_same_bits(small, small_dataset, tmp_path):
     """Another engine stands for the other process, and only the state's file passes between them."""
     config, states = TextualInversionConfig(steps=5, batch_size=2, ema_decay=0.9, num_vectors=2), []
     for stops in ((5,), (2, 5)):
         path = tmp_path / str(len(stops))
         for stop in stops:
             with engine_for(*small, gradient_checkpointing=True) as engine:
-                objective = textual_inversion(engine, dataset, config)
+                objective = textual_inversion(engine, small_dataset, config)
                 state = TrainingState.load(path, "run") or TrainingState.begin(objective.trainable.initial())
                 for _ in training_steps(objective, state):
                     if state.step == stop:
@@ -58,10 +58,10 @@ def test_a_run_goes_on_in_another_process_to_the_same_bits(small, dataset, tmp_p
     assert whole.losses == resumed.losses
 
 
-def test_steering_and_distillation_have_gradients_and_vectors_move_in_units_of_their_table(small, dataset):
+def test_steering_and_distillation_have_gradients_and_vectors_move_in_units_of_their_table(small, small_dataset):
     config = InteractiveActionConfig(steering_words=("holding", "lifting up"), negative_words=("kicking",), steps=1)
     with engine_for(*small) as engine:
-        objective = interactive_action(engine, dataset, config)
+        objective = interactive_action(engine, small_dataset, config)
         state = TrainingState.begin(objective.trainable.initial())
         start = objective.trainable.vectors(state.parameters)
         assert torch.allclose(start, engine.word_vectors("handling").mean(0), rtol=1e-4, atol=1e-6)
@@ -72,10 +72,10 @@ def test_steering_and_distillation_have_gradients_and_vectors_move_in_units_of_t
             assert part.max().item() == pytest.approx(config.learning_rate * unit, rel=0.05)
 
 
-def test_validation_images_show_a_word_that_acts_at_high_noise_alone(small, dataset):
+def test_validation_images_show_a_word_that_acts_at_high_noise_alone(small, small_dataset):
     config = NoiseGatedConfig(steering_words=("holding",), end_percent=0.6)
     with engine_for(*small) as engine:
-        objective = noise_gated(engine, dataset, config)
+        objective = noise_gated(engine, small_dataset, config)
         validation = Validation(prompts=("a frog <v*> a cup", "a frog and a ball"), steps=4, cfg=2.0)
         start = objective.trainable.initial()
         one, other = (generate(objective, parameters, validation) for parameters in (start, -start))
@@ -84,10 +84,10 @@ def test_validation_images_show_a_word_that_acts_at_high_noise_alone(small, data
     assert torch.equal(one[1], other[1])
 
 
-def test_adi_finds_three_gradients_in_one_pass_without_layers(small, dataset):
-    others = ActionDifferent.in_order(1 - dataset.images, 3)
+def test_adi_finds_three_gradients_in_one_pass_without_layers(small, small_dataset):
+    others = ActionDifferent.in_order(1 - small_dataset.images, 3)
     with engine_for(*small) as engine:
-        objective = ADIObjective(engine, dataset, ADIConfig(layer_wise=False), others)
+        objective = ADIObjective(engine, small_dataset, ADIConfig(layer_wise=False), others)
         v = torch.nn.Parameter(objective.trainable.initial())
         batch = objective.batches.sample(step_generator(4, 0))
         _, gradients = objective.triple_gradients(v, batch, step_generator(5, 0))
@@ -111,12 +111,12 @@ def test_a_gate_is_open_in_training_where_it_is_in_stock_sampling(small, end):
     assert trained.sum().item() == pytest.approx(end * len(sigmas), abs=1)
 
 
-def test_a_noise_gated_word_learns_at_high_noise_alone_and_keeps_its_length(small, dataset):
+def test_a_noise_gated_word_learns_at_high_noise_alone_and_keeps_its_length(small, small_dataset):
     config = NoiseGatedConfig(
         steps=4, batch_size=1, learning_rate=0.01, steering_words=("holding",), end_percent=0.3, num_vectors=2
     )
     with engine_for(*small) as engine:
-        objective = noise_gated(engine, dataset, config)
+        objective = noise_gated(engine, small_dataset, config)
         state = TrainingState.begin(objective.trainable.initial())
         for _ in training_steps(objective, state):
             pass
@@ -149,12 +149,12 @@ def test_the_stock_sampler_reads_a_gated_word_at_high_noise_and_the_plain_word_b
 
 
 @pytest.mark.parametrize("keep_norm", [False, True])
-def test_a_switched_off_text_encoder_keeps_the_initial_word(dataset, keep_norm):
+def test_a_switched_off_text_encoder_keeps_the_initial_word(small_dataset, keep_norm):
     """FLUX.1's two by turns: what is learned of one, and that steering then asks that one alone."""
     config = NoiseGatedConfig(steps=2, learning_rate=0.01, steering_words=("holding",), keep_norm=keep_norm)
     with engine_for(*shared("flux1")) as engine:
         for chosen in engine.encoders:
-            objective = noise_gated(engine, dataset, dataclasses.replace(config, text_encoders=chosen))
+            objective = noise_gated(engine, small_dataset, dataclasses.replace(config, text_encoders=chosen))
             state = TrainingState.begin(objective.trainable.initial())
             start = objective.trainable.vectors(state.parameters)
             for _ in training_steps(objective, state):
@@ -167,31 +167,31 @@ def test_a_switched_off_text_encoder_keeps_the_initial_word(dataset, keep_norm):
                     assert after.norm().item() == pytest.approx(before.norm().item(), rel=1e-5)
 
 
-def test_a_text_encoder_that_the_model_lacks_is_refused_by_name(dataset):
+def test_a_text_encoder_that_the_model_lacks_is_refused_by_name(small_dataset):
     with engine_for(*shared("flux1")) as engine, pytest.raises(InteractiveActionError) as error:
-        textual_inversion(engine, dataset, TextualInversionConfig(text_encoders="t5xxl, clip_g"))
+        textual_inversion(engine, small_dataset, TextualInversionConfig(text_encoders="t5xxl, clip_g"))
     assert "text_encoders names clip_g, and this model has clip_l, t5xxl. Write some" in str(error.value)
 
 
-def learn(small, dataset, path):
+def learn(small, small_dataset, path):
     """What a node does, in a process of its own: a state after each step."""
     torch.set_num_threads(1)  # of a pool that the parent has there is nothing left in a child
     config = TextualInversionConfig(steps=12, batch_size=1, ema_decay=0.9)
     with engine_for(*small) as engine:
-        objective = textual_inversion(engine, dataset, config)
+        objective = textual_inversion(engine, small_dataset, config)
         state = TrainingState.load(path, "run") or TrainingState.begin(objective.trainable.initial())
         for _ in training_steps(objective, state):
             state.save(path, "run")
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_learns_the_same_token(dataset, tmp_path):
+def test_a_run_that_is_killed_learns_the_same_token(small_dataset, tmp_path):
     """kill -9 after the fourth and after the eighth step."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     small, processes = shared("z-image"), multiprocessing.get_context("fork")
-    learn(small, dataset, whole)
+    learn(small, small_dataset, whole)
     for steps in (4, 8, 12):
-        child = processes.Process(target=learn, args=(small, dataset, killed))
+        child = processes.Process(target=learn, args=(small, small_dataset, killed))
         child.start()
         while child.is_alive() and steps < 12 and steps_of(killed) < steps:
             time.sleep(0.002)

@@ -151,7 +151,7 @@ def relative(one, other):
 
 
 @pytest.fixture(scope="module")
-def dataset():
+def small_dataset():
     images = torch.rand(2, 32, 32, 3, generator=torch.Generator().manual_seed(0))
     prompts = (("a frog <v*> a red cup",), ("a photo of a frog <v*> a ball",))
     return InteractionDataset(images, prompts, tuple((p.replace("<v*>", "and"),) for (p,) in prompts))
@@ -178,13 +178,13 @@ def test_both_engines_read_the_same_row_and_see_the_same_velocity(pair):
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_both_engines_give_the_same_loss_and_the_same_gradient(pair, checkpointing, dataset):
+def test_both_engines_give_the_same_loss_and_the_same_gradient(pair, checkpointing, small_dataset):
     _, parts, oracle = pair
     config, results = InteractiveActionConfig(steering_words=("holding", "playing with"), lambda_steer=0.1), []
     with engine_for(*parts, checkpointing) as comfy, oracle(gradient_checkpointing=checkpointing) as diffusers:
         diffusers.encode_images = comfy.encode_images  # autoencoders are compared elsewhere
         for engine in (comfy, diffusers):
-            objective = interactive_action(engine, dataset, config)
+            objective = interactive_action(engine, small_dataset, config)
             parameters = torch.nn.Parameter(objective.trainable.initial() + 0.001)
             results.append(objective.gradient(parameters, step_generator(3, 0)))
     (ours, of_ours, _), (theirs, of_theirs, _) = results

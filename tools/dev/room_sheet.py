@@ -1,7 +1,8 @@
 """``python . tools.dev.room_sheet``: draws rooms into web/docs, for the README, the help pages and the workflows.
 
 The same noise raw, guided, and guided and settled; the worst of some sloppy rooms; a room that is completed around its
-bed; and a room in three dimensions with its doors and drawers open. Nothing is chosen: all have the first seed.
+bed; a room in three dimensions with its doors and drawers open; and a robot that acts in one. Nothing is chosen: all
+have the first seed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from einops import rearrange
 from PIL import Image
 
 from ...layouts.comparison import violation
@@ -26,7 +28,11 @@ from ...layouts.sampling import Wishes, sample_rooms
 from ...layouts.settle import settle
 from ...miniature.weights import LAYOUT_MODEL
 from ...sim.layout import FloorPlan, Layout
+from ...sim.plan import Plan
+from ...sim.record import record
+from ...sim.scene import Scene
 from .server import ROOT
+from .sheets import image_grid
 
 DOCS = ROOT / "web" / "docs"
 SIDE = 360  # pixels of a plan
@@ -51,6 +57,7 @@ def main() -> None:
     completed = [settled.layout for settled in settle(rooms)]
     write("rooms-completed", row([kept, *completed], ["kept", "completed and settled", "and again"]))
     write("rooms-3d", view(before))
+    write("rooms-action", acting())
 
 
 def guided_row(model: LayoutModel, plan: FloorPlan) -> Image.Image:
@@ -60,6 +67,17 @@ def guided_row(model: LayoutModel, plan: FloorPlan) -> Image.Image:
     (guided,) = sample_rooms(model, [plan], wishes=wishes, guidance=GuidanceConfig())
     (settled,) = settle([guided])
     return row([raw, guided, settled.layout], ["as the model samples it", "guided", "guided and settled"])
+
+
+def acting() -> Image.Image:
+    """Returns four key frames of a Panda that opens the first thing of a kitchen that it can, from two sides."""
+    (kitchen,) = procedural_rooms(1, ("kitchen",), split="test", sloppy_share=0.0)
+    plan = Plan(num_episodes=1, cameras=4, key_frames="key moments", frames_per_episode=4, width=240, height=240)
+    recording = record(Scene(robot="panda", action="open", object="cube", layout=kitchen), plan)
+    frames = rearrange(recording.images, "(frame camera) ... -> camera frame ...", camera=4)
+    sheet = image_grid(np.concatenate([frames[0], frames[3]]), 4)
+    sheet.thumbnail((960, 960), Image.Resampling.LANCZOS)
+    return sheet
 
 
 def row(layouts: Sequence[Layout], titles: Sequence[str]) -> Image.Image:

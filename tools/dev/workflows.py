@@ -7,15 +7,17 @@ Thumbnails are cut from the images of ``make demo``.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from PIL import Image
 
 from .browser import Browser
-from .prompts import load_prompt
+from .prompts import Prompt, load_prompt
 from .server import ROOT, ComfyServer
 
 WORKFLOWS = ROOT / "workflows"
 DEMO = ROOT / "demo"
+BOXES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")  # what the page has a box for
 THUMBNAIL_SIDE = 640  # pixels, at most
 
 NOTES = {
@@ -160,6 +162,12 @@ NOTES = {
     "after **Settle Rooms**: collisions, things in walls, what a robot reaches, and what stands as people place it, "
     "with 95 % intervals. The worst rooms are drawn.\n\nFor your own rooms: put **Load Rooms** or **Import Rooms** in "
     "the place of the sloppy ones.",
+    "record-an-action-in-a-generated-room": "## Record an action in a generated room\n\nRules furnish a kitchen; a "
+    "Panda looks for a door or drawer that it reaches and opens it, by real physics, seen from four sides. Where it "
+    "stands is chosen so that it has space. The recording is kept in `datasets/interactive_action_recordings`, with "
+    "the name of what each pixel shows.\n\nChoose robot, action and what is acted on in **Room to Scene**: *pick up* "
+    "and most others are done with an object on a table or counter. For rooms of a model or of your own put **Sample "
+    "Rooms** or **Load Rooms** before it.",
     "use-your-own-3d-front": "## Use your own 3D-FRONT\n\nPut a house of 3D-FRONT into the input folder, here "
     "`house.json`, and 3D-FUTURE beside it if you have it: its folder's name into *table*. A layout model learns from "
     "its rooms, furnishes the first one around what stands there, and an L of yours.\n\nOne house is enough to look; "
@@ -211,6 +219,7 @@ THUMBNAILS: dict[str, tuple[str, tuple[int, int, int, int] | None]] = {
     "compare-simulation-and-robot": ("../web/docs/sim-to-real.jpg", None),
     "draw-a-floor-plan-and-furnish-it": ("../web/docs/rooms.jpg", None),
     "score-rooms": ("../web/docs/rooms-scored.jpg", None),
+    "record-an-action-in-a-generated-room": ("../web/docs/rooms-action.jpg", None),
     "use-your-own-3d-front": ("../web/docs/rooms-completed.jpg", None),
     "export-to-simulators": ("../web/docs/rooms-3d.jpg", None),
 }
@@ -266,12 +275,36 @@ def main() -> None:
     WORKFLOWS.mkdir(exist_ok=True)
     with ComfyServer() as server, Browser() as browser:
         browser.open_comfyui(server.address)
+        nodes = server.client().nodes()
         for name, note in NOTES.items():
-            workflow = browser.evaluate(LAYOUT % (json.dumps(load_prompt(name)), json.dumps(name), json.dumps(note)))
+            prompt = with_defaults(load_prompt(name), nodes)
+            workflow = browser.evaluate(LAYOUT % (json.dumps(prompt), json.dumps(name), json.dumps(note)))
             (WORKFLOWS / f"{name}.json").write_text(json.dumps(workflow, indent=1) + "\n", encoding="utf-8")
             print(f"workflows/{name}.json: {len(workflow['nodes'])} nodes")
     for name, (image, box) in THUMBNAILS.items():
         write_thumbnail(name, image, box)
+
+
+def with_defaults(prompt: Prompt, nodes: dict[str, Any]) -> Prompt:
+    """Returns a prompt that also says what it leaves at its default.
+
+    The page gives a box that nobody filled what stood in the box of the same name and number in the graph before.
+
+    Args:
+        prompt: in the form for programs.
+        nodes: what the server knows of every node.
+    """
+    filled = {}
+    for number, node in prompt.items():
+        groups = nodes[node["class_type"]]["input"]
+        entries = {**groups.get("required", {}), **groups.get("optional", {})}
+        defaults = {
+            name: options[0]["default"]
+            for name, (kind, *options) in entries.items()
+            if kind in BOXES and options and "default" in options[0]
+        }
+        filled[number] = {**node, "inputs": {**defaults, **node["inputs"]}}
+    return filled
 
 
 def write_thumbnail(name: str, image: str, box: tuple[int, int, int, int] | None) -> None:
